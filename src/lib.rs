@@ -1,1 +1,3 @@
-//! Tramline.
+//! Tramline keeps ActiveCampaign contacts in step with HighLevel custom-object records.
+
+pub mod model;

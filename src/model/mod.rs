@@ -1,0 +1,28 @@
+//! The nouns: plain data without I/O, the ground floor that every other room stands on.
+
+pub mod association;
+pub mod call;
+pub mod contact;
+pub mod export;
+pub mod finding;
+pub mod ids;
+pub mod job;
+pub mod object;
+pub mod problem;
+pub mod record;
+pub mod sanitize;
+pub mod view;
+
+pub use association::{Association, RelatedContact, Relation};
+pub use contact::{
+    Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
+};
+pub use finding::{Finding, Level};
+pub use ids::{
+    AssociationId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,
+    ObjectKey, RecordId, RunId,
+};
+pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
+pub use object::{DataType, ObjectSchema, Property, PropertyOption};
+pub use problem::{ErrorClass, Problem};
+pub use record::{Properties, Record, RecordPage};
