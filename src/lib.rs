@@ -1,4 +1,5 @@
 //! Tramline keeps ActiveCampaign contacts in step with HighLevel custom-object records.
 
+pub mod mapping;
 pub mod model;
 pub mod operations;

@@ -3,6 +3,7 @@
 pub mod association;
 pub mod call;
 pub mod contact;
+pub mod decimal;
 pub mod export;
 pub mod finding;
 pub mod ids;
@@ -17,6 +18,7 @@ pub use association::{Association, RelatedContact, Relation};
 pub use contact::{
     Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
 };
+pub use decimal::{Decimal, DecimalError};
 pub use finding::{Finding, Level};
 pub use ids::{
     AssociationId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,
