@@ -3,8 +3,8 @@
 use super::spec::MappingSpec;
 use crate::model::view::{PreviewField, PreviewRule};
 use crate::model::{
-    Association, AssociationId, Contact, ContactField, Finding, Fingerprint, MappingName, ObjectKey,
-    ObjectSchema, Properties, Record, RelatedContact, TargetField,
+    Association, AssociationId, Contact, ContactField, Finding, Fingerprint, MappingName,
+    ObjectKey, ObjectSchema, Properties, Record, RelatedContact, TargetField,
 };
 use std::sync::Arc;
 

@@ -90,7 +90,16 @@ mod tests {
             assert_eq!(period.duration().as_secs(), seconds);
             assert_eq!(period.to_string(), shown);
         }
-        for text in ["", "15", "m", "1.5h", "-1m", "1 year", "99999999999999999999d", "5µ"] {
+        for text in [
+            "",
+            "15",
+            "m",
+            "1.5h",
+            "-1m",
+            "1 year",
+            "99999999999999999999d",
+            "5µ",
+        ] {
             assert!(Period::parse(text).is_err(), "{text:?} was taken");
         }
     }

@@ -1,0 +1,397 @@
+//! config.toml: one file, safe to commit. Unknown keys are refused with their line and a suggestion.
+
+mod read;
+
+use crate::mapping::{MappingSpec, Period};
+use crate::model::{ConnectionName, MappingName};
+use crate::secret::SecretRef;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use read::ConfigError;
+
+/// The name of the connection made of the two top-level tables.
+pub const DEFAULT_CONNECTION: &str = "default";
+
+/// The whole configuration, checked as far as that needs no network.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Shown in the header; `production` asks before writes.
+    pub environment: String,
+    /// Pairs of accounts by name; at least one.
+    pub connections: BTreeMap<ConnectionName, Connection>,
+    pub store: Store,
+    pub worker: Worker,
+    pub webhooks: Webhooks,
+    pub metrics: Metrics,
+    pub alerts: Alerts,
+    pub tui: Tui,
+    pub mappings: BTreeMap<MappingName, MappingSpec>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// What is wrong, in which line and under which key, and what to do.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        read::read(path)
+    }
+
+    /// As [`Config::read`], for text that is at hand; `path` is where relative paths start from.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        read::parse(text, path)
+    }
+
+    /// The folder that relative paths start from.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The connection a mapping belongs to.
+    pub fn connection_of(&self, mapping: &MappingSpec) -> ConnectionName {
+        ConnectionName::from(mapping.connection.as_deref().unwrap_or(DEFAULT_CONNECTION))
+    }
+}
+
+/// The file that is read when no other is named: `TRAMLINE_CONFIG`, else `config.toml` in the XDG
+/// configuration folder.
+pub fn default_path() -> PathBuf {
+    if let Some(path) = std::env::var_os("TRAMLINE_CONFIG").filter(|path| !path.is_empty()) {
+        return PathBuf::from(path);
+    }
+    xdg_folder("XDG_CONFIG_HOME", ".config").join("config.toml")
+}
+
+/// The folder of store and log: `tramline` in the XDG state folder.
+pub fn state_folder() -> PathBuf {
+    xdg_folder("XDG_STATE_HOME", ".local/state")
+}
+
+fn xdg_folder(variable: &str, fallback: &str) -> PathBuf {
+    let base = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(fallback)))
+        .unwrap_or_else(|| PathBuf::from("."));
+    base.join("tramline")
+}
+
+/// Two accounts kept in step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    pub highlevel: HighLevel,
+    pub activecampaign: ActiveCampaign,
+}
+
+/// `[highlevel]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HighLevel {
+    pub location_id: String,
+    /// A Private Integration Token.
+    #[serde(default)]
+    pub token: Option<SecretRef>,
+    /// OAuth in place of a token.
+    #[serde(default)]
+    pub oauth: Option<OAuth>,
+    #[serde(default = "HighLevel::default_base_url")]
+    pub base_url: String,
+    /// Value of the `Version` header.
+    #[serde(default = "HighLevel::default_version")]
+    pub version: String,
+    #[serde(default = "HighLevel::default_rate")]
+    pub rate: Rate,
+}
+
+impl HighLevel {
+    fn default_base_url() -> String {
+        "https://services.leadconnectorhq.com".into()
+    }
+
+    fn default_version() -> String {
+        "2021-07-28".into()
+    }
+
+    fn default_rate() -> Rate {
+        Rate {
+            requests: 100,
+            per: Window(Duration::from_secs(10)),
+            daily: Some(200_000),
+        }
+    }
+}
+
+/// `[highlevel] oauth`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth {
+    pub client_id: String,
+    pub client_secret: SecretRef,
+}
+
+/// `[activecampaign]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActiveCampaign {
+    /// The API URL of Settings → Developer, with or without `/api/3`.
+    pub url: String,
+    pub token: SecretRef,
+    #[serde(default = "ActiveCampaign::default_rate")]
+    pub rate: Rate,
+    #[serde(default = "ActiveCampaign::default_import_rate")]
+    pub import_rate: Rate,
+    /// Event tracking, for `record_event`.
+    #[serde(default)]
+    pub events: Option<Events>,
+}
+
+impl ActiveCampaign {
+    fn default_rate() -> Rate {
+        Rate {
+            requests: 5,
+            per: Window(Duration::from_secs(1)),
+            daily: None,
+        }
+    }
+
+    fn default_import_rate() -> Rate {
+        Rate {
+            requests: 100,
+            per: Window(Duration::from_secs(60)),
+            daily: None,
+        }
+    }
+}
+
+/// `[activecampaign] events`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    pub account_id: String,
+    pub key: SecretRef,
+    #[serde(default = "Events::default_url")]
+    pub url: String,
+}
+
+impl Events {
+    fn default_url() -> String {
+        "https://trackcmp.net/event".into()
+    }
+}
+
+/// A rate limit: so many requests in a window, and so many a day.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    pub requests: u32,
+    pub per: Window,
+    #[serde(default)]
+    pub daily: Option<u64>,
+}
+
+/// A rate's window: `100ms`, `1s`, `10s`, `1m`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Window(pub Duration);
+
+impl TryFrom<String> for Window {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let parsed = match text.strip_suffix("ms") {
+            Some(number) => number.trim().parse().ok().map(Duration::from_millis),
+            None => Period::parse(&text).ok().map(Period::duration),
+        };
+        match parsed {
+            Some(window) if !window.is_zero() => Ok(Self(window)),
+            _ => Err(format!(
+                "\"{text}\" is no window; write a number and ms, s, m or h, such as \"10s\""
+            )),
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:PATH`; relative to config.toml. Absent: `tramline.db` in the XDG state folder.
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub retention: Retention,
+}
+
+impl Store {
+    /// The database file.
+    pub fn path(&self, folder: &Path) -> PathBuf {
+        match &self.url {
+            Some(url) => folder.join(
+                url.strip_prefix("sqlite:")
+                    .unwrap_or(url)
+                    .trim_start_matches("//"),
+            ),
+            None => state_folder().join("tramline.db"),
+        }
+    }
+}
+
+/// `[store] retention`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    pub done: Period,
+    pub attempts: Period,
+    pub events: Period,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |count: u64| Period::new(Duration::from_secs(count * 86_400));
+        Self {
+            done: days(30),
+            attempts: days(30),
+            events: days(7),
+        }
+    }
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    /// Jobs worked on at the same time.
+    pub concurrency: usize,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { concurrency: 8 }
+    }
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    pub listen: SocketAddr,
+    pub public_key: Option<SecretRef>,
+    pub app_id: Option<String>,
+    /// `off`, or the age beyond which an event is dropped.
+    pub max_age: String,
+    pub token: Option<SecretRef>,
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+            public_key: None,
+            app_id: None,
+            max_age: "off".into(),
+            token: None,
+        }
+    }
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    pub listen: SocketAddr,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9187)),
+        }
+    }
+}
+
+/// `[alerts]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    pub webhook: Option<SecretRef>,
+    pub command: Option<Vec<String>>,
+    pub failed: Option<FailedAlert>,
+    pub cooldown: Option<Period>,
+}
+
+/// `[alerts] failed`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedAlert {
+    pub count: u64,
+    pub within: Period,
+}
+
+/// `[tui]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tui {
+    /// Frames a second at most, for changes of data.
+    pub fps: u16,
+    pub low_bandwidth: bool,
+    pub ascii: bool,
+    pub mouse: bool,
+    pub theme: Theme,
+    /// Action = key, list of keys, or an empty list to unbind.
+    pub keys: BTreeMap<String, Keys>,
+}
+
+impl Default for Tui {
+    fn default() -> Self {
+        Self {
+            fps: 30,
+            low_bandwidth: false,
+            ascii: false,
+            mouse: false,
+            theme: Theme::Dark,
+            keys: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[tui] theme`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Theme {
+    #[default]
+    #[serde(rename = "dark")]
+    Dark,
+    #[serde(rename = "light")]
+    Light,
+    #[serde(rename = "mono")]
+    Mono,
+    #[serde(rename = "16")]
+    Ansi,
+}
+
+/// One key or several.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Keys {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Keys {
+    /// The keys as a list.
+    pub fn list(&self) -> Vec<String> {
+        match self {
+            Self::One(key) => vec![key.clone()],
+            Self::Many(keys) => keys.clone(),
+        }
+    }
+}
