@@ -1,1 +1,23 @@
-fn main() {}
+//! Parses the command line, starts the runtime, hands over.
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::time::Duration;
+use tramline::cli::{self, Cli, Exit};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("tramline: the runtime cannot be started: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(cli::run(cli));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    exit.into()
+}

@@ -1,16 +1,32 @@
 //! What a person can do, however it is shown. The command line and the control room both call these and
 //! nothing beneath them.
 
+mod calls;
+mod check;
+mod contacts;
+pub mod demo;
 pub mod exports;
 pub mod mappings;
+mod open;
 pub mod queue;
+mod raw;
 pub mod records;
+pub mod sandbox;
 pub mod schemas;
 pub mod status;
+mod values;
 
-use crate::model::{ConnectionName, Problem};
-use std::path::PathBuf;
+use crate::config::Config;
+use crate::mapping::MappingSpec;
+use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
+use crate::store::Store;
+use crate::sync::{Account, Engine};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use contacts::WholeContact;
+pub use open::OpenOptions;
 
 /// What an operation answers.
 pub type Done<T> = Result<T, Problem>;
@@ -21,50 +37,112 @@ pub struct Operations {
     inner: Arc<Inner>,
 }
 
-struct Inner {}
+struct Inner {
+    config: Config,
+    accounts: BTreeMap<ConnectionName, open::Opened>,
+    store: Store,
+    engine: Engine,
+    calls: calls::Calls,
+    read_only: bool,
+    worker: bool,
+    log: PathBuf,
+}
 
 impl Operations {
     /// `production`, `sandbox`, …: the `environment` of config.toml; empty where none is given.
     pub fn environment(&self) -> &str {
-        stub()
+        &self.inner.config.environment
     }
 
     /// True where writes are asked for once more: the environment is `production`.
     pub fn is_production(&self) -> bool {
-        stub()
+        self.inner.config.environment.eq_ignore_ascii_case("production")
     }
 
     /// True under `--read-only`: every operation that writes answers with a problem.
     pub fn is_read_only(&self) -> bool {
-        stub()
+        self.inner.read_only
     }
 
     /// A short name of a connection's accounts for the header: the ActiveCampaign host's first label.
-    pub fn account(&self, _connection: &ConnectionName) -> String {
-        stub()
+    pub fn account(&self, connection: &ConnectionName) -> String {
+        let Some(settings) = self.inner.config.connections.get(connection) else { return connection.to_string() };
+        let host = settings.activecampaign.url.split("://").nth(1).unwrap_or_default();
+        let host = host.split(['/', ':']).next().unwrap_or_default();
+        if host.parse::<std::net::IpAddr>().is_ok() {
+            return host.to_owned();
+        }
+        host.split('.').next().unwrap_or(host).to_owned()
     }
 
     /// The connections of config.toml, never empty.
     pub fn connections(&self) -> Vec<ConnectionName> {
-        stub()
+        self.inner.config.connections.keys().cloned().collect()
+    }
+
+    /// The connection of a name; without one the first.
+    ///
+    /// # Errors
+    /// There is no such connection; the problem names those that exist.
+    pub fn connection(&self, name: Option<&str>) -> Done<ConnectionName> {
+        let known = self.connections();
+        match name {
+            None => known.into_iter().next().ok_or_else(|| Problem::new(ErrorClass::Config, "there is no connection")),
+            Some(name) => known.iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
+                let names: Vec<&str> = known.iter().map(ConnectionName::as_str).collect();
+                Problem::new(ErrorClass::Config, format!("there is no connection `{name}`")).remedy(format!("known: {}", names.join(", ")))
+            }),
+        }
     }
 
     /// Where the log file lies.
     pub fn log_path(&self) -> Option<PathBuf> {
-        stub()
+        Some(self.inner.log.clone())
     }
 
     /// Reads what was remembered of the last session under a key (`tui.view`): JSON text.
-    pub async fn remembered(&self, _key: &str) -> Done<Option<String>> {
-        stub()
+    pub async fn remembered(&self, key: &str) -> Done<Option<String>> {
+        Ok(self.inner.store.get(key).await?)
     }
 
     /// Remembers JSON text under a key.
-    pub async fn remember(&self, _key: &str, _value: &str) -> Done<()> {
-        stub()
+    pub async fn remember(&self, key: &str, value: &str) -> Done<()> {
+        Ok(self.inner.store.set(key, value).await?)
     }
-}
 
-fn stub() -> ! {
-    unreachable!("replaced by the engine")
+    /// Stops what runs in this process and closes the store: running jobs finish or are released, a running
+    /// export can be gone on with.
+    pub async fn close(&self) {
+        self.inner.engine.stop().await;
+        self.inner.store.close().await;
+    }
+
+    fn config_folder(&self) -> &Path {
+        self.inner.config.folder()
+    }
+
+    fn open_account(&self, connection: &ConnectionName) -> Done<&open::Opened> {
+        self.inner.accounts.get(connection).ok_or_else(|| Problem::new(ErrorClass::Config, format!("there is no connection `{connection}`")))
+    }
+
+    /// The connection's clients, their calls in the lane of a waiting person.
+    fn person(&self, connection: &ConnectionName) -> Done<Account> {
+        Ok(self.open_account(connection)?.account.lane(crate::http::Lane::Person))
+    }
+
+    fn spec(&self, mapping: &MappingName) -> Done<(&MappingSpec, ConnectionName)> {
+        let spec = self.inner.config.mappings.get(mapping).ok_or_else(|| {
+            let names: Vec<&str> = self.inner.config.mappings.keys().map(MappingName::as_str).collect();
+            let known = if names.is_empty() { "config.toml has no mapping; add [mappings.NAME]".to_owned() } else { format!("known: {}", names.join(", ")) };
+            Problem::new(ErrorClass::Config, format!("there is no mapping `{mapping}`")).remedy(known)
+        })?;
+        Ok((spec, self.inner.config.connection_of(spec)))
+    }
+
+    fn writable(&self) -> Done<()> {
+        if self.inner.read_only {
+            return Err(Problem::new(ErrorClass::Config, "this would write, and --read-only forbids it").remedy("start without --read-only"));
+        }
+        Ok(())
+    }
 }

@@ -1,8 +1,12 @@
 //! Records of HighLevel objects.
 
-use super::{Done, Operations, stub};
+use super::{Done, Operations};
+use crate::highlevel::{PageCursor, Search, SortDirection};
 use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
 use serde::{Deserialize, Serialize};
+
+/// Page mode of a search reaches this many rows (fact sheet §2.7); then the cursor takes over.
+const PAGE_REACH: u32 = 10_000;
 
 /// Where the next page of a search begins; opaque outside `operations`.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,63 +49,99 @@ impl Operations {
     /// search over the searchable properties.
     pub async fn records(
         &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _query: Option<&str>,
-        _cursor: Option<&RecordCursor>,
-        _limit: u32,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        query: Option<&str>,
+        cursor: Option<&RecordCursor>,
+        limit: u32,
     ) -> Done<RecordList> {
-        stub()
+        let highlevel = self.person(connection)?.highlevel;
+        let page = match cursor {
+            None => PageCursor::Page(1),
+            Some(RecordCursor::Page(page)) => PageCursor::Page(*page),
+            Some(RecordCursor::After(after)) => PageCursor::After(after.clone()),
+        };
+        let mut search = Search {
+            query: query.map(str::to_owned),
+            page: page.clone(),
+            limit,
+            sort: Some(("updatedAt".into(), SortDirection::Descending)),
+            filters: None,
+        };
+        let found = match highlevel.search(object, &search).await {
+            Err(error) if error.field.as_deref() == Some("sort") => {
+                search.sort = None;
+                highlevel.search(object, &search).await?
+            }
+            result => result?,
+        };
+        let full = found.records.len() >= limit as usize;
+        let next = match page {
+            _ if !full => None,
+            PageCursor::Page(page) if (page + 1).saturating_mul(limit) <= PAGE_REACH => Some(RecordCursor::Page(page + 1)),
+            _ => found.records.last().and_then(|record| record.search_after.clone()).map(RecordCursor::After),
+        };
+        Ok(RecordList { records: found.records, total: found.total, next })
     }
 
     /// One record.
-    pub async fn record(
-        &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _record: &RecordId,
-    ) -> Done<Record> {
-        stub()
+    pub async fn record(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<Record> {
+        Ok(self.person(connection)?.highlevel.record(object, record).await?)
     }
 
     /// Creates a record after checking the properties against the schema.
-    pub async fn create_record(
-        &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _properties: &Properties,
-    ) -> Done<Record> {
-        stub()
+    pub async fn create_record(&self, connection: &ConnectionName, object: &ObjectKey, properties: &Properties) -> Done<Record> {
+        self.writable()?;
+        let account = self.person(connection)?;
+        super::values::check(&*account.schema(object).await?, properties)?;
+        Ok(account.highlevel.create_record(object, properties, &[]).await?)
     }
 
     /// Changes the given properties of a record; the others stay.
     pub async fn update_record(
         &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _record: &RecordId,
-        _properties: &Properties,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        record: &RecordId,
+        properties: &Properties,
     ) -> Done<Record> {
-        stub()
+        self.writable()?;
+        let account = self.person(connection)?;
+        super::values::check(&*account.schema(object).await?, properties)?;
+        Ok(account.highlevel.update_record(object, record, properties).await?)
     }
 
     /// Deletes a record.
-    pub async fn delete_record(
-        &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _record: &RecordId,
-    ) -> Done<()> {
-        stub()
+    pub async fn delete_record(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<()> {
+        self.writable()?;
+        Ok(self.person(connection)?.highlevel.delete_record(object, record).await?)
     }
 
     /// Records and contacts linked with a record.
-    pub async fn related(
-        &self,
-        _connection: &ConnectionName,
-        _object: &ObjectKey,
-        _record: &RecordId,
-    ) -> Done<Vec<RelatedRecord>> {
-        stub()
+    pub async fn related(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<Vec<RelatedRecord>> {
+        let account = self.person(connection)?;
+        let relations = account.highlevel.relations(record).await?;
+        if relations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let associations = account.associations(object).await?;
+        let mut related = Vec::with_capacity(relations.len());
+        for relation in relations {
+            let association = associations
+                .iter()
+                .find(|association| association.id == relation.association)
+                .map_or_else(|| relation.association.to_string(), |association| association.key.clone());
+            let title = if relation.other_object.as_str() == "contact" {
+                // A contact that was deleted still stands in the relation; the line is shown without its name.
+                account.highlevel.contact(relation.other_record.as_str()).await.ok().map(|contact| {
+                    let parts = [contact.first_name, contact.last_name, contact.email];
+                    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+                })
+            } else {
+                None
+            };
+            related.push(RelatedRecord { association, object: relation.other_object, record: relation.other_record, title });
+        }
+        Ok(related)
     }
 }

@@ -1,0 +1,141 @@
+//! `tramline export`
+
+use super::{Context, Exit, signals};
+use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::{MappingName, Problem};
+use crate::operations::Operations;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    mapping: String,
+    /// Write nothing to ActiveCampaign; report what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Send contacts that have not changed as well
+    #[arg(long)]
+    full: bool,
+    /// Only records updated since then: a time such as 2026-11-01T00:00:00Z, or an age such as 2h or 7d
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Read at most so many records
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
+    let since = arguments.since.as_deref().map(super::export::since).transpose()?;
+    let options = ExportOptions { dry_run: arguments.dry_run, full: arguments.full, since, limit: arguments.limit };
+    let operations = context.open(false).await?;
+    let run = operations.start_export(&MappingName::from(arguments.mapping), options.clone()).await?;
+    if run.options != options {
+        context.output.note(&format!("going on with run {}, which was interrupted; its own options hold", run.id));
+    } else if run.counts.read > 0 {
+        context.output.note(&format!("going on with run {}, which was interrupted after {} records", run.id, run.counts.read));
+    }
+    if run.options.dry_run {
+        operations.on_dry_run_result(|result| super::sync::print(context, std::slice::from_ref(result))).await;
+    }
+    let ended = follow(&operations, &run, std::io::stderr().is_terminal()).await;
+    let ended = match ended {
+        Ok(Ended::Run(run)) => run,
+        Ok(Ended::Signal(exit)) => {
+            operations.close().await;
+            context.output.note(&format!("stopped; `tramline export {}` goes on where it stood", run.mapping));
+            return Ok(exit);
+        }
+        Err(problem) => {
+            operations.close().await;
+            return Err(problem);
+        }
+    };
+    operations.close().await;
+    report(context, &ended)
+}
+
+/// Prints the summary and answers with the exit code.
+fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
+    if context.output.is_json() {
+        context.output.document(&run.summary());
+    } else {
+        let verb = if run.options.dry_run { "would be sent" } else { "synced" };
+        let counts = &run.counts;
+        context.output.line(&format!(
+            "{} {}: read {}, unchanged {}, {verb} {}, superseded {}, skipped {}, failed {} in {:.1} s; \
+             requests: HighLevel {}, ActiveCampaign {}; rate-limit answers: {}",
+            run.mapping, run.state.name(), counts.read, counts.unchanged, counts.synced, counts.superseded, counts.skipped,
+            counts.failed, run.elapsed_ms as f64 / 1000.0, run.requests.highlevel, run.requests.activecampaign, run.throttled,
+        ));
+        if counts.failed > 0 && !run.options.dry_run {
+            context.output.line(&format!("see them: tramline queue list --filter 'state:failed run:{}'", run.id));
+        }
+    }
+    match run.state {
+        RunState::Completed if run.counts.failed > 0 => Ok(Exit::Partly),
+        RunState::Completed => Ok(Exit::Done),
+        RunState::Failed => match &run.error {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(Exit::Failed),
+        },
+        RunState::Paused | RunState::Cancelled | RunState::Running => Ok(Exit::Failed),
+    }
+}
+
+/// How waiting for a run ended.
+pub enum Ended {
+    Run(Run),
+    Signal(Exit),
+}
+
+/// Waits for a run's end, with a progress bar if wanted.
+pub async fn follow(operations: &Operations, run: &Run, bar: bool) -> Result<Ended, Problem> {
+    let progress = if bar { progress_bar() } else { ProgressBar::hidden() };
+    let mut changes = operations.changes();
+    let stop = signals::stop();
+    tokio::pin!(stop);
+    loop {
+        let now = operations.export(run.id.as_str()).await?;
+        show(&progress, &now);
+        if now.state != RunState::Running {
+            progress.finish_and_clear();
+            return Ok(Ended::Run(now));
+        }
+        // Sampled at most five times a second, and only when something was written.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            exit = &mut stop => {
+                progress.finish_and_clear();
+                return Ok(Ended::Signal(exit));
+            }
+        }
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {per_sec} {eta} left  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, run: &Run) {
+    bar.set_prefix(format!("export {}", run.mapping));
+    bar.set_length(run.total.unwrap_or(run.counts.read).max(run.counts.read));
+    bar.set_position(run.counts.settled());
+    bar.set_message(format!("read {} · sent {} · failed {}", run.counts.read, run.sent, run.counts.failed));
+}
+
+/// A time in RFC 3339, or an age before now.
+fn since(text: &str) -> Result<jiff::Timestamp, Problem> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    crate::model::filter::parse_age(text)
+        .and_then(|age| jiff::Timestamp::now().checked_sub(age).ok())
+        .ok_or_else(|| super::usage(format!("`{text}` is no time"), "write 2026-11-01T00:00:00Z, or an age such as 2h or 7d"))
+}

@@ -1,0 +1,85 @@
+//! `tramline exports`
+
+use super::output::time;
+use super::{Context, Exit};
+use crate::model::export::Run;
+use crate::model::{Problem, RunId};
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// List runs, newest first
+    List {
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show one run
+    Show { id: String },
+    /// Stop a run after what is in flight; it can be resumed
+    Pause { id: String },
+    /// Go on with a paused or failed run, in this process
+    Resume { id: String },
+    /// End a run for good; what was sent stays sent
+    Cancel { id: String },
+}
+
+pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
+    let operations = context.open(false).await?;
+    let exit = match action {
+        Action::List { limit } => {
+            print(context, &operations.exports(limit).await?);
+            Exit::Done
+        }
+        Action::Show { id } => show(context, &operations.export(&id).await?),
+        Action::Pause { id } => {
+            let id: RunId = operations.export(&id).await?.id;
+            show(context, &operations.pause_export(&id).await?)
+        }
+        Action::Cancel { id } => {
+            let id: RunId = operations.export(&id).await?.id;
+            show(context, &operations.cancel_export(&id).await?)
+        }
+        Action::Resume { id } => {
+            let id: RunId = operations.export(&id).await?.id;
+            let run = operations.resume_export(&id).await?;
+            let ended = super::export::follow(&operations, &run, std::io::IsTerminal::is_terminal(&std::io::stderr())).await?;
+            operations.close().await;
+            return match ended {
+                super::export::Ended::Run(run) => super::export::report(context, &run),
+                super::export::Ended::Signal(exit) => Ok(exit),
+            };
+        }
+    };
+    operations.close().await;
+    Ok(exit)
+}
+
+fn show(context: &Context, run: &Run) -> Exit {
+    if context.output.is_json() {
+        context.output.document(run);
+    } else {
+        print(context, std::slice::from_ref(run));
+        if let Some(error) = &run.error {
+            context.output.line(&format!("error: {error}"));
+        }
+    }
+    Exit::Done
+}
+
+fn print(context: &Context, runs: &[Run]) {
+    let columns = ["ID", "MAPPING", "STATE", "READ", "UNCHANGED", "SYNCED", "SUPERSEDED", "SKIPPED", "FAILED", "STARTED"];
+    context.output.list(runs, &columns, |run| {
+        vec![
+            run.id.to_string(),
+            run.mapping.to_string(),
+            if run.options.dry_run { format!("{} (dry run)", run.state.name()) } else { run.state.name().into() },
+            run.counts.read.to_string(),
+            run.counts.unchanged.to_string(),
+            run.counts.synced.to_string(),
+            run.counts.superseded.to_string(),
+            run.counts.skipped.to_string(),
+            run.counts.failed.to_string(),
+            time(Some(run.started_at)),
+        ]
+    });
+}

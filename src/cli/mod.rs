@@ -1,0 +1,188 @@
+//! The command line: one file per command. Arguments in, operation called, table or JSON out.
+
+mod api;
+mod check;
+mod contacts;
+mod demo;
+mod export;
+mod exports;
+mod fields;
+mod init;
+mod mappings;
+mod output;
+mod queue;
+mod records;
+mod sandbox;
+mod schemas;
+mod shell;
+mod signals;
+mod sync;
+mod tui;
+mod worker;
+
+use crate::config::{self, Config};
+use crate::model::{ErrorClass, Problem};
+use crate::operations::{OpenOptions, Operations};
+use clap::{CommandFactory, Parser, Subcommand};
+use output::Output;
+use std::path::PathBuf;
+
+/// How a command ended; the number is the exit code (product.md, Commands).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All done; skipped and superseded records too.
+    Done = 0,
+    /// It failed, or `check` found an error.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// Done, but some records failed or are unknown.
+    Partly = 3,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Keeps ActiveCampaign contacts in step with HighLevel custom-object records.
+#[derive(Debug, Parser)]
+#[command(name = "tramline", version, about, arg_required_else_help = false)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The configuration [default: $TRAMLINE_CONFIG, else tramline/config.toml in the XDG config folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Refuse everything that writes to either API or to the queue
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// Print JSON: one document, or a line for each item of a list
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log more: -v debug, -vv trace
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the control room (the same as no command)
+    Tui(tui::Arguments),
+    /// Try everything on simulated accounts: nothing is kept, no account is needed
+    Demo(demo::Arguments),
+    /// Write a commented config.toml and check it
+    Init(init::Arguments),
+    /// Check configuration, credentials, scopes, limits and mappings
+    Check,
+    /// HighLevel objects and their properties
+    #[command(subcommand)]
+    Schemas(schemas::Action),
+    /// ActiveCampaign contact fields
+    #[command(subcommand)]
+    Fields(fields::Action),
+    /// ActiveCampaign contacts
+    #[command(subcommand)]
+    Contacts(contacts::Action),
+    /// Records of HighLevel objects
+    #[command(subcommand)]
+    Records(records::Action),
+    /// Mappings: what they say, what is wrong with them, what they make of a record
+    #[command(subcommand)]
+    Mappings(mappings::Action),
+    /// Sync records now and wait for the result
+    Sync(sync::Arguments),
+    /// Bring all records of a mapping to their contacts; a second run sends only what changed
+    Export(export::Arguments),
+    /// Runs of bulk exports
+    #[command(subcommand)]
+    Exports(exports::Action),
+    /// The sync queue
+    #[command(subcommand)]
+    Queue(queue::Action),
+    /// Work the queue without a screen
+    Worker(worker::Arguments),
+    /// Simulate both APIs, with their rate limits and faults on request
+    Sandbox(sandbox::Arguments),
+    /// Send one authenticated request through the shared budget
+    Api(api::Arguments),
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the command line to its end.
+pub async fn run(cli: Cli) -> Exit {
+    let output = Output::new(cli.global.json);
+    let context = Context { global: cli.global, output };
+    let command = cli.command.unwrap_or(Command::Tui(tui::Arguments::default()));
+    let result = match command {
+        Command::Tui(arguments) => tui::run(&context, arguments).await,
+        Command::Demo(arguments) => demo::run(&context, arguments).await,
+        Command::Init(arguments) => init::run(&context, arguments).await,
+        Command::Check => check::run(&context).await,
+        Command::Schemas(action) => schemas::run(&context, action).await,
+        Command::Fields(action) => fields::run(&context, action).await,
+        Command::Contacts(action) => contacts::run(&context, action).await,
+        Command::Records(action) => records::run(&context, action).await,
+        Command::Mappings(action) => mappings::run(&context, action).await,
+        Command::Sync(arguments) => sync::run(&context, arguments).await,
+        Command::Export(arguments) => export::run(&context, arguments).await,
+        Command::Exports(action) => exports::run(&context, action).await,
+        Command::Queue(action) => queue::run(&context, action).await,
+        Command::Worker(arguments) => worker::run(&context, arguments).await,
+        Command::Sandbox(arguments) => sandbox::run(&context, arguments).await,
+        Command::Api(arguments) => api::run(&context, arguments).await,
+        Command::Completions(arguments) => shell::completions(arguments, Cli::command()),
+        Command::Man => shell::man(Cli::command()),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(problem) => {
+            context.output.problem(&problem);
+            if problem.class == ErrorClass::Config { Exit::Usage } else { Exit::Failed }
+        }
+    }
+}
+
+/// What every command needs: the global options and where to print.
+struct Context {
+    global: Global,
+    output: Output,
+}
+
+impl Context {
+    fn config(&self) -> Result<Config, Problem> {
+        let path = self.global.config.clone().unwrap_or_else(config::default_path);
+        Ok(Config::read(&path)?)
+    }
+
+    /// Opens configuration, store and clients. With `worker`, jobs of the queue are worked in this process.
+    async fn open(&self, worker: bool) -> Result<Operations, Problem> {
+        self.open_with(self.config()?, worker).await
+    }
+
+    async fn open_with(&self, config: Config, worker: bool) -> Result<Operations, Problem> {
+        let options = OpenOptions {
+            read_only: self.global.read_only,
+            worker: worker && !self.global.read_only,
+            verbosity: self.global.verbose,
+        };
+        Operations::open(config, options).await
+    }
+}
+
+/// A usage error that clap cannot know of.
+fn usage(message: impl Into<String>, remedy: impl Into<String>) -> Problem {
+    Problem::new(ErrorClass::Config, message).remedy(remedy)
+}

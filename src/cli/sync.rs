@@ -1,0 +1,55 @@
+//! `tramline sync`
+
+use super::{Context, Exit, signals};
+use crate::model::view::{Outcome, SyncResult};
+use crate::model::{MappingName, Problem, RecordId};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    mapping: String,
+    #[arg(required = true)]
+    records: Vec<String>,
+    /// Write nothing; show what would be written
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
+    let operations = context.open(false).await?;
+    let mapping = MappingName::from(arguments.mapping);
+    let records: Vec<RecordId> = arguments.records.into_iter().map(RecordId::from).collect();
+    let results = tokio::select! {
+        results = operations.sync(&mapping, &records, arguments.dry_run) => results,
+        exit = signals::stop() => {
+            operations.close().await;
+            context.output.note("stopped; what was begun goes on with the next worker");
+            return Ok(exit);
+        }
+    };
+    operations.close().await;
+    let results = results?;
+    print(context, &results);
+    let bad = |result: &SyncResult| matches!(result.outcome, Outcome::Failed | Outcome::Unknown | Outcome::Waiting);
+    Ok(if results.iter().any(bad) { Exit::Partly } else { Exit::Done })
+}
+
+/// One line a record, and beneath it each field that changes.
+pub fn print(context: &Context, results: &[SyncResult]) {
+    for result in results {
+        if context.output.is_json() {
+            context.output.document(result);
+            continue;
+        }
+        let contact = result.contact_id.as_ref().map(|id| format!("  contact {id}")).unwrap_or_default();
+        let error = result.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
+        context.output.line(&format!("{}  {}{contact}{error}", result.record, result.outcome.name()));
+        for field in &result.fields {
+            if let Some(problem) = &field.problem {
+                context.output.line(&format!("    {} ✗ {}", field.field, problem));
+            } else if field.old != field.new {
+                let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".into());
+                context.output.line(&format!("    {}: {} → {}", field.field, show(&field.old), show(&field.new)));
+            }
+        }
+    }
+}
