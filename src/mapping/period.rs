@@ -51,9 +51,9 @@ impl fmt::Display for Period {
         let seconds = self.0.as_secs();
         match seconds {
             0 => f.write_str("0s"),
-            _ if seconds % 86_400 == 0 => write!(f, "{}d", seconds / 86_400),
-            _ if seconds % 3_600 == 0 => write!(f, "{}h", seconds / 3_600),
-            _ if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
+            _ if seconds.is_multiple_of(86_400) => write!(f, "{}d", seconds / 86_400),
+            _ if seconds.is_multiple_of(3_600) => write!(f, "{}h", seconds / 3_600),
+            _ if seconds.is_multiple_of(60) => write!(f, "{}m", seconds / 60),
             _ => write!(f, "{seconds}s"),
         }
     }
@@ -90,7 +90,16 @@ mod tests {
             assert_eq!(period.duration().as_secs(), seconds);
             assert_eq!(period.to_string(), shown);
         }
-        for text in ["", "15", "m", "1.5h", "-1m", "1 year", "99999999999999999999d", "5µ"] {
+        for text in [
+            "",
+            "15",
+            "m",
+            "1.5h",
+            "-1m",
+            "1 year",
+            "99999999999999999999d",
+            "5µ",
+        ] {
             assert!(Period::parse(text).is_err(), "{text:?} was taken");
         }
     }

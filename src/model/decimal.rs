@@ -59,8 +59,7 @@ impl Decimal {
         digits.push_str(fraction);
         let significant = digits.trim_start_matches('0');
         // Number of digits before the point, counted from the first significant one.
-        let mut point =
-            whole.len() as i64 - (digits.len() - significant.len()) as i64;
+        let mut point = whole.len() as i64 - (digits.len() - significant.len()) as i64;
         let significant = significant.trim_end_matches('0');
         let exponent = exponent.map_or(Ok(0), parse_exponent)?;
         if significant.is_empty() {
@@ -110,7 +109,10 @@ fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DecimalError::NotANumber);
     }
-    let size = digits.parse::<i64>().unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
+    let size = digits
+        .parse::<i64>()
+        .unwrap_or(i64::MAX / 4)
+        .min(i64::MAX / 4);
     Ok(if negative { -size } else { size })
 }
 
@@ -226,7 +228,10 @@ mod tests {
             ("100", "100"),
             (" 12.4 ", "12.4"),
             ("0e999999999999999999999", "0"),
-            ("123456789012345678901234567890.123", "123456789012345678901234567890.123"),
+            (
+                "123456789012345678901234567890.123",
+                "123456789012345678901234567890.123",
+            ),
         ] {
             assert_eq!(plain(text), expected, "{text}");
         }
@@ -235,16 +240,25 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused() {
         for text in [
-            "", " ", ".", "-", "+", "e5", "1e", "1e+", "1,234", "0x10", "1 2", "NaN", "inf", "--1", "1.2.3",
-            "１２",
+            "", " ", ".", "-", "+", "e5", "1e", "1e+", "1,234", "0x10", "1 2", "NaN", "inf", "--1",
+            "1.2.3", "１２",
         ] {
-            assert_eq!(Decimal::parse(text), Err(DecimalError::NotANumber), "{text:?}");
+            assert_eq!(
+                Decimal::parse(text),
+                Err(DecimalError::NotANumber),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn an_exponent_cannot_exhaust_the_memory() {
-        for text in ["1e401", "1e-401", "1e999999999", "-1e-99999999999999999999999"] {
+        for text in [
+            "1e401",
+            "1e-401",
+            "1e999999999",
+            "-1e-99999999999999999999999",
+        ] {
             assert_eq!(Decimal::parse(text), Err(DecimalError::TooLarge), "{text}");
         }
         assert_eq!(plain("1e399").len(), 400);
