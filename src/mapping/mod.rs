@@ -1,10 +1,25 @@
 //! Mappings: from a HighLevel record to the values of an ActiveCampaign contact. Pure: no I/O, no clock.
 
 pub mod apply;
+mod check;
+mod coerce;
 pub mod compile;
+mod dates;
+mod fault;
 pub mod field_spec;
+mod labels;
+mod names;
+mod number;
+mod options;
 pub mod period;
+mod preview;
+mod resolve;
+mod rules;
+mod sample;
+mod scope;
 pub mod spec;
+mod template;
+mod text;
 
 pub use apply::{Applied, EmailOutcome, MappedValue, Send};
 pub use compile::{Column, Compiled, EmailSource, Mapping};

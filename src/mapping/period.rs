@@ -51,9 +51,9 @@ impl fmt::Display for Period {
         let seconds = self.0.as_secs();
         match seconds {
             0 => f.write_str("0s"),
-            _ if seconds % 86_400 == 0 => write!(f, "{}d", seconds / 86_400),
-            _ if seconds % 3_600 == 0 => write!(f, "{}h", seconds / 3_600),
-            _ if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
+            _ if seconds.is_multiple_of(86_400) => write!(f, "{}d", seconds / 86_400),
+            _ if seconds.is_multiple_of(3_600) => write!(f, "{}h", seconds / 3_600),
+            _ if seconds.is_multiple_of(60) => write!(f, "{}m", seconds / 60),
             _ => write!(f, "{seconds}s"),
         }
     }
