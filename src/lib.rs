@@ -1,1 +1,2 @@
 //! Tramline.
+pub mod sandbox;
