@@ -1,0 +1,85 @@
+//! What a person needs to point Tramline, or anything else, at a running sandbox.
+
+use super::{ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, Sandbox};
+use std::path::Path;
+
+/// Mappings over every kind of value; about 1 % of the pets fail in them and 0.5 % have no e-mail.
+const MAPPINGS: &str = r#"
+[mappings.pets]
+object = "custom_objects.pets"
+email = "owner_email"
+on_missing_email = "skip"
+time_zone = "America/Chicago"
+
+[mappings.pets.fields]
+first_name = "owner_first_name"
+last_name = "owner_last_name"
+phone = "owner_phone"
+"%PET_NAME%" = "name"
+"%WEIGHT%" = "weight"
+"%WEIGHT_KG%" = "{% if weight %}{{ weight }} kg{% endif %}"
+"%PRICE%" = "price"
+"%STATUS%" = "status"
+"%SPECIES%" = "species"
+"%SIZE%" = { from = "size", map = { small = "Small", medium = "Medium", large = "Large" }, default = "Medium" }
+"%TEMPERAMENT%" = "temperament"
+"%VACCINATIONS%" = "vaccinations"
+"%BORN%" = "born"
+"%VISITED_AT%" = "vet_visit"
+"%CHIP%" = { from = "chip", empty = "clear" }
+"%BREED%" = { from = "breed", max_length = 40, truncate = true }
+"%NOTES%" = "description"
+"%FEEDING_NOTES%" = "notes.kitchen"
+
+[mappings.visits]
+object = "custom_objects.visits"
+email = { association = "visit_owner" }
+on_missing_email = "skip"
+
+[mappings.visits.fields]
+"%VISITED_ON%" = "visited_on"
+"%VISIT_REASON%" = "{{ reason | label }} at {{ clinic }}"
+"%VISIT_COST%" = "cost"
+"%CLINIC%" = "clinic"
+"#;
+
+impl Sandbox {
+    /// A whole config.toml for this sandbox; the two files must hold the tokens.
+    #[must_use]
+    pub fn config_toml(&self, highlevel_token_file: &Path, activecampaign_token_file: &Path) -> String {
+        let quoted = |path: &Path| toml::Value::from(path.to_string_lossy().into_owned()).to_string();
+        self.config_with(
+            &format!("{{ file = {} }}", quoted(highlevel_token_file)),
+            &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
+        )
+    }
+
+    fn config_with(&self, highlevel_token: &str, activecampaign_token: &str) -> String {
+        format!(
+            r#"environment = "sandbox"
+
+[highlevel]
+location_id = "{LOCATION_ID}"
+base_url = "{}"
+token = {highlevel_token}
+
+[activecampaign]
+url = "{}"
+token = {activecampaign_token}
+{MAPPINGS}"#,
+            self.highlevel_url, self.activecampaign_url
+        )
+    }
+}
+
+/// What `tramline sandbox` prints: addresses, tokens, and a config.toml that works once the tokens are exported.
+#[must_use]
+pub fn banner(sandbox: &Sandbox) -> String {
+    let config = sandbox.config_with("{ env = \"GHL_TOKEN\" }", "{ env = \"ACTIVECAMPAIGN_TOKEN\" }");
+    format!(
+        "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
+         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\
+         # config.toml\n{config}",
+        sandbox.highlevel_url, sandbox.activecampaign_url, sandbox.highlevel_url
+    )
+}

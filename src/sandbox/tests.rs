@@ -1,0 +1,1 @@
+//! The wire, tried with a plain HTTP client.
