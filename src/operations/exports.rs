@@ -1,37 +1,64 @@
 //! Runs of bulk exports.
 
-use super::{Done, Operations, stub};
-use crate::model::export::{ExportOptions, Run};
-use crate::model::{MappingName, RunId};
+use super::{Done, Operations};
+use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::view::SyncResult;
+use crate::model::{ErrorClass, MappingName, Problem, RunId};
 
 impl Operations {
-    /// Starts a run in the background of this process; one running export per mapping.
-    pub async fn start_export(&self, _mapping: &MappingName, _options: ExportOptions) -> Done<Run> {
-        stub()
+    /// Starts a run in the background of this process, or goes on with the mapping's run whose process died; one
+    /// running export per mapping.
+    pub async fn start_export(&self, mapping: &MappingName, options: ExportOptions) -> Done<Run> {
+        if !options.dry_run {
+            self.writable()?;
+        }
+        let (spec, connection) = self.spec(mapping)?;
+        let account = self.open_account(&connection)?.account.clone();
+        let compiled = account.mapping(mapping, spec).await?;
+        self.inner.engine.start_export(&account, compiled, options).await
+    }
+
+    /// Tells of every record a dry run of this process would send or refuse, from now on.
+    pub fn dry_run_results(&self) -> tokio::sync::mpsc::Receiver<SyncResult> {
+        self.inner.engine.dry_run_results()
     }
 
     /// Runs, newest first.
-    pub async fn exports(&self, _limit: u32) -> Done<Vec<Run>> {
-        stub()
+    pub async fn exports(&self, limit: u32) -> Done<Vec<Run>> {
+        Ok(self.inner.store.runs(limit).await?)
     }
 
     /// One run; `id` may be a unique beginning.
-    pub async fn export(&self, _id: &str) -> Done<Run> {
-        stub()
+    pub async fn export(&self, id: &str) -> Done<Run> {
+        self.inner.store.run_by_prefix(id).await?.ok_or_else(|| {
+            Problem::new(ErrorClass::Config, format!("there is no run `{id}`, or more than one begins so")).remedy("see tramline exports list")
+        })
     }
 
     /// Stops a run after what is in flight; it can be resumed.
-    pub async fn pause_export(&self, _id: &RunId) -> Done<Run> {
-        stub()
+    pub async fn pause_export(&self, id: &RunId) -> Done<Run> {
+        self.writable()?;
+        self.end_export(id, RunState::Paused).await
     }
 
     /// Goes on with a paused or failed run in the background of this process.
-    pub async fn resume_export(&self, _id: &RunId) -> Done<Run> {
-        stub()
+    pub async fn resume_export(&self, id: &RunId) -> Done<Run> {
+        self.writable()?;
+        let run = self.export(id.as_str()).await?;
+        let (spec, connection) = self.spec(&run.mapping)?;
+        let account = self.open_account(&connection)?.account.clone();
+        let compiled = account.mapping(&run.mapping, spec).await?;
+        self.inner.engine.resume_export(&account, compiled, run).await
     }
 
     /// Ends a run for good after what is in flight; what was sent stays sent.
-    pub async fn cancel_export(&self, _id: &RunId) -> Done<Run> {
-        stub()
+    pub async fn cancel_export(&self, id: &RunId) -> Done<Run> {
+        self.writable()?;
+        self.end_export(id, RunState::Cancelled).await
+    }
+
+    async fn end_export(&self, id: &RunId, state: RunState) -> Done<Run> {
+        self.inner.engine.end_export(id, state).await?;
+        self.export(id.as_str()).await
     }
 }

@@ -1,10 +1,12 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
-use super::{Done, Operations, stub};
+use super::{Done, Operations};
+use crate::mapping::{EmailSource, EmailSpec, FieldSpec, is_template};
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey, Record, RecordId,
+    Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey, Record, RecordId,
 };
+use crate::sync::related;
 use serde::{Deserialize, Serialize};
 
 /// A mapping as config.toml gives it, without asking either API.
@@ -60,52 +62,169 @@ pub struct SuggestedPair {
 impl Operations {
     /// All mappings of config.toml, by name.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        stub()
+        let config = &self.inner.config;
+        config
+            .mappings
+            .iter()
+            .map(|(name, spec)| MappingSummary {
+                name: name.clone(),
+                connection: config.connection_of(spec),
+                object: ObjectKey::from_input(&spec.object),
+                email: match &spec.email {
+                    EmailSpec::Property(key) => key.clone(),
+                    EmailSpec::Association(key) => format!("association {key}"),
+                },
+                fields: spec.fields.iter().count(),
+                rules: spec.rules.iter().map(|rule| rule.name.clone()).collect(),
+                schedule: spec.schedule.clone(),
+                enabled: spec.enabled,
+            })
+            .collect()
     }
 
     /// A mapping's lines and findings, against both live schemas (read once and kept).
-    pub async fn mapping_detail(&self, _mapping: &MappingName) -> Done<MappingDetail> {
-        stub()
+    pub async fn mapping_detail(&self, mapping: &MappingName) -> Done<MappingDetail> {
+        let (spec, connection) = self.spec(mapping)?;
+        let account = self.person(&connection)?;
+        let findings = account.compile(mapping, spec).await?.findings;
+        let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
+        let fields = account.fields().await?;
+        let lines = spec
+            .fields
+            .iter()
+            .map(|(target, field)| {
+                let source = field.source();
+                let tag = target.trim_matches('%');
+                MappingLine {
+                    source: source.to_owned(),
+                    source_type: schema.property_or_member(source).map(|(property, _)| property.data_type.clone()),
+                    transform: match field {
+                        FieldSpec::Source(text) => is_template(text),
+                        FieldSpec::Table(_) => true,
+                    },
+                    target: target.to_owned(),
+                    target_type: fields.iter().find(|field| field.tag.eq_ignore_ascii_case(tag)).map(|field| field.kind.clone()),
+                    builtin: Builtin::from_name(target).is_some(),
+                    problem: worst(&findings, target),
+                }
+            })
+            .collect();
+        let summary = self.mappings().into_iter().find(|summary| summary.name == *mapping);
+        let summary = summary.ok_or_else(|| crate::model::Problem::new(crate::model::ErrorClass::Config, format!("there is no mapping `{mapping}`")))?;
+        Ok(MappingDetail { summary, lines, findings })
+    }
+
+    /// The findings of one mapping against both live schemas.
+    pub async fn check_mapping(&self, mapping: &MappingName) -> Done<Vec<Finding>> {
+        let (spec, connection) = self.spec(mapping)?;
+        let account = self.person(&connection)?;
+        Ok(account.compile(mapping, spec).await?.findings)
     }
 
     /// The first records of the mapping's object, newest first, for live samples.
-    pub async fn mapping_samples(&self, _mapping: &MappingName, _limit: u32) -> Done<Vec<Record>> {
-        stub()
+    pub async fn mapping_samples(&self, mapping: &MappingName, limit: u32) -> Done<Vec<Record>> {
+        let (spec, connection) = self.spec(mapping)?;
+        let object = ObjectKey::from_input(&spec.object);
+        Ok(self.records(&connection, &object, None, None, limit).await?.records)
     }
 
     /// What the mapping makes of a record that is at hand; the contact is not looked up unless
     /// `with_contact`.
-    pub async fn preview_record(
-        &self,
-        _mapping: &MappingName,
-        _record: Record,
-        _with_contact: bool,
-    ) -> Done<Preview> {
-        stub()
+    pub async fn preview_record(&self, mapping: &MappingName, record: Record, with_contact: bool) -> Done<Preview> {
+        let (spec, connection) = self.spec(mapping)?;
+        let account = self.person(&connection)?;
+        let mapping = account.mapping(mapping, spec).await?;
+        let related = match mapping.email() {
+            EmailSource::Association(association) => related::of_record(&account.highlevel, association, &record).await?,
+            EmailSource::Property(_) => None,
+        };
+        let address = mapping.address(&record, related.as_ref()).into_email();
+        let email = address.as_ref().ok().cloned();
+        let contact = match (&email, with_contact) {
+            (Some(email), true) => account.activecampaign.find_contact(email, true).await?,
+            _ => None,
+        };
+        let surroundings = match &contact {
+            Some(contact) => Some(account.activecampaign.surroundings(&contact.id).await?),
+            None => None,
+        };
+        let store = &self.inner.store;
+        let (link, winner) = match &email {
+            Some(email) => {
+                let link = store.link(&connection, mapping.name(), email).await?;
+                let winner = link.as_ref().map(|link| link.record.clone()).filter(|winner| *winner != record.id);
+                (link, winner)
+            }
+            None => (None, None),
+        };
+        let previous = link.as_ref().and_then(|link| link.properties.as_ref());
+        Ok(Preview {
+            mapping: mapping.name().to_string(),
+            title: mapping.title(&record),
+            fields: mapping.preview_fields(&record, related.as_ref(), contact.as_ref()),
+            rules: mapping.preview_rules(&record, related.as_ref(), previous),
+            email,
+            contact_id: contact.map(|contact| contact.id),
+            problem: address.err(),
+            last_sent: link.map(|link| link.confirmed_at),
+            superseded_by: winner,
+            surroundings,
+            record,
+        })
     }
 
     /// What the mapping makes of a record, read now, beside its contact, read now. Writes nothing.
-    pub async fn preview(&self, _mapping: &MappingName, _record: &RecordId) -> Done<Preview> {
-        stub()
+    pub async fn preview(&self, mapping: &MappingName, record: &RecordId) -> Done<Preview> {
+        let (spec, connection) = self.spec(mapping)?;
+        let object = ObjectKey::from_input(&spec.object);
+        let record = self.person(&connection)?.highlevel.record(&object, record).await?;
+        self.preview_record(mapping, record, true).await
     }
 
     /// Pairs that could be added to a mapping.
-    pub async fn suggest(&self, _mapping: &MappingName) -> Done<Vec<SuggestedPair>> {
-        stub()
+    pub async fn suggest(&self, mapping: &MappingName) -> Done<Vec<SuggestedPair>> {
+        let (spec, connection) = self.spec(mapping)?;
+        let account = self.person(&connection)?;
+        let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
+        let fields = account.fields().await?;
+        let samples = self.mapping_samples(mapping, 50).await?;
+        let taken: Vec<&str> = spec.fields.iter().map(|(target, _)| target).collect();
+        let pairs = crate::mapping::suggest(&schema, &fields, &samples);
+        Ok(pairs
+            .into_iter()
+            .filter(|pair| !taken.contains(&pair.field.as_str()))
+            .map(|pair| SuggestedPair { field: pair.field, from: pair.from, score: pair.score, reason: pair.reason })
+            .collect())
     }
 
     /// Syncs records now and waits for the results, in the order asked for. `dry_run` writes nothing.
-    pub async fn sync(
-        &self,
-        _mapping: &MappingName,
-        _records: &[RecordId],
-        _dry_run: bool,
-    ) -> Done<Vec<SyncResult>> {
-        stub()
+    pub async fn sync(&self, mapping: &MappingName, records: &[RecordId], dry_run: bool) -> Done<Vec<SyncResult>> {
+        let (spec, connection) = self.spec(mapping)?;
+        if dry_run {
+            let mut results = Vec::with_capacity(records.len());
+            for record in records {
+                results.push(self.rehearse(mapping, record).await);
+            }
+            return Ok(results);
+        }
+        self.writable()?;
+        let account = self.person(&connection)?;
+        let compiled = account.mapping(mapping, spec).await?;
+        self.inner.engine.sync_now(&account, &compiled, records).await
     }
 
-    /// Checks configuration, credentials, scopes, limits, clock skew and all mappings.
-    pub async fn check(&self) -> Vec<Finding> {
-        stub()
+    async fn rehearse(&self, mapping: &MappingName, record: &RecordId) -> SyncResult {
+        match self.preview(mapping, record).await {
+            Ok(preview) => crate::sync::rehearsed(&preview),
+            Err(problem) => crate::sync::failed(record.clone(), problem),
+        }
     }
+}
+
+fn worst(findings: &[Finding], target: &str) -> Option<(Level, String)> {
+    findings
+        .iter()
+        .filter(|finding| finding.level != Level::Ok && finding.item.ends_with(target))
+        .max_by_key(|finding| finding.level)
+        .map(|finding| (finding.level, finding.message.clone()))
 }

@@ -1,8 +1,10 @@
 //! The queue: lists, details, retry, discard.
 
-use super::{Done, Operations, stub};
-use crate::model::job::JobCounts;
-use crate::model::{Attempt, Job, JobId};
+use super::{Done, Operations};
+use crate::model::filter::Filter;
+use crate::model::job::{JobCounts, JobState, WaitReason};
+use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
+use crate::store;
 use tokio::sync::watch;
 
 /// Jobs by filter text (product.md, Filters), newest change first.
@@ -17,10 +19,7 @@ pub struct JobQuery {
 
 /// Where a page of jobs ended; opaque outside `operations`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct JobCursor {
-    pub updated_micros: i64,
-    pub id: JobId,
-}
+pub struct JobCursor(store::Cursor);
 
 /// One page of jobs.
 #[derive(Clone, Debug, Default)]
@@ -52,46 +51,115 @@ pub enum Chosen {
 impl Operations {
     /// Jobs by state, kept by the store: cheap at any size.
     pub async fn job_counts(&self) -> Done<JobCounts> {
-        stub()
+        Ok(self.inner.store.counts().await?)
     }
 
     /// A page of jobs. A filter that cannot be read is a problem that names the position.
-    pub async fn jobs(&self, _query: &JobQuery) -> Done<JobList> {
-        stub()
+    pub async fn jobs(&self, query: &JobQuery) -> Done<JobList> {
+        let filter = parse(&query.filter)?;
+        let store = &self.inner.store;
+        let after = query.after.as_ref().map(|cursor| &cursor.0);
+        let page = store.list(&filter, store::Sort::newest_change(), after, query.limit).await?;
+        let total = if after.is_none() { store.count(&filter).await?.exact() } else { None };
+        Ok(JobList { jobs: page.jobs, next: page.next.map(JobCursor), total })
     }
 
     /// One job with its attempts; `id` may be a unique beginning.
-    pub async fn job(&self, _id: &str) -> Done<JobDetail> {
-        stub()
+    pub async fn job(&self, id: &str) -> Done<JobDetail> {
+        let store = &self.inner.store;
+        let job = store.job_by_prefix(id).await?.ok_or_else(|| {
+            Problem::new(ErrorClass::Config, format!("there is no job `{id}`, or more than one begins so")).remedy("see tramline queue list")
+        })?;
+        let attempts = store.attempts(&job.id).await?;
+        Ok(JobDetail { why: why(&job, self.inner.worker), job, attempts })
     }
 
     /// How many jobs an action would touch.
-    pub async fn count_chosen(&self, _chosen: &Chosen) -> Done<u64> {
-        stub()
+    pub async fn count_chosen(&self, chosen: &Chosen) -> Done<u64> {
+        Ok(self.inner.store.count_selected(&selection(chosen)?).await?)
+    }
+
+    /// The ids of the jobs an action would touch.
+    pub async fn chosen_ids(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
+        match chosen {
+            Chosen::Ids(ids) => Ok(ids.clone()),
+            Chosen::Filter(text) => {
+                let mut query = JobQuery { filter: text.clone(), after: None, limit: 500 };
+                let mut ids = Vec::new();
+                loop {
+                    let page = self.jobs(&query).await?;
+                    ids.extend(page.jobs.into_iter().map(|job| job.id));
+                    match page.next {
+                        Some(next) => query.after = Some(next),
+                        None => return Ok(ids),
+                    }
+                }
+            }
+        }
     }
 
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.
-    pub async fn retry(&self, _chosen: &Chosen) -> Done<u64> {
-        stub()
+    pub async fn retry(&self, chosen: &Chosen) -> Done<u64> {
+        self.writable()?;
+        let changed = self.inner.store.retry(&selection(chosen)?).await?;
+        self.inner.engine.wake();
+        Ok(changed)
     }
 
     /// Gives jobs up. Answers the number.
-    pub async fn discard(&self, _chosen: &Chosen) -> Done<u64> {
-        stub()
+    pub async fn discard(&self, chosen: &Chosen) -> Done<u64> {
+        self.writable()?;
+        Ok(self.inner.store.discard(&selection(chosen)?).await?)
     }
 
     /// Completions of a filter text's last word.
-    pub fn complete_filter(&self, _text: &str) -> Vec<String> {
-        stub()
+    pub fn complete_filter(&self, text: &str) -> Vec<String> {
+        crate::model::filter::complete(text)
     }
 
     /// A number that grows with every change of the store made by this process.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        stub()
+        self.inner.store.changes()
     }
 
     /// A cheap number that differs when another process may have written: compare it with the last one.
     pub fn foreign_changes(&self) -> u64 {
-        stub()
+        self.inner.store.version_probe()
+    }
+}
+
+fn parse(text: &str) -> Done<Filter> {
+    Filter::parse(text).map_err(|error| Problem::new(ErrorClass::Config, error.to_string()).field("filter"))
+}
+
+fn selection(chosen: &Chosen) -> Done<store::Selection> {
+    Ok(match chosen {
+        Chosen::Ids(ids) => store::Selection::Ids(ids.clone()),
+        Chosen::Filter(text) => store::Selection::Filter(parse(text)?),
+    })
+}
+
+/// One sentence on where a job stands and what moves it on.
+fn why(job: &Job, worker_here: bool) -> String {
+    let until = |job: &Job| match job.waiting.as_ref().and_then(|waiting| waiting.until) {
+        Some(until) => format!(" until {}", until.strftime("%H:%M:%S UTC")),
+        None => String::new(),
+    };
+    let error = || job.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    match (job.state, job.waiting.as_ref().map(|waiting| waiting.reason)) {
+        (JobState::Ready, _) if worker_here => "It is ready and the next free worker takes it.".into(),
+        (JobState::Ready, _) => "It is ready and waits for a worker: start `tramline worker` or open the control room.".into(),
+        (JobState::Waiting, Some(WaitReason::Scheduled)) => format!("It is tried again by itself; it waits{}{}", until(job), error()),
+        (JobState::Waiting, Some(WaitReason::RateLimited)) => format!("The rate limit was met; it waits{}.", until(job)),
+        (JobState::Waiting, Some(WaitReason::Paused)) => format!("It is paused{}.", until(job)),
+        (JobState::Waiting, Some(WaitReason::BreakerOpen)) => format!("Its account does not answer; it waits{}{}", until(job), error()),
+        (JobState::Waiting, Some(WaitReason::ContactBusy)) => format!("Another write to its contact is under way; it waits{}.", until(job)),
+        (JobState::Waiting, Some(WaitReason::NoContactYet)) => format!("The record's association leads to no contact yet; it is looked at again{}.", until(job).replace(" until", " at")),
+        (JobState::Waiting, None) => format!("It waits{}.", until(job)),
+        (JobState::Running, _) => "A worker is on it.".into(),
+        (JobState::Failed, _) => format!("It needs a person{}", error()),
+        (JobState::Unknown, _) => format!("It is not known whether the write arrived; look at the contact, then retry or discard{}", error()),
+        (JobState::Done, _) => "It is done.".into(),
+        (JobState::Discarded, _) => "A person gave it up.".into(),
     }
 }

@@ -1,10 +1,12 @@
 //! What is always in view: budgets, queue, workers, the running export, the last error.
 
-use super::{Done, Operations, stub};
+use super::{Done, Operations};
 use crate::model::call::{BudgetView, Call};
-use crate::model::export::Run;
+use crate::model::export::{Run, RunState};
+use crate::model::filter::Filter;
 use crate::model::job::JobCounts;
-use crate::model::{ConnectionName, Problem};
+use crate::model::{ConnectionName, JobState, Problem};
+use crate::store::Sort;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
@@ -33,17 +35,38 @@ pub struct Status {
 
 impl Operations {
     /// Everything the status bar shows. No network; a few small reads of the store.
-    pub async fn status(&self, _connection: &ConnectionName) -> Done<Status> {
-        stub()
+    pub async fn status(&self, connection: &ConnectionName) -> Done<Status> {
+        let opened = self.open_account(connection)?;
+        let store = &self.inner.store;
+        let mut exports = store.runs(20).await?;
+        exports.retain(|run| run.state == RunState::Running);
+        Ok(Status {
+            highlevel: Some(opened.account.highlevel.budget().view()),
+            activecampaign: Some(opened.account.activecampaign.budget().view()),
+            imports: Some(opened.account.activecampaign.import_budget().view()),
+            counts: store.counts().await?,
+            workers: self.inner.engine.workers().await?,
+            exports,
+            last_error: self.last_error().await?,
+        })
+    }
+
+    async fn last_error(&self) -> Done<Option<LastError>> {
+        let store = &self.inner.store;
+        let page = store.list(&Filter::state(JobState::Failed), Sort::newest_change(), None, 1).await?;
+        let Some(job) = page.jobs.into_iter().next() else { return Ok(None) };
+        let Some(problem) = job.error else { return Ok(None) };
+        let count = store.same_error(&job.id).await?;
+        Ok(Some(LastError { at: job.updated_at, problem, count }))
     }
 
     /// The latest HTTP calls of this process, oldest first, at most 1,000.
     pub fn recent_calls(&self) -> Vec<Call> {
-        stub()
+        self.inner.calls.recent()
     }
 
     /// Every HTTP call from now on; a slow listener misses some.
     pub fn watch_calls(&self) -> broadcast::Receiver<Call> {
-        stub()
+        self.inner.calls.watch()
     }
 }

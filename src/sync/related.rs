@@ -1,0 +1,120 @@
+//! From a record through its association to the HighLevel contact that carries the e-mail address.
+
+use crate::highlevel::{HighLevel, PageCursor};
+use crate::http::ApiError;
+use crate::model::{AssociationId, ErrorClass, Record, RelatedContact};
+use std::collections::HashMap;
+
+/// The contact that a record's association leads to; of several the one with the smallest id, so that the
+/// choice does not change from one sync to the next.
+pub async fn of_record(highlevel: &HighLevel, association: &AssociationId, record: &Record) -> Result<Option<RelatedContact>, ApiError> {
+    for id in contact_ids(highlevel, association, record).await? {
+        if let Some(contact) = contact(highlevel, &id).await? {
+            return Ok(Some(contact));
+        }
+    }
+    Ok(None)
+}
+
+/// Ids of the contacts a record is linked with, smallest first. The relations that came with the record are
+/// a fast path only: once reported to come back empty (fact sheet §2.5), an empty list is asked for again.
+async fn contact_ids(highlevel: &HighLevel, association: &AssociationId, record: &Record) -> Result<Vec<String>, ApiError> {
+    let given = record.relations.as_deref().unwrap_or_default();
+    let mut ids = pick(given, association);
+    if ids.is_empty() {
+        ids = pick(&highlevel.relations(&record.id).await?, association);
+    }
+    Ok(ids)
+}
+
+fn pick(relations: &[crate::model::Relation], association: &AssociationId) -> Vec<String> {
+    let mut ids: Vec<String> = relations
+        .iter()
+        .filter(|relation| relation.association == *association && relation.other_object.as_str() == "contact")
+        .map(|relation| relation.other_record.to_string())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// A contact; `None` if it was deleted.
+async fn contact(highlevel: &HighLevel, id: &str) -> Result<Option<RelatedContact>, ApiError> {
+    match highlevel.contact(id).await {
+        Ok(contact) => Ok(Some(contact)),
+        Err(error) if error.class == ErrorClass::Missing || error.status == Some(400) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The contacts of an export, read page by page where that takes fewer calls than one by one.
+#[derive(Default)]
+pub struct ContactBook {
+    known: HashMap<String, Option<RelatedContact>>,
+    /// True once every contact of the location was read.
+    complete: bool,
+    asked: bool,
+}
+
+impl ContactBook {
+    /// The contact of each record, in the order of the records. `expected` is the number of records the
+    /// export will ask about in all.
+    pub async fn of_records(
+        &mut self,
+        highlevel: &HighLevel,
+        association: &AssociationId,
+        records: &[Record],
+        expected: u64,
+    ) -> Result<Vec<Option<RelatedContact>>, ApiError> {
+        let wanted = futures_util::future::try_join_all(records.iter().map(|record| contact_ids(highlevel, association, record))).await?;
+        if !self.asked {
+            self.asked = true;
+            self.read_all_if_cheaper(highlevel, expected).await?;
+        }
+        let mut contacts = Vec::with_capacity(records.len());
+        for ids in wanted {
+            let mut found = None;
+            for id in ids {
+                if !self.known.contains_key(&id) {
+                    let contact = if self.complete { None } else { contact(highlevel, &id).await? };
+                    self.known.insert(id.clone(), contact);
+                }
+                if let Some(Some(contact)) = self.known.get(&id) {
+                    found = Some(contact.clone());
+                    break;
+                }
+            }
+            contacts.push(found);
+        }
+        Ok(contacts)
+    }
+
+    /// Reads all contacts of the location if their pages are fewer than the records.
+    async fn read_all_if_cheaper(&mut self, highlevel: &HighLevel, expected: u64) -> Result<(), ApiError> {
+        if expected < 20 {
+            return Ok(());
+        }
+        let mut cursor = PageCursor::Page(1);
+        let mut read = 0;
+        loop {
+            let page = highlevel.contacts_search(&cursor).await?;
+            let pages = page.total.map_or(1, |total| total.div_ceil(100));
+            if pages > expected {
+                return Ok(());
+            }
+            let fresh = page.contacts.iter().filter(|contact| !self.known.contains_key(&contact.id)).count();
+            read += page.contacts.len() as u64;
+            let full = page.contacts.len() >= 100;
+            for contact in page.contacts {
+                self.known.insert(contact.id.clone(), Some(contact));
+            }
+            match page.next {
+                Some(next) if full && fresh > 0 => cursor = next,
+                _ => {
+                    // A walk that fell short proves nothing about the contacts it did not show.
+                    self.complete = page.total.is_some_and(|total| read >= total);
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
