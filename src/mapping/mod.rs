@@ -18,6 +18,7 @@ mod rules;
 mod sample;
 mod scope;
 pub mod spec;
+pub mod suggest;
 mod template;
 mod text;
 
@@ -28,3 +29,11 @@ pub use period::Period;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,
 };
+pub use suggest::{Suggestion, suggest};
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
