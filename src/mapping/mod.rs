@@ -8,6 +8,7 @@ mod dates;
 mod fault;
 pub mod field_spec;
 mod labels;
+mod line;
 mod names;
 mod number;
 mod options;
@@ -31,9 +32,5 @@ pub use spec::{
 };
 pub use suggest::{Suggestion, suggest};
 
-#[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! What holds for any value: coercion never panics, never loses a digit, never lets a control character
 //! through.
 
-use super::coerce::{Plan, SourceKind, TargetKind, allowed};
 use super::fixture;
-use super::options::Replace;
-use super::spec::MappingSpec;
-use super::text::Limit;
+use crate::mapping::coerce::{Plan, SourceKind, TargetKind, allowed};
+use crate::mapping::options::Replace;
+use crate::mapping::spec::MappingSpec;
+use crate::mapping::text::Limit;
 use crate::model::Decimal;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -132,7 +132,7 @@ proptest! {
         let mapping = fixture::mapping("'%STORY%' = '{{ weight }}'");
         let record = fixture::record(&format!("{{\"weight\":{literal}}}"));
         let applied = mapping.apply(&record, None);
-        let super::Send::Set(sent) = &applied.values[0].send else {
+        let crate::mapping::Send::Set(sent) = &applied.values[0].send else {
             panic!("{applied:?}");
         };
         prop_assert_eq!(sent.as_str(), Decimal::parse(&literal).unwrap().to_string());
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn any_template_source_is_taken_or_refused(source in ".{0,20}(\\{\\{|\\{%|\\|| weight|[-+*/%' }]){0,8}") {
-        let facts = super::names::facts(&source, false);
+        let facts = crate::mapping::names::facts(&source, false);
         prop_assert!(facts.filters.len() <= source.len());
     }
 }

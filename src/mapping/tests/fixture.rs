@@ -1,7 +1,7 @@
 //! Pets and their owners: what the tests of this room map.
 
-use super::compile::{Compiled, Mapping};
-use super::spec::MappingSpec;
+use crate::mapping::compile::{Compiled, Mapping};
+use crate::mapping::spec::MappingSpec;
 use crate::model::{
     Association, ContactField, DataType, FieldKind, FieldOption, Level, MappingName, ObjectSchema,
     Property, PropertyOption, Record,
