@@ -1,15 +1,16 @@
 //! One record in, one contact's values out.
 
 use super::coerce;
-use super::compile::{EmailSource, From, Line, Mapping};
+use super::compile::{EmailSource, Mapping};
 use super::fault::{Fault, quote};
 use super::field_spec::Empty;
+use super::line::{From, Line};
 use crate::model::{
     ContactWrite, Decimal, Email, ErrorClass, Problem, Properties, Record, RelatedContact,
     TargetField,
 };
 use minijinja::Value as Context;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Digits that a double keeps for certain.
@@ -71,7 +72,7 @@ impl Mapping {
             .map(|line| {
                 let mut warnings = Vec::new();
                 let sent = match &line.from {
-                    From::Template { id, numbers } => {
+                    From::Template { id, numbers, .. } => {
                         let context = context.get_or_insert_with(|| {
                             self.scope
                                 .context(record, &record.properties, related, None)
@@ -111,31 +112,26 @@ impl Mapping {
     pub fn address(&self, record: &Record, related: Option<&RelatedContact>) -> EmailOutcome {
         let raw = match &self.email {
             EmailSource::Property(key) => match record.properties.get(key) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) => Some(text.as_str()),
-                Some(other) => return EmailOutcome::Malformed(other.to_string()),
+                None => None,
+                Some(value) => match coerce::scalar(value) {
+                    Ok(text) => text,
+                    Err(_) => return EmailOutcome::Malformed(value.to_string()),
+                },
             },
-            EmailSource::Association(_) => related.and_then(|contact| contact.email.as_deref()),
+            EmailSource::Association(_) => related
+                .and_then(|contact| contact.email.as_deref())
+                .map(Cow::Borrowed),
         };
-        match raw.map(str::trim).filter(|text| !text.is_empty()) {
+        match raw
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+        {
             None => EmailOutcome::Missing,
             Some(text) => match Email::parse(text) {
                 Ok(email) => EmailOutcome::Found(email),
                 Err(_) => EmailOutcome::Malformed(text.to_owned()),
             },
-        }
-    }
-}
-
-impl From {
-    /// The raw value that a single property or member holds.
-    pub(super) fn raw<'r>(&self, properties: &'r Properties) -> Option<&'r Value> {
-        match self {
-            Self::Property(key) => properties.get(key),
-            Self::Member { flat, list, member } => properties
-                .get(flat)
-                .or_else(|| properties.get(list)?.as_object()?.get(member)),
-            Self::Members(_) | Self::Template { .. } => None,
         }
     }
 }

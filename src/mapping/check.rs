@@ -1,9 +1,9 @@
 //! What can be said about a mapping before any record is seen.
 
 use super::coerce::{self, Plan, SourceKind, TargetKind};
-use super::compile::{From, Line};
 use super::fault::{Fault, quote};
 use super::field_spec::FieldTable;
+use super::line::{From, Line};
 use super::names::{self, Place};
 use super::options;
 use super::resolve::Target;
@@ -358,28 +358,26 @@ pub(super) fn trial(
         let From::Template { id, .. } = &line.from else {
             continue;
         };
-        let failures = [
-            (templates.render(id, &full), "on a sample record"),
-            (
-                templates.render(id, &empty),
-                "where the record lacks its fields",
-            ),
-        ];
-        for (result, when) in failures {
-            let Err(error) = result else {
-                continue;
-            };
-            let message = format!("the template {} fails {when}: {error}", quote(&line.source));
-            if error.fatal {
-                report.error(&line.field, message, None);
-            } else {
-                report.warning(
-                    &line.field,
-                    message,
-                    Some("use the default filter, or an if"),
-                );
-            }
-            break;
+        // A made-up value proves nothing but that the template could run at all.
+        let tried = templates
+            .render(id, &full)
+            .err()
+            .filter(|error| error.fatal);
+        if let Some(error) = tried {
+            report.error(
+                &line.field,
+                format!("the template {} fails: {error}", quote(&line.source)),
+                None,
+            );
+        } else if let Err(error) = templates.render(id, &empty) {
+            report.warning(
+                &line.field,
+                format!(
+                    "the template {} fails where the record lacks its fields: {error}",
+                    quote(&line.source)
+                ),
+                Some("use the default filter, or an if"),
+            );
         }
     }
 }

@@ -313,7 +313,7 @@ impl Plan {
                 .or_else(|| nested?.get(&option.key));
             if let Some(value) = value {
                 push(
-                    self.replace.get(&option.key).unwrap_or(&option.label),
+                    self.replace.map.get(&option.key).unwrap_or(&option.label),
                     value,
                 )?;
             }

@@ -1,23 +1,19 @@
 //! A mapping resolved against both live schemas.
 
 use super::check::{self, Report};
-use super::coerce::{self, Plan, SourceKind, TargetKind};
+use super::coerce::SourceKind;
 use super::fault::Fault;
-use super::field_spec::{Empty, FieldSpec, FieldTable};
-use super::labels::Labels;
+use super::line::{Compiler, From, Line};
 use super::names::Place;
-use super::options::Replace;
-use super::resolve::{self, Target};
+use super::resolve;
 use super::rules::Rules;
 use super::scope::Scope;
 use super::spec::{EmailSpec, MappingSpec};
-use super::template::{TemplateId, Templates};
-use super::text::Limit;
+use super::template::Templates;
 use crate::model::{
-    Association, AssociationId, ContactField, DataType, FieldKind, Finding, Fingerprint, Level,
-    MappingName, ObjectKey, ObjectSchema, Property, TargetField,
+    Association, AssociationId, ContactField, Finding, Fingerprint, Level, MappingName, ObjectKey,
+    ObjectSchema, TargetField,
 };
-use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// What compiling came to.
@@ -55,39 +51,6 @@ pub struct Mapping {
     pub(super) rules: Rules,
 }
 
-/// One line: a contact field and what fills it.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) field: Arc<str>,
-    pub(super) source: Arc<str>,
-    pub(super) target: TargetField,
-    pub(super) title: String,
-    pub(super) target_type: String,
-    pub(super) source_type: String,
-    pub(super) from: From,
-    pub(super) plan: Plan,
-    pub(super) empty: Empty,
-}
-
-/// Where a line's raw value is found.
-#[derive(Debug)]
-pub(super) enum From {
-    Property(String),
-    /// One member of a text box list: its flat key, and the keys of the list and the member.
-    Member {
-        flat: String,
-        list: String,
-        member: String,
-    },
-    /// A whole text box list.
-    Members(String),
-    Template {
-        id: TemplateId,
-        /// The numeric properties that it reads.
-        numbers: Vec<String>,
-    },
-}
-
 /// One line of a mapping, for screens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -123,7 +86,7 @@ impl Mapping {
             fields,
             zone,
             related: matches!(spec.email, EmailSpec::Association(_)),
-            templates: Templates::new(Labels::new(schema)),
+            templates: Templates::new(schema),
             report,
         };
         let lines: Vec<Line> = spec
@@ -247,185 +210,4 @@ fn scope(templates: &Templates, lines: &[Line], schema: &ObjectSchema) -> Scope 
     });
     // Every id was compiled, so its names can be read; an error would leave the names empty at the trial.
     Scope::new(templates.heads(ids).unwrap_or_default(), schema)
-}
-
-/// What compiling lines needs.
-struct Compiler<'a> {
-    schema: &'a ObjectSchema,
-    fields: &'a [ContactField],
-    zone: TimeZone,
-    related: bool,
-    templates: Templates,
-    report: Report,
-}
-
-/// A line's source, resolved.
-struct Resolved<'a> {
-    from: From,
-    kind: SourceKind,
-    source_type: String,
-    property: Option<&'a Property>,
-}
-
-impl<'a> Compiler<'a> {
-    fn line(&mut self, field: &str, spec: &FieldSpec) -> Option<Line> {
-        let table = spec.table();
-        let target = self.report.take(field, resolve::target(field, self.fields));
-        let resolved = self.source(field, &table);
-        let (target, resolved) = (target?, resolved?);
-        let kind = match target {
-            Target::Builtin(_) => None,
-            Target::Custom(custom) => Some(&custom.kind),
-        };
-        let plan = self.plan(field, &table, &target, kind, &resolved);
-        check::line(
-            field,
-            &table,
-            &target,
-            &plan,
-            resolved.property,
-            &mut self.report,
-        );
-        if !coerce::allowed(plan.source, plan.target) {
-            return None;
-        }
-        Some(Line {
-            field: field.into(),
-            source: spec.source().into(),
-            target: target.field(),
-            title: match target {
-                Target::Builtin(builtin) => builtin.name().replace('_', " "),
-                Target::Custom(custom) => custom.title.clone(),
-            },
-            target_type: kind.map_or("text", FieldKind::as_str).to_owned(),
-            source_type: resolved.source_type,
-            from: resolved.from,
-            plan,
-            empty: table.empty,
-        })
-    }
-
-    fn source(&mut self, field: &str, table: &FieldTable) -> Option<Resolved<'a>> {
-        match (&table.from, &table.template) {
-            (Some(name), None) => {
-                let source = self
-                    .report
-                    .take(field, resolve::source(name, self.schema))?;
-                let property = source.property;
-                let (from, kind) = match source.member {
-                    Some(option) => (
-                        From::Member {
-                            flat: format!("{}.{}", property.key, option.key),
-                            list: property.key.clone(),
-                            member: option.key.clone(),
-                        },
-                        SourceKind::Member,
-                    ),
-                    None if property.data_type == DataType::TextboxList => {
-                        (From::Members(property.key.clone()), SourceKind::Members)
-                    }
-                    None => (
-                        From::Property(property.key.clone()),
-                        SourceKind::of(&property.data_type),
-                    ),
-                };
-                Some(Resolved {
-                    from,
-                    kind,
-                    source_type: property.data_type.as_str().to_owned(),
-                    property: Some(property),
-                })
-            }
-            (None, Some(template)) => {
-                let place = Place {
-                    schema: self.schema,
-                    related: self.related,
-                    previous: false,
-                };
-                let compiled = self.templates.add(template);
-                let id = check::template(
-                    field,
-                    template,
-                    compiled,
-                    place,
-                    &self.templates,
-                    &mut self.report,
-                )?;
-                let names = self.templates.names(&id).unwrap_or_default();
-                let numbers = names
-                    .into_iter()
-                    .filter(|name| {
-                        self.schema
-                            .property(name)
-                            .is_some_and(|property| property.data_type == DataType::Numerical)
-                    })
-                    .collect();
-                Some(Resolved {
-                    from: From::Template { id, numbers },
-                    kind: SourceKind::Text,
-                    source_type: "template".to_owned(),
-                    property: None,
-                })
-            }
-            (Some(_), Some(_)) => {
-                self.report.error(
-                    field,
-                    "it has both from and template",
-                    Some("keep one of them"),
-                );
-                None
-            }
-            (None, None) => {
-                self.report.error(
-                    field,
-                    "it has neither from nor template",
-                    Some("name a record field in from"),
-                );
-                None
-            }
-        }
-    }
-
-    fn plan(
-        &mut self,
-        field: &str,
-        table: &FieldTable,
-        target: &Target<'_>,
-        kind: Option<&FieldKind>,
-        resolved: &Resolved<'_>,
-    ) -> Plan {
-        let zone = match table.time_zone.as_deref() {
-            None => self.zone.clone(),
-            name => check::zone(name, field, &mut self.report),
-        };
-        Plan {
-            source: resolved.kind,
-            target: kind.map_or(TargetKind::Text, TargetKind::of),
-            options: resolved
-                .property
-                .map(|property| property.options.clone())
-                .unwrap_or_default(),
-            allow_custom: resolved
-                .property
-                .is_some_and(|property| property.allow_custom_option),
-            target_options: match target {
-                Target::Builtin(_) => Vec::new(),
-                Target::Custom(custom) => custom.options.clone(),
-            },
-            replace: Replace {
-                map: table.map.clone(),
-                default: table.default.clone(),
-            },
-            limit: Limit {
-                max_length: table.max_length,
-                truncate: table.truncate,
-                short: kind == Some(&FieldKind::Text),
-            },
-            split: table
-                .split
-                .clone()
-                .filter(|separator| !separator.is_empty()),
-            zone,
-        }
-    }
 }

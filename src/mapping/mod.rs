@@ -8,6 +8,7 @@ mod dates;
 mod fault;
 pub mod field_spec;
 mod labels;
+mod line;
 mod names;
 mod number;
 mod options;
@@ -18,6 +19,7 @@ mod rules;
 mod sample;
 mod scope;
 pub mod spec;
+pub mod suggest;
 mod template;
 mod text;
 
@@ -28,3 +30,7 @@ pub use period::Period;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,
 };
+pub use suggest::{Suggestion, suggest};
+
+#[cfg(test)]
+mod tests;

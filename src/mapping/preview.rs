@@ -2,7 +2,8 @@
 
 use super::apply::Send;
 use super::coerce::TargetKind;
-use super::compile::{From, Mapping};
+use super::compile::Mapping;
+use super::line::From;
 use super::{dates, options};
 use crate::model::view::PreviewField;
 use crate::model::{Contact, Decimal, Properties, Record, RelatedContact, TargetField};
@@ -27,6 +28,13 @@ impl Mapping {
                     Send::Clear => Some(String::new()),
                     Send::Ignore => None,
                 };
+                let mut warnings = value.warnings;
+                if let From::Template {
+                    arithmetic: true, ..
+                } = line.from
+                {
+                    warnings.push("computed in double precision".to_owned());
+                }
                 let changes = send
                     .as_deref()
                     .is_some_and(|sent| !same(line.plan.target, sent, held.unwrap_or_default()));
@@ -38,7 +46,7 @@ impl Mapping {
                     contact: held.map(str::to_owned),
                     changes,
                     problem: value.problem,
-                    warning: (!value.warnings.is_empty()).then(|| value.warnings.join("; ")),
+                    warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
                 }
             })
             .collect()

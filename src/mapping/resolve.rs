@@ -100,12 +100,18 @@ pub(super) fn target<'a>(name: &str, fields: &'a [ContactField]) -> Result<Targe
         .map(str::to_owned)
         .or_else(|| titled.first().map(|field| format!("%{}%", field.tag)))
         .or_else(|| {
+            let exact = fields
+                .iter()
+                .find(|field| field.tag.eq_ignore_ascii_case(bare));
+            exact.map(|field| format!("%{}%", field.tag))
+        })
+        .or_else(|| {
+            let builtins = Builtin::ALL.iter().map(|field| field.name());
+            let near = nearest(name, builtins).filter(|_| tag.is_none());
+            near.map(str::to_owned)
+        })
+        .or_else(|| {
             let tags = fields.iter().map(|field| field.tag.as_str());
-            if tag.is_none()
-                && let Some(builtin) = nearest(name, Builtin::ALL.iter().map(|field| field.name()))
-            {
-                return Some(builtin.to_owned());
-            }
             nearest(bare, tags).map(|tag| format!("%{tag}%"))
         });
     Err(did_you_mean(

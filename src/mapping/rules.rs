@@ -99,28 +99,21 @@ impl Rules {
         let related = super::sample::related();
         let full = &sample.properties;
         let empty = Properties::new();
-        let contexts = [
-            self.scope
-                .context(&sample, full, Some(&related), Some(full)),
-            self.scope.context(&sample, &empty, None, None),
-        ];
+        let complete = self
+            .scope
+            .context(&sample, full, Some(&related), Some(full));
+        let lacking = self.scope.context(&sample, &empty, None, None);
         for rule in &self.rules {
-            for context in &contexts {
-                let Err(error) = templates.holds(&rule.condition, context) else {
-                    continue;
-                };
-                let part = format!("rule {}", rule.name);
-                let message = format!("the condition fails: {error}");
-                if error.fatal {
-                    report.error(&part, message, None);
-                } else {
-                    report.warning(
-                        &part,
-                        message,
-                        Some("use the default filter for fields that a record may lack"),
-                    );
-                }
-                break;
+            let part = format!("rule {}", rule.name);
+            let tried = templates.holds(&rule.condition, &complete).err();
+            if let Some(error) = tried.filter(|error| error.fatal) {
+                report.error(&part, format!("the condition fails: {error}"), None);
+            } else if let Err(error) = templates.holds(&rule.condition, &lacking) {
+                report.warning(
+                    &part,
+                    format!("the condition fails where the record lacks its fields: {error}"),
+                    Some("use the default filter for fields that a record may lack"),
+                );
             }
         }
     }

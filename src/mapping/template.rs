@@ -3,6 +3,7 @@
 use super::labels::Labels;
 use super::number;
 use super::scope::Scope;
+use crate::model::ObjectSchema;
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, filters};
 
@@ -60,8 +61,13 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    pub(super) fn new(labels: Labels) -> Self {
+    pub(super) fn new(schema: &ObjectSchema) -> Self {
+        let labels = Labels::new(schema);
         let mut env = Environment::new();
+        // A property goes before a function of its name.
+        for property in &schema.properties {
+            env.remove_global(&property.key);
+        }
         env.set_undefined_behavior(UndefinedBehavior::Chainable);
         env.set_auto_escape_callback(|_| AutoEscape::None);
         env.set_formatter(number::format);

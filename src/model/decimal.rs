@@ -168,13 +168,6 @@ impl From<Decimal> for String {
     }
 }
 
-impl From<&serde_json::Number> for Decimal {
-    /// A JSON number whose exponent is beyond reason is kept as its literal.
-    fn from(number: &serde_json::Number) -> Self {
-        Self::parse(number.as_str()).unwrap_or_else(|_| Self(number.as_str().to_owned()))
-    }
-}
-
 impl PartialOrd for Decimal {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
