@@ -38,7 +38,11 @@ pub(super) async fn handle(
     // The place in the log and in the rate window is that of arrival, before the body is read.
     let control = request.uri().path().starts_with("/_sandbox/");
     let seq = if control { 0 } else { shared.journal().next() };
-    let rate = if control { None } else { Some(admit(&shared, api, arrived)) };
+    let rate = if control {
+        None
+    } else {
+        Some(admit(&shared, api, arrived))
+    };
 
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
@@ -53,16 +57,19 @@ pub(super) async fn handle(
     let fault = shared.faults().strike(api, &route);
     let reply = match rate {
         Some(Err(wait)) => Ok(throttled(&shared, api, wait)),
-        rate => answer(&shared, api, &call, fault.as_ref()).await.map(|reply| match rate {
-            Some(Ok(left)) => rate_headers(&shared, api, left, reply),
-            _ => reply,
-        }),
+        rate => answer(&shared, api, &call, fault.as_ref())
+            .await
+            .map(|reply| match rate {
+                Some(Ok(left)) => rate_headers(&shared, api, left, reply),
+                _ => reply,
+            }),
     };
     let (status, violation, contacts) = match &reply {
         Ok(reply) => (reply.status, reply.violation.clone(), reply.contacts),
         Err(Cut) => (0, None, None),
     };
-    let is_write = call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
+    let is_write =
+        call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
     let entry = Entry {
         seq,
         api: api.name(),
@@ -88,12 +95,19 @@ pub(super) async fn handle(
 /// The connection is to be cut without an answer.
 struct Cut;
 
-async fn answer(shared: &Arc<Shared>, api: Api, call: &Call, fault: Option<&Fault>) -> Result<Reply, Cut> {
+async fn answer(
+    shared: &Arc<Shared>,
+    api: Api,
+    call: &Call,
+    fault: Option<&Fault>,
+) -> Result<Reply, Cut> {
     let serve = |outcome| match api {
         Api::HighLevel => highlevel::route(shared, call),
         Api::ActiveCampaign => activecampaign::route(shared, call, outcome),
     };
-    let Some(fault) = fault else { return Ok(serve(None)) };
+    let Some(fault) = fault else {
+        return Ok(serve(None));
+    };
     Ok(match fault.kind {
         Kind::Status(status) => status_fault(api, status, fault.retry_after),
         Kind::Html => Reply::html(200),
@@ -146,7 +160,10 @@ fn admit(shared: &Shared, api: Api, now: Instant) -> Result<Left, Duration> {
             Api::HighLevel => limits::HIGHLEVEL_MAX,
             Api::ActiveCampaign => limits::ACTIVECAMPAIGN_MAX,
         };
-        return Ok(Left { window, today: limits::HIGHLEVEL_DAILY });
+        return Ok(Left {
+            window,
+            today: limits::HIGHLEVEL_DAILY,
+        });
     }
     let mut limits = shared.limits();
     match api {
@@ -156,7 +173,10 @@ fn admit(shared: &Shared, api: Api, now: Instant) -> Result<Left, Duration> {
             }
             let window = limits.highlevel.admit(now)?;
             limits.highlevel_left_today -= 1;
-            Ok(Left { window, today: limits.highlevel_left_today })
+            Ok(Left {
+                window,
+                today: limits.highlevel_left_today,
+            })
         }
         Api::ActiveCampaign => {
             let window = limits.activecampaign.admit(now)?;
@@ -174,7 +194,10 @@ fn rate_headers(shared: &Shared, api: Api, left: Left, reply: Reply) -> Reply {
         Api::HighLevel => reply
             .with_header("X-RateLimit-Limit-Daily", limits::HIGHLEVEL_DAILY)
             .with_header("X-RateLimit-Daily-Remaining", left.today)
-            .with_header("X-RateLimit-Interval-Milliseconds", limits::HIGHLEVEL_INTERVAL.as_millis())
+            .with_header(
+                "X-RateLimit-Interval-Milliseconds",
+                limits::HIGHLEVEL_INTERVAL.as_millis(),
+            )
             .with_header("X-RateLimit-Max", limits::HIGHLEVEL_MAX)
             .with_header("X-RateLimit-Remaining", left.window),
         Api::ActiveCampaign => reply
@@ -240,7 +263,10 @@ fn response(reply: Reply) -> Response {
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static(reply.content_type));
     for (name, value) in reply.headers {
-        if let (Ok(name), Ok(value)) = (axum::http::HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+        if let (Ok(name), Ok(value)) = (
+            axum::http::HeaderName::try_from(name),
+            HeaderValue::from_str(&value),
+        ) {
             headers.insert(name, value);
         }
     }
