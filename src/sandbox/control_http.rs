@@ -38,6 +38,7 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
             done()
         }),
         ("GET", ["records", object]) => answer(&control.records(object)),
+        ("POST", ["records", object]) => with_body(call, |body| create(&control, object, body)),
         ("GET", ["records", object, id]) => found(control.record(object, id).as_ref()),
         ("PATCH", ["records", object, id]) => {
             with_body(call, |body| patch(&control, object, id, body))
@@ -97,6 +98,17 @@ fn with_body(call: &Call, act: impl FnOnce(&Value) -> Reply) -> Reply {
     match call.json() {
         Ok(body) => act(&body),
         Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
+    }
+}
+
+/// A record of these properties, unvalidated.
+fn create(control: &Control, object: &str, properties: &Value) -> Reply {
+    let id = properties
+        .as_object()
+        .and_then(|properties| control.create_record(object, properties));
+    match id {
+        Some(id) => Reply::json(201, &json!({ "id": id })),
+        None => flag(false),
     }
 }
 

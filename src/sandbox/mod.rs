@@ -103,6 +103,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    fn new(options: Options, activecampaign_url: &str) -> Self {
+        let scopes = highlevel::ALL_SCOPES.iter().map(|&scope| scope.to_owned());
+        Self {
+            stop: CancellationToken::new(),
+            location: Mutex::new(highlevel::sample::location(options.records, options.seed)),
+            account: Mutex::new(activecampaign::sample::account(
+                &options,
+                activecampaign_url,
+            )),
+            journal: Mutex::default(),
+            faults: Mutex::default(),
+            limits: Mutex::new(Limits::new()),
+            scopes: Mutex::new(scopes.collect()),
+            options,
+        }
+    }
+
     fn location(&self) -> MutexGuard<'_, Location> {
         lock(&self.location)
     }
@@ -154,24 +171,11 @@ impl Sandbox {
         let activecampaign = TcpListener::bind(options.activecampaign).await?;
         let highlevel_url = format!("http://{}", highlevel.local_addr()?);
         let activecampaign_url = format!("http://{}", activecampaign.local_addr()?);
-        let shared = Arc::new(Shared {
-            stop: CancellationToken::new(),
-            location: Mutex::new(highlevel::sample::location(options.records, options.seed)),
-            account: Mutex::new(activecampaign::sample::account(
-                &options,
-                &activecampaign_url,
-            )),
-            journal: Mutex::default(),
-            faults: Mutex::default(),
-            limits: Mutex::new(Limits::new()),
-            scopes: Mutex::new(
-                highlevel::ALL_SCOPES
-                    .iter()
-                    .map(|&scope| scope.to_owned())
-                    .collect(),
-            ),
-            options,
-        });
+        let url = activecampaign_url.clone();
+        // A second of work for 100,000 records: not on a thread that others wait for.
+        let shared = tokio::task::spawn_blocking(move || Arc::new(Shared::new(options, &url)))
+            .await
+            .map_err(io::Error::other)?;
         let servers = [
             (Api::HighLevel, highlevel),
             (Api::ActiveCampaign, activecampaign),

@@ -1,6 +1,7 @@
 //! What every request goes through: log, limits, faults, then the routes of its API.
 
 use super::Shared;
+use super::chance;
 use super::control_http;
 use super::faults::{Fault, Kind};
 use super::journal::Entry;
@@ -52,40 +53,11 @@ pub(super) async fn handle(
     if control {
         return response(control_http::route(&shared, &call));
     }
-
-    let route = format!("{} {}", call.method, call.path);
-    let fault = shared.faults().strike(api, &route);
-    let reply = match rate {
-        Some(Err(wait)) => Ok(throttled(&shared, api, wait)),
-        rate => answer(&shared, api, &call, fault.as_ref())
-            .await
-            .map(|reply| match rate {
-                Some(Ok(left)) => rate_headers(&shared, api, left, reply),
-                _ => reply,
-            }),
-    };
-    let (status, violation, contacts) = match &reply {
-        Ok(reply) => (reply.status, reply.violation.clone(), reply.contacts),
-        Err(Cut) => (0, None, None),
-    };
-    let is_write =
-        call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
-    let entry = Entry {
-        seq,
-        api: api.name(),
-        method: call.method.to_string(),
-        path: call.target,
-        status,
-        at,
-        body: is_write.then(|| String::from_utf8_lossy(&call.body).into_owned()),
-        contacts,
-        violation,
-        fault: fault.as_ref().map(|fault| fault.kind.name()),
-    };
-    shared.journal().add(api, entry);
-    match reply {
-        Ok(reply) => finish(&shared, reply, fault.map(|fault| fault.kind)),
-        Err(Cut) => {
+    // A client that gives up does not take its request back: the work goes on in a task of its own.
+    let work = tokio::spawn(respond(shared, api, call, rate, seq, at));
+    match work.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(Cut)) | Err(_) => {
             scissors.cut();
             Response::new(Body::empty())
         }
@@ -95,43 +67,79 @@ pub(super) async fn handle(
 /// The connection is to be cut without an answer.
 struct Cut;
 
-async fn answer(
-    shared: &Arc<Shared>,
+async fn respond(
+    shared: Arc<Shared>,
     api: Api,
-    call: &Call,
-    fault: Option<&Fault>,
-) -> Result<Reply, Cut> {
-    let serve = |outcome| match api {
-        Api::HighLevel => highlevel::route(shared, call),
-        Api::ActiveCampaign => activecampaign::route(shared, call, outcome),
-    };
-    let Some(fault) = fault else {
-        return Ok(serve(None));
-    };
-    Ok(match fault.kind {
-        Kind::Status(status) => status_fault(api, status, fault.retry_after),
-        Kind::Html => Reply::html(200),
-        Kind::Empty200 => Reply::text(200, ""),
-        Kind::Reset => return Err(Cut),
-        Kind::Stall => {
-            shared.stop.cancelled().await;
-            return Err(Cut);
-        }
-        Kind::Slow => {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or(1000))) => serve(None),
-                () = shared.stop.cancelled() => return Err(Cut),
+    call: Call,
+    rate: Option<Result<Left, Duration>>,
+    seq: u64,
+    at: i64,
+) -> Result<Response, Cut> {
+    let route = format!("{} {}", call.method, call.path);
+    let fault = shared.faults().strike(api, &route);
+    let kind = fault.as_ref().map(|fault| fault.kind);
+    let reply = match rate {
+        Some(Err(wait)) => throttled(&shared, api, wait),
+        rate => {
+            let reply = answer(&shared, api, &call, fault.as_ref()).await;
+            match rate {
+                Some(Ok(left)) => rate_headers(&shared, api, left, reply),
+                _ => reply,
             }
         }
-        Kind::LostAck => {
-            // The write is done; only its answer is lost.
-            let _ = serve(None);
-            return Err(Cut);
+    };
+    let is_cut = matches!(kind, Some(Kind::Reset | Kind::Stall | Kind::LostAck))
+        && reply.violation.as_deref() != Some("rate");
+    let is_write =
+        call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
+    let entry = Entry {
+        seq,
+        api: api.name(),
+        method: call.method.to_string(),
+        path: call.target,
+        status: if is_cut { 0 } else { reply.status },
+        at,
+        body: is_write.then(|| String::from_utf8_lossy(&call.body).into_owned()),
+        contacts: reply.contacts,
+        violation: reply.violation.clone(),
+        fault: kind.map(Kind::name),
+    };
+    shared.journal().add(api, entry);
+    if is_cut {
+        if kind == Some(Kind::Stall) {
+            shared.stop.cancelled().await;
         }
-        Kind::TruncatedJson | Kind::HalfBody | Kind::StallBody => serve(None),
+        return Err(Cut);
+    }
+    Ok(finish(&shared, reply, kind))
+}
+
+async fn answer(shared: &Shared, api: Api, call: &Call, fault: Option<&Fault>) -> Reply {
+    let serve = |outcome| match api {
+        Api::HighLevel => highlevel::route(shared, call),
+        Api::ActiveCampaign => {
+            activecampaign::route(shared, call, outcome).with_header("x-request-id", chance::uuid())
+        }
+    };
+    let Some(fault) = fault else {
+        return serve(None);
+    };
+    match fault.kind {
+        Kind::Status(status) => status_fault(api, status, fault.retry_after),
+        Kind::Html => Reply::html(200),
+        Kind::Empty200 | Kind::Reset | Kind::Stall => Reply::text(200, ""),
+        Kind::Slow => {
+            let pause = Duration::from_millis(fault.ms.unwrap_or(1000));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shared.stop.cancelled() => {}
+            }
+            serve(None)
+        }
+        Kind::LostAck | Kind::TruncatedJson | Kind::HalfBody | Kind::StallBody => serve(None),
         Kind::ImportLimit => activecampaign::import_rate_limit(100),
         Kind::ImportFailed | Kind::ImportInterrupted => serve(Some(fault.kind)),
-    })
+    }
 }
 
 fn status_fault(api: Api, status: u16, retry_after: Option<u64>) -> Reply {

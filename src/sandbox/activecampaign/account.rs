@@ -86,6 +86,7 @@ pub(in crate::sandbox) struct Account {
     pub url: String,
     pub empty_date_clears: bool,
     pub contacts: BTreeMap<u64, Contact>,
+    pub deleted: BTreeMap<u64, Contact>,
     /// Lower-cased e-mail to id.
     emails: HashMap<String, u64>,
     pub fields: Vec<Field>,
@@ -111,6 +112,7 @@ impl Account {
             url: url.to_owned(),
             empty_date_clears,
             contacts: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             emails: HashMap::new(),
             fields,
             tags: Vec::new(),
@@ -180,10 +182,12 @@ impl Account {
     }
 
     pub(in crate::sandbox) fn remove(&mut self, id: u64) -> bool {
-        let Some(contact) = self.contacts.remove(&id) else {
+        let Some(mut contact) = self.contacts.remove(&id) else {
             return false;
         };
         self.emails.remove(&contact.email.to_lowercase());
+        contact.email = format!("deleted+{id}@example.com");
+        self.deleted.insert(id, contact);
         true
     }
 

@@ -26,7 +26,7 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
             })
         })
         .collect();
-    page::of_items(call, "automations", all, &["filters[name]", "search"])
+    page::of_items(call, "automations", all, &[])
 }
 
 /// `POST /contactAutomations`: not idempotent where `multientry` allows a second entry.

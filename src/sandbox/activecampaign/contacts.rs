@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::ops::Bound;
 
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 20] = [
     "email",
     "email_like",
     "search",
@@ -30,7 +30,6 @@ const KNOWN: [&str; 21] = [
     "orders[email]",
     "orders[first_name]",
     "orders[last_name]",
-    "segmentid",
 ];
 
 /// Contacts of a list query, in its order.
@@ -234,7 +233,10 @@ pub(super) fn contact_of<'a>(account: &'a Account, id: &str) -> Result<&'a Conta
 /// `GET /contacts/{id}`, with side loads.
 pub(super) fn get(shared: &Shared, id: &str) -> Reply {
     let account = shared.account();
-    let contact = match contact_of(&account, id) {
+    // A deleted contact may be answered as if it were there, under an address that says so.
+    let deleted = id.parse().ok().and_then(|id: u64| account.deleted.get(&id));
+    let deleted = deleted.filter(|_| shared.options.quirks.deleted_contacts_answer);
+    let contact = match deleted.map_or_else(|| contact_of(&account, id), Ok) {
         Ok(contact) => contact,
         Err(reply) => return reply,
     };

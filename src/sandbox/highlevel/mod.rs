@@ -11,6 +11,7 @@ pub(in crate::sandbox) mod relations;
 pub(in crate::sandbox) mod sample;
 mod schema;
 mod search;
+mod shelter;
 
 use super::wire::{Call, Reply};
 use super::{HIGHLEVEL_TOKEN, LOCATION_ID, Shared};

@@ -52,10 +52,9 @@ pub(super) fn relations_text(location: &Location, id: &str, quirks: &Quirks, out
             // Ids and keys need no escaping, and writing to a String cannot fail.
             let _ = write!(
                 out,
-                r#"{}{{"associationId":"{}","objectKey":"{key}","recordId":"{other}","relationId":"{}"}}"#,
+                r#"{}{{"associationId":"{}","objectKey":"{key}","recordId":"{other}"}}"#,
                 if at == 0 { "" } else { "," },
                 relation.association,
-                relation.id,
             );
         }
     }
@@ -112,7 +111,9 @@ pub(super) fn body_object(call: &Call, allowed: &[&str]) -> Result<Map<String, V
     let body = match call.json() {
         Ok(Value::Object(body)) => body,
         Ok(_) => {
-            return Err(errors::plain(400, "Bad Request").violating("the body is not a JSON object"));
+            return Err(
+                errors::plain(400, "Bad Request").violating("the body is not a JSON object")
+            );
         }
         Err(error) => {
             return Err(errors::plain(400, &error.to_string()).violating("the body is not JSON"));

@@ -137,7 +137,9 @@ fn try_create(shared: &Shared, call: &Call) -> Result<Reply, Reply> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     match text("locationId") {
         None => {
-            return Err(errors::plain(400, "LocationId is not specified").violating("no locationId"));
+            return Err(
+                errors::plain(400, "LocationId is not specified").violating("no locationId")
+            );
         }
         location => check_location(location)?,
     }

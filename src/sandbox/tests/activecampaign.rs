@@ -225,6 +225,23 @@ async fn sync_creates_updates_clears_and_drops() {
 }
 
 #[tokio::test]
+async fn a_deleted_contact_may_answer() {
+    let quirks = Quirks {
+        deleted_contacts_answer: true,
+        ..Quirks::default()
+    };
+    let wire = with_quirks(quirks).await;
+    wire.ac("DELETE", "/contacts/5", Value::Null).await;
+    let gone = wire.ac("GET", "/contacts/5", Value::Null).await;
+    assert_eq!(
+        (gone.status, &gone.body["contact"]["email"]),
+        (200, &json!("deleted+5@example.com"))
+    );
+    let listed = wire.ac("GET", "/contacts?ids[]=5", Value::Null).await;
+    assert_eq!(listed.body["meta"]["total"], "0");
+}
+
+#[tokio::test]
 async fn empty_dates_may_stay() {
     let wire = with_quirks(Quirks {
         empty_date_clears: false,

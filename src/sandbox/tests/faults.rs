@@ -79,9 +79,31 @@ async fn a_stalled_answer_ends_with_the_sandbox() {
         let waiting = tokio::spawn(async move { request.await?.text().await });
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!waiting.is_finished(), "{kind:?}");
+        assert_eq!(wire.sandbox.control().log().len(), 1, "{kind:?}");
         wire.sandbox.stop().await;
         assert!(waiting.await.unwrap().is_err(), "{kind:?}");
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_client_gave_up_still_takes_effect_and_is_logged() {
+    let wire = start(small()).await;
+    let control = wire.sandbox.control();
+    control.fault(Fault {
+        ms: Some(80),
+        ..Fault::once(Kind::Slow, "contact/sync")
+    });
+    let body = json!({"contact": {"email": "late@example.com"}}).to_string();
+    let request = wire
+        .activecampaign("POST", "/contact/sync")
+        .header("Content-Type", "application/json")
+        .body(body)
+        .timeout(Duration::from_millis(20));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    assert!(control.log().is_empty());
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert!(control.contact("late@example.com").is_some());
+    assert_eq!(control.log().len(), 1);
 }
 
 #[tokio::test]
