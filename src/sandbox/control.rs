@@ -56,7 +56,13 @@ pub struct RecordState {
 }
 
 fn contact_state(account: &Account, contact: &Contact) -> ContactState {
-    let list = |id: u64| account.lists.iter().find(|list| list.id == id).map_or_else(|| id.to_string(), |list| list.name.to_owned());
+    let list = |id: u64| {
+        account
+            .lists
+            .iter()
+            .find(|list| list.id == id)
+            .map_or_else(|| id.to_string(), |list| list.name.to_owned())
+    };
     ContactState {
         id: contact.id,
         email: contact.email.clone(),
@@ -68,21 +74,39 @@ fn contact_state(account: &Account, contact: &Contact) -> ContactState {
             .iter()
             .filter(|value| !value.value.is_empty())
             .filter_map(|value| {
-                let field = account.fields.iter().find(|field| field.id == value.field)?;
+                let field = account
+                    .fields
+                    .iter()
+                    .find(|field| field.id == value.field)?;
                 Some((field.perstag.clone(), value.value.clone()))
             })
             .collect(),
         tags: contact
             .tags
             .iter()
-            .filter_map(|tag| account.tags.iter().find(|known| known.id == tag.tag).map(|known| known.name.clone()))
+            .filter_map(|tag| {
+                account
+                    .tags
+                    .iter()
+                    .find(|known| known.id == tag.tag)
+                    .map(|known| known.name.clone())
+            })
             .collect(),
-        lists: contact.lists.iter().map(|member| (list(member.list), member.status)).collect(),
+        lists: contact
+            .lists
+            .iter()
+            .map(|member| (list(member.list), member.status))
+            .collect(),
         automations: contact
             .automations
             .iter()
             .filter(|enrolment| enrolment.removed.is_none())
-            .filter_map(|enrolment| account.automations.iter().find(|known| known.id == enrolment.automation))
+            .filter_map(|enrolment| {
+                account
+                    .automations
+                    .iter()
+                    .find(|known| known.id == enrolment.automation)
+            })
             .map(|automation| automation.name.to_owned())
             .collect(),
         updated_at: contact.updated,
@@ -158,15 +182,27 @@ impl Control {
     #[must_use]
     pub fn contacts(&self) -> Vec<ContactState> {
         let account = self.shared.account();
-        account.contacts.values().map(|contact| contact_state(&account, contact)).collect()
+        account
+            .contacts
+            .values()
+            .map(|contact| contact_state(&account, contact))
+            .collect()
     }
 
     /// Unsubscribes a contact from a list (by name or id), as a person does by hand. False if either is unknown.
     pub fn unsubscribe(&self, email: &str, list: &str) -> bool {
         let mut account = self.shared.account();
-        let list = account.lists.iter().find(|known| known.name == list || known.id.to_string() == list).map(|list| list.id);
-        let (Some(list), Some(contact)) = (list, account.id_of(email)) else { return false };
-        account.set_list(contact, list, 2, 0, instant::now()).is_some()
+        let list = account
+            .lists
+            .iter()
+            .find(|known| known.name == list || known.id.to_string() == list)
+            .map(|list| list.id);
+        let (Some(list), Some(contact)) = (list, account.id_of(email)) else {
+            return false;
+        };
+        account
+            .set_list(contact, list, 2, 0, instant::now())
+            .is_some()
     }
 
     /// Adds an e-mail to the exclusion list: imports fail it without a reason.
@@ -177,15 +213,28 @@ impl Control {
     /// A HighLevel record.
     #[must_use]
     pub fn record(&self, object: &str, id: &str) -> Option<RecordState> {
-        self.shared.location().tables.get(object)?.get(id).map(record_state)
+        self.shared
+            .location()
+            .tables
+            .get(object)?
+            .get(id)
+            .map(record_state)
     }
 
     /// Every record of an object, last change first.
     #[must_use]
     pub fn records(&self, object: &str) -> Vec<RecordState> {
         let location = self.shared.location();
-        let Some(table) = location.tables.get(object) else { return Vec::new() };
-        table.by_updated.iter().rev().filter_map(|(_, id)| table.get(id)).map(record_state).collect()
+        let Some(table) = location.tables.get(object) else {
+            return Vec::new();
+        };
+        table
+            .by_updated
+            .iter()
+            .rev()
+            .filter_map(|(_, id)| table.get(id))
+            .map(record_state)
+            .collect()
     }
 
     /// Sets a property without validation, null included; the record's `updatedAt` becomes later. False if there is no such
@@ -203,10 +252,19 @@ impl Control {
         })
     }
 
-    pub(super) fn edit(&self, object: &str, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
+    pub(super) fn edit(
+        &self,
+        object: &str,
+        id: &str,
+        change: impl FnOnce(&mut Map<String, Value>),
+    ) -> bool {
         let mut location = self.shared.location();
-        let Some(table) = location.tables.get_mut(object) else { return false };
-        let Some(mut properties) = table.get(id).map(Record::parsed) else { return false };
+        let Some(table) = location.tables.get_mut(object) else {
+            return false;
+        };
+        let Some(mut properties) = table.get(id).map(Record::parsed) else {
+            return false;
+        };
         change(&mut properties);
         table.update(id, &properties, instant::now(), "WEB_USER");
         true
@@ -233,7 +291,10 @@ impl Control {
     /// Deletes a record and its relations. False if there is none.
     pub fn delete_record(&self, object: &str, id: &str) -> bool {
         let mut location = self.shared.location();
-        let deleted = location.tables.get_mut(object).is_some_and(|table| table.remove(id).is_some());
+        let deleted = location
+            .tables
+            .get_mut(object)
+            .is_some_and(|table| table.remove(id).is_some());
         location.relations.forget(id);
         deleted
     }
@@ -241,23 +302,50 @@ impl Control {
     /// Id and e-mail of every HighLevel contact.
     #[must_use]
     pub fn highlevel_contacts(&self) -> Vec<(String, Option<String>)> {
-        self.shared.location().contacts.iter().map(|contact| (contact.id.to_string(), contact.email.clone())).collect()
+        self.shared
+            .location()
+            .contacts
+            .iter()
+            .map(|contact| (contact.id.to_string(), contact.email.clone()))
+            .collect()
     }
 
     /// Relates a record with a HighLevel contact through the first association between their objects. False if there is none.
     pub fn relate(&self, record: &str, contact: &str) -> bool {
         let mut location = self.shared.location();
-        let holder = location.tables.iter().find(|(_, table)| table.get(record).is_some()).map(|(key, _)| key.clone());
+        let holder = location
+            .tables
+            .iter()
+            .find(|(_, table)| table.get(record).is_some())
+            .map(|(key, _)| key.clone());
         let Some(object) = holder else { return false };
         let association = location
             .associations
             .iter()
             .find(|association| association.first_key == object || association.second_key == object)
-            .map(|association| (Arc::clone(&association.id), association.first_key, association.second_key));
-        let Some((association, first_key, second_key)) = association else { return false };
+            .map(|association| {
+                (
+                    Arc::clone(&association.id),
+                    association.first_key,
+                    association.second_key,
+                )
+            });
+        let Some((association, first_key, second_key)) = association else {
+            return false;
+        };
         let id = location.new_id();
-        let side = |key: &'static str| (key, Arc::from(if key == "contact" { contact } else { record }));
-        location.relations.add(Relation { id, association, first: side(first_key), second: side(second_key) });
+        let side = |key: &'static str| {
+            (
+                key,
+                Arc::from(if key == "contact" { contact } else { record }),
+            )
+        };
+        location.relations.add(Relation {
+            id,
+            association,
+            first: side(first_key),
+            second: side(second_key),
+        });
         true
     }
 

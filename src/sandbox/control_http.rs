@@ -1,9 +1,9 @@
 //! [`Control`] over HTTP, on both ports under `/_sandbox/`: no token, JSON, not logged, not limited.
 
+use super::Shared;
 use super::control::Control;
 use super::faults::Fault;
 use super::wire::{Api, Call, Reply};
-use super::Shared;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -12,7 +12,10 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
     let segments: Vec<&str> = call.segments.iter().skip(1).map(String::as_str).collect();
     match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["log"]) => {
-            let since = call.query("since").and_then(|seq| seq.parse().ok()).unwrap_or(0);
+            let since = call
+                .query("since")
+                .and_then(|seq| seq.parse().ok())
+                .unwrap_or(0);
             answer(&control.log_since(since))
         }
         ("DELETE", ["log"]) => {
@@ -25,21 +28,35 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
             None => answer(&control.contacts()),
         },
         ("POST", ["contacts", "unsubscribe"]) => with_body(call, |body| {
-            flag(control.unsubscribe(body["email"].as_str().unwrap_or_default(), body["list"].as_str().unwrap_or_default()))
+            flag(control.unsubscribe(
+                body["email"].as_str().unwrap_or_default(),
+                body["list"].as_str().unwrap_or_default(),
+            ))
         }),
         ("POST", ["contacts", "exclude"]) => with_body(call, |body| {
             control.exclude(body["email"].as_str().unwrap_or_default());
             done()
         }),
         ("GET", ["records", object]) => answer(&control.records(object)),
+        ("POST", ["records", object]) => with_body(call, |body| create(&control, object, body)),
         ("GET", ["records", object, id]) => found(control.record(object, id).as_ref()),
-        ("PATCH", ["records", object, id]) => with_body(call, |body| patch(&control, object, id, body)),
+        ("PATCH", ["records", object, id]) => {
+            with_body(call, |body| patch(&control, object, id, body))
+        }
         ("DELETE", ["records", object, id]) => flag(control.delete_record(object, id)),
         ("POST", ["relations"]) => with_body(call, |body| {
-            flag(control.relate(body["record"].as_str().unwrap_or_default(), body["contact"].as_str().unwrap_or_default()))
+            flag(control.relate(
+                body["record"].as_str().unwrap_or_default(),
+                body["contact"].as_str().unwrap_or_default(),
+            ))
         }),
         ("PUT", ["scopes"]) => with_body(call, |body| {
-            control.set_scopes(body.as_array().into_iter().flatten().filter_map(Value::as_str));
+            control.set_scopes(
+                body.as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str),
+            );
             done()
         }),
         ("POST", ["faults"]) => add_faults(&control, call),
@@ -47,7 +64,10 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
             control.clear_faults();
             done()
         }
-        _ => Reply::json(404, &json!({"error": format!("no control route {} {}", call.method, call.path)})),
+        _ => Reply::json(
+            404,
+            &json!({"error": format!("no control route {} {}", call.method, call.path)}),
+        ),
     }
 }
 
@@ -56,7 +76,11 @@ fn done() -> Reply {
 }
 
 fn flag(done_so: bool) -> Reply {
-    if done_so { done() } else { Reply::json(404, &json!({"error": "not found"})) }
+    if done_so {
+        done()
+    } else {
+        Reply::json(404, &json!({"error": "not found"}))
+    }
 }
 
 fn answer(value: &impl serde::Serialize) -> Reply {
@@ -77,10 +101,24 @@ fn with_body(call: &Call, act: impl FnOnce(&Value) -> Reply) -> Reply {
     }
 }
 
+/// A record of these properties, unvalidated.
+fn create(control: &Control, object: &str, properties: &Value) -> Reply {
+    let id = properties
+        .as_object()
+        .and_then(|properties| control.create_record(object, properties));
+    match id {
+        Some(id) => Reply::json(201, &json!({ "id": id })),
+        None => flag(false),
+    }
+}
+
 /// Properties to set, at the top or under `properties`; null removes.
 fn patch(control: &Control, object: &str, id: &str, body: &Value) -> Reply {
     let Some(changes) = body.get("properties").unwrap_or(body).as_object() else {
-        return Reply::json(400, &json!({"error": "the body must be an object of properties"}));
+        return Reply::json(
+            400,
+            &json!({"error": "the body must be an object of properties"}),
+        );
     };
     let edited = control.edit(object, id, |properties| {
         for (key, value) in changes {
@@ -91,7 +129,11 @@ fn patch(control: &Control, object: &str, id: &str, body: &Value) -> Reply {
             }
         }
     });
-    if edited { found(control.record(object, id).as_ref()) } else { flag(false) }
+    if edited {
+        found(control.record(object, id).as_ref())
+    } else {
+        flag(false)
+    }
 }
 
 /// One fault or a list of them.
@@ -99,11 +141,18 @@ fn add_faults(control: &Control, call: &Call) -> Reply {
     let faults = serde_json::from_slice::<Vec<Fault>>(&call.body)
         .or_else(|_| serde_json::from_slice::<Fault>(&call.body).map(|fault| vec![fault]));
     match faults {
-        Ok(faults) if faults.iter().all(|fault| fault.api.is_empty() || Api::from_name(&fault.api).is_some()) => {
+        Ok(faults)
+            if faults
+                .iter()
+                .all(|fault| fault.api.is_empty() || Api::from_name(&fault.api).is_some()) =>
+        {
             faults.into_iter().for_each(|fault| control.fault(fault));
             done()
         }
-        Ok(_) => Reply::json(400, &json!({"error": "api must be highlevel or activecampaign"})),
+        Ok(_) => Reply::json(
+            400,
+            &json!({"error": "api must be highlevel or activecampaign"}),
+        ),
         Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
     }
 }

@@ -37,7 +37,8 @@ fn once() -> usize {
 
 fn kind<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
     let name = String::deserialize(deserializer)?;
-    Kind::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown kind of fault {name:?}")))
+    Kind::from_name(&name)
+        .ok_or_else(|| serde::de::Error::custom(format!("unknown kind of fault {name:?}")))
 }
 
 /// What goes wrong. Kinds up to [`Kind::StallBody`] say whether the request still takes effect.
@@ -88,7 +89,12 @@ impl Kind {
             "import_limit" => Self::ImportLimit,
             "import_failed" => Self::ImportFailed,
             "import_interrupted" => Self::ImportInterrupted,
-            status => Self::Status(status.parse().ok().filter(|status| (400..600).contains(status))?),
+            status => Self::Status(
+                status
+                    .parse()
+                    .ok()
+                    .filter(|status| (400..600).contains(status))?,
+            ),
         })
     }
 
@@ -118,7 +124,15 @@ impl Fault {
     /// A fault that strikes `route` once.
     #[must_use]
     pub fn once(kind: Kind, route: &str) -> Self {
-        Self { api: String::new(), route: route.to_owned(), times: 1, skip: 0, kind, retry_after: None, ms: None }
+        Self {
+            api: String::new(),
+            route: route.to_owned(),
+            times: 1,
+            skip: 0,
+            kind,
+            retry_after: None,
+            ms: None,
+        }
     }
 
     /// The same, `times` times.
@@ -173,7 +187,10 @@ mod tests {
     #[test]
     fn a_fault_skips_then_strikes_then_is_gone() {
         let mut faults = Faults::default();
-        faults.add(Fault { skip: 1, ..Fault::once(Kind::Reset, "POST /x").times(2) });
+        faults.add(Fault {
+            skip: 1,
+            ..Fault::once(Kind::Reset, "POST /x").times(2)
+        });
         let mut strike = |route| faults.strike(Api::HighLevel, route).map(|fault| fault.kind);
         assert_eq!(strike("GET /x"), None);
         assert_eq!(strike("POST /x/1"), None);
@@ -184,7 +201,14 @@ mod tests {
 
     #[test]
     fn names_and_kinds_agree() {
-        for name in ["429", "511", "html", "lost_ack", "stall_body", "import_interrupted"] {
+        for name in [
+            "429",
+            "511",
+            "html",
+            "lost_ack",
+            "stall_body",
+            "import_interrupted",
+        ] {
             assert_eq!(Kind::from_name(name).unwrap().name(), name);
         }
         assert_eq!(Kind::from_name("200"), None);

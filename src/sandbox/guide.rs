@@ -46,8 +46,13 @@ on_missing_email = "skip"
 impl Sandbox {
     /// A whole config.toml for this sandbox; the two files must hold the tokens.
     #[must_use]
-    pub fn config_toml(&self, highlevel_token_file: &Path, activecampaign_token_file: &Path) -> String {
-        let quoted = |path: &Path| toml::Value::from(path.to_string_lossy().into_owned()).to_string();
+    pub fn config_toml(
+        &self,
+        highlevel_token_file: &Path,
+        activecampaign_token_file: &Path,
+    ) -> String {
+        let quoted =
+            |path: &Path| toml::Value::from(path.to_string_lossy().into_owned()).to_string();
         self.config_with(
             &format!("{{ file = {} }}", quoted(highlevel_token_file)),
             &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
@@ -75,7 +80,10 @@ token = {activecampaign_token}
 /// What `tramline sandbox` prints: addresses, tokens, and a config.toml that works once the tokens are exported.
 #[must_use]
 pub fn banner(sandbox: &Sandbox) -> String {
-    let config = sandbox.config_with("{ env = \"GHL_TOKEN\" }", "{ env = \"ACTIVECAMPAIGN_TOKEN\" }");
+    let config = sandbox.config_with(
+        "{ env = \"GHL_TOKEN\" }",
+        "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
+    );
     format!(
         "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
          export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\

@@ -27,13 +27,15 @@ pub(super) fn utc(milliseconds: i64) -> String {
 
 /// `2026-05-28T04:33:44-05:00`, as ActiveCampaign writes `cdate` and `udate`.
 pub(super) fn offset(milliseconds: i64) -> String {
-    let [year, month, day, hour, minute, second] = civil(milliseconds + ACCOUNT_OFFSET_HOURS * HOUR);
+    let [year, month, day, hour, minute, second] =
+        civil(milliseconds + ACCOUNT_OFFSET_HOURS * HOUR);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}-05:00")
 }
 
 /// `2026-05-28 04:33:44`: local wall time, as in ActiveCampaign's `*_timestamp` keys.
 pub(super) fn local(milliseconds: i64) -> String {
-    let [year, month, day, hour, minute, second] = civil(milliseconds + ACCOUNT_OFFSET_HOURS * HOUR);
+    let [year, month, day, hour, minute, second] =
+        civil(milliseconds + ACCOUNT_OFFSET_HOURS * HOUR);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
@@ -46,7 +48,11 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         .parse::<DateTime>()
         .ok()
         .or_else(|| text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)))?;
-    let utc = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    let utc = local
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()?
+        .timestamp()
+        .as_millisecond();
     Some(utc - ACCOUNT_OFFSET_HOURS * HOUR)
 }
 
@@ -63,13 +69,25 @@ fn civil(milliseconds: i64) -> [i64; 6] {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    [year, month, day, second / 3600, second / 60 % 60, second % 60]
+    [
+        year,
+        month,
+        day,
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+    ]
 }
 
 #[cfg(test)]
@@ -78,11 +96,23 @@ mod tests {
 
     #[test]
     fn times_are_written_as_the_calendar_says() {
-        for milliseconds in [0, 951_782_400_123, 1_700_000_000_000, 1_779_942_824_007, 4_102_444_799_999] {
+        for milliseconds in [
+            0,
+            951_782_400_123,
+            1_700_000_000_000,
+            1_779_942_824_007,
+            4_102_444_799_999,
+        ] {
             let timestamp = Timestamp::from_millisecond(milliseconds).unwrap();
             assert_eq!(utc(milliseconds).parse::<Timestamp>().unwrap(), timestamp);
-            assert_eq!(parse(&offset(milliseconds)), Some(milliseconds / 1000 * 1000));
-            assert_eq!(parse(&local(milliseconds)), Some(milliseconds / 1000 * 1000));
+            assert_eq!(
+                parse(&offset(milliseconds)),
+                Some(milliseconds / 1000 * 1000)
+            );
+            assert_eq!(
+                parse(&local(milliseconds)),
+                Some(milliseconds / 1000 * 1000)
+            );
         }
         assert_eq!(parse("2026-05-28"), parse("2026-05-28T00:00:00-05:00"));
         assert!(!is_date("2024-13-01"));

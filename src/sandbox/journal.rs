@@ -74,7 +74,12 @@ impl Journal {
 
     /// Entries with a number above `seq`, by number.
     pub(super) fn since(&self, seq: u64) -> Vec<Entry> {
-        let mut entries: Vec<_> = self.entries.iter().filter(|entry| entry.seq > seq).cloned().collect();
+        let mut entries: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.seq > seq)
+            .cloned()
+            .collect();
         entries.sort_by_key(|entry| entry.seq);
         entries
     }

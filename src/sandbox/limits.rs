@@ -13,7 +13,11 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(max: usize, per: Duration) -> Self {
-        Self { max, per, accepted: VecDeque::new() }
+        Self {
+            max,
+            per,
+            accepted: VecDeque::new(),
+        }
     }
 
     /// Counts a request and returns how many are left, or refuses it with the time until one is free.
@@ -25,7 +29,9 @@ impl Window {
             self.accepted.pop_front();
         }
         match self.accepted.front() {
-            Some(oldest) if self.accepted.len() >= self.max => Err(self.per - now.duration_since(*oldest)),
+            Some(oldest) if self.accepted.len() >= self.max => {
+                Err(self.per - now.duration_since(*oldest))
+            }
             _ => {
                 self.accepted.push_back(now);
                 Ok(self.max - self.accepted.len())
@@ -69,7 +75,9 @@ impl Limits {
 
 /// Whole seconds for `Retry-After`, never too short.
 pub(super) fn retry_after_seconds(wait: Duration) -> u64 {
-    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(1).max(1)
+    u64::try_from(wait.as_millis().div_ceil(1000))
+        .unwrap_or(1)
+        .max(1)
 }
 
 #[cfg(test)]

@@ -40,7 +40,13 @@ impl Listener for CuttableListener {
                 Ok((stream, address)) => {
                     // Small answers must not wait for an acknowledgement; without the option they are only slower.
                     let _ = stream.set_nodelay(true);
-                    return (CuttableStream { stream, scissors: Scissors::default() }, address);
+                    return (
+                        CuttableStream {
+                            stream,
+                            scissors: Scissors::default(),
+                        },
+                        address,
+                    );
                 }
                 // Out of descriptors, or the peer left while queued: the next one may work.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -70,14 +76,22 @@ impl CuttableStream {
 }
 
 impl AsyncRead for CuttableStream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for CuttableStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

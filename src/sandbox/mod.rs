@@ -103,6 +103,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    fn new(options: Options, activecampaign_url: &str) -> Self {
+        let scopes = highlevel::ALL_SCOPES.iter().map(|&scope| scope.to_owned());
+        Self {
+            stop: CancellationToken::new(),
+            location: Mutex::new(highlevel::sample::location(options.records, options.seed)),
+            account: Mutex::new(activecampaign::sample::account(
+                &options,
+                activecampaign_url,
+            )),
+            journal: Mutex::default(),
+            faults: Mutex::default(),
+            limits: Mutex::new(Limits::new()),
+            scopes: Mutex::new(scopes.collect()),
+            options,
+        }
+    }
+
     fn location(&self) -> MutexGuard<'_, Location> {
         lock(&self.location)
     }
@@ -154,21 +171,32 @@ impl Sandbox {
         let activecampaign = TcpListener::bind(options.activecampaign).await?;
         let highlevel_url = format!("http://{}", highlevel.local_addr()?);
         let activecampaign_url = format!("http://{}", activecampaign.local_addr()?);
-        let shared = Arc::new(Shared {
-            stop: CancellationToken::new(),
-            location: Mutex::new(highlevel::sample::location(options.records, options.seed)),
-            account: Mutex::new(activecampaign::sample::account(&options, &activecampaign_url)),
-            journal: Mutex::default(),
-            faults: Mutex::default(),
-            limits: Mutex::new(Limits::new()),
-            scopes: Mutex::new(highlevel::ALL_SCOPES.iter().map(|&scope| scope.to_owned()).collect()),
-            options,
-        });
-        let servers = [(Api::HighLevel, highlevel), (Api::ActiveCampaign, activecampaign)]
-            .into_iter()
-            .map(|(api, listener)| tokio::spawn(serve(Port { api, shared: Arc::clone(&shared) }, listener)))
-            .collect();
-        Ok(Self { highlevel_url, activecampaign_url, shared, servers })
+        let url = activecampaign_url.clone();
+        // A second of work for 100,000 records: not on a thread that others wait for.
+        let shared = tokio::task::spawn_blocking(move || Arc::new(Shared::new(options, &url)))
+            .await
+            .map_err(io::Error::other)?;
+        let servers = [
+            (Api::HighLevel, highlevel),
+            (Api::ActiveCampaign, activecampaign),
+        ]
+        .into_iter()
+        .map(|(api, listener)| {
+            tokio::spawn(serve(
+                Port {
+                    api,
+                    shared: Arc::clone(&shared),
+                },
+                listener,
+            ))
+        })
+        .collect();
+        Ok(Self {
+            highlevel_url,
+            activecampaign_url,
+            shared,
+            servers,
+        })
     }
 
     /// The hands of a test inside the running sandbox.
@@ -181,7 +209,10 @@ impl Sandbox {
     pub async fn stop(mut self) {
         self.shared.stop.cancel();
         for mut server in self.servers.drain(..) {
-            if tokio::time::timeout(STOP_PATIENCE, &mut server).await.is_err() {
+            if tokio::time::timeout(STOP_PATIENCE, &mut server)
+                .await
+                .is_err()
+            {
                 server.abort();
             }
         }
@@ -196,8 +227,13 @@ impl Drop for Sandbox {
 
 async fn serve(port: Port, listener: TcpListener) -> io::Result<()> {
     let stop = port.shared.stop.clone();
-    let router = axum::Router::new().fallback(server::handle).with_state(port);
-    axum::serve(CuttableListener(listener), router.into_make_service_with_connect_info::<Scissors>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let router = axum::Router::new()
+        .fallback(server::handle)
+        .with_state(port);
+    axum::serve(
+        CuttableListener(listener),
+        router.into_make_service_with_connect_info::<Scissors>(),
+    )
+    .with_graceful_shutdown(stop.cancelled_owned())
+    .await
 }

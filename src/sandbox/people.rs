@@ -12,14 +12,16 @@ pub(super) struct Person {
 }
 
 const FIRST: [&str; 40] = [
-    "Ada", "Amara", "Anton", "Bea", "Carlos", "Chen", "Clara", "Dario", "Elif", "Emil", "Fatima", "Finn", "Grace", "Hana",
-    "Hugo", "Ines", "Ivan", "Jana", "Jonas", "Kofi", "Lara", "Leo", "Lucia", "Malik", "Maya", "Mila", "Nadia", "Nils", "Nora",
-    "Omar", "Paula", "Priya", "Rosa", "Samir", "Sofia", "Tariq", "Tessa", "Viktor", "Yara", "Zoe",
+    "Ada", "Amara", "Anton", "Bea", "Carlos", "Chen", "Clara", "Dario", "Elif", "Emil", "Fatima",
+    "Finn", "Grace", "Hana", "Hugo", "Ines", "Ivan", "Jana", "Jonas", "Kofi", "Lara", "Leo",
+    "Lucia", "Malik", "Maya", "Mila", "Nadia", "Nils", "Nora", "Omar", "Paula", "Priya", "Rosa",
+    "Samir", "Sofia", "Tariq", "Tessa", "Viktor", "Yara", "Zoe",
 ];
 const LAST: [&str; 40] = [
-    "Abbott", "Alvarez", "Bauer", "Becker", "Bianchi", "Carter", "Costa", "Diaz", "Dubois", "Evans", "Fischer", "Garcia",
-    "Gupta", "Haddad", "Hansen", "Ito", "Jensen", "Kaya", "Kim", "Kowalski", "Laurent", "Lopez", "Mendes", "Meyer", "Moreau",
-    "Nguyen", "Novak", "Okafor", "Park", "Petrov", "Rossi", "Santos", "Sato", "Silva", "Singh", "Tanaka", "Vogel", "Weber",
+    "Abbott", "Alvarez", "Bauer", "Becker", "Bianchi", "Carter", "Costa", "Diaz", "Dubois",
+    "Evans", "Fischer", "Garcia", "Gupta", "Haddad", "Hansen", "Ito", "Jensen", "Kaya", "Kim",
+    "Kowalski", "Laurent", "Lopez", "Mendes", "Meyer", "Moreau", "Nguyen", "Novak", "Okafor",
+    "Park", "Petrov", "Rossi", "Santos", "Sato", "Silva", "Singh", "Tanaka", "Vogel", "Weber",
     "Wong", "Yilmaz",
 ];
 
@@ -31,7 +33,11 @@ pub(super) fn owner(seed: u64, index: usize) -> Person {
     Person {
         first_name,
         last_name,
-        email: format!("{}.{}.{index}@example.com", first_name.to_lowercase(), last_name.to_lowercase()),
+        email: format!(
+            "{}.{}.{index}@example.com",
+            first_name.to_lowercase(),
+            last_name.to_lowercase()
+        ),
         phone: format!("+1555{:07}", index % 10_000_000),
     }
 }

@@ -57,7 +57,9 @@ pub struct Quirks {
     pub failure_index_base: usize,
     /// Whether the contact list honours `include=…`.
     pub include_side_loads: bool,
-    /// Status and body of an ActiveCampaign answer to a wrong token.
+    /// Whether a deleted contact, read by id, is 200 with the e-mail `deleted+<id>@example.com` (else 404).
+    pub deleted_contacts_answer: bool,
+    /// Body of an ActiveCampaign answer to a wrong token.
     pub bad_token_body: BadTokenBody,
 }
 
@@ -91,6 +93,7 @@ impl Default for Quirks {
             empty_date_clears: true,
             failure_index_base: 0,
             include_side_loads: true,
+            deleted_contacts_answer: false,
             bad_token_body: BadTokenBody::Json,
         }
     }

@@ -1,6 +1,7 @@
 //! What every request goes through: log, limits, faults, then the routes of its API.
 
 use super::Shared;
+use super::chance;
 use super::control_http;
 use super::faults::{Fault, Kind};
 use super::journal::Entry;
@@ -38,7 +39,11 @@ pub(super) async fn handle(
     // The place in the log and in the rate window is that of arrival, before the body is read.
     let control = request.uri().path().starts_with("/_sandbox/");
     let seq = if control { 0 } else { shared.journal().next() };
-    let rate = if control { None } else { Some(admit(&shared, api, arrived)) };
+    let rate = if control {
+        None
+    } else {
+        Some(admit(&shared, api, arrived))
+    };
 
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
@@ -48,37 +53,11 @@ pub(super) async fn handle(
     if control {
         return response(control_http::route(&shared, &call));
     }
-
-    let route = format!("{} {}", call.method, call.path);
-    let fault = shared.faults().strike(api, &route);
-    let reply = match rate {
-        Some(Err(wait)) => Ok(throttled(&shared, api, wait)),
-        rate => answer(&shared, api, &call, fault.as_ref()).await.map(|reply| match rate {
-            Some(Ok(left)) => rate_headers(&shared, api, left, reply),
-            _ => reply,
-        }),
-    };
-    let (status, violation, contacts) = match &reply {
-        Ok(reply) => (reply.status, reply.violation.clone(), reply.contacts),
-        Err(Cut) => (0, None, None),
-    };
-    let is_write = call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
-    let entry = Entry {
-        seq,
-        api: api.name(),
-        method: call.method.to_string(),
-        path: call.target,
-        status,
-        at,
-        body: is_write.then(|| String::from_utf8_lossy(&call.body).into_owned()),
-        contacts,
-        violation,
-        fault: fault.as_ref().map(|fault| fault.kind.name()),
-    };
-    shared.journal().add(api, entry);
-    match reply {
-        Ok(reply) => finish(&shared, reply, fault.map(|fault| fault.kind)),
-        Err(Cut) => {
+    // A client that gives up does not take its request back: the work goes on in a task of its own.
+    let work = tokio::spawn(respond(shared, api, call, rate, seq, at));
+    match work.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(Cut)) | Err(_) => {
             scissors.cut();
             Response::new(Body::empty())
         }
@@ -88,36 +67,79 @@ pub(super) async fn handle(
 /// The connection is to be cut without an answer.
 struct Cut;
 
-async fn answer(shared: &Arc<Shared>, api: Api, call: &Call, fault: Option<&Fault>) -> Result<Reply, Cut> {
-    let serve = |outcome| match api {
-        Api::HighLevel => highlevel::route(shared, call),
-        Api::ActiveCampaign => activecampaign::route(shared, call, outcome),
-    };
-    let Some(fault) = fault else { return Ok(serve(None)) };
-    Ok(match fault.kind {
-        Kind::Status(status) => status_fault(api, status, fault.retry_after),
-        Kind::Html => Reply::html(200),
-        Kind::Empty200 => Reply::text(200, ""),
-        Kind::Reset => return Err(Cut),
-        Kind::Stall => {
-            shared.stop.cancelled().await;
-            return Err(Cut);
-        }
-        Kind::Slow => {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or(1000))) => serve(None),
-                () = shared.stop.cancelled() => return Err(Cut),
+async fn respond(
+    shared: Arc<Shared>,
+    api: Api,
+    call: Call,
+    rate: Option<Result<Left, Duration>>,
+    seq: u64,
+    at: i64,
+) -> Result<Response, Cut> {
+    let route = format!("{} {}", call.method, call.path);
+    let fault = shared.faults().strike(api, &route);
+    let kind = fault.as_ref().map(|fault| fault.kind);
+    let reply = match rate {
+        Some(Err(wait)) => throttled(&shared, api, wait),
+        rate => {
+            let reply = answer(&shared, api, &call, fault.as_ref()).await;
+            match rate {
+                Some(Ok(left)) => rate_headers(&shared, api, left, reply),
+                _ => reply,
             }
         }
-        Kind::LostAck => {
-            // The write is done; only its answer is lost.
-            let _ = serve(None);
-            return Err(Cut);
+    };
+    let is_cut = matches!(kind, Some(Kind::Reset | Kind::Stall | Kind::LostAck))
+        && reply.violation.as_deref() != Some("rate");
+    let is_write =
+        call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
+    let entry = Entry {
+        seq,
+        api: api.name(),
+        method: call.method.to_string(),
+        path: call.target,
+        status: if is_cut { 0 } else { reply.status },
+        at,
+        body: is_write.then(|| String::from_utf8_lossy(&call.body).into_owned()),
+        contacts: reply.contacts,
+        violation: reply.violation.clone(),
+        fault: kind.map(Kind::name),
+    };
+    shared.journal().add(api, entry);
+    if is_cut {
+        if kind == Some(Kind::Stall) {
+            shared.stop.cancelled().await;
         }
-        Kind::TruncatedJson | Kind::HalfBody | Kind::StallBody => serve(None),
+        return Err(Cut);
+    }
+    Ok(finish(&shared, reply, kind))
+}
+
+async fn answer(shared: &Shared, api: Api, call: &Call, fault: Option<&Fault>) -> Reply {
+    let serve = |outcome| match api {
+        Api::HighLevel => highlevel::route(shared, call),
+        Api::ActiveCampaign => {
+            activecampaign::route(shared, call, outcome).with_header("x-request-id", chance::uuid())
+        }
+    };
+    let Some(fault) = fault else {
+        return serve(None);
+    };
+    match fault.kind {
+        Kind::Status(status) => status_fault(api, status, fault.retry_after),
+        Kind::Html => Reply::html(200),
+        Kind::Empty200 | Kind::Reset | Kind::Stall => Reply::text(200, ""),
+        Kind::Slow => {
+            let pause = Duration::from_millis(fault.ms.unwrap_or(1000));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shared.stop.cancelled() => {}
+            }
+            serve(None)
+        }
+        Kind::LostAck | Kind::TruncatedJson | Kind::HalfBody | Kind::StallBody => serve(None),
         Kind::ImportLimit => activecampaign::import_rate_limit(100),
         Kind::ImportFailed | Kind::ImportInterrupted => serve(Some(fault.kind)),
-    })
+    }
 }
 
 fn status_fault(api: Api, status: u16, retry_after: Option<u64>) -> Reply {
@@ -146,7 +168,10 @@ fn admit(shared: &Shared, api: Api, now: Instant) -> Result<Left, Duration> {
             Api::HighLevel => limits::HIGHLEVEL_MAX,
             Api::ActiveCampaign => limits::ACTIVECAMPAIGN_MAX,
         };
-        return Ok(Left { window, today: limits::HIGHLEVEL_DAILY });
+        return Ok(Left {
+            window,
+            today: limits::HIGHLEVEL_DAILY,
+        });
     }
     let mut limits = shared.limits();
     match api {
@@ -156,7 +181,10 @@ fn admit(shared: &Shared, api: Api, now: Instant) -> Result<Left, Duration> {
             }
             let window = limits.highlevel.admit(now)?;
             limits.highlevel_left_today -= 1;
-            Ok(Left { window, today: limits.highlevel_left_today })
+            Ok(Left {
+                window,
+                today: limits.highlevel_left_today,
+            })
         }
         Api::ActiveCampaign => {
             let window = limits.activecampaign.admit(now)?;
@@ -174,7 +202,10 @@ fn rate_headers(shared: &Shared, api: Api, left: Left, reply: Reply) -> Reply {
         Api::HighLevel => reply
             .with_header("X-RateLimit-Limit-Daily", limits::HIGHLEVEL_DAILY)
             .with_header("X-RateLimit-Daily-Remaining", left.today)
-            .with_header("X-RateLimit-Interval-Milliseconds", limits::HIGHLEVEL_INTERVAL.as_millis())
+            .with_header(
+                "X-RateLimit-Interval-Milliseconds",
+                limits::HIGHLEVEL_INTERVAL.as_millis(),
+            )
             .with_header("X-RateLimit-Max", limits::HIGHLEVEL_MAX)
             .with_header("X-RateLimit-Remaining", left.window),
         Api::ActiveCampaign => reply
@@ -240,7 +271,10 @@ fn response(reply: Reply) -> Response {
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static(reply.content_type));
     for (name, value) in reply.headers {
-        if let (Ok(name), Ok(value)) = (axum::http::HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+        if let (Ok(name), Ok(value)) = (
+            axum::http::HeaderName::try_from(name),
+            HeaderValue::from_str(&value),
+        ) {
             headers.insert(name, value);
         }
     }

@@ -46,16 +46,33 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Self {
         let path = uri.path().to_owned();
-        let segments = path.trim_start_matches('/').split('/').map(percent_decoded).collect();
+        let segments = path
+            .trim_start_matches('/')
+            .split('/')
+            .map(percent_decoded)
+            .collect();
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map(|query| query.0)
             .unwrap_or_default();
-        let target = uri.path_and_query().map_or_else(|| path.clone(), |target| target.to_string());
-        Self { method, path, target, segments, query, headers, body }
+        let target = uri
+            .path_and_query()
+            .map_or_else(|| path.clone(), |target| target.to_string());
+        Self {
+            method,
+            path,
+            target,
+            segments,
+            query,
+            headers,
+            body,
+        }
     }
 
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -103,12 +120,18 @@ impl Reply {
     pub(super) fn html(status: u16) -> Self {
         Self {
             content_type: "text/html; charset=UTF-8",
-            ..Self::text(status, "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body><h1>Attention required</h1></body></html>")
+            ..Self::text(
+                status,
+                "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body><h1>Attention required</h1></body></html>",
+            )
         }
     }
 
     pub(super) fn empty(status: u16) -> Self {
-        Self { content_type: "text/html; charset=UTF-8", ..Self::text(status, "") }
+        Self {
+            content_type: "text/html; charset=UTF-8",
+            ..Self::text(status, "")
+        }
     }
 
     pub(super) fn message(status: u16, message: &str) -> Self {

@@ -86,6 +86,7 @@ pub(in crate::sandbox) struct Account {
     pub url: String,
     pub empty_date_clears: bool,
     pub contacts: BTreeMap<u64, Contact>,
+    pub deleted: BTreeMap<u64, Contact>,
     /// Lower-cased e-mail to id.
     emails: HashMap<String, u64>,
     pub fields: Vec<Field>,
@@ -111,6 +112,7 @@ impl Account {
             url: url.to_owned(),
             empty_date_clears,
             contacts: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             emails: HashMap::new(),
             fields,
             tags: Vec::new(),
@@ -180,14 +182,20 @@ impl Account {
     }
 
     pub(in crate::sandbox) fn remove(&mut self, id: u64) -> bool {
-        let Some(contact) = self.contacts.remove(&id) else { return false };
+        let Some(mut contact) = self.contacts.remove(&id) else {
+            return false;
+        };
         self.emails.remove(&contact.email.to_lowercase());
+        contact.email = format!("deleted+{id}@example.com");
+        self.deleted.insert(id, contact);
         true
     }
 
     /// Writes values; unknown field ids are ignored, and returned.
     pub(in crate::sandbox) fn change(&mut self, id: u64, change: &Change, now: i64) -> Vec<u64> {
-        let Some(contact) = self.contacts.get_mut(&id) else { return Vec::new() };
+        let Some(contact) = self.contacts.get_mut(&id) else {
+            return Vec::new();
+        };
         contact.updated = now;
         for (place, value) in [
             (&mut contact.first_name, change.first_name),
@@ -210,7 +218,9 @@ impl Account {
             }
             // A datetime is kept in the account's time zone.
             let value = match definition.kind.as_str() {
-                "datetime" => instant::parse(value).map_or_else(|| value.to_owned(), instant::offset),
+                "datetime" => {
+                    instant::parse(value).map_or_else(|| value.to_owned(), instant::offset)
+                }
                 _ => value.to_owned(),
             };
             match contact.values.iter_mut().find(|known| known.field == field) {
@@ -220,7 +230,13 @@ impl Account {
                 }
                 None => {
                     self.last_id += 1;
-                    contact.values.push(FieldValue { id: self.last_id, field, value, created: now, updated: now });
+                    contact.values.push(FieldValue {
+                        id: self.last_id,
+                        field,
+                        value,
+                        created: now,
+                        updated: now,
+                    });
                 }
             }
         }
@@ -237,24 +253,45 @@ impl Account {
             return id;
         }
         let id = self.tags.last().map_or(1, |tag| tag.id + 1);
-        self.tags.push(Tag { id, name: name.to_owned(), description: description.to_owned(), created: now });
+        self.tags.push(Tag {
+            id,
+            name: name.to_owned(),
+            description: description.to_owned(),
+            created: now,
+        });
         self.tag_names.insert(name.to_lowercase(), id);
         id
     }
 
     /// Tags a contact and returns the association's id and whether it is new.
-    pub(in crate::sandbox) fn add_tag(&mut self, contact: u64, tag: u64, now: i64) -> Option<(u64, bool)> {
+    pub(in crate::sandbox) fn add_tag(
+        &mut self,
+        contact: u64,
+        tag: u64,
+        now: i64,
+    ) -> Option<(u64, bool)> {
         let contact = self.contacts.get_mut(&contact)?;
         if let Some(known) = contact.tags.iter().find(|known| known.tag == tag) {
             return Some((known.id, false));
         }
         self.last_id += 1;
-        contact.tags.push(ContactTag { id: self.last_id, tag, created: now });
+        contact.tags.push(ContactTag {
+            id: self.last_id,
+            tag,
+            created: now,
+        });
         Some((self.last_id, true))
     }
 
     /// Sets the status of a contact on a list and returns the association's id.
-    pub(in crate::sandbox) fn set_list(&mut self, contact: u64, list: u64, status: u8, source: u8, now: i64) -> Option<u64> {
+    pub(in crate::sandbox) fn set_list(
+        &mut self,
+        contact: u64,
+        list: u64,
+        status: u8,
+        source: u8,
+        now: i64,
+    ) -> Option<u64> {
         let contact = self.contacts.get_mut(&contact)?;
         if let Some(known) = contact.lists.iter_mut().find(|known| known.list == list) {
             known.status = status;
@@ -263,7 +300,13 @@ impl Account {
             return Some(known.id);
         }
         self.last_id += 1;
-        contact.lists.push(Membership { id: self.last_id, list, status, source, changed: now });
+        contact.lists.push(Membership {
+            id: self.last_id,
+            list,
+            status,
+            source,
+            changed: now,
+        });
         Some(self.last_id)
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
             })
         })
         .collect();
-    page::of_items(call, "automations", all, &["filters[name]", "search"])
+    page::of_items(call, "automations", all, &[])
 }
 
 /// `POST /contactAutomations`: not idempotent where `multientry` allows a second entry.
@@ -35,33 +35,61 @@ pub(super) fn enrol(shared: &Shared, call: &Call) -> Reply {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let number = |name: &str| id_text(&body[name]).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let number = |name: &str| {
+        id_text(&body[name])
+            .and_then(|text| text.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     let (contact, automation) = (number("contact"), number("automation"));
     let mut account = shared.account();
     let id = account.new_id();
-    let known = account.automations.iter().find(|known| known.id == automation && known.active);
+    let known = account
+        .automations
+        .iter()
+        .find(|known| known.id == automation && known.active);
     let multiple = known.map(|known| known.multiple);
     let (Some(multiple), Some(contact)) = (multiple, account.contacts.get_mut(&contact)) else {
         return Reply::message(403, "Could not create SubscriberSeries");
     };
-    if !multiple && contact.automations.iter().any(|enrolment| enrolment.automation == automation) {
+    if !multiple
+        && contact
+            .automations
+            .iter()
+            .any(|enrolment| enrolment.automation == automation)
+    {
         return Reply::message(403, "Could not create SubscriberSeries");
     }
-    let enrolment = Enrolment { id, automation, added: instant::now(), removed: None };
+    let enrolment = Enrolment {
+        id,
+        automation,
+        added: instant::now(),
+        removed: None,
+    };
     let mut answer = contact_text::enrolment(contact, &enrolment);
     answer["status"] = json!(1);
     contact.automations.push(enrolment);
     let contact_id = contact.id;
-    let contacts: Vec<Value> =
-        account.contacts.get(&contact_id).map(|contact| contact_text::contact_value(&account, contact)).into_iter().collect();
-    Reply::json(201, &json!({"contacts": contacts, "contactAutomation": answer}))
+    let contacts: Vec<Value> = account
+        .contacts
+        .get(&contact_id)
+        .map(|contact| contact_text::contact_value(&account, contact))
+        .into_iter()
+        .collect();
+    Reply::json(
+        201,
+        &json!({"contacts": contacts, "contactAutomation": answer}),
+    )
 }
 
 /// `DELETE /contactAutomations/{enrolmentId}`.
 pub(super) fn leave(shared: &Shared, id: &str) -> Reply {
     let mut account = shared.account();
-    let mut enrolments = account.contacts.values_mut().flat_map(|contact| &mut contact.automations);
-    match enrolments.find(|enrolment| enrolment.id.to_string() == id && enrolment.removed.is_none()) {
+    let mut enrolments = account
+        .contacts
+        .values_mut()
+        .flat_map(|contact| &mut contact.automations);
+    match enrolments.find(|enrolment| enrolment.id.to_string() == id && enrolment.removed.is_none())
+    {
         Some(enrolment) => {
             enrolment.removed = Some(instant::now());
             Reply::text(200, "{}")
@@ -104,7 +132,12 @@ pub(super) fn set_tracking(shared: &Shared, call: &Call) -> Reply {
 
 /// `GET /eventTrackingEvents`.
 pub(super) fn event_names(shared: &Shared, call: &Call) -> Reply {
-    let names = shared.account().event_names.iter().map(|name| json!({"name": name, "links": []})).collect();
+    let names = shared
+        .account()
+        .event_names
+        .iter()
+        .map(|name| json!({"name": name, "links": []}))
+        .collect();
     page::of_items(call, "eventTrackingEvents", names, &[])
 }
 

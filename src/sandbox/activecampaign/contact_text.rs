@@ -11,8 +11,14 @@ fn quoted(text: &str) -> String {
 
 /// A contact; `extra` is further keys, each followed by a comma.
 pub(super) fn contact(account: &Account, contact: &Contact, extra: &str, out: &mut String) {
-    let (created, updated) = (instant::offset(contact.created), instant::offset(contact.updated));
-    let (local_created, local_updated) = (instant::local(contact.created), instant::local(contact.updated));
+    let (created, updated) = (
+        instant::offset(contact.created),
+        instant::offset(contact.updated),
+    );
+    let (local_created, local_updated) = (
+        instant::local(contact.created),
+        instant::local(contact.updated),
+    );
     let domain = contact.email.rsplit('@').next().unwrap_or_default();
     let (id, url) = (contact.id, &account.url);
     // Writing to a String cannot fail.
@@ -35,8 +41,17 @@ pub(super) fn contact_value(account: &Account, one: &Contact) -> Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-pub(super) fn field_value(account: &Account, contact: &Contact, value: &FieldValue, out: &mut String) {
-    let text = if value.value.is_empty() { "null".to_owned() } else { quoted(&value.value) };
+pub(super) fn field_value(
+    account: &Account,
+    contact: &Contact,
+    value: &FieldValue,
+    out: &mut String,
+) {
+    let text = if value.value.is_empty() {
+        "null".to_owned()
+    } else {
+        quoted(&value.value)
+    };
     // Writing to a String cannot fail.
     let _ = write!(
         out,

@@ -9,10 +9,27 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::ops::Bound;
 
-const KNOWN: [&str; 21] = [
-    "email", "email_like", "search", "phone", "ids[]", "listid", "tagid", "status", "id_greater", "id_less", "include",
-    "filters[created_before]", "filters[created_after]", "filters[updated_before]", "filters[updated_after]", "orders[id]",
-    "orders[cdate]", "orders[email]", "orders[first_name]", "orders[last_name]", "segmentid",
+const KNOWN: [&str; 20] = [
+    "email",
+    "email_like",
+    "search",
+    "phone",
+    "ids[]",
+    "listid",
+    "tagid",
+    "status",
+    "id_greater",
+    "id_less",
+    "include",
+    "filters[created_before]",
+    "filters[created_after]",
+    "filters[updated_before]",
+    "filters[updated_after]",
+    "orders[id]",
+    "orders[cdate]",
+    "orders[email]",
+    "orders[first_name]",
+    "orders[last_name]",
 ];
 
 /// Contacts of a list query, in its order.
@@ -28,22 +45,49 @@ fn find<'a>(account: &'a Account, call: &Call) -> Vec<&'a Contact> {
     let from = number("id_greater").map_or(Bound::Unbounded, Bound::Excluded);
     let to = number("id_less").map_or(Bound::Unbounded, Bound::Excluded);
     let candidates: Vec<&Contact> = if let Some(email) = call.query("email") {
-        account.id_of(email).and_then(|id| account.contacts.get(&id)).into_iter().collect()
+        account
+            .id_of(email)
+            .and_then(|id| account.contacts.get(&id))
+            .into_iter()
+            .collect()
     } else if !ids.is_empty() {
         let mut ids = ids;
         ids.sort_unstable();
         ids.dedup();
-        ids.iter().filter_map(|id| account.contacts.get(id)).collect()
+        ids.iter()
+            .filter_map(|id| account.contacts.get(id))
+            .collect()
     } else if let (Bound::Excluded(from), Bound::Excluded(to)) = (from, to) {
-        account.contacts.range(from.saturating_add(1)..to.max(from.saturating_add(1))).map(|(_, contact)| contact).collect()
+        account
+            .contacts
+            .range(from.saturating_add(1)..to.max(from.saturating_add(1)))
+            .map(|(_, contact)| contact)
+            .collect()
     } else {
-        account.contacts.range((from, to)).map(|(_, contact)| contact).collect()
+        account
+            .contacts
+            .range((from, to))
+            .map(|(_, contact)| contact)
+            .collect()
     };
-    let (updated_after, updated_before) = (time("filters[updated_after]"), time("filters[updated_before]"));
-    let (created_after, created_before) = (time("filters[created_after]"), time("filters[created_before]"));
+    let (updated_after, updated_before) = (
+        time("filters[updated_after]"),
+        time("filters[updated_before]"),
+    );
+    let (created_after, created_before) = (
+        time("filters[created_after]"),
+        time("filters[created_before]"),
+    );
     let (list, tag) = (number("listid"), number("tagid"));
-    let like = call.query("email_like").or_else(|| call.query("search")).map(str::to_lowercase);
-    let (phone, status) = (call.query("phone"), call.query("status").and_then(|text| text.parse::<u8>().ok()));
+    let like = call
+        .query("email_like")
+        .or_else(|| call.query("search"))
+        .map(str::to_lowercase);
+    let (phone, status) = (
+        call.query("phone"),
+        call.query("status")
+            .and_then(|text| text.parse::<u8>().ok()),
+    );
     let mut found: Vec<&Contact> = candidates
         .into_iter()
         .filter(|contact| {
@@ -53,13 +97,19 @@ fn find<'a>(account: &'a Account, call: &Call) -> Vec<&'a Contact> {
                 && created_before.is_none_or(|time| contact.created < time)
                 && list.is_none_or(|list| contact.lists.iter().any(|member| member.list == list))
                 && tag.is_none_or(|tag| contact.tags.iter().any(|known| known.tag == tag))
-                && status.is_none_or(|status| contact.lists.iter().any(|member| member.status == status))
-                && like.as_ref().is_none_or(|like| contact.email.to_lowercase().contains(like))
+                && status
+                    .is_none_or(|status| contact.lists.iter().any(|member| member.status == status))
+                && like
+                    .as_ref()
+                    .is_none_or(|like| contact.email.to_lowercase().contains(like))
                 && phone.is_none_or(|phone| contact.phone.starts_with(phone))
         })
         .collect();
     let order = call.query.iter().find_map(|(name, direction)| {
-        Some((name.strip_prefix("orders[")?.strip_suffix(']')?, direction.eq_ignore_ascii_case("desc")))
+        Some((
+            name.strip_prefix("orders[")?.strip_suffix(']')?,
+            direction.eq_ignore_ascii_case("desc"),
+        ))
     });
     let (order, descending) = order.unwrap_or(("", true));
     match order {
@@ -85,9 +135,16 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
     let page = Page::of(call);
     let account = shared.account();
     let found = find(&account, call);
-    let shown: Vec<&Contact> = found.iter().skip(page.offset).take(page.limit).copied().collect();
+    let shown: Vec<&Contact> = found
+        .iter()
+        .skip(page.offset)
+        .take(page.limit)
+        .copied()
+        .collect();
     let include: Vec<&str> = match call.query("include") {
-        Some(parts) if shared.options.quirks.include_side_loads => parts.split(',').map(str::trim).collect(),
+        Some(parts) if shared.options.quirks.include_side_loads => {
+            parts.split(',').map(str::trim).collect()
+        }
         _ => Vec::new(),
     };
     let mut body = String::with_capacity(shown.len() * 1500 + 200);
@@ -123,7 +180,12 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
         found.len()
     );
     let mut known = KNOWN.to_vec();
-    known.extend(call.query.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("ids[")));
+    known.extend(
+        call.query
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| name.starts_with("ids[")),
+    );
     page.note(Reply::text(200, body), call, &known)
 }
 
@@ -131,8 +193,16 @@ fn rows(contacts: &[&Contact], part: &str) -> Option<Vec<Value>> {
     let of = |contact: &&Contact| -> Option<Vec<Value>> {
         Some(match part {
             "contactTags" => contact_text::tags(contact),
-            "contactLists" => contact.lists.iter().map(|row| contact_text::membership(contact, row)).collect(),
-            "contactAutomations" => contact.automations.iter().map(|row| contact_text::enrolment(contact, row)).collect(),
+            "contactLists" => contact
+                .lists
+                .iter()
+                .map(|row| contact_text::membership(contact, row))
+                .collect(),
+            "contactAutomations" => contact
+                .automations
+                .iter()
+                .map(|row| contact_text::enrolment(contact, row))
+                .collect(),
             "scoreValues" => contact_text::scores(contact),
             "trackingLogs" => contact_text::log(contact),
             _ => return None,
@@ -154,13 +224,19 @@ fn part_ids(contact: &Contact, part: &str) -> Option<String> {
 
 /// The contact of a path segment.
 pub(super) fn contact_of<'a>(account: &'a Account, id: &str) -> Result<&'a Contact, Reply> {
-    id.parse().ok().and_then(|id: u64| account.contacts.get(&id)).ok_or_else(|| no_result("Subscriber", id))
+    id.parse()
+        .ok()
+        .and_then(|id: u64| account.contacts.get(&id))
+        .ok_or_else(|| no_result("Subscriber", id))
 }
 
 /// `GET /contacts/{id}`, with side loads.
 pub(super) fn get(shared: &Shared, id: &str) -> Reply {
     let account = shared.account();
-    let contact = match contact_of(&account, id) {
+    // A deleted contact may be answered as if it were there, under an address that says so.
+    let deleted = id.parse().ok().and_then(|id: u64| account.deleted.get(&id));
+    let deleted = deleted.filter(|_| shared.options.quirks.deleted_contacts_answer);
+    let contact = match deleted.map_or_else(|| contact_of(&account, id), Ok) {
         Ok(contact) => contact,
         Err(reply) => return reply,
     };
@@ -177,7 +253,11 @@ pub(super) fn get(shared: &Shared, id: &str) -> Reply {
     body.push_str(r#","contact":"#);
     let mut extra = String::new();
     for part in ["contactAutomations", "contactLists", "fieldValues"] {
-        let _ = write!(extra, r#""{part}":{},"#, part_ids(contact, part).unwrap_or_default());
+        let _ = write!(
+            extra,
+            r#""{part}":{},"#,
+            part_ids(contact, part).unwrap_or_default()
+        );
     }
     extra.push_str(r#""geoIps":[],"deals":[],"accountContacts":[],"#);
     contact_text::contact(&account, contact, &extra, &mut body);
@@ -200,6 +280,7 @@ pub(super) fn part(shared: &Shared, id: &str, part: &str) -> Reply {
     }
     match rows(&[contact], part) {
         Some(rows) => Reply::ok(&json!({part: rows})),
-        None => Reply::message(404, &format!("No Route found for contacts/{id}/{part}")).violating("unknown path"),
+        None => Reply::message(404, &format!("No Route found for contacts/{id}/{part}"))
+            .violating("unknown path"),
     }
 }

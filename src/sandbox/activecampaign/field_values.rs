@@ -18,7 +18,11 @@ fn value_json(account: &Account, contact: u64, field: u64) -> Option<Value> {
 fn place(account: &Account, id: &str) -> Option<(u64, u64)> {
     let id: u64 = id.parse().ok()?;
     account.contacts.values().find_map(|contact| {
-        contact.values.iter().find(|value| value.id == id).map(|value| (contact.id, value.field))
+        contact
+            .values
+            .iter()
+            .find(|value| value.id == id)
+            .map(|value| (contact.id, value.field))
     })
 }
 
@@ -34,7 +38,12 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
         .filter(|(_, value)| wanted.is_none_or(|wanted| value.value == wanted))
         .filter_map(|(contact, value)| value_json(&account, contact, value.field))
         .collect();
-    page::of_items(call, "fieldValues", found, &["filters[fieldid]", "filters[val]"])
+    page::of_items(
+        call,
+        "fieldValues",
+        found,
+        &["filters[fieldid]", "filters[val]"],
+    )
 }
 
 /// `POST /fieldValues`: an upsert.
@@ -47,7 +56,12 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
     let (Some(contact), Some(field)) = (number("contact"), number("field")) else {
         return Reply::message(403, "Field id not valid").violating("no contact or field");
     };
-    write(shared, contact, field, body["value"].as_str().unwrap_or_default())
+    write(
+        shared,
+        contact,
+        field,
+        body["value"].as_str().unwrap_or_default(),
+    )
 }
 
 fn write(shared: &Shared, contact: u64, field: u64, value: &str) -> Reply {
@@ -55,12 +69,19 @@ fn write(shared: &Shared, contact: u64, field: u64, value: &str) -> Reply {
     if !account.contacts.contains_key(&contact) {
         return no_result("Subscriber", &contact.to_string());
     }
-    let change = Change { values: vec![(field, value)], ..Change::default() };
+    let change = Change {
+        values: vec![(field, value)],
+        ..Change::default()
+    };
     if !account.change(contact, &change, instant::now()).is_empty() {
         return Reply::message(403, "Field id not valid").violating("unknown field");
     }
-    let contacts: Vec<Value> =
-        account.contacts.get(&contact).map(|contact| contact_text::contact_value(&account, contact)).into_iter().collect();
+    let contacts: Vec<Value> = account
+        .contacts
+        .get(&contact)
+        .map(|contact| contact_text::contact_value(&account, contact))
+        .into_iter()
+        .collect();
     Reply::ok(&json!({"contacts": contacts, "fieldValue": value_json(&account, contact, field)}))
 }
 
@@ -72,7 +93,12 @@ pub(super) fn update(shared: &Shared, call: &Call, id: &str) -> Reply {
     };
     let place = place(&shared.account(), id);
     match place {
-        Some((contact, field)) => write(shared, contact, field, body["value"].as_str().unwrap_or_default()),
+        Some((contact, field)) => write(
+            shared,
+            contact,
+            field,
+            body["value"].as_str().unwrap_or_default(),
+        ),
         None => no_result("FieldValue", id),
     }
 }

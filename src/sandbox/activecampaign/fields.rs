@@ -30,7 +30,11 @@ const MADE: i64 = 1_779_955_502_000;
 
 impl Field {
     fn json(&self, url: &str) -> Value {
-        let ids = |ids: Vec<u64>| ids.into_iter().map(|id| Value::from(id.to_string())).collect::<Vec<_>>();
+        let ids = |ids: Vec<u64>| {
+            ids.into_iter()
+                .map(|id| Value::from(id.to_string()))
+                .collect::<Vec<_>>()
+        };
         let (made, local) = (instant::offset(MADE), instant::local(MADE));
         json!({
             "title": self.title, "descript": null, "type": self.kind, "isrequired": "0", "perstag": self.perstag,
@@ -69,8 +73,11 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
     let page = Page::of(call);
     let account = shared.account();
     let perstag = call.query("filters[perstag]");
-    let found: Vec<&Field> =
-        account.fields.iter().filter(|field| perstag.is_none_or(|perstag| field.perstag == perstag)).collect();
+    let found: Vec<&Field> = account
+        .fields
+        .iter()
+        .filter(|field| perstag.is_none_or(|perstag| field.perstag == perstag))
+        .collect();
     let shown: Vec<&&Field> = found.iter().skip(page.offset).take(page.limit).collect();
     let reply = Reply::ok(&json!({
         "fieldOptions": shown.iter().flat_map(|field| field.options_json()).collect::<Vec<_>>(),
@@ -84,7 +91,11 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
 /// `GET /fields/{id}`.
 pub(super) fn get(shared: &Shared, id: &str) -> Reply {
     let account = shared.account();
-    match account.fields.iter().find(|field| field.id.to_string() == id) {
+    match account
+        .fields
+        .iter()
+        .find(|field| field.id.to_string() == id)
+    {
         Some(field) => Reply::ok(&json!({
             "fieldOptions": field.options_json().collect::<Vec<_>>(), "fieldRels": field.relations_json().collect::<Vec<_>>(),
             "field": field.json(&account.url),
@@ -95,14 +106,23 @@ pub(super) fn get(shared: &Shared, id: &str) -> Reply {
 
 /// `GET /fields/{id}/options`.
 pub(super) fn options(shared: &Shared, id: &str) -> Reply {
-    match shared.account().fields.iter().find(|field| field.id.to_string() == id) {
-        Some(field) => Reply::ok(&json!({"fieldOptions": field.options_json().collect::<Vec<_>>()})),
+    match shared
+        .account()
+        .fields
+        .iter()
+        .find(|field| field.id.to_string() == id)
+    {
+        Some(field) => {
+            Reply::ok(&json!({"fieldOptions": field.options_json().collect::<Vec<_>>()}))
+        }
         None => no_result("Field", id),
     }
 }
 
-const KINDS: [&str; 10] =
-    ["text", "textarea", "date", "datetime", "dropdown", "listbox", "radio", "checkbox", "hidden", "number"];
+const KINDS: [&str; 10] = [
+    "text", "textarea", "date", "datetime", "dropdown", "listbox", "radio", "checkbox", "hidden",
+    "number",
+];
 
 /// `POST /fields`.
 pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
@@ -110,25 +130,57 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let (Some(title), Some(kind)) = (body["title"].as_str().filter(|title| !title.is_empty()), body["type"].as_str()) else {
+    let (Some(title), Some(kind)) = (
+        body["title"].as_str().filter(|title| !title.is_empty()),
+        body["type"].as_str(),
+    ) else {
         return missing_attribute("title");
     };
     if !KINDS.contains(&kind) {
-        return invalid("The field type is not valid", "field_invalid", "type").violating(format!("unknown field type {kind}"));
+        return invalid("The field type is not valid", "field_invalid", "type")
+            .violating(format!("unknown field type {kind}"));
     }
     let mut account = shared.account();
     if account.fields.iter().any(|field| field.title == title) {
-        return Reply::json(422, &json!({"errors": [{"title": "There is already a field with this title",
-            "detail": format!("There is already a field named '{title}' -- choose another name"), "code": "duplicate"}]}));
+        return Reply::json(
+            422,
+            &json!({"errors": [{"title": "There is already a field with this title",
+            "detail": format!("There is already a field named '{title}' -- choose another name"), "code": "duplicate"}]}),
+        );
     }
-    let snake: String =
-        title.to_uppercase().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
-    let mut perstag = body["perstag"].as_str().filter(|tag| !tag.is_empty()).map_or(snake, str::to_owned);
+    let snake: String = title
+        .to_uppercase()
+        .chars()
+        .map(|letter| {
+            if letter.is_alphanumeric() {
+                letter
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let mut perstag = body["perstag"]
+        .as_str()
+        .filter(|tag| !tag.is_empty())
+        .map_or(snake, str::to_owned);
     while account.fields.iter().any(|field| field.perstag == perstag) {
         perstag.push_str("_2");
     }
-    let id = account.fields.iter().map(|field| field.id).max().unwrap_or(0) + 1;
-    let field = Field { id, title: title.to_owned(), perstag, kind: kind.to_owned(), options: Vec::new(), relations: Vec::new() };
+    let id = account
+        .fields
+        .iter()
+        .map(|field| field.id)
+        .max()
+        .unwrap_or(0)
+        + 1;
+    let field = Field {
+        id,
+        title: title.to_owned(),
+        perstag,
+        kind: kind.to_owned(),
+        options: Vec::new(),
+        relations: Vec::new(),
+    };
     let now = instant::offset(instant::now());
     let answer = json!({"field": {
         "title": field.title, "type": field.kind, "created_by": "1", "updated_by": "1", "cdate": now, "udate": now,
@@ -145,7 +197,9 @@ pub(super) fn relate(shared: &Shared, call: &Call) -> Reply {
         Err(reply) => return reply,
     };
     let number = |name: &str| id_text(&body[name]).and_then(|text| text.parse::<u64>().ok());
-    let (Some(field), Some(list)) = (number("field"), number("relid")) else { return missing_attribute("field") };
+    let (Some(field), Some(list)) = (number("field"), number("relid")) else {
+        return missing_attribute("field");
+    };
     let mut account = shared.account();
     let id = account.new_id();
     let Some(known) = account.fields.iter_mut().find(|known| known.id == field) else {
@@ -153,7 +207,10 @@ pub(super) fn relate(shared: &Shared, call: &Call) -> Reply {
     };
     known.relations.push((id, list));
     let now = instant::offset(instant::now());
-    Reply::json(201, &json!({"fieldRel": {"relid": list, "field": field, "cdate": now, "links": [], "id": id.to_string()}}))
+    Reply::json(
+        201,
+        &json!({"fieldRel": {"relid": list, "field": field, "cdate": now, "links": [], "id": id.to_string()}}),
+    )
 }
 
 /// `POST /fieldOption/bulk`.
@@ -169,14 +226,25 @@ pub(super) fn add_options(shared: &Shared, call: &Call) -> Reply {
     for option in options {
         let id = account.new_id();
         let field = id_text(&option["field"]).unwrap_or_default();
-        let (Some(value), Some(known)) =
-            (option["value"].as_str(), account.fields.iter_mut().find(|known| known.id.to_string() == field))
-        else {
-            return Reply::json(422, &json!({"errors": "Bulk operation failed. A fieldOption is not valid."}))
-                .violating("a field option without value or with an unknown field");
+        let (Some(value), Some(known)) = (
+            option["value"].as_str(),
+            account
+                .fields
+                .iter_mut()
+                .find(|known| known.id.to_string() == field),
+        ) else {
+            return Reply::json(
+                422,
+                &json!({"errors": "Bulk operation failed. A fieldOption is not valid."}),
+            )
+            .violating("a field option without value or with an unknown field");
         };
         let label = option["label"].as_str().unwrap_or(value);
-        known.options.push(FieldOption { id, value: value.to_owned(), label: label.to_owned() });
+        known.options.push(FieldOption {
+            id,
+            value: value.to_owned(),
+            label: label.to_owned(),
+        });
         answer.push(json!({
             "orderid": known.options.len(), "value": value, "label": label, "isdefault": 0, "field": field,
             "cdate": now, "udate": now, "links": {}, "id": id.to_string(),

@@ -82,7 +82,11 @@ fn queued(row: Row, violation: &mut Option<String>) -> Queued {
                 serde_json::from_str(raw).unwrap_or_default()
             } else {
                 *violation = Some("a field value is not a string".to_owned());
-                if raw.starts_with(['[', '{']) { "Array".to_owned() } else { raw.to_owned() }
+                if raw.starts_with(['[', '{']) {
+                    "Array".to_owned()
+                } else {
+                    raw.to_owned()
+                }
             };
             (number(field.id), text)
         })
@@ -94,8 +98,16 @@ fn queued(row: Row, violation: &mut Option<String>) -> Queued {
         phone: row.phone.map(Cow::into_owned),
         tags: row.tags.into_iter().map(Cow::into_owned).collect(),
         fields,
-        subscribe: row.subscribe.iter().map(|list| number(list.listid)).collect(),
-        unsubscribe: row.unsubscribe.iter().map(|list| number(list.listid)).collect(),
+        subscribe: row
+            .subscribe
+            .iter()
+            .map(|list| number(list.listid))
+            .collect(),
+        unsubscribe: row
+            .unsubscribe
+            .iter()
+            .map(|list| number(list.listid))
+            .collect(),
     }
 }
 
@@ -132,7 +144,12 @@ impl Account {
                 Some(batch) if batch.due > now => return,
                 _ => {}
             }
-            let Some(mut batch) = self.imports.waiting.pop_front().and_then(|id| self.imports.batches.remove_entry(&id)) else {
+            let Some(mut batch) = self
+                .imports
+                .waiting
+                .pop_front()
+                .and_then(|id| self.imports.batches.remove_entry(&id))
+            else {
                 continue;
             };
             let contacts = std::mem::take(&mut batch.1.contacts);
@@ -147,7 +164,11 @@ impl Account {
             Some(Kind::ImportInterrupted) => ("interrupted", &contacts[..contacts.len() / 2]),
             _ => ("completed", contacts),
         };
-        let mut done = Done { status, success: Vec::with_capacity(contacts.len()), failure: Vec::new() };
+        let mut done = Done {
+            status,
+            success: Vec::with_capacity(contacts.len()),
+            failure: Vec::new(),
+        };
         for contact in contacts {
             if self.excluded.contains(&contact.email.to_lowercase()) {
                 done.failure.push(contact.email.clone());
@@ -158,7 +179,11 @@ impl Account {
                 first_name: contact.first_name.as_deref(),
                 last_name: contact.last_name.as_deref(),
                 phone: contact.phone.as_deref(),
-                values: contact.fields.iter().map(|(field, value)| (*field, value.as_str())).collect(),
+                values: contact
+                    .fields
+                    .iter()
+                    .map(|(field, value)| (*field, value.as_str()))
+                    .collect(),
             };
             self.change(id, &change, now);
             for name in &contact.tags {
@@ -168,7 +193,10 @@ impl Account {
             for &list in &contact.subscribe {
                 // An import never brings back somebody who left.
                 let left = self.contacts.get(&id).is_some_and(|contact| {
-                    contact.lists.iter().any(|member| member.list == list && member.status == 2)
+                    contact
+                        .lists
+                        .iter()
+                        .any(|member| member.list == list && member.status == 2)
                 });
                 if !left {
                     self.set_list(id, list, 1, 3, now);
@@ -186,11 +214,13 @@ impl Account {
 }
 
 fn refused(message: &str, reasons: &Value) -> Reply {
-    Reply::json(400, &json!({"success": 0, "message": message, "failureReasons": reasons}))
+    Reply::json(
+        400,
+        &json!({"success": 0, "message": message, "failureReasons": reasons}),
+    )
 }
 
-const NOT_VALID: &str =
-    "JSON payload did not pass validation. Please fix failure Reasons and retry. The import was not queued for processing.";
+const NOT_VALID: &str = "JSON payload did not pass validation. Please fix failure Reasons and retry. The import was not queued for processing.";
 
 /// The HTTP-400 rate limit of imports.
 pub(in crate::sandbox) fn rate_limit(per_minute: usize) -> Reply {
@@ -210,7 +240,12 @@ pub(super) fn submit(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Rep
 fn try_submit(shared: &Shared, call: &Call, outcome: Option<Kind>) -> (Reply, usize) {
     let body: Body = match serde_json::from_slice(&call.body) {
         Ok(body) => body,
-        Err(error) => return (refused(NOT_VALID, &json!([error.to_string()])).violating(error.to_string()), 0),
+        Err(error) => {
+            return (
+                refused(NOT_VALID, &json!([error.to_string()])).violating(error.to_string()),
+                0,
+            );
+        }
     };
     let rows = body.contacts.unwrap_or_default();
     let size = rows.len();
@@ -224,7 +259,11 @@ fn try_submit(shared: &Shared, call: &Call, outcome: Option<Kind>) -> (Reply, us
     }
     if shared.options.limits {
         let mut limits = shared.limits();
-        let (window, per_minute) = if size == 1 { (&mut limits.single_imports, 20) } else { (&mut limits.imports, 100) };
+        let (window, per_minute) = if size == 1 {
+            (&mut limits.single_imports, 20)
+        } else {
+            (&mut limits.imports, 100)
+        };
         if window.admit(Instant::now()).is_err() {
             return (rate_limit(per_minute).violating("rate"), size);
         }
@@ -237,42 +276,75 @@ fn try_submit(shared: &Shared, call: &Call, outcome: Option<Kind>) -> (Reply, us
         .map(|(at, _)| json!({"contact": at + base, "failureReason": "Field 'email' incorrect format"}))
         .collect();
     if !reasons.is_empty() {
-        return (refused(NOT_VALID, &Value::from(reasons)).violating("an e-mail has an incorrect format"), size);
+        return (
+            refused(NOT_VALID, &Value::from(reasons))
+                .violating("an e-mail has an incorrect format"),
+            size,
+        );
     }
     let mut violation = None;
-    let contacts: Vec<Queued> = rows.into_iter().map(|row| queued(row, &mut violation)).collect();
+    let contacts: Vec<Queued> = rows
+        .into_iter()
+        .map(|row| queued(row, &mut violation))
+        .collect();
     let id = chance::uuid();
     let mut account = shared.account();
-    let unknown = contacts.iter().flat_map(|contact| &contact.fields).find(|(field, _)| {
-        !account.fields.iter().any(|known| known.id == *field)
-    });
+    let unknown = contacts
+        .iter()
+        .flat_map(|contact| &contact.fields)
+        .find(|(field, _)| !account.fields.iter().any(|known| known.id == *field));
     if let Some((field, _)) = unknown {
         violation = Some(format!("unknown field {field} was ignored"));
     }
     let submitted = instant::now();
-    let due = submitted + i64::try_from(shared.options.import_delay.as_millis()).unwrap_or(i64::MAX / 2);
-    account.imports.batches.insert(id.clone(), Batch { submitted, due, contacts, size, outcome, done: None });
+    let due =
+        submitted + i64::try_from(shared.options.import_delay.as_millis()).unwrap_or(i64::MAX / 2);
+    account.imports.batches.insert(
+        id.clone(),
+        Batch {
+            submitted,
+            due,
+            contacts,
+            size,
+            outcome,
+            done: None,
+        },
+    );
     account.imports.waiting.push_back(id.clone());
-    let reply = Reply::ok(&json!({"Success": 1, "queued_contacts": size, "batchId": id, "message": "Contact import queued"}));
-    (match violation {
-        Some(violation) => reply.violating(violation),
-        None => reply,
-    }, size)
+    let reply = Reply::ok(
+        &json!({"Success": 1, "queued_contacts": size, "batchId": id, "message": "Contact import queued"}),
+    );
+    (
+        match violation {
+            Some(violation) => reply.violating(violation),
+            None => reply,
+        },
+        size,
+    )
 }
 
 /// `GET /import/info?batchId=`: `false` just after the submission, then `waiting`, `active`, and the end.
 pub(super) fn info(shared: &Shared, call: &Call) -> Reply {
     let Some(id) = call.query("batchId").filter(|id| !id.is_empty()) else {
-        return Reply::json(400, &json!({"success": 0, "message": "'batchId' is a required field."})).violating("no batchId");
+        return Reply::json(
+            400,
+            &json!({"success": 0, "message": "'batchId' is a required field."}),
+        )
+        .violating("no batchId");
     };
     let account = shared.account();
     let Some(batch) = account.imports.batches.get(id) else {
         return Reply::json(400, &json!({"success": 0, "message": "Batch not found."}));
     };
     if let Some(done) = &batch.done {
-        return Reply::ok(&json!({"status": done.status, "success": done.success, "failure": done.failure}));
+        return Reply::ok(
+            &json!({"status": done.status, "success": done.success, "failure": done.failure}),
+        );
     }
-    let (age, delay) = (instant::now() - batch.submitted, batch.due - batch.submitted);
+    let (age, delay) = (
+        instant::now() - batch.submitted,
+        batch.due - batch.submitted,
+    );
     if age * 4 < delay {
         return Reply::ok(&json!({"status": false}));
     }
@@ -285,7 +357,12 @@ pub(super) fn overview(shared: &Shared) -> Reply {
     let account = shared.account();
     let today = instant::offset(instant::now())[..10].to_owned();
     let count = |done: bool| {
-        let batches: Vec<&Batch> = account.imports.batches.values().filter(|batch| batch.done.is_some() == done).collect();
+        let batches: Vec<&Batch> = account
+            .imports
+            .batches
+            .values()
+            .filter(|batch| batch.done.is_some() == done)
+            .collect();
         let contacts: usize = batches.iter().map(|batch| batch.size).sum();
         if batches.is_empty() {
             json!([])

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 /// `GET /lists`.
 pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
     let account = shared.account();
-    let name = call.query("filters[name]").or_else(|| call.query("filters[name][eq]"));
+    let name = call
+        .query("filters[name]")
+        .or_else(|| call.query("filters[name][eq]"));
     let found: Vec<Value> = account
         .lists
         .iter()
@@ -25,7 +27,12 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
             })
         })
         .collect();
-    page::of_items(call, "lists", found, &["filters[name]", "filters[name][eq]"])
+    page::of_items(
+        call,
+        "lists",
+        found,
+        &["filters[name]", "filters[name][eq]"],
+    )
 }
 
 /// `POST /contactLists`: `status` is a number in the answer, a string when read.
@@ -35,24 +42,37 @@ pub(super) fn set(shared: &Shared, call: &Call) -> Reply {
         Err(reply) => return reply,
     };
     let number = |name: &str| id_text(&body[name]).and_then(|text| text.parse::<u64>().ok());
-    let (Some(contact), Some(list)) = (number("contact"), number("list")) else { return missing_attribute("contact") };
-    let Some(status) = number("status").and_then(|status| u8::try_from(status).ok()).filter(|status| (1..=2).contains(status))
+    let (Some(contact), Some(list)) = (number("contact"), number("list")) else {
+        return missing_attribute("contact");
+    };
+    let Some(status) = number("status")
+        .and_then(|status| u8::try_from(status).ok())
+        .filter(|status| (1..=2).contains(status))
     else {
         return missing_attribute("status");
     };
-    let source = number("sourceid").and_then(|source| u8::try_from(source).ok()).unwrap_or(0);
+    let source = number("sourceid")
+        .and_then(|source| u8::try_from(source).ok())
+        .unwrap_or(0);
     let mut account = shared.account();
     if !account.lists.iter().any(|known| known.id == list) {
         return no_result("List", &list.to_string());
     }
     let now = instant::now();
-    if account.set_list(contact, list, status, source, now).is_none() {
+    if account
+        .set_list(contact, list, status, source, now)
+        .is_none()
+    {
         return no_result("Subscriber", &contact.to_string());
     }
-    let Some(contact) = account.contacts.get_mut(&contact) else { return Reply::text(500, "{}") };
+    let Some(contact) = account.contacts.get_mut(&contact) else {
+        return Reply::text(500, "{}");
+    };
     contact.updated = now;
     let membership = contact.lists.iter().find(|member| member.list == list);
-    let mut answer = membership.map(|member| contact_text::membership(contact, member)).unwrap_or_default();
+    let mut answer = membership
+        .map(|member| contact_text::membership(contact, member))
+        .unwrap_or_default();
     answer["status"] = status.into();
     Reply::ok(&json!({"contactList": answer}))
 }

@@ -36,14 +36,22 @@ pub(in crate::sandbox) fn route(shared: &Shared, call: &Call, outcome: Option<Ki
             None => reply.violating("no Api-Token"),
         };
     }
-    let is_json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    let is_json = call
+        .header("content-type")
+        .is_some_and(|kind| kind.starts_with("application/json"));
     let reply = dispatch(shared, call, outcome);
-    if call.body.is_empty() || is_json { reply } else { reply.violating("body is not application/json") }
+    if call.body.is_empty() || is_json {
+        reply
+    } else {
+        reply.violating("body is not application/json")
+    }
 }
 
 fn dispatch(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
-    let ["api", "3", path @ ..] = segments.as_slice() else { return no_route(call) };
+    let ["api", "3", path @ ..] = segments.as_slice() else {
+        return no_route(call);
+    };
     let (get, post) = (call.method == Method::GET, call.method == Method::POST);
     let (put, delete) = (call.method == Method::PUT, call.method == Method::DELETE);
     match path {
@@ -95,7 +103,8 @@ fn dispatch(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
 }
 
 fn no_route(call: &Call) -> Reply {
-    Reply::message(404, &format!("No Route found for {}", call.path)).violating(format!("unknown path {}", call.path))
+    Reply::message(404, &format!("No Route found for {}", call.path))
+        .violating(format!("unknown path {}", call.path))
 }
 
 fn me(shared: &Shared) -> Reply {
@@ -141,10 +150,14 @@ fn wrapped(call: &Call, name: &str) -> Result<Value, Reply> {
 
 /// What an e-mail address must at least be.
 fn is_email(text: &str) -> bool {
-    let Some((name, domain)) = text.split_once('@') else { return false };
+    let Some((name, domain)) = text.split_once('@') else {
+        return false;
+    };
     !name.is_empty()
         && domain.split('.').count() >= 2
         && domain.split('.').all(|label| !label.is_empty())
-        && !text.chars().any(|character| character.is_whitespace() || character.is_control() || character == ',')
+        && !text.chars().any(|character| {
+            character.is_whitespace() || character.is_control() || character == ','
+        })
         && !domain.contains('@')
 }

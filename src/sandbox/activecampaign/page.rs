@@ -16,8 +16,14 @@ impl Page {
     pub(super) fn of(call: &Call) -> Self {
         let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
         let asked = number("limit");
-        let violation = asked.filter(|limit| *limit > MAX).map(|limit| format!("limit {limit} is cut to {MAX}"));
-        Self { offset: number("offset").unwrap_or(0), limit: asked.unwrap_or(DEFAULT).clamp(1, MAX), violation }
+        let violation = asked
+            .filter(|limit| *limit > MAX)
+            .map(|limit| format!("limit {limit} is cut to {MAX}"));
+        Self {
+            offset: number("offset").unwrap_or(0),
+            limit: asked.unwrap_or(DEFAULT).clamp(1, MAX),
+            violation,
+        }
     }
 
     /// Notes what the API silently ignored.
@@ -30,7 +36,9 @@ impl Page {
             !["limit", "offset"].contains(&name.as_str()) && !known.contains(&name.as_str())
         });
         match unknown {
-            Some((name, _)) => reply.violating(format!("unknown query parameter {name} was ignored")),
+            Some((name, _)) => {
+                reply.violating(format!("unknown query parameter {name} was ignored"))
+            }
             None => reply,
         }
     }
@@ -40,7 +48,11 @@ impl Page {
 pub(super) fn of_items(call: &Call, name: &str, items: Vec<Value>, known: &[&str]) -> Reply {
     let page = Page::of(call);
     let total = items.len().to_string();
-    let shown: Vec<Value> = items.into_iter().skip(page.offset).take(page.limit).collect();
+    let shown: Vec<Value> = items
+        .into_iter()
+        .skip(page.offset)
+        .take(page.limit)
+        .collect();
     let reply = Reply::ok(&json!({name: shown, "meta": {"total": total}}));
     page.note(reply, call, known)
 }

@@ -8,22 +8,56 @@ type Choices = &'static [(&'static str, &'static str)];
 
 /// Title, personalisation tag, type, option values and labels. More than the default page of 20.
 const FIELDS: [(&str, &str, &str, Choices); 32] = [
-    ("Preferred Language", "PREFERRED_LANGUAGE", "dropdown", &[("af", "Afrikaans"), ("sq", "Albanian"), ("en", "English")]),
+    (
+        "Preferred Language",
+        "PREFERRED_LANGUAGE",
+        "dropdown",
+        &[("af", "Afrikaans"), ("sq", "Albanian"), ("en", "English")],
+    ),
     ("Pet Name", "PET_NAME", "text", &[]),
     ("Weight kg", "WEIGHT_KG", "text", &[]),
     ("Weight", "WEIGHT", "number", &[]),
-    ("Status", "STATUS", "dropdown", &[("Available", "Available"), ("Adopted", "Adopted"), ("pending-review", "Pending")]),
+    (
+        "Status",
+        "STATUS",
+        "dropdown",
+        &[
+            ("Available", "Available"),
+            ("Adopted", "Adopted"),
+            ("pending-review", "Pending"),
+        ],
+    ),
     (
         "Temperament",
         "TEMPERAMENT",
         "listbox",
-        &[("Calm", "Calm"), ("Shy", "Shy"), ("Playful", "Playful"), ("Curious", "Curious"), ("Lazy", "Lazy")],
+        &[
+            ("Calm", "Calm"),
+            ("Shy", "Shy"),
+            ("Playful", "Playful"),
+            ("Curious", "Curious"),
+            ("Lazy", "Lazy"),
+        ],
     ),
     ("Born", "BORN", "date", &[]),
     ("Visited at", "VISITED_AT", "datetime", &[]),
     ("Price", "PRICE", "number", &[]),
-    ("Size", "SIZE", "radio", &[("Small", "Small"), ("Medium", "Medium"), ("Large", "Large")]),
-    ("Vaccinations", "VACCINATIONS", "checkbox", &[("Rabies", "Rabies"), ("Parvo", "Parvo"), ("Distemper", "Distemper")]),
+    (
+        "Size",
+        "SIZE",
+        "radio",
+        &[("Small", "Small"), ("Medium", "Medium"), ("Large", "Large")],
+    ),
+    (
+        "Vaccinations",
+        "VACCINATIONS",
+        "checkbox",
+        &[
+            ("Rabies", "Rabies"),
+            ("Parvo", "Parvo"),
+            ("Distemper", "Distemper"),
+        ],
+    ),
     ("Notes", "NOTES", "textarea", &[]),
     ("Chip", "CHIP", "hidden", &[]),
     ("Nickname", "NICKNAME", "text", &[]),
@@ -33,7 +67,17 @@ const FIELDS: [(&str, &str, &str, Choices); 32] = [
     ("Mood", "MOOD", "text", &[]),
     ("Breed", "BREED", "text", &[]),
     ("Owner phone", "OWNER_PHONE", "text", &[]),
-    ("Species", "SPECIES", "dropdown", &[("Dog", "Dog"), ("Cat", "Cat"), ("Rabbit", "Rabbit"), ("Parrot", "Parrot")]),
+    (
+        "Species",
+        "SPECIES",
+        "dropdown",
+        &[
+            ("Dog", "Dog"),
+            ("Cat", "Cat"),
+            ("Rabbit", "Rabbit"),
+            ("Parrot", "Parrot"),
+        ],
+    ),
     ("Photos", "PHOTOS", "textarea", &[]),
     ("Visit reason", "VISIT_REASON", "text", &[]),
     ("Visit cost", "VISIT_COST", "number", &[]),
@@ -42,7 +86,12 @@ const FIELDS: [(&str, &str, &str, Choices); 32] = [
     ("Policy number", "POLICY_NUMBER", "text", &[]),
     ("Policy premium", "POLICY_PREMIUM", "number", &[]),
     ("Policy until", "POLICY_UNTIL", "date", &[]),
-    ("Favourite colours", "FAVOURITE_COLOURS", "listbox", &[("Red", "Red"), ("Blue", "Blue")]),
+    (
+        "Favourite colours",
+        "FAVOURITE_COLOURS",
+        "listbox",
+        &[("Red", "Red"), ("Blue", "Blue")],
+    ),
     ("Newsletter", "NEWSLETTER", "checkbox", &[("Yes", "Yes")]),
     // Old fields may have an empty type.
     ("Old source", "OLD_SOURCE", "", &[]),
@@ -64,10 +113,18 @@ fn fields() -> Vec<Field> {
             kind: kind.to_owned(),
             options: choices
                 .iter()
-                .map(|&(value, label)| FieldOption { id: next(), value: value.to_owned(), label: label.to_owned() })
+                .map(|&(value, label)| FieldOption {
+                    id: next(),
+                    value: value.to_owned(),
+                    label: label.to_owned(),
+                })
                 .collect(),
             // One field is on no list and so invisible in the contact's page.
-            relations: if perstag == "MOOD" { Vec::new() } else { vec![(next() + 500, 0)] },
+            relations: if perstag == "MOOD" {
+                Vec::new()
+            } else {
+                vec![(next() + 500, 0)]
+            },
         })
         .collect()
 }
@@ -79,7 +136,12 @@ const CONTACTS: usize = 300;
 const OWNERS: usize = 100;
 
 pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
-    let named = |id, name, active, multiple| Named { id, name, active, multiple };
+    let named = |id, name, active, multiple| Named {
+        id,
+        name,
+        active,
+        multiple,
+    };
     let mut account = Account::new(url, options.quirks.empty_date_clears, fields());
     account.imports.success_names_updated = options.quirks.success_names_updated;
     account.lists = vec![
@@ -92,10 +154,19 @@ pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
         named(2, "Vaccination reminder", true, false),
         named(3, "Old onboarding", false, true),
     ];
-    account.scores = vec![named(1, "Engagement", true, false), named(2, "Adoption readiness", true, false)];
+    account.scores = vec![
+        named(1, "Engagement", true, false),
+        named(2, "Adoption readiness", true, false),
+    ];
     account.excluded.insert("blocked@example.com".to_owned());
     let now = instant::now();
-    for name in ["pet-owner", "volunteer", "Donor", "pet-adopted", "newsletter"] {
+    for name in [
+        "pet-owner",
+        "volunteer",
+        "Donor",
+        "pet-adopted",
+        "newsletter",
+    ] {
         account.tag(name, "", now - 200 * DAY);
     }
     for index in 0..CONTACTS {
@@ -107,16 +178,31 @@ pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
 fn add_contact(account: &mut Account, seed: u64, index: usize, now: i64) {
     let mut rng = chance::at(seed, "account contact", index);
     // Every third is the owner of an early pet; the others have never heard of HighLevel.
-    let person = people::owner(seed, if index % 3 == 0 { index / 3 } else { 5_000_000 + index });
-    let is_owner = index % 3 == 0 && index / 3 < OWNERS;
+    let person = people::owner(
+        seed,
+        if index.is_multiple_of(3) {
+            index / 3
+        } else {
+            5_000_000 + index
+        },
+    );
+    let is_owner = index.is_multiple_of(3) && index / 3 < OWNERS;
     let time = now - rng.i64(100 * DAY..400 * DAY);
     let (id, _) = account.upsert(&person.email, time);
     let change = Change {
         first_name: Some(person.first_name),
-        last_name: Some(if is_owner && index % 2 == 0 { "Oldname" } else { person.last_name }),
+        last_name: Some(if is_owner && index.is_multiple_of(2) {
+            "Oldname"
+        } else {
+            person.last_name
+        }),
         phone: Some(if is_owner { "" } else { &person.phone }),
         // Options and names as they were before the last sync.
-        values: if is_owner { vec![(2, "Rex"), (5, "Available"), (6, "||Calm||Lazy||")] } else { vec![(1, "en")] },
+        values: if is_owner {
+            vec![(2, "Rex"), (5, "Available"), (6, "||Calm||Lazy||")]
+        } else {
+            vec![(1, "en")]
+        },
     };
     account.change(id, &change, time);
     account.add_tag(id, rng.u64(1..4), time);
@@ -127,7 +213,9 @@ fn add_contact(account: &mut Account, seed: u64, index: usize, now: i64) {
     if let Some(contact) = account.contacts.get_mut(&id) {
         contact.scores = vec![(1, rng.i64(0..100)), (2, rng.i64(0..50))];
         if index.is_multiple_of(20) {
-            contact.log.push(("event".to_owned(), "visited shelter".to_owned(), time));
+            contact
+                .log
+                .push(("event".to_owned(), "visited shelter".to_owned(), time));
         }
     }
 }

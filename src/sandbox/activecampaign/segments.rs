@@ -39,14 +39,24 @@ pub(super) fn legacy(shared: &Shared, call: &Call) -> Reply {
 /// `GET /segmentsV2` and `GET /audiences`.
 pub(super) fn list(shared: &Shared) -> Reply {
     let account = shared.account();
-    let all: Vec<Value> = account.segments.stored.iter().map(|(id, attributes)| data(id, attributes)).collect();
+    let all: Vec<Value> = account
+        .segments
+        .stored
+        .iter()
+        .map(|(id, attributes)| data(id, attributes))
+        .collect();
     Reply::ok(&json!({"data": all, "meta": {"total": all.len()}}))
 }
 
 fn attributes(call: &Call) -> Result<Value, Reply> {
     match call.json() {
-        Ok(mut body) if body["data"]["attributes"].is_object() => Ok(body["data"]["attributes"].take()),
-        _ => Err(Reply::json(400, &json!({"message": "data.attributes is required"})).violating("no data.attributes")),
+        Ok(mut body) if body["data"]["attributes"].is_object() => {
+            Ok(body["data"]["attributes"].take())
+        }
+        _ => Err(
+            Reply::json(400, &json!({"message": "data.attributes is required"}))
+                .violating("no data.attributes"),
+        ),
     }
 }
 
@@ -57,7 +67,8 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
         Err(reply) => return reply,
     };
     if attributes["name"].as_str().is_none_or(str::is_empty) {
-        return Reply::json(422, &json!({"errors": [{"title": "name is required"}]})).violating("a segment without name");
+        return Reply::json(422, &json!({"errors": [{"title": "name is required"}]}))
+            .violating("a segment without name");
     }
     let id = chance::uuid();
     let answer = json!({"data": data(&id, &attributes)});
@@ -67,7 +78,13 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
 
 /// `GET /segmentsV2/{id}`.
 pub(super) fn get(shared: &Shared, id: &str) -> Reply {
-    match shared.account().segments.stored.iter().find(|(known, _)| known == id) {
+    match shared
+        .account()
+        .segments
+        .stored
+        .iter()
+        .find(|(known, _)| known == id)
+    {
         Some((id, attributes)) => Reply::ok(&json!({"data": data(id, attributes)})),
         None => no_result("Segment", id),
     }
@@ -78,7 +95,11 @@ pub(super) fn delete(shared: &Shared, id: &str) -> Reply {
     let stored = &mut shared.account().segments.stored;
     let before = stored.len();
     stored.retain(|(known, _)| known != id);
-    if stored.len() < before { Reply::text(200, "{}") } else { no_result("Segment", id) }
+    if stored.len() < before {
+        Reply::text(200, "{}")
+    } else {
+        no_result("Segment", id)
+    }
 }
 
 /// `POST /segmentMatchAll`: conditions that are not stored.
@@ -91,7 +112,13 @@ pub(super) fn match_ad_hoc(shared: &Shared, call: &Call) -> Reply {
 
 /// `GET /segmentMatchAll/{id}`: starts a run of a stored segment.
 pub(super) fn match_stored(shared: &Shared, id: &str) -> Reply {
-    let stored = shared.account().segments.stored.iter().find(|(known, _)| known == id).cloned();
+    let stored = shared
+        .account()
+        .segments
+        .stored
+        .iter()
+        .find(|(known, _)| known == id)
+        .cloned();
     match stored {
         Some((id, attributes)) => start(shared, id, attributes),
         None => no_result("Segment", id),
@@ -100,7 +127,11 @@ pub(super) fn match_stored(shared: &Shared, id: &str) -> Reply {
 
 fn start(shared: &Shared, segment: String, conditions: Value) -> Reply {
     let id = chance::uuid();
-    let run = Run { segment, conditions, started: instant::now() };
+    let run = Run {
+        segment,
+        conditions,
+        started: instant::now(),
+    };
     shared.account().segments.runs.insert(id.clone(), run);
     self::run(shared, &id)
 }
@@ -108,35 +139,61 @@ fn start(shared: &Shared, segment: String, conditions: Value) -> Reply {
 /// `GET /segmentMatchAll/{id}/{runId}`.
 pub(super) fn run(shared: &Shared, id: &str) -> Reply {
     let account = shared.account();
-    let Some(run) = account.segments.runs.get(id) else { return no_result("Run", id) };
+    let Some(run) = account.segments.runs.get(id) else {
+        return no_result("Run", id);
+    };
     let ready = instant::now() >= run.started + RUN_TIME;
     let mut attributes = json!({
         "run_id": id, "run_id_start": instant::utc(run.started), "is_ready": ready, "segment_id": run.segment,
         "segment_timestamp": instant::utc(run.started),
     });
     if ready {
-        let matches: Vec<u64> =
-            account.contacts.values().filter(|contact| matches(&account, contact, &run.conditions)).map(|contact| contact.id).collect();
+        let matches: Vec<u64> = account
+            .contacts
+            .values()
+            .filter(|contact| matches(&account, contact, &run.conditions))
+            .map(|contact| contact.id)
+            .collect();
         attributes["run_id_end"] = instant::utc(run.started + RUN_TIME).into();
         attributes["page"] = json!({"current_page": 1, "last_page": 1, "per_page": matches.len(), "total": matches.len()});
         attributes["matches"] = matches.into();
     }
-    Reply::ok(&json!({"data": [{"id": format!("{id}-1"), "type": "matchAll", "attributes": attributes}]}))
+    Reply::ok(
+        &json!({"data": [{"id": format!("{id}-1"), "type": "matchAll", "attributes": attributes}]}),
+    )
 }
 
 /// The shape of a condition is not in the fact sheet: any object with a field (id or personalisation tag) and a value
 /// counts as "equals"; all must hold.
 fn matches(account: &Account, contact: &Contact, conditions: &Value) -> bool {
-    conditions["segment_conditions"].as_array().into_iter().flatten().all(|condition| {
-        let condition = if condition["attributes"].is_object() { &condition["attributes"] } else { condition };
-        let wanted = id_text(&condition["value"]).or_else(|| id_text(&condition["values"][0])).unwrap_or_default();
-        let name = ["field", "field_id", "property"].iter().find_map(|key| id_text(&condition[*key])).unwrap_or_default();
-        let field = account.fields.iter().find(|field| {
-            field.id.to_string() == name || field.perstag.eq_ignore_ascii_case(name.trim_matches('%'))
-        });
-        field.is_some_and(|field| {
-            let value = contact.values.iter().find(|value| value.field == field.id).map_or("", |value| &value.value);
-            value == wanted || value.split("||").any(|part| part == wanted)
+    conditions["segment_conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .all(|condition| {
+            let condition = if condition["attributes"].is_object() {
+                &condition["attributes"]
+            } else {
+                condition
+            };
+            let wanted = id_text(&condition["value"])
+                .or_else(|| id_text(&condition["values"][0]))
+                .unwrap_or_default();
+            let name = ["field", "field_id", "property"]
+                .iter()
+                .find_map(|key| id_text(&condition[*key]))
+                .unwrap_or_default();
+            let field = account.fields.iter().find(|field| {
+                field.id.to_string() == name
+                    || field.perstag.eq_ignore_ascii_case(name.trim_matches('%'))
+            });
+            field.is_some_and(|field| {
+                let value = contact
+                    .values
+                    .iter()
+                    .find(|value| value.field == field.id)
+                    .map_or("", |value| &value.value);
+                value == wanted || value.split("||").any(|part| part == wanted)
+            })
         })
-    })
 }

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 /// `GET /tags`.
 pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
     let account = shared.account();
-    let contains = call.query("search").or_else(|| call.query("filters[search][contains]")).map(str::to_lowercase);
+    let contains = call
+        .query("search")
+        .or_else(|| call.query("filters[search][contains]"))
+        .map(str::to_lowercase);
     let equals = call.query("filters[search][eq]").map(str::to_lowercase);
     let found: Vec<Value> = account
         .tags
@@ -25,7 +28,17 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
             })
         })
         .collect();
-    page::of_items(call, "tags", found, &["search", "filters[search][eq]", "filters[search][contains]", "orders[search]"])
+    page::of_items(
+        call,
+        "tags",
+        found,
+        &[
+            "search",
+            "filters[search][eq]",
+            "filters[search][contains]",
+            "orders[search]",
+        ],
+    )
 }
 
 /// `POST /tags`.
@@ -34,13 +47,21 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let Some(name) = body["tag"].as_str().filter(|name| !name.is_empty()) else { return missing_attribute("tag") };
+    let Some(name) = body["tag"].as_str().filter(|name| !name.is_empty()) else {
+        return missing_attribute("tag");
+    };
     let mut account = shared.account();
     if account.tag_id(name).is_some() {
         let error = format!("Duplicate entry 'contact-{name}' for key 'typetag'");
-        return Reply::json(422, &json!({"message": "Could not process request", "error": error}));
+        return Reply::json(
+            422,
+            &json!({"message": "Could not process request", "error": error}),
+        );
     }
-    let (now, description) = (instant::now(), body["description"].as_str().unwrap_or_default());
+    let (now, description) = (
+        instant::now(),
+        body["description"].as_str().unwrap_or_default(),
+    );
     let id = account.tag(name, description, now);
     Reply::json(
         201,
@@ -56,11 +77,18 @@ pub(super) fn add(shared: &Shared, call: &Call) -> Reply {
         Err(reply) => return reply,
     };
     let number = |name: &str| id_text(&body[name]).and_then(|text| text.parse::<u64>().ok());
-    let Some(contact) = number("contact") else { return missing_attribute("contact") };
-    let Some(tag) = number("tag") else { return missing_attribute("tag") };
+    let Some(contact) = number("contact") else {
+        return missing_attribute("contact");
+    };
+    let Some(tag) = number("tag") else {
+        return missing_attribute("tag");
+    };
     let mut account = shared.account();
     let not_found = |what: &str| {
-        Reply::json(404, &json!({"errors": [{"status": 404, "title": "Not Found", "detail": format!("{what} not found")}]}))
+        Reply::json(
+            404,
+            &json!({"errors": [{"status": 404, "title": "Not Found", "detail": format!("{what} not found")}]}),
+        )
     };
     if !account.tags.iter().any(|known| known.id == tag) {
         return not_found("Tag");
@@ -84,7 +112,10 @@ pub(super) fn add(shared: &Shared, call: &Call) -> Reply {
 /// `DELETE /contactTags/{associationId}`.
 pub(super) fn remove(shared: &Shared, id: &str) -> Reply {
     let mut account = shared.account();
-    let holder = account.contacts.values_mut().find(|contact| contact.tags.iter().any(|tag| tag.id.to_string() == id));
+    let holder = account
+        .contacts
+        .values_mut()
+        .find(|contact| contact.tags.iter().any(|tag| tag.id.to_string() == id));
     match holder {
         Some(contact) => {
             contact.tags.retain(|tag| tag.id.to_string() != id);

@@ -29,8 +29,15 @@ impl Association {
 }
 
 fn page(associations: &[&Association], skip: usize, limit: usize) -> Reply {
-    let shown: Vec<Value> = associations.iter().skip(skip).take(limit).map(|association| association.json()).collect();
-    Reply::ok(&json!({"associations": shown, "total": associations.len(), "traceId": chance::uuid()}))
+    let shown: Vec<Value> = associations
+        .iter()
+        .skip(skip)
+        .take(limit)
+        .map(|association| association.json())
+        .collect();
+    Reply::ok(
+        &json!({"associations": shown, "total": associations.len(), "traceId": chance::uuid()}),
+    )
 }
 
 fn one(association: Option<&Association>, name: &str) -> Reply {
@@ -49,7 +56,9 @@ pub(super) fn skip_and_limit(call: &Call) -> Result<(usize, usize), Reply> {
     };
     let (skip, limit) = (number("skip")?, number("limit")?);
     if limit == 0 || limit > 100 {
-        return Err(errors::unprocessable(&["limit must be between 1 and 100".to_owned()]));
+        return Err(errors::unprocessable(&[
+            "limit must be between 1 and 100".to_owned()
+        ]));
     }
     Ok((skip, limit))
 }
@@ -60,7 +69,11 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
         .and_then(|()| check_location(call.query("locationId")))
         .and_then(|()| skip_and_limit(call));
     match query {
-        Ok((skip, limit)) => page(&shared.location().associations.iter().collect::<Vec<_>>(), skip, limit),
+        Ok((skip, limit)) => page(
+            &shared.location().associations.iter().collect::<Vec<_>>(),
+            skip,
+            limit,
+        ),
         Err(reply) => reply,
     }
 }
@@ -70,21 +83,39 @@ pub(super) fn get(shared: &Shared, call: &Call, id: &str) -> Reply {
     if let Err(reply) = only_query(call, &[]) {
         return reply;
     }
-    one(shared.location().associations.iter().find(|association| &*association.id == id), id)
+    one(
+        shared
+            .location()
+            .associations
+            .iter()
+            .find(|association| &*association.id == id),
+        id,
+    )
 }
 
 /// `GET /associations/key/{key_name}`.
 pub(super) fn by_key(shared: &Shared, call: &Call, key: &str) -> Reply {
-    if let Err(reply) = only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId"))) {
+    if let Err(reply) =
+        only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId")))
+    {
         return reply;
     }
-    one(shared.location().associations.iter().find(|association| association.key == key), key)
+    one(
+        shared
+            .location()
+            .associations
+            .iter()
+            .find(|association| association.key == key),
+        key,
+    )
 }
 
 /// `GET /associations/objectKey/{objectKey}`; `locationId` is optional here.
 pub(super) fn of_object(shared: &Shared, call: &Call, key: &str) -> Reply {
     let location = call.query("locationId").unwrap_or(LOCATION_ID);
-    if let Err(reply) = only_query(call, &["locationId"]).and_then(|()| check_location(Some(location))) {
+    if let Err(reply) =
+        only_query(call, &["locationId"]).and_then(|()| check_location(Some(location)))
+    {
         return reply;
     }
     let location = shared.location();

@@ -53,6 +53,9 @@ pub(super) fn other_location() -> Reply {
 
 /// What the identity layer answers to a path it does not know, a wrong case included (fact sheet §1.1).
 pub(super) fn unknown_path(path: &str) -> Reply {
-    plain(401, "This route is not yet supported by the IAM Service. Please update the IAM config.")
-        .violating(format!("unknown path {path}"))
+    plain(
+        401,
+        "This route is not yet supported by the IAM Service. Please update the IAM config.",
+    )
+    .violating(format!("unknown path {path}"))
 }

@@ -16,7 +16,11 @@ pub(super) struct Lazy<'a> {
 
 impl<'a> Lazy<'a> {
     pub(super) fn new(location: &'a Location, record: &'a Record) -> Self {
-        Self { location, record, properties: OnceCell::new() }
+        Self {
+            location,
+            record,
+            properties: OnceCell::new(),
+        }
     }
 
     pub(super) fn properties(&self) -> &Map<String, Value> {
@@ -68,20 +72,32 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 impl Filter {
     pub(super) fn parse(filter: &Value, object: &Object) -> Result<Self, String> {
         let keys = filter.as_object().ok_or("filters must hold objects")?;
-        if let Some(unknown) = keys.keys().find(|key| !["field", "operator", "value", "group", "filters"].contains(&key.as_str())) {
+        if let Some(unknown) = keys
+            .keys()
+            .find(|key| !["field", "operator", "value", "group", "filters"].contains(&key.as_str()))
+        {
             return Err(format!("property filters.{unknown} should not exist"));
         }
         if let Some(group) = keys.get("group") {
-            let members = filter["filters"].as_array().ok_or("filters of a group must be an array")?;
-            let members = members.iter().map(|member| Self::parse(member, object)).collect::<Result<_, _>>()?;
+            let members = filter["filters"]
+                .as_array()
+                .ok_or("filters of a group must be an array")?;
+            let members = members
+                .iter()
+                .map(|member| Self::parse(member, object))
+                .collect::<Result<_, _>>()?;
             return match group.as_str() {
                 Some("AND") => Ok(Self::All(members)),
                 Some("OR") => Ok(Self::Any(members)),
                 _ => Err("group must be AND or OR".to_owned()),
             };
         }
-        let name = filter["field"].as_str().ok_or("filters.field must be a string")?;
-        let operator = filter["operator"].as_str().ok_or("filters.operator must be a string")?;
+        let name = filter["field"]
+            .as_str()
+            .ok_or("filters.field must be a string")?;
+        let operator = filter["operator"]
+            .as_str()
+            .ok_or("filters.operator must be a string")?;
         if name == "relations" {
             return related(operator, &filter["value"]);
         }
@@ -101,32 +117,52 @@ impl Filter {
         match self {
             Self::All(members) => members.iter().all(|member| member.accepts(lazy)),
             Self::Any(members) => members.iter().any(|member| member.accepts(lazy)),
-            Self::Related(ids) => lazy
-                .location
-                .relations
-                .of(&lazy.record.id)
-                .iter()
-                .any(|relation| ids.iter().any(|id| &**relation.other_side(&lazy.record.id).1 == id.as_str())),
+            Self::Related(ids) => {
+                lazy.location
+                    .relations
+                    .of(&lazy.record.id)
+                    .iter()
+                    .any(|relation| {
+                        ids.iter()
+                            .any(|id| &**relation.other_side(&lazy.record.id).1 == id.as_str())
+                    })
+            }
             Self::Test(Field::Id, test) => test.accepts(Some(&Value::from(&*lazy.record.id))),
-            Self::Test(Field::Created, test) => test.accepts(Some(&Value::from(lazy.record.created))),
-            Self::Test(Field::Updated, test) => test.accepts(Some(&Value::from(lazy.record.updated))),
+            Self::Test(Field::Created, test) => {
+                test.accepts(Some(&Value::from(lazy.record.created)))
+            }
+            Self::Test(Field::Updated, test) => {
+                test.accepts(Some(&Value::from(lazy.record.updated)))
+            }
             Self::Test(Field::Property(key), test) => test.accepts(lazy.properties().get(key)),
         }
     }
 }
 
 fn related(operator: &str, value: &Value) -> Result<Filter, String> {
-    let ids = value.as_array().filter(|_| operator == "nested").and_then(|tests| {
-        let test = tests.iter().find(|test| test["field"] == "recordId" && test["operator"] == "eq")?;
-        texts(&test["value"])
-    });
-    ids.map(Filter::Related).ok_or_else(|| "relations takes only nested recordId eq".to_owned())
+    let ids = value
+        .as_array()
+        .filter(|_| operator == "nested")
+        .and_then(|tests| {
+            let test = tests
+                .iter()
+                .find(|test| test["field"] == "recordId" && test["operator"] == "eq")?;
+            texts(&test["value"])
+        });
+    ids.map(Filter::Related)
+        .ok_or_else(|| "relations takes only nested recordId eq".to_owned())
 }
 
 impl Test {
     fn parse(operator: &str, value: &Value) -> Result<Self, String> {
-        let wanted = || texts(value).ok_or_else(|| format!("filters.value does not fit {operator}"));
-        let text = || value.as_str().map(str::to_owned).ok_or_else(|| "filters.value must be a string".to_owned());
+        let wanted =
+            || texts(value).ok_or_else(|| format!("filters.value does not fit {operator}"));
+        let text = || {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| "filters.value must be a string".to_owned())
+        };
         Ok(match operator {
             "eq" => Self::Eq(wanted()?),
             "not_eq" => Self::NotEq(wanted()?),
@@ -135,7 +171,9 @@ impl Test {
             "exists" => Self::Exists,
             "not_exists" => Self::NotExists,
             "range" => {
-                let bounds = value.as_object().ok_or("filters.value of range must be an object")?;
+                let bounds = value
+                    .as_object()
+                    .ok_or("filters.value of range must be an object")?;
                 Self::Range(
                     bounds
                         .iter()
@@ -179,7 +217,9 @@ impl Test {
 fn equals(value: &Value, wanted: &[String]) -> bool {
     match value {
         Value::Array(all) => all.iter().any(|value| equals(value, wanted)),
-        Value::Object(money) => money.get("value").is_some_and(|value| equals(value, wanted)),
+        Value::Object(money) => money
+            .get("value")
+            .is_some_and(|value| equals(value, wanted)),
         value => id_text(value).is_some_and(|text| wanted.contains(&text)),
     }
 }
@@ -200,8 +240,13 @@ fn compare(value: &Value, limit: &Value) -> Option<std::cmp::Ordering> {
     };
     match (value, limit) {
         (Value::String(value), Value::String(limit)) => Some(value.as_str().cmp(limit)),
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time stay far below 2^53")]
-        (value, Value::String(limit)) => number(value)?.partial_cmp(&(instant::parse(limit)? as f64)),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of our time stay far below 2^53"
+        )]
+        (value, Value::String(limit)) => {
+            number(value)?.partial_cmp(&(instant::parse(limit)? as f64))
+        }
         (value, limit) => number(value)?.partial_cmp(&number(limit)?),
     }
 }

@@ -49,20 +49,30 @@ impl Table {
     }
 
     pub(in crate::sandbox) fn insert(&mut self, record: Record) {
-        self.by_updated.insert((record.updated, Arc::clone(&record.id)));
-        self.by_created.insert((record.created, Arc::clone(&record.id)));
+        self.by_updated
+            .insert((record.updated, Arc::clone(&record.id)));
+        self.by_created
+            .insert((record.created, Arc::clone(&record.id)));
         self.records.insert(Arc::clone(&record.id), record);
     }
 
     pub(in crate::sandbox) fn remove(&mut self, id: &str) -> Option<Record> {
         let record = self.records.remove(id)?;
-        self.by_updated.remove(&(record.updated, Arc::clone(&record.id)));
-        self.by_created.remove(&(record.created, Arc::clone(&record.id)));
+        self.by_updated
+            .remove(&(record.updated, Arc::clone(&record.id)));
+        self.by_created
+            .remove(&(record.created, Arc::clone(&record.id)));
         Some(record)
     }
 
     /// Sets the properties and a later `updatedAt`.
-    pub(in crate::sandbox) fn update(&mut self, id: &str, properties: &Map<String, Value>, now: i64, by: &'static str) {
+    pub(in crate::sandbox) fn update(
+        &mut self,
+        id: &str,
+        properties: &Map<String, Value>,
+        now: i64,
+        by: &'static str,
+    ) {
         if let Some(mut record) = self.remove(id) {
             record.updated = now.max(record.updated + 1);
             record.properties = Value::Object(properties.clone()).to_string().into();
@@ -86,12 +96,17 @@ pub(in crate::sandbox) struct Location {
 
 impl Location {
     pub(in crate::sandbox) fn object(&self, key: &str) -> Option<&Object> {
-        self.objects.iter().find(|object| object.key == key || object.id == key)
+        self.objects
+            .iter()
+            .find(|object| object.key == key || object.id == key)
     }
 
     /// A custom object and its records, by key.
     pub(in crate::sandbox) fn table(&self, key: &str) -> Option<(&Object, &Table)> {
-        Some((self.object(key).filter(|object| object.key == key)?, self.tables.get(key)?))
+        Some((
+            self.object(key).filter(|object| object.key == key)?,
+            self.tables.get(key)?,
+        ))
     }
 
     pub(in crate::sandbox) fn contact(&self, id: &str) -> Option<&Contact> {

@@ -11,6 +11,7 @@ pub(in crate::sandbox) mod relations;
 pub(in crate::sandbox) mod sample;
 mod schema;
 mod search;
+mod shelter;
 
 use super::wire::{Call, Reply};
 use super::{HIGHLEVEL_TOKEN, LOCATION_ID, Shared};
@@ -42,22 +43,31 @@ pub(in crate::sandbox) fn route(shared: &Shared, call: &Call) -> Reply {
 }
 
 fn check_headers(call: &Call) -> Result<(), Reply> {
-    let token = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let token = call
+        .header("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "));
     match token {
         None => return Err(errors::plain(401, "Invalid JWT").violating("no bearer token")),
         Some(HIGHLEVEL_TOKEN) => {}
         Some(_) => return Err(errors::plain(401, "Invalid Private Integration token")),
     }
     match call.header("version") {
-        None => Err(errors::plain(400, "version header was not found.").violating("no Version header")),
+        None => {
+            Err(errors::plain(400, "version header was not found.").violating("no Version header"))
+        }
         Some(version) if VERSIONS.contains(&version) => {
-            let is_json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+            let is_json = call
+                .header("content-type")
+                .is_some_and(|kind| kind.starts_with("application/json"));
             if !call.body.is_empty() && !is_json {
-                return Err(errors::plain(415, "Unsupported Media Type").violating("body is not application/json"));
+                return Err(errors::plain(415, "Unsupported Media Type")
+                    .violating("body is not application/json"));
             }
             Ok(())
         }
-        Some(_) => Err(errors::plain(400, "version header is invalid").violating("unknown Version")),
+        Some(_) => {
+            Err(errors::plain(400, "version header is invalid").violating("unknown Version"))
+        }
     }
 }
 
@@ -73,48 +83,66 @@ fn dispatch(shared: &Shared, call: &Call) -> Reply {
     let (get, post) = (call.method == Method::GET, call.method == Method::POST);
     let (put, delete) = (call.method == Method::PUT, call.method == Method::DELETE);
     match segments.as_slice() {
-        ["objects", ""] if get => with_scope("objects/schema.readonly", &|| schema::list(shared, call)),
+        ["objects", ""] if get => {
+            with_scope("objects/schema.readonly", &|| schema::list(shared, call))
+        }
         ["objects", key] if get && !key.is_empty() => {
-            with_scope("objects/schema.readonly", &|| schema::get(shared, call, key))
+            with_scope("objects/schema.readonly", &|| {
+                schema::get(shared, call, key)
+            })
         }
         ["objects", key, "records", "search"] if post => {
-            with_scope("objects/record.readonly", &|| search::search(shared, call, key))
+            with_scope("objects/record.readonly", &|| {
+                search::search(shared, call, key)
+            })
         }
-        ["objects", key, "records"] if post => {
-            with_scope("objects/record.write", &|| records::create(shared, call, key))
-        }
-        ["objects", key, "records", id] if get => {
-            with_scope("objects/record.readonly", &|| records::get(shared, call, key, id))
-        }
-        ["objects", key, "records", id] if put => {
-            with_scope("objects/record.write", &|| records::update(shared, call, key, id))
-        }
-        ["objects", key, "records", id] if delete => {
-            with_scope("objects/record.write", &|| records::delete(shared, call, key, id))
-        }
+        ["objects", key, "records"] if post => with_scope("objects/record.write", &|| {
+            records::create(shared, call, key)
+        }),
+        ["objects", key, "records", id] if get => with_scope("objects/record.readonly", &|| {
+            records::get(shared, call, key, id)
+        }),
+        ["objects", key, "records", id] if put => with_scope("objects/record.write", &|| {
+            records::update(shared, call, key, id)
+        }),
+        ["objects", key, "records", id] if delete => with_scope("objects/record.write", &|| {
+            records::delete(shared, call, key, id)
+        }),
         ["custom-fields", "object-key", key] if get => {
-            with_scope("locations/customFields.readonly", &|| schema::custom_fields(shared, call, key))
+            with_scope("locations/customFields.readonly", &|| {
+                schema::custom_fields(shared, call, key)
+            })
         }
-        ["associations", ""] if get => with_scope("associations.readonly", &|| associations::list(shared, call)),
-        ["associations", "relations"] if post => {
-            with_scope("associations/relation.write", &|| relations::create(shared, call))
-        }
+        ["associations", ""] if get => with_scope("associations.readonly", &|| {
+            associations::list(shared, call)
+        }),
+        ["associations", "relations"] if post => with_scope("associations/relation.write", &|| {
+            relations::create(shared, call)
+        }),
         ["associations", "relations", id] if get => {
-            with_scope("associations/relation.readonly", &|| relations::list(shared, call, id))
+            with_scope("associations/relation.readonly", &|| {
+                relations::list(shared, call, id)
+            })
         }
         ["associations", "relations", id] if delete => {
-            with_scope("associations/relation.write", &|| relations::delete(shared, call, id))
+            with_scope("associations/relation.write", &|| {
+                relations::delete(shared, call, id)
+            })
         }
-        ["associations", "key", key] if get => {
-            with_scope("associations.readonly", &|| associations::by_key(shared, call, key))
-        }
-        ["associations", "objectKey", key] if get => {
-            with_scope("associations.readonly", &|| associations::of_object(shared, call, key))
-        }
+        ["associations", "key", key] if get => with_scope("associations.readonly", &|| {
+            associations::by_key(shared, call, key)
+        }),
+        ["associations", "objectKey", key] if get => with_scope("associations.readonly", &|| {
+            associations::of_object(shared, call, key)
+        }),
         ["associations", id] if get && !id.is_empty() => {
-            with_scope("associations.readonly", &|| associations::get(shared, call, id))
+            with_scope("associations.readonly", &|| {
+                associations::get(shared, call, id)
+            })
         }
-        ["contacts", "search"] if post => with_scope("contacts.readonly", &|| contacts::search(shared, call)),
+        ["contacts", "search"] if post => {
+            with_scope("contacts.readonly", &|| contacts::search(shared, call))
+        }
         ["contacts", "search", "duplicate"] if get => {
             with_scope("contacts.readonly", &|| contacts::duplicate(shared, call))
         }
@@ -143,7 +171,11 @@ fn this_location(call: &Call, id: &str) -> Reply {
 
 /// Refuses query parameters other than `allowed`.
 fn only_query(call: &Call, allowed: &[&str]) -> Result<(), Reply> {
-    match call.query.iter().find(|(name, _)| !allowed.contains(&name.trim_end_matches("[]"))) {
+    match call
+        .query
+        .iter()
+        .find(|(name, _)| !allowed.contains(&name.trim_end_matches("[]")))
+    {
         Some((name, _)) => Err(errors::should_not_exist(name)),
         None => Ok(()),
     }

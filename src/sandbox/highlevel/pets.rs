@@ -26,16 +26,27 @@ enum Awkward {
 }
 
 use Awkward::{
-    BadEmail, BareMoney, EscapeSequences, Emoji, HugeText, ImpossibleDate, ManyDigits, NoEmail, Nulls, NumberAsString,
-    RightToLeft, SameEmail, Scientific, SingleInList, TrailingZero, UnknownOption,
+    BadEmail, BareMoney, Emoji, EscapeSequences, HugeText, ImpossibleDate, ManyDigits, NoEmail,
+    Nulls, NumberAsString, RightToLeft, SameEmail, Scientific, SingleInList, TrailingZero,
+    UnknownOption,
 };
 
 /// Kinds that no mapping can coerce.
 const FAILING: [Awkward; 3] = [BadEmail, ImpossibleDate, UnknownOption];
 /// Kinds that a careful client sends all the same.
 const HARMLESS: [Awkward; 12] = [
-    SameEmail, Nulls, Emoji, RightToLeft, EscapeSequences, HugeText, NumberAsString, BareMoney, SingleInList, TrailingZero,
-    Scientific, ManyDigits,
+    SameEmail,
+    Nulls,
+    Emoji,
+    RightToLeft,
+    EscapeSequences,
+    HugeText,
+    NumberAsString,
+    BareMoney,
+    SingleInList,
+    TrailingZero,
+    Scientific,
+    ManyDigits,
 ];
 
 /// Each kind stands once among the first 40 rows; later, in 200 rows, one has no e-mail, two fail, one is harmless.
@@ -43,7 +54,10 @@ fn awkward(index: usize) -> Option<Awkward> {
     if index < 40 {
         // Even rows from 2 on, so that the row before each is an ordinary one.
         let kinds = [NoEmail].iter().chain(&FAILING).chain(&HARMLESS);
-        return index.checked_sub(2).filter(|place| place % 2 == 0).and_then(|place| kinds.copied().nth(place / 2));
+        return index
+            .checked_sub(2)
+            .filter(|place| place % 2 == 0)
+            .and_then(|place| kinds.copied().nth(place / 2));
     }
     let round = index / 200;
     match index % 200 {
@@ -56,16 +70,22 @@ fn awkward(index: usize) -> Option<Awkward> {
 }
 
 const NAMES: [&str; 32] = [
-    "Buddy", "Luna", "Milo", "Bella", "Charlie", "Coco", "Rocky", "Daisy", "Max", "Nala", "Oscar", "Ruby", "Simba", "Willow",
-    "Toby", "Pepper", "Loki", "Hazel", "Ziggy", "Olive", "Bruno", "Maple", "Otis", "Poppy", "Felix", "Ginger", "Shadow",
-    "Biscuit", "Mochi", "Juniper", "Scout", "Clover",
+    "Buddy", "Luna", "Milo", "Bella", "Charlie", "Coco", "Rocky", "Daisy", "Max", "Nala", "Oscar",
+    "Ruby", "Simba", "Willow", "Toby", "Pepper", "Loki", "Hazel", "Ziggy", "Olive", "Bruno",
+    "Maple", "Otis", "Poppy", "Felix", "Ginger", "Shadow", "Biscuit", "Mochi", "Juniper", "Scout",
+    "Clover",
 ];
-const BREEDS: [&str; 8] = ["Mixed", "Beagle", "Siamese", "Terrier", "Lop", "Collie", "Tabby", "Amazon"];
+const BREEDS: [&str; 8] = [
+    "Mixed", "Beagle", "Siamese", "Terrier", "Lop", "Collie", "Tabby", "Amazon",
+];
 const TEMPERAMENT: [&str; 5] = ["calm", "shy", "playful", "curious", "lazy"];
 const VACCINATIONS: [&str; 3] = ["rabies", "parvo", "distemper"];
 
 fn some_of(rng: &mut fastrand::Rng, keys: &[&str]) -> Vec<Value> {
-    keys.iter().filter(|_| rng.bool()).map(|key| Value::from(*key)).collect()
+    keys.iter()
+        .filter(|_| rng.bool())
+        .map(|key| Value::from(*key))
+        .collect()
 }
 
 /// A number with exactly these digits.
@@ -126,9 +146,20 @@ fn spoil(pet: &mut Value, kind: Awkward, seed: u64, index: usize) {
         BadEmail => pet["owner_email"] = "not-an-email".into(),
         ImpossibleDate => pet["born"] = "2024-13-01".into(),
         UnknownOption => pet["status"] = "vanished".into(),
-        SameEmail => pet["owner_email"] = people::owner(seed, index - 1).email.to_uppercase().into(),
+        SameEmail => {
+            pet["owner_email"] = people::owner(seed, index - 1).email.to_uppercase().into()
+        }
         Nulls => {
-            for key in ["weight", "price", "status", "temperament", "born", "photos", "description", "owner_phone"] {
+            for key in [
+                "weight",
+                "price",
+                "status",
+                "temperament",
+                "born",
+                "photos",
+                "description",
+                "owner_phone",
+            ] {
                 pet[key] = Value::Null;
             }
         }
@@ -138,7 +169,8 @@ fn spoil(pet: &mut Value, kind: Awkward, seed: u64, index: usize) {
             pet["description"] = "כלב טוב מאוד, mixed with English, ثم العربية.".into();
         }
         EscapeSequences => {
-            pet["name"] = "Evil\u{1b}]52;c;cm0gLXJmIH4=\u{7}\u{1b}[2J\u{9b}31m\u{202e}cod\u{2066}".into();
+            pet["name"] =
+                "Evil\u{1b}]52;c;cm0gLXJmIH4=\u{7}\u{1b}[2J\u{9b}31m\u{202e}cod\u{2066}".into();
             pet["description"] = "\u{1b}]0;pwned\u{7}line\r\nnext\ttab\u{0}\u{8}\u{85}".into();
         }
         HugeText => pet["description"] = "long ".repeat(64 * 1024 / 5).into(),
@@ -159,16 +191,29 @@ mod tests {
     fn every_kind_stands_in_the_first_forty_rows() {
         let kinds: Vec<Awkward> = (0..40).filter_map(awkward).collect();
         assert_eq!(kinds.len(), 1 + FAILING.len() + HARMLESS.len());
-        let failing = (0..10_000).filter_map(awkward).filter(|kind| FAILING.contains(kind)).count();
-        let skipped = (0..10_000).filter_map(awkward).filter(|kind| *kind == NoEmail).count();
+        let failing = (0..10_000)
+            .filter_map(awkward)
+            .filter(|kind| FAILING.contains(kind))
+            .count();
+        let skipped = (0..10_000)
+            .filter_map(awkward)
+            .filter(|kind| *kind == NoEmail)
+            .count();
         assert_eq!((failing, skipped), (103, 51));
     }
 
     #[test]
     fn digits_are_kept() {
-        let texts: Vec<String> = (0..40).map(|index| properties(7, index, 40)["weight"].to_string()).collect();
+        let texts: Vec<String> = (0..40)
+            .map(|index| properties(7, index, 40)["weight"].to_string())
+            .collect();
         for digits in ["12.40", "1e21", "123456789012345678.901234567891"] {
-            assert!(texts.iter().any(|text| text == digits || text == "1e+21" && digits == "1e21"), "{digits}");
+            assert!(
+                texts
+                    .iter()
+                    .any(|text| text == digits || text == "1e+21" && digits == "1e21"),
+                "{digits}"
+            );
         }
     }
 }

@@ -20,7 +20,11 @@ pub(in crate::sandbox) struct Relation {
 impl Relation {
     /// Object key and id of the side that is not `id`.
     pub(in crate::sandbox) fn other_side(&self, id: &str) -> (&'static str, &Arc<str>) {
-        let side = if &*self.first.1 == id { &self.second } else { &self.first };
+        let side = if &*self.first.1 == id {
+            &self.second
+        } else {
+            &self.first
+        };
         (side.0, &side.1)
     }
 
@@ -43,8 +47,14 @@ pub(in crate::sandbox) struct Relations {
 impl Relations {
     pub(in crate::sandbox) fn add(&mut self, relation: Relation) {
         let relation = Arc::new(relation);
-        self.by_record.entry(Arc::clone(&relation.first.1)).or_default().push(Arc::clone(&relation));
-        self.by_record.entry(Arc::clone(&relation.second.1)).or_default().push(Arc::clone(&relation));
+        self.by_record
+            .entry(Arc::clone(&relation.first.1))
+            .or_default()
+            .push(Arc::clone(&relation));
+        self.by_record
+            .entry(Arc::clone(&relation.second.1))
+            .or_default()
+            .push(Arc::clone(&relation));
         self.by_id.insert(Arc::clone(&relation.id), relation);
     }
 
@@ -53,7 +63,9 @@ impl Relations {
     }
 
     fn remove(&mut self, id: &str) -> bool {
-        let Some(relation) = self.by_id.remove(id) else { return false };
+        let Some(relation) = self.by_id.remove(id) else {
+            return false;
+        };
         for side in [&relation.first.1, &relation.second.1] {
             if let Some(relations) = self.by_record.get_mut(side) {
                 relations.retain(|other| &*other.id != id);
@@ -64,7 +76,11 @@ impl Relations {
 
     /// Removes every relation of a deleted record.
     pub(in crate::sandbox) fn forget(&mut self, record: &str) {
-        let ids: Vec<Arc<str>> = self.of(record).iter().map(|relation| Arc::clone(&relation.id)).collect();
+        let ids: Vec<Arc<str>> = self
+            .of(record)
+            .iter()
+            .map(|relation| Arc::clone(&relation.id))
+            .collect();
         for id in ids {
             self.remove(&id);
         }
@@ -93,7 +109,12 @@ pub(super) fn list(shared: &Shared, call: &Call, record: &str) -> Reply {
         .iter()
         .filter(|relation| wanted.is_empty() || wanted.contains(&&*relation.association))
         .collect();
-    let shown: Vec<Value> = found.iter().skip(skip).take(limit).map(|relation| relation.json()).collect();
+    let shown: Vec<Value> = found
+        .iter()
+        .skip(skip)
+        .take(limit)
+        .map(|relation| relation.json())
+        .collect();
     Reply::ok(&json!({"relations": shown, "total": found.len(), "traceId": chance::uuid()}))
 }
 
@@ -104,43 +125,80 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
 
 fn try_create(shared: &Shared, call: &Call) -> Result<Reply, Reply> {
     only_query(call, &[])?;
-    let body = body_object(call, &["locationId", "associationId", "firstRecordId", "secondRecordId"])?;
+    let body = body_object(
+        call,
+        &[
+            "locationId",
+            "associationId",
+            "firstRecordId",
+            "secondRecordId",
+        ],
+    )?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     match text("locationId") {
-        None => return Err(errors::plain(400, "LocationId is not specified").violating("no locationId")),
+        None => {
+            return Err(
+                errors::plain(400, "LocationId is not specified").violating("no locationId")
+            );
+        }
         location => check_location(location)?,
     }
-    let (Some(association), Some(first), Some(second)) =
-        (text("associationId"), text("firstRecordId"), text("secondRecordId"))
-    else {
-        return Err(errors::unprocessable(&["associationId, firstRecordId and secondRecordId must be strings".to_owned()]));
+    let (Some(association), Some(first), Some(second)) = (
+        text("associationId"),
+        text("firstRecordId"),
+        text("secondRecordId"),
+    ) else {
+        return Err(errors::unprocessable(&[
+            "associationId, firstRecordId and secondRecordId must be strings".to_owned(),
+        ]));
     };
     let mut location = shared.location();
     let id = location.new_id();
-    let Some(definition) = location.associations.iter().find(|known| &*known.id == association) else {
-        return Err(errors::plain(404, &format!("Association ({association}) not found")));
+    let Some(definition) = location
+        .associations
+        .iter()
+        .find(|known| &*known.id == association)
+    else {
+        return Err(errors::plain(
+            404,
+            &format!("Association ({association}) not found"),
+        ));
     };
-    let (association, keys) = (Arc::clone(&definition.id), [definition.first_key, definition.second_key]);
+    let (association, keys) = (
+        Arc::clone(&definition.id),
+        [definition.first_key, definition.second_key],
+    );
     for (key, record) in keys.into_iter().zip([first, second]) {
         let exists = if key == "contact" {
             location.contact(record).is_some()
         } else {
-            location.tables.get(key).is_some_and(|table| table.get(record).is_some())
+            location
+                .tables
+                .get(key)
+                .is_some_and(|table| table.get(record).is_some())
         };
         if !exists {
-            return Err(errors::plain(400, &format!("Could not create relation: {key} record {record} not found")));
+            return Err(errors::plain(
+                400,
+                &format!("Could not create relation: {key} record {record} not found"),
+            ));
         }
     }
-    let duplicate = location
-        .relations
-        .of(first)
-        .iter()
-        .any(|relation| relation.association == association && &**relation.other_side(first).1 == second);
+    let duplicate = location.relations.of(first).iter().any(|relation| {
+        relation.association == association && &**relation.other_side(first).1 == second
+    });
     if duplicate {
-        let message = format!("Could not create relation: duplicate relation of object Ids for given association {association}");
+        let message = format!(
+            "Could not create relation: duplicate relation of object Ids for given association {association}"
+        );
         return Err(errors::plain(400, &message));
     }
-    let relation = Relation { id, association, first: (keys[0], first.into()), second: (keys[1], second.into()) };
+    let relation = Relation {
+        id,
+        association,
+        first: (keys[0], first.into()),
+        second: (keys[1], second.into()),
+    };
     let body = relation.json();
     location.relations.add(relation);
     Ok(Reply::json(201, &body))
@@ -148,11 +206,15 @@ fn try_create(shared: &Shared, call: &Call) -> Result<Reply, Reply> {
 
 /// `DELETE /associations/relations/{relationId}`.
 pub(super) fn delete(shared: &Shared, call: &Call, id: &str) -> Reply {
-    if let Err(reply) = only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId"))) {
+    if let Err(reply) =
+        only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId")))
+    {
         return reply;
     }
     if shared.location().relations.remove(id) {
-        Reply::ok(&json!({"deleted": true, "message": "Relation deleted successfully", "traceId": chance::uuid()}))
+        Reply::ok(
+            &json!({"deleted": true, "message": "Relation deleted successfully", "traceId": chance::uuid()}),
+        )
     } else {
         errors::plain(404, &format!("Relation ({id}) not found"))
     }

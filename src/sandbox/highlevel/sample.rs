@@ -5,104 +5,11 @@ use super::contacts::Contact;
 use super::location::{Location, Record, Table};
 use super::pets;
 use super::relations::{Relation, Relations};
-use super::schema::{Field, Object};
+use super::shelter;
 use crate::sandbox::{chance, instant, people};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-type Options = &'static [(&'static str, &'static str)];
-
-const PET_FIELDS: [(&str, &str, &str, Options); 21] = [
-    ("name", "Name", "TEXT", &[]),
-    ("chip", "Chip number", "TEXT", &[]),
-    ("description", "Description", "LARGE_TEXT", &[]),
-    ("notes", "Notes", "TEXTBOX_LIST", &[("kitchen", "Kitchen"), ("garden", "Garden")]),
-    ("weight", "Weight (kg)", "NUMERICAL", &[]),
-    ("owner_phone", "Owner phone", "PHONE", &[]),
-    ("price", "Adoption fee", "MONETORY", &[]),
-    ("vaccinations", "Vaccinations", "CHECKBOX", &[("rabies", "Rabies"), ("parvo", "Parvo"), ("distemper", "Distemper")]),
-    ("status", "Status", "SINGLE_OPTIONS", &[("available", "Available"), ("adopted", "Adopted"), ("pending", "Pending")]),
-    (
-        "temperament",
-        "Temperament",
-        "MULTIPLE_OPTIONS",
-        &[("calm", "Calm"), ("shy", "Shy"), ("playful", "Playful"), ("curious", "Curious"), ("lazy", "Lazy")],
-    ),
-    ("born", "Born", "DATE", &[]),
-    ("photos", "Photos", "FILE_UPLOAD", &[]),
-    ("size", "Size", "RADIO", &[("small", "Small"), ("medium", "Medium"), ("large", "Large")]),
-    ("owner_email", "Owner e-mail", "EMAIL", &[]),
-    ("owner_first_name", "Owner first name", "TEXT", &[]),
-    ("owner_last_name", "Owner last name", "TEXT", &[]),
-    ("breed", "Breed", "TEXT", &[]),
-    ("species", "Species", "SINGLE_OPTIONS", &[("dog", "Dog"), ("cat", "Cat"), ("rabbit", "Rabbit"), ("parrot", "Parrot")]),
-    ("vet_visit", "Last vet visit", "DATE", &[]),
-    ("kennel", "Kennel", "NUMERICAL", &[]),
-    // A data type that no published list names: a client must accept it.
-    ("mood", "Mood", "SIGNATURE", &[]),
-];
-
-const VISIT_FIELDS: [(&str, &str, &str, Options); 6] = [
-    ("title", "Title", "TEXT", &[]),
-    ("visited_on", "Visited on", "DATE", &[]),
-    ("reason", "Reason", "SINGLE_OPTIONS", &[("checkup", "Check-up"), ("vaccination", "Vaccination"), ("emergency", "Emergency")]),
-    ("cost", "Cost", "MONETORY", &[]),
-    ("clinic", "Clinic", "TEXT", &[]),
-    ("remarks", "Remarks", "LARGE_TEXT", &[]),
-];
-
-const POLICY_FIELDS: [(&str, &str, &str, Options); 6] = [
-    ("number", "Policy number", "TEXT", &[]),
-    ("holder_email", "Holder e-mail", "EMAIL", &[]),
-    ("premium", "Premium", "MONETORY", &[]),
-    ("valid_until", "Valid until", "DATE", &[]),
-    ("plan", "Plan", "RADIO", &[("basic", "Basic"), ("plus", "Plus")]),
-    ("claims", "Claims", "NUMERICAL", &[]),
-];
-
-fn object(
-    key: &'static str,
-    [singular, plural, description]: [&'static str; 3],
-    searchable: &'static [&'static str],
-    fields: &[(&'static str, &'static str, &'static str, Options)],
-) -> Object {
-    let fields = fields.iter().enumerate().map(|(at, &(name, label, data_type, options))| Field {
-        id: chance::hex_id(&mut chance::at(0, key, at + 10)),
-        key: name,
-        name: label,
-        data_type,
-        options,
-        allow_custom_option: name == "size",
-    });
-    Object {
-        id: chance::hex_id(&mut chance::at(0, key, 1)),
-        key,
-        singular,
-        plural,
-        description,
-        primary: searchable.first().copied().unwrap_or("name"),
-        searchable,
-        standard: !key.starts_with("custom_objects."),
-        fields: fields.collect(),
-    }
-}
-
-fn objects() -> Vec<Object> {
-    vec![
-        object("contact", ["Contact", "Contacts", ""], &["name", "email"], &[]),
-        object("opportunity", ["Opportunity", "Opportunities", ""], &["name"], &[]),
-        object("business", ["Company", "Companies", ""], &["name"], &[("name", "Name", "TEXT", &[])]),
-        object(
-            "custom_objects.pets",
-            ["Pet", "Pets", "Animals of the shelter, with their owners"],
-            &["name", "chip", "owner_email", "owner_last_name"],
-            &PET_FIELDS,
-        ),
-        object("custom_objects.visits", ["Visit", "Visits", "Visits to the vet"], &["title", "clinic"], &VISIT_FIELDS),
-        object("custom_objects.policies", ["Policy", "Policies", "Pet insurance"], &["number", "holder_email"], &POLICY_FIELDS),
-    ]
-}
 
 const DAY: i64 = 86_400_000;
 
@@ -112,12 +19,22 @@ fn times(rng: &mut fastrand::Rng, now: i64) -> (i64, i64) {
     (updated - rng.i64(0..300 * DAY), updated)
 }
 
-fn record(seed: u64, kind: &str, index: usize, (created, updated): (i64, i64), properties: Value) -> Record {
+fn record(
+    seed: u64,
+    kind: &str,
+    index: usize,
+    (created, updated): (i64, i64),
+    properties: Value,
+) -> Record {
     Record {
         id: chance::hex_id(&mut chance::at(seed, kind, index)).into(),
         created,
         updated,
-        owner: if index.is_multiple_of(5) { vec!["sx6wyHhbFdRXh302Lunr".to_owned()] } else { Vec::new() },
+        owner: if index.is_multiple_of(5) {
+            vec!["sx6wyHhbFdRXh302Lunr".to_owned()]
+        } else {
+            Vec::new()
+        },
         followers: Vec::new(),
         properties: properties.to_string().into(),
         updated_by: "WEB_USER",
@@ -129,15 +46,29 @@ pub(in crate::sandbox) fn location(records: usize, seed: u64) -> Location {
     let now = instant::now();
     let contacts = contacts(records.min(2000), seed, now);
     let associations = vec![
-        association("pet_owner", seed, ("Pet", "custom_objects.pets"), ("Owner", "contact")),
+        association(
+            "pet_owner",
+            seed,
+            ("Pet", "custom_objects.pets"),
+            ("Owner", "contact"),
+        ),
         // Stored in the other order than one would create it.
-        association("visit_owner", seed, ("Owner", "contact"), ("Visit", "custom_objects.visits")),
+        association(
+            "visit_owner",
+            seed,
+            ("Owner", "contact"),
+            ("Visit", "custom_objects.visits"),
+        ),
     ];
     let mut location = Location {
-        objects: objects(),
+        objects: shelter::objects(),
         tables: HashMap::new(),
         relations: Relations::default(),
-        contact_places: contacts.iter().enumerate().map(|(place, contact)| (Arc::clone(&contact.id), place)).collect(),
+        contact_places: contacts
+            .iter()
+            .enumerate()
+            .map(|(place, contact)| (Arc::clone(&contact.id), place))
+            .collect(),
         contacts,
         associations,
         rng: chance::at(seed, "new", 0),
@@ -146,9 +77,15 @@ pub(in crate::sandbox) fn location(records: usize, seed: u64) -> Location {
     let pets = pet_table(&mut location, records, seed, now);
     let visits = visit_table(&mut location, others, seed, now);
     let policies = policy_table(others, seed, now);
-    location.tables.insert("custom_objects.pets".to_owned(), pets);
-    location.tables.insert("custom_objects.visits".to_owned(), visits);
-    location.tables.insert("custom_objects.policies".to_owned(), policies);
+    location
+        .tables
+        .insert("custom_objects.pets".to_owned(), pets);
+    location
+        .tables
+        .insert("custom_objects.visits".to_owned(), visits);
+    location
+        .tables
+        .insert("custom_objects.policies".to_owned(), policies);
     location
 }
 
@@ -159,7 +96,14 @@ fn association(
     (second_label, second_key): (&'static str, &'static str),
 ) -> Association {
     let id = chance::hex_id(&mut chance::at(seed, key, 0)).into();
-    Association { id, key, first_label, first_key, second_label, second_key }
+    Association {
+        id,
+        key,
+        first_label,
+        first_key,
+        second_label,
+        second_key,
+    }
 }
 
 fn contacts(count: usize, seed: u64, now: i64) -> Vec<Contact> {
@@ -176,7 +120,11 @@ fn contacts(count: usize, seed: u64, now: i64) -> Vec<Contact> {
                 email: (index % 100 != 17).then_some(person.email),
                 phone: person.phone,
                 company: index.is_multiple_of(7).then_some("Riverside Kennels"),
-                tags: if index.is_multiple_of(3) { vec!["adopter"] } else { Vec::new() },
+                tags: if index.is_multiple_of(3) {
+                    vec!["adopter"]
+                } else {
+                    Vec::new()
+                },
                 added,
                 updated,
             }
@@ -185,12 +133,28 @@ fn contacts(count: usize, seed: u64, now: i64) -> Vec<Contact> {
 }
 
 /// Links a record and a contact, in the association's order or the other one.
-fn relate(location: &mut Location, association: usize, object: &'static str, record: &Arc<str>, contact: Arc<str>, contact_first: bool) {
+fn relate(
+    location: &mut Location,
+    association: usize,
+    object: &'static str,
+    record: &Arc<str>,
+    contact: Arc<str>,
+    contact_first: bool,
+) {
     let id = location.new_id();
     let (record, contact) = ((object, Arc::clone(record)), ("contact", contact));
-    let (first, second) = if contact_first { (contact, record) } else { (record, contact) };
+    let (first, second) = if contact_first {
+        (contact, record)
+    } else {
+        (record, contact)
+    };
     let association = Arc::clone(&location.associations[association].id);
-    location.relations.add(Relation { id, association, first, second });
+    location.relations.add(Relation {
+        id,
+        association,
+        first,
+        second,
+    });
 }
 
 fn pet_table(location: &mut Location, count: usize, seed: u64, now: i64) -> Table {
@@ -199,12 +163,29 @@ fn pet_table(location: &mut Location, count: usize, seed: u64, now: i64) -> Tabl
     for index in 0..count {
         let mut rng = chance::at(seed, "pet times", index);
         // Every fiftieth shares its times with the one before.
-        let times = if index % 50 == 49 { last } else { times(&mut rng, now) };
+        let times = if index % 50 == 49 {
+            last
+        } else {
+            times(&mut rng, now)
+        };
         last = times;
-        let pet = record(seed, "pet", index, times, pets::properties(seed, index, count));
+        let pet = record(
+            seed,
+            "pet",
+            index,
+            times,
+            pets::properties(seed, index, count),
+        );
         if index < location.contacts.len() && index % 10 != 9 {
             let contact = Arc::clone(&location.contacts[index].id);
-            relate(location, 0, "custom_objects.pets", &pet.id, contact, index.is_multiple_of(3));
+            relate(
+                location,
+                0,
+                "custom_objects.pets",
+                &pet.id,
+                contact,
+                index.is_multiple_of(3),
+            );
         }
         table.insert(pet);
     }
@@ -229,19 +210,42 @@ fn visit_table(location: &mut Location, count: usize, seed: u64, now: i64) -> Ta
         let visit = record(seed, "visit", index, times, properties);
         let people = location.contacts.len();
         if people > 0 {
-            let contact = |place: usize, location: &Location| Arc::clone(&location.contacts[place % people].id);
+            let contact = |place: usize, location: &Location| {
+                Arc::clone(&location.contacts[place % people].id)
+            };
             match index % 100 {
                 11 => {}
-                12 => relate(location, 1, "custom_objects.visits", &visit.id, Arc::from("zzDeletedContact0000"), true),
+                12 => relate(
+                    location,
+                    1,
+                    "custom_objects.visits",
+                    &visit.id,
+                    Arc::from("zzDeletedContact0000"),
+                    true,
+                ),
                 13 => {
                     for place in [index, index + 1] {
                         let contact = contact(place, location);
-                        relate(location, 1, "custom_objects.visits", &visit.id, contact, place == index);
+                        relate(
+                            location,
+                            1,
+                            "custom_objects.visits",
+                            &visit.id,
+                            contact,
+                            place == index,
+                        );
                     }
                 }
                 _ => {
                     let contact = contact(index, location);
-                    relate(location, 1, "custom_objects.visits", &visit.id, contact, index % 4 != 0);
+                    relate(
+                        location,
+                        1,
+                        "custom_objects.visits",
+                        &visit.id,
+                        contact,
+                        index % 4 != 0,
+                    );
                 }
             }
         }

@@ -62,8 +62,11 @@ impl Object {
                     "dateAdded": instant::utc(MADE), "dateUpdated": instant::utc(MADE),
                 });
                 if !field.options.is_empty() {
-                    body["options"] =
-                        field.options.iter().map(|(key, label)| json!({"key": key, "label": label})).collect();
+                    body["options"] = field
+                        .options
+                        .iter()
+                        .map(|(key, label)| json!({"key": key, "label": label}))
+                        .collect();
                 }
                 if field.data_type == "RADIO" {
                     body["allowCustomOption"] = field.allow_custom_option.into();
@@ -81,7 +84,9 @@ impl Object {
     pub(in crate::sandbox) fn field(&self, property: &str) -> Option<&Field> {
         self.fields.iter().find(|field| {
             if field.data_type == "TEXTBOX_LIST" {
-                let option = property.strip_prefix(field.key).and_then(|rest| rest.strip_prefix('.'));
+                let option = property
+                    .strip_prefix(field.key)
+                    .and_then(|rest| rest.strip_prefix('.'));
                 option.is_some_and(|option| field.options.iter().any(|(key, _)| *key == option))
             } else {
                 field.key == property
@@ -95,7 +100,9 @@ impl Object {
             .iter()
             .filter_map(|(key, value)| match self.field(key) {
                 None => Some(format!("property properties.{key} should not exist")),
-                Some(field) => field.complaint(value).map(|complaint| format!("properties.{key} {complaint}")),
+                Some(field) => field
+                    .complaint(value)
+                    .map(|complaint| format!("properties.{key} {complaint}")),
             })
             .collect()
     }
@@ -108,23 +115,42 @@ impl Field {
             return None;
         }
         let is_option = |value: &Value| {
-            value.as_str().is_some_and(|text| self.options.iter().any(|(key, _)| *key == text))
+            value
+                .as_str()
+                .is_some_and(|text| self.options.iter().any(|(key, _)| *key == text))
         };
         let (fits, complaint) = match self.data_type {
             "NUMERICAL" => (value.is_number(), "must be a number"),
-            "PHONE" => (value.as_str().is_some_and(is_phone), "must be a valid phone number with country code"),
+            "PHONE" => (
+                value.as_str().is_some_and(is_phone),
+                "must be a valid phone number with country code",
+            ),
             "MONETORY" => (is_money(value), "must be an object with currency and value"),
             "SINGLE_OPTIONS" => (is_option(value), "must be one of the option keys"),
-            "RADIO" => (is_option(value) || self.allow_custom_option && value.is_string(), "must be one of the option keys"),
-            "MULTIPLE_OPTIONS" | "CHECKBOX" => {
-                (value.as_array().is_some_and(|all| all.iter().all(is_option)), "must be an array of option keys")
-            }
-            "DATE" => (value.as_str().is_some_and(instant::is_date), "must be a date as YYYY-MM-DD"),
+            "RADIO" => (
+                is_option(value) || self.allow_custom_option && value.is_string(),
+                "must be one of the option keys",
+            ),
+            "MULTIPLE_OPTIONS" | "CHECKBOX" => (
+                value
+                    .as_array()
+                    .is_some_and(|all| all.iter().all(is_option)),
+                "must be an array of option keys",
+            ),
+            "DATE" => (
+                value.as_str().is_some_and(instant::is_date),
+                "must be a date as YYYY-MM-DD",
+            ),
             "FILE_UPLOAD" => (
-                value.as_array().is_some_and(|all| all.iter().all(|file| file["url"].is_string())),
+                value
+                    .as_array()
+                    .is_some_and(|all| all.iter().all(|file| file["url"].is_string())),
                 "must be an array of objects with url",
             ),
-            "EMAIL" => (value.as_str().is_some_and(|text| text.contains('@')), "must be an email"),
+            "EMAIL" => (
+                value.as_str().is_some_and(|text| text.contains('@')),
+                "must be an email",
+            ),
             _ => (value.is_string(), "must be a string"),
         };
         (!fits).then_some(complaint)
@@ -132,8 +158,9 @@ impl Field {
 }
 
 fn is_phone(text: &str) -> bool {
-    text.strip_prefix('+')
-        .is_some_and(|digits| (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn is_money(value: &Value) -> bool {
@@ -142,7 +169,9 @@ fn is_money(value: &Value) -> bool {
 
 /// `GET /objects/`.
 pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
-    if let Err(reply) = only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId"))) {
+    if let Err(reply) =
+        only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId")))
+    {
         return reply;
     }
     let objects: Vec<Value> = shared.location().objects.iter().map(Object::json).collect();
@@ -156,27 +185,38 @@ pub(super) fn get(shared: &Shared, call: &Call, key: &str) -> Reply {
         return reply;
     }
     let location = shared.location();
-    let Some(object) = location.object(key) else { return errors::object_not_found(key) };
+    let Some(object) = location.object(key) else {
+        return errors::object_not_found(key);
+    };
     let fields = match call.query("fetchProperties") {
         Some("true") => object.fields_json(),
         Some("false") | None => Vec::new(),
-        Some(_) => return errors::unprocessable(&["fetchProperties must be a boolean string".to_owned()]),
+        Some(_) => {
+            return errors::unprocessable(&["fetchProperties must be a boolean string".to_owned()]);
+        }
     };
-    Reply::ok(&json!({"object": object.json(), "cache": false, "fields": fields, "traceId": chance::uuid()}))
+    Reply::ok(
+        &json!({"object": object.json(), "cache": false, "fields": fields, "traceId": chance::uuid()}),
+    )
 }
 
 /// `GET /custom-fields/object-key/{objectKey}`.
 pub(super) fn custom_fields(shared: &Shared, call: &Call, key: &str) -> Reply {
-    if let Err(reply) = only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId"))) {
+    if let Err(reply) =
+        only_query(call, &["locationId"]).and_then(|()| check_location(call.query("locationId")))
+    {
         return reply;
     }
     let location = shared.location();
     match location.object(key) {
-        Some(object) if object.key == key && (!object.standard || key == "business") => Reply::ok(&json!({
-            "fields": object.fields_json(),
-            "folders": [{"id": object.folder_id(), "objectKey": object.key, "locationId": LOCATION_ID, "name": "Details"}],
-            "traceId": chance::uuid(),
-        })),
-        _ => errors::plain(400, &format!("Invalid object key {key}")).violating("custom fields of an unsupported object"),
+        Some(object) if object.key == key && (!object.standard || key == "business") => {
+            Reply::ok(&json!({
+                "fields": object.fields_json(),
+                "folders": [{"id": object.folder_id(), "objectKey": object.key, "locationId": LOCATION_ID, "name": "Details"}],
+                "traceId": chance::uuid(),
+            }))
+        }
+        _ => errors::plain(400, &format!("Invalid object key {key}"))
+            .violating("custom fields of an unsupported object"),
     }
 }

@@ -47,15 +47,32 @@ pub(super) fn search(shared: &Shared, call: &Call, key: &str) -> Reply {
 fn try_search(shared: &Shared, call: &Call, key: &str) -> Result<Reply, Reply> {
     let quirks = &shared.options.quirks;
     only_query(call, &[])?;
-    let body = body_object(call, &["locationId", "page", "pageLimit", "query", "searchAfter", "filters", "sort"])?;
+    let body = body_object(
+        call,
+        &[
+            "locationId",
+            "page",
+            "pageLimit",
+            "query",
+            "searchAfter",
+            "filters",
+            "sort",
+        ],
+    )?;
     body_location(shared, call, &body)?;
     let location = shared.location();
-    let Some((object, table)) = location.table(key) else { return Err(errors::object_not_found(key)) };
-    let search = Search::parse(&body, object, quirks).map_err(|complaints| errors::unprocessable(&complaints))?;
+    let Some((object, table)) = location.table(key) else {
+        return Err(errors::object_not_found(key));
+    };
+    let search = Search::parse(&body, object, quirks)
+        .map_err(|complaints| errors::unprocessable(&complaints))?;
     if let Start::Row(first) = search.start
         && first + search.limit > quirks.page_reach
     {
-        return Err(errors::plain(400, "Result window is too large, use searchAfter").violating("page beyond the reach of page mode"));
+        return Err(
+            errors::plain(400, "Result window is too large, use searchAfter")
+                .violating("page beyond the reach of page mode"),
+        );
     }
     let (total, rows) = search.run(&location, object, table);
     let mut body = String::with_capacity(rows.len() * 1600 + 100);
@@ -66,25 +83,42 @@ fn try_search(shared: &Shared, call: &Call, key: &str) -> Result<Reply, Reply> {
         }
         row(&location, object, record, quirks, &mut body);
         // Writing to a String cannot fail.
-        let _ = write!(body, r#","searchAfter":[{},"{}"]}}"#, search.order.cursor(record), record.id);
+        let _ = write!(
+            body,
+            r#","searchAfter":[{},"{}"]}}"#,
+            search.order.cursor(record),
+            record.id
+        );
     }
-    let _ = write!(body, r#"],"total":{total},"traceId":"{}"}}"#, chance::uuid());
+    let _ = write!(
+        body,
+        r#"],"total":{total},"traceId":"{}"}}"#,
+        chance::uuid()
+    );
     Ok(Reply::text(200, body))
 }
 
 /// A JSON number that is a whole one, not a string of digits.
 fn whole(value: Option<&Value>) -> Option<usize> {
-    value?.as_u64().and_then(|number| usize::try_from(number).ok())
+    value?
+        .as_u64()
+        .and_then(|number| usize::try_from(number).ok())
 }
 
 impl Search {
-    fn parse(body: &Map<String, Value>, object: &Object, quirks: &Quirks) -> Result<Self, Vec<String>> {
+    fn parse(
+        body: &Map<String, Value>,
+        object: &Object,
+        quirks: &Quirks,
+    ) -> Result<Self, Vec<String>> {
         let mut complaints = Vec::new();
         let after = match body.get("searchAfter") {
             None => None,
             Some(Value::Array(cursor)) if cursor.is_empty() => None,
             Some(Value::Array(cursor)) => match cursor.as_slice() {
-                [value, id] if id.is_string() => Some((value.clone(), id_text(id).unwrap_or_default())),
+                [value, id] if id.is_string() => {
+                    Some((value.clone(), id_text(id).unwrap_or_default()))
+                }
                 _ => {
                     complaints.push("searchAfter must be the searchAfter of a record".to_owned());
                     None
@@ -96,17 +130,26 @@ impl Search {
             }
         };
         let page = body.get("page");
-        if after.is_some() && page.is_some() && quirks.page_with_search_after == PageWithSearchAfter::Reject {
+        if after.is_some()
+            && page.is_some()
+            && quirks.page_with_search_after == PageWithSearchAfter::Reject
+        {
             complaints.push("page should not be sent with searchAfter".to_owned());
         }
-        let page_needed = after.is_none() || quirks.page_with_search_after == PageWithSearchAfter::Require;
+        let page_needed =
+            after.is_none() || quirks.page_with_search_after == PageWithSearchAfter::Require;
         let number = whole(page).filter(|page| *page > 0);
         if number.is_none() && (page_needed || page.is_some()) {
-            complaints.push("page must be a number conforming to the specified constraints".to_owned());
+            complaints
+                .push("page must be a number conforming to the specified constraints".to_owned());
         }
-        let limit = whole(body.get("pageLimit")).filter(|limit| (1..=quirks.max_page_limit).contains(limit));
+        let limit = whole(body.get("pageLimit"))
+            .filter(|limit| (1..=quirks.max_page_limit).contains(limit));
         if limit.is_none() {
-            complaints.push(format!("pageLimit must be a number between 1 and {}", quirks.max_page_limit));
+            complaints.push(format!(
+                "pageLimit must be a number between 1 and {}",
+                quirks.max_page_limit
+            ));
         }
         let query = match body.get("query") {
             None => "",
@@ -120,7 +163,11 @@ impl Search {
             None => Vec::new(),
             Some(Value::Array(filters)) => filters
                 .iter()
-                .filter_map(|filter| Filter::parse(filter, object).map_err(|complaint| complaints.push(complaint)).ok())
+                .filter_map(|filter| {
+                    Filter::parse(filter, object)
+                        .map_err(|complaint| complaints.push(complaint))
+                        .ok()
+                })
                 .collect(),
             Some(_) => {
                 complaints.push("filters must be an array".to_owned());
@@ -129,7 +176,10 @@ impl Search {
         };
         let order = Order::parse(body.get("sort"), object, quirks).unwrap_or_else(|complaint| {
             complaints.push(complaint);
-            Order { key: Key::Created, descending: true }
+            Order {
+                key: Key::Created,
+                descending: true,
+            }
         });
         if !complaints.is_empty() {
             return Err(complaints);
@@ -139,11 +189,22 @@ impl Search {
             Some((value, id)) => Start::After(value, id),
             None => Start::Row((number.unwrap_or(1) - 1).saturating_mul(limit)),
         };
-        Ok(Self { start, limit, order, query: query.to_lowercase(), filters })
+        Ok(Self {
+            start,
+            limit,
+            order,
+            query: query.to_lowercase(),
+            filters,
+        })
     }
 
     /// The number of matching records and the rows of this page.
-    fn run<'a>(&self, location: &'a Location, object: &Object, table: &'a Table) -> (usize, Vec<&'a Record>) {
+    fn run<'a>(
+        &self,
+        location: &'a Location,
+        object: &Object,
+        table: &'a Table,
+    ) -> (usize, Vec<&'a Record>) {
         let index = match &self.order.key {
             Key::Updated => &table.by_updated,
             Key::Created | Key::Property(_) => &table.by_created,
@@ -152,21 +213,45 @@ impl Search {
         let everything = self.query.is_empty() && self.filters.is_empty();
         if everything && !matches!(self.order.key, Key::Property(_)) {
             let rows = match (&self.start, self.order.descending) {
-                (Start::Row(first), true) => index.iter().rev().skip(*first).take(self.limit).filter_map(find).collect(),
-                (Start::Row(first), false) => index.iter().skip(*first).take(self.limit).filter_map(find).collect(),
+                (Start::Row(first), true) => index
+                    .iter()
+                    .rev()
+                    .skip(*first)
+                    .take(self.limit)
+                    .filter_map(find)
+                    .collect(),
+                (Start::Row(first), false) => index
+                    .iter()
+                    .skip(*first)
+                    .take(self.limit)
+                    .filter_map(find)
+                    .collect(),
                 (Start::After(value, id), descending) => {
                     let cursor = (milliseconds(value), Arc::from(id.as_str()));
                     if descending {
-                        index.range(..cursor).rev().take(self.limit).filter_map(find).collect()
+                        index
+                            .range(..cursor)
+                            .rev()
+                            .take(self.limit)
+                            .filter_map(find)
+                            .collect()
                     } else {
                         let bounds = (Bound::Excluded(cursor), Bound::Unbounded);
-                        index.range(bounds).take(self.limit).filter_map(find).collect()
+                        index
+                            .range(bounds)
+                            .take(self.limit)
+                            .filter_map(find)
+                            .collect()
                     }
                 }
             };
             return (table.len(), rows);
         }
-        let mut matching: Vec<&Record> = index.iter().filter_map(find).filter(|record| self.accepts(location, object, record)).collect();
+        let mut matching: Vec<&Record> = index
+            .iter()
+            .filter_map(find)
+            .filter(|record| self.accepts(location, object, record))
+            .collect();
         if let Key::Property(key) = &self.order.key {
             matching.sort_by_cached_key(|record| sort_text(record.parsed().get(key)));
         }
@@ -178,29 +263,41 @@ impl Search {
             Start::Row(first) => *first,
             Start::After(value, id) => self.order.after(&matching, value, id),
         };
-        (total, matching.into_iter().skip(first).take(self.limit).collect())
+        (
+            total,
+            matching.into_iter().skip(first).take(self.limit).collect(),
+        )
     }
 
     fn accepts(&self, location: &Location, object: &Object, record: &Record) -> bool {
         let lazy = Lazy::new(location, record);
-        self.filters.iter().all(|filter| filter.accepts(&lazy)) && (self.query.is_empty() || self.found_in(object, &lazy))
+        self.filters.iter().all(|filter| filter.accepts(&lazy))
+            && (self.query.is_empty() || self.found_in(object, &lazy))
     }
 
     /// Whether the query matches: any searchable property, or the one named in `field:value`.
     fn found_in(&self, object: &Object, lazy: &Lazy) -> bool {
         let contains = |key: &str, wanted: &str| {
             let wanted = wanted.trim_matches('*');
-            lazy.properties().get(key).and_then(Value::as_str).is_some_and(|text| text.to_lowercase().contains(wanted))
+            lazy.properties()
+                .get(key)
+                .and_then(Value::as_str)
+                .is_some_and(|text| text.to_lowercase().contains(wanted))
         };
         match self.query.split_once(':') {
             Some((field, wanted)) if object.searchable.contains(&field) => contains(field, wanted),
-            _ => object.searchable.iter().any(|field| contains(field, &self.query)),
+            _ => object
+                .searchable
+                .iter()
+                .any(|field| contains(field, &self.query)),
         }
     }
 }
 
 fn milliseconds(value: &Value) -> i64 {
-    id_text(value).and_then(|text| text.parse().ok()).unwrap_or(0)
+    id_text(value)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Sorts numbers by size and everything else as text.
@@ -215,7 +312,10 @@ fn sort_text(value: Option<&Value>) -> String {
 
 impl Order {
     fn parse(sort: Option<&Value>, object: &Object, quirks: &Quirks) -> Result<Self, String> {
-        let default = Self { key: Key::Created, descending: true };
+        let default = Self {
+            key: Key::Created,
+            descending: true,
+        };
         let Some(sort) = sort else { return Ok(default) };
         match quirks.sort {
             Sort::Reject => return Err("property sort should not exist".to_owned()),
@@ -223,7 +323,9 @@ impl Order {
             Sort::Honour => {}
         }
         let items = sort.as_array().ok_or("sort must be an array")?;
-        let Some(first) = items.first() else { return Ok(default) };
+        let Some(first) = items.first() else {
+            return Ok(default);
+        };
         let descending = match first["direction"].as_str() {
             Some("asc") => false,
             Some("desc") => true,
@@ -259,11 +361,21 @@ impl Order {
                 Key::Property(_) => return false,
             };
             let place = (time, &*record.id).cmp(&(milliseconds(value), id));
-            if self.descending { place.is_lt() } else { place.is_gt() }
+            if self.descending {
+                place.is_lt()
+            } else {
+                place.is_gt()
+            }
         };
         match self.key {
-            Key::Property(_) => rows.iter().position(|record| &*record.id == id).map_or(rows.len(), |place| place + 1),
-            _ => rows.iter().position(|record| past(record)).unwrap_or(rows.len()),
+            Key::Property(_) => rows
+                .iter()
+                .position(|record| &*record.id == id)
+                .map_or(rows.len(), |place| place + 1),
+            _ => rows
+                .iter()
+                .position(|record| past(record))
+                .unwrap_or(rows.len()),
         }
     }
 }

@@ -1,1 +1,0 @@
-//! The wire, tried with a plain HTTP client.
