@@ -6,11 +6,11 @@ use super::contest;
 use super::plan::{Plan, Planned, plan, version};
 use super::related;
 use crate::http::ApiError;
-use crate::mapping::{EmailSource, FieldKindOf, Mapping, OnEmailChange, OnMissingEmail};
+use crate::mapping::{EmailSource, Mapping, OnEmailChange};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, PreviewField, SyncResult, SyncedField};
 use crate::model::{
-    Contact, ContactId, ContactWrite, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact, Trigger, WaitReason,
+    ContactId, ContactWrite, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact, Trigger, WaitReason,
     Waiting,
 };
 use crate::store::{Claim, Link, LinkWrite, NewAttempt, NewJob, RecordSeen, Settlement, Store, StoreError};
@@ -140,7 +140,7 @@ impl Desk {
             EmailSource::Property(_) => None,
             EmailSource::Association(association) => match related::of_record(&self.account.highlevel, association, &record).await? {
                 Some(contact) => Some(contact),
-                None => match self.no_contact_yet(claim, &record) {
+                None => match no_contact_yet(&record) {
                     Some(ended) => return Ok(ended),
                     None => None,
                 },
@@ -270,13 +270,17 @@ impl Desk {
 
     /// Dates that `""` did not clear (fact sheet §2.3) lose their stored row.
     async fn clear_dates(&self, write: &ContactWrite, contact: &ContactId) -> Result<(), Stop> {
-        let cleared: Vec<_> = write.values.iter().filter(|(target, value)| value.is_empty() && self.mapping.is_date(target)).map(|(target, _)| target).collect();
+        if !write.clears() {
+            return Ok(());
+        }
+        let dates = self.mapping.columns().into_iter().filter(|column| matches!(column.target_type.as_str(), "date" | "datetime"));
+        let cleared: Vec<_> = dates.map(|column| column.target).filter(|date| write.values.iter().any(|(target, value)| target == date && value.is_empty())).collect();
         if cleared.is_empty() {
             return Ok(());
         }
         for stored in self.account.activecampaign.field_values(contact).await? {
             let target = crate::model::TargetField::Custom(stored.field);
-            if cleared.contains(&&target) && !stored.value.is_empty() {
+            if cleared.contains(&target) && !stored.value.is_empty() {
                 self.account.activecampaign.delete_field_value(&stored.id).await?;
             }
         }
@@ -291,31 +295,6 @@ impl Desk {
         let problem = Problem::from(error).remedy("it was deleted in HighLevel: discard the job");
         let seen = RecordSeen { record: job.record.clone(), email: None, version: 0, outcome: Outcome::Failed, superseded_by: None, competes: false };
         Ok(Ended { request, response, record: Some(seen), ..Ended::failed(problem) })
-    }
-
-    /// A record whose association leads to no contact waits a while, then `on_missing_email` decides.
-    /// Records older than the whole wait are not waited for.
-    fn no_contact_yet(&self, claim: &Claim, record: &Record) -> Option<Ended> {
-        let age = record.created_at.map(|at| Timestamp::now().duration_since(at));
-        let total: i64 = (0..).map_while(backoff::no_contact_yet).map(|wait| wait.as_secs() as i64).sum();
-        if age.is_none_or(|age| age.as_secs() > total) {
-            return None;
-        }
-        // Each wait ends later than the one before, so the record's age tells which one is next.
-        let mut end = 0;
-        let age = age.map_or(0, |age| age.as_secs());
-        for wait in (0..).map_while(backoff::no_contact_yet) {
-            end += wait.as_secs() as i64;
-            if age < end {
-                let until = Timestamp::now() + Duration::from_secs((end - age).max(1) as u64);
-                let mut ended = Ended::new(Outcome::Waiting);
-                ended.waiting = Some((WaitReason::NoContactYet, until));
-                ended.record = Some(seen(record, None, Outcome::Waiting));
-                return Some(ended);
-            }
-        }
-        let _ = (claim, OnMissingEmail::Fail);
-        None
     }
 
     /// What an API error means for the job (sync.md, error classes).
@@ -339,6 +318,26 @@ impl Desk {
         }
         ended
     }
+}
+
+/// A record whose association leads to no contact waits a while, then `on_missing_email` decides.
+/// Records older than the whole wait are not waited for.
+fn no_contact_yet(record: &Record) -> Option<Ended> {
+    let age = Timestamp::now().duration_since(record.created_at?).as_secs();
+    // Each wait ends later than the one before, so the record's age tells which one is next.
+    let mut end = 0;
+    for wait in (0..).map_while(backoff::no_contact_yet) {
+        end += wait.as_secs() as i64;
+        if age < end {
+            let until = Timestamp::now() + Duration::from_secs((end - age).max(1) as u64);
+            return Some(Ended {
+                waiting: Some((WaitReason::NoContactYet, until)),
+                record: Some(seen(record, None, Outcome::Waiting)),
+                ..Ended::new(Outcome::Waiting)
+            });
+        }
+    }
+    None
 }
 
 /// The state a job takes for an outcome.
@@ -412,6 +411,3 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }
-
-/// Keeps the type in use where a contact is only looked at.
-pub type Held = Option<Contact>;

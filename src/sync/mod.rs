@@ -1,0 +1,214 @@
+//! The engine. One record's way is [`job`]: claim, read, plan, write, settle. Many records' way is
+//! [`export`]: read pages, plan, import, confirm, settle.
+
+mod account;
+mod backoff;
+mod contest;
+mod export;
+mod job;
+mod plan;
+pub mod related;
+mod worker;
+
+pub use account::Account;
+pub use job::{failed, rehearsed};
+
+use crate::mapping::{Mapping, MappingSpec};
+use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::view::{Outcome, SyncResult};
+use crate::model::{ConnectionName, ErrorClass, JobId, JobState, MappingName, Problem, RecordId, RunId, Trigger};
+use crate::store::{NewJob, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the engine works with.
+pub struct Settings {
+    pub store: Store,
+    pub accounts: BTreeMap<ConnectionName, Account>,
+    /// Mappings with the connection each belongs to.
+    pub mappings: BTreeMap<MappingName, (ConnectionName, MappingSpec)>,
+    /// Jobs worked on at the same time.
+    pub concurrency: usize,
+}
+
+/// The engine of one process. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    /// Host, process and start: names this process in leases and attempts.
+    owner: String,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    wake: Notify,
+    working: AtomicBool,
+    /// Results of jobs worked here, for those who wait for them.
+    results: broadcast::Sender<(JobId, SyncResult)>,
+    /// What dry runs of this process would send.
+    rehearsals: broadcast::Sender<SyncResult>,
+    exports: export::Exports,
+}
+
+impl Engine {
+    /// An engine at rest.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                owner: worker::owner(),
+                tracker: TaskTracker::new(),
+                stop: CancellationToken::new(),
+                wake: Notify::new(),
+                working: AtomicBool::new(false),
+                results: broadcast::channel(1024).0,
+                rehearsals: broadcast::channel(4096).0,
+                exports: export::Exports::default(),
+            }),
+        }
+    }
+
+    /// Works the queue in the background from now on; a second call changes nothing.
+    pub fn start_worker(&self) {
+        if !self.inner.working.swap(true, Ordering::Relaxed) {
+            self.inner.tracker.spawn(worker::run(self.clone()));
+        }
+    }
+
+    /// Lets the worker look for jobs at once.
+    pub fn wake(&self) {
+        self.inner.wake.notify_one();
+    }
+
+    /// Takes no new work, lets what is under way end or be given back within 10 s.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.tracker.close();
+        if tokio::time::timeout(Duration::from_secs(10), self.inner.tracker.wait()).await.is_err() {
+            tracing::warn!("some work did not end within 10 s; its leases will expire");
+        }
+    }
+
+    /// Workers seen on this store: this process, and owners of leases.
+    pub async fn workers(&self) -> Result<u32, Problem> {
+        let mut owners = self.inner.settings.store.lease_owners().await?;
+        if self.inner.working.load(Ordering::Relaxed) && !owners.contains(&self.inner.owner) {
+            owners.push(self.inner.owner.clone());
+        }
+        Ok(owners.len() as u32)
+    }
+
+    /// Returns once no job is ready or running and no export of this process runs.
+    pub async fn idle(&self) -> Result<(), Problem> {
+        let mut changes = self.inner.settings.store.changes();
+        loop {
+            let counts = self.inner.settings.store.counts().await?;
+            if counts.ready == 0 && counts.running == 0 && self.inner.exports.is_empty() {
+                return Ok(());
+            }
+            // A change by another process makes no signal here, so a look now and then is needed.
+            let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
+        }
+    }
+
+    /// Enqueues records as a person's jobs, works them in this process (or lets another worker do so), and waits.
+    ///
+    /// # Errors
+    /// The store failed. What becomes of each record stands in its result.
+    pub async fn sync_now(&self, account: &Account, mapping: &Arc<Mapping>, records: &[RecordId]) -> Result<Vec<SyncResult>, Problem> {
+        let store = &self.inner.settings.store;
+        let mut results = self.inner.results.subscribe();
+        let jobs: Vec<NewJob> = records
+            .iter()
+            .map(|record| NewJob {
+                connection: account.name.clone(),
+                mapping: mapping.name().clone(),
+                object: mapping.object().clone(),
+                record: record.clone(),
+                trigger: Trigger::Manual,
+                not_before: None,
+            })
+            .collect();
+        let ids = store.enqueue_many(&jobs).await?;
+        self.start_worker();
+        self.wake();
+        let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
+        while ids.iter().any(|id| !done.contains_key(id)) {
+            match tokio::time::timeout(Duration::from_millis(500), results.recv()).await {
+                Ok(Ok((id, result))) => {
+                    if ids.contains(&id) {
+                        done.insert(id, result);
+                    }
+                }
+                // Too slow to hear all, or another process may have done it: the store knows.
+                Ok(Err(_)) | Err(_) => {
+                    for id in &ids {
+                        if !done.contains_key(id)
+                            && let Some(result) = self.settled(id).await?
+                        {
+                            done.insert(id.clone(), result);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(ids.iter().filter_map(|id| done.get(id).cloned()).collect())
+    }
+
+    /// The result of a job that no longer is ready or running.
+    async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
+        let Some(job) = self.inner.settings.store.job(id).await? else { return Ok(None) };
+        let outcome = match job.state {
+            JobState::Ready | JobState::Running => return Ok(None),
+            JobState::Done => Outcome::Synced,
+            JobState::Waiting => Outcome::Waiting,
+            JobState::Unknown => Outcome::Unknown,
+            JobState::Failed | JobState::Discarded => Outcome::Failed,
+        };
+        Ok(Some(SyncResult { record: job.record, outcome, contact_id: job.contact.id, fields: Vec::new(), error: job.error }))
+    }
+
+    /// Starts an export in the background, or goes on with the mapping's run whose process died.
+    ///
+    /// # Errors
+    /// Another process works on a run of this mapping, or it is paused: the problem names the run.
+    pub async fn start_export(&self, account: &Account, mapping: Arc<Mapping>, options: ExportOptions) -> Result<Run, Problem> {
+        export::start(self, account, mapping, options).await
+    }
+
+    /// Goes on with a paused, failed or abandoned run in the background.
+    ///
+    /// # Errors
+    /// The run cannot be resumed in its state, or another process works on it.
+    pub async fn resume_export(&self, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+        export::resume(self, account, mapping, run).await
+    }
+
+    /// Pauses or cancels a run, wherever it runs.
+    ///
+    /// # Errors
+    /// Its state does not allow that.
+    pub async fn end_export(&self, id: &RunId, state: RunState) -> Result<(), Problem> {
+        if !self.inner.settings.store.set_run_state(id, state, None).await? {
+            return Err(Problem::new(ErrorClass::Config, format!("run {id} cannot be {} now", state.name())).remedy("see tramline exports show"));
+        }
+        self.inner.exports.wake(id);
+        Ok(())
+    }
+
+    /// Everything that dry runs of this process would send or refuse, from now on.
+    pub fn rehearsals(&self) -> broadcast::Receiver<SyncResult> {
+        self.inner.rehearsals.subscribe()
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.settings.store
+    }
+}
