@@ -177,7 +177,13 @@ mod tests {
     #[test]
     fn a_path_is_added_once() {
         let base = |text| BaseUrl::parse(text).unwrap().with_path("/api/3");
-        assert_eq!(base("https://a.api-us1.com/").as_str(), "https://a.api-us1.com/api/3");
-        assert_eq!(base("https://a.api-us1.com/api/3/").as_str(), "https://a.api-us1.com/api/3");
+        assert_eq!(
+            base("https://a.api-us1.com/").as_str(),
+            "https://a.api-us1.com/api/3"
+        );
+        assert_eq!(
+            base("https://a.api-us1.com/api/3/").as_str(),
+            "https://a.api-us1.com/api/3"
+        );
     }
 }

@@ -81,7 +81,10 @@ impl ErrorBody {
                 // HighLevel repeats the status in words as `error`; it counts only if nothing else does.
                 if let Some(error) = object.get("error")
                     && (messages.len() == said || !object.contains_key("statusCode"))
-                    && !matches!(error.as_str(), Some("Unauthorized" | "Forbidden" | "Bad Request"))
+                    && !matches!(
+                        error.as_str(),
+                        Some("Unauthorized" | "Forbidden" | "Bad Request")
+                    )
                 {
                     self.collect(error, messages, depth + 1);
                 } else if messages.len() == said
@@ -165,47 +168,99 @@ mod tests {
         let a = read(
             r#"{"errors":[{"title":"Email address already exists in the system","detail":"","code":"duplicate","source":{"pointer":"/data/attributes/email"}}]}"#,
         );
-        assert_eq!(a.message.as_deref(), Some("Email address already exists in the system"));
+        assert_eq!(
+            a.message.as_deref(),
+            Some("Email address already exists in the system")
+        );
         assert_eq!(a.code.as_deref(), Some("duplicate"));
         assert_eq!(a.field.as_deref(), Some("email"));
-        let b = read(r#"{"errors":[{"status":403,"title":"Forbidden","detail":"You do not have permission to view lists."}]}"#);
-        assert_eq!(b.message.as_deref(), Some("Forbidden; You do not have permission to view lists."));
+        let b = read(
+            r#"{"errors":[{"status":403,"title":"Forbidden","detail":"You do not have permission to view lists."}]}"#,
+        );
+        assert_eq!(
+            b.message.as_deref(),
+            Some("Forbidden; You do not have permission to view lists.")
+        );
         let c = read(r#"{"message":"No Result found for Subscriber with id 1"}"#);
-        assert_eq!(c.message.as_deref(), Some("No Result found for Subscriber with id 1"));
-        let d = read(r#"{"message":"Could not process request","error":"Duplicate entry 'contact-NAME' for key 'typetag'"}"#);
-        assert!(d.message.unwrap().contains("Duplicate entry 'contact-NAME'"));
-        let e = read(r#"{"errors":"Bulk operation failed. Request must contain an array of fieldOption objects."}"#);
+        assert_eq!(
+            c.message.as_deref(),
+            Some("No Result found for Subscriber with id 1")
+        );
+        let d = read(
+            r#"{"message":"Could not process request","error":"Duplicate entry 'contact-NAME' for key 'typetag'"}"#,
+        );
+        assert!(
+            d.message
+                .unwrap()
+                .contains("Duplicate entry 'contact-NAME'")
+        );
+        let e = read(
+            r#"{"errors":"Bulk operation failed. Request must contain an array of fieldOption objects."}"#,
+        );
         assert!(e.message.unwrap().starts_with("Bulk operation failed"));
-        let f = read(r#"{"success":0,"message":"JSON payload did not pass validation.","failureReasons":[{"contact":230,"failureReason":"Field 'email' incorrect format"},"text"]}"#);
-        assert_eq!(f.message.as_deref(), Some("JSON payload did not pass validation.; Field 'email' incorrect format; text"));
+        let f = read(
+            r#"{"success":0,"message":"JSON payload did not pass validation.","failureReasons":[{"contact":230,"failureReason":"Field 'email' incorrect format"},"text"]}"#,
+        );
+        assert_eq!(
+            f.message.as_deref(),
+            Some("JSON payload did not pass validation.; Field 'email' incorrect format; text")
+        );
         assert_eq!(read("{}"), ErrorBody::default());
-        let h = read(r#"{"errors":[{"title":"Bad","detail":"worse","source":{"type":"pointer","value":"/data/attributes/x"}}]}"#);
+        let h = read(
+            r#"{"errors":[{"title":"Bad","detail":"worse","source":{"type":"pointer","value":"/data/attributes/x"}}]}"#,
+        );
         assert_eq!(h.field.as_deref(), Some("x"));
         let i = read(r#"{"message":"Forbidden"}"#);
         assert_eq!(i.message.as_deref(), Some("Forbidden"));
-        let j = read(r#"{"errors":[{"title":"The connection service was not provided."},{"error":"second"}]}"#);
-        assert_eq!(j.message.as_deref(), Some("The connection service was not provided.; second"));
+        let j = read(
+            r#"{"errors":[{"title":"The connection service was not provided."},{"error":"second"}]}"#,
+        );
+        assert_eq!(
+            j.message.as_deref(),
+            Some("The connection service was not provided.; second")
+        );
         assert_eq!(read("").message, None);
         assert_eq!(
-            read("<html><head><title>502 Bad Gateway</title></head></html>").message.as_deref(),
+            read("<html><head><title>502 Bad Gateway</title></head></html>")
+                .message
+                .as_deref(),
             Some("a web page instead of JSON: 502 Bad Gateway")
         );
-        assert_eq!(read("{\"cut\": \"of").message.as_deref(), Some("JSON that breaks off"));
+        assert_eq!(
+            read("{\"cut\": \"of").message.as_deref(),
+            Some("JSON that breaks off")
+        );
     }
 
     #[test]
     fn highlevel_shapes() {
-        let text = read(r#"{"statusCode":401,"message":"Invalid Private Integration token","error":"Unauthorized"}"#);
-        assert_eq!(text.message.as_deref(), Some("Invalid Private Integration token"));
+        let text = read(
+            r#"{"statusCode":401,"message":"Invalid Private Integration token","error":"Unauthorized"}"#,
+        );
+        assert_eq!(
+            text.message.as_deref(),
+            Some("Invalid Private Integration token")
+        );
         let list = read(
             r#"{"statusCode":422,"message":["property locationId should not exist","page must be a number"],"error":"Unprocessable Entity","traceId":"t-1"}"#,
         );
-        assert_eq!(list.message.as_deref(), Some("property locationId should not exist; page must be a number"));
+        assert_eq!(
+            list.message.as_deref(),
+            Some("property locationId should not exist; page must be a number")
+        );
         assert_eq!(list.field.as_deref(), Some("locationId"));
         assert_eq!(list.trace_id.as_deref(), Some("t-1"));
-        assert_eq!(read(r#"{"error":"Forbidden"}"#).message.as_deref(), Some("Forbidden"));
+        assert_eq!(
+            read(r#"{"error":"Forbidden"}"#).message.as_deref(),
+            Some("Forbidden")
+        );
         let v3 = read(r#"{"error":{"code":"x","message":"No such client","details":null}}"#);
         assert_eq!(v3.message.as_deref(), Some("No such client"));
-        assert_eq!(read(r#"{"message":{"message":"inner"}}"#).message.as_deref(), Some("inner"));
+        assert_eq!(
+            read(r#"{"message":{"message":"inner"}}"#)
+                .message
+                .as_deref(),
+            Some("inner")
+        );
     }
 }

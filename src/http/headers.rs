@@ -109,10 +109,7 @@ mod tests {
             read("Thu, 28 May 2026 10:00:07 GMT"),
             Some(Duration::from_secs(7))
         );
-        assert_eq!(
-            read("Thu, 28 May 2026 09:00:00 GMT"),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(read("Thu, 28 May 2026 09:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
         assert_eq!(read("-3"), None);
     }

@@ -21,5 +21,5 @@ pub use error::{ApiError, ApiFailure};
 pub use headers::ServerSays;
 pub use meter::{Meter, Observer};
 pub use token::{FixedToken, Token};
-pub(crate) use transport::{Answer, Request, Transport, encode};
+pub(crate) use transport::{Answer, Request, Transport, encode, parse_method};
 pub use transport::{Raw, RawBody};

@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn a_secret_never_survives() {
-        assert_eq!(redact("a pit-123 b pit-123", "pit-123"), "a [redacted] b [redacted]");
+        assert_eq!(
+            redact("a pit-123 b pit-123", "pit-123"),
+            "a [redacted] b [redacted]"
+        );
         let secret = "canary-token-canary-token";
         for lead in LONGEST - secret.len() - 2..LONGEST + 4 {
             let body = format!("{}{secret}{}", "x".repeat(lead), "y".repeat(100));

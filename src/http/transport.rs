@@ -133,6 +133,26 @@ pub(crate) fn encode(text: &str) -> String {
     out
 }
 
+/// The method of a name, for requests of a person.
+pub(crate) fn parse_method(api: Api, name: &str) -> Result<Method, ApiError> {
+    [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ]
+    .into_iter()
+    .find(|method| method.as_str().eq_ignore_ascii_case(name))
+    .ok_or_else(|| {
+        ApiError::new(
+            api,
+            ErrorClass::Config,
+            format!("{name:?} is no method; use GET, POST, PUT, PATCH or DELETE"),
+        )
+    })
+}
+
 /// What one client sends its requests with. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -171,6 +191,7 @@ impl Transport {
             };
             let Some(delay) = self.again(request, &failure, &mut tries, started).await? else {
                 if request.any_status
+                    && failure.error.class != ErrorClass::Throttled
                     && let Some(answer) = &failure.answer
                     && let Ok(value) = decode(answer)
                 {
@@ -246,8 +267,10 @@ impl Transport {
                     tracing::warn!(%error, "the rate limit could not be noted");
                 }
                 // The next permit waits for the budget, so no further sleep is needed.
-                Ok((started.elapsed() + wait <= PATIENCE && tries.spend_throttled())
-                    .then_some(Duration::ZERO))
+                Ok(
+                    (started.elapsed() + wait <= PATIENCE && tries.spend_throttled())
+                        .then_some(Duration::ZERO),
+                )
             }
             (ErrorClass::Auth, Some(401 | 403)) => {
                 if !tries.refreshed {
@@ -281,11 +304,9 @@ impl Transport {
                     &mut fastrand::Rng::new(),
                 );
                 tries.transient += 1;
-                Ok(Some(
-                    error
-                        .retry_after
-                        .map_or(jitter, |asked| asked.min(Duration::from_secs(30)).max(jitter)),
-                ))
+                Ok(Some(error.retry_after.map_or(jitter, |asked| {
+                    asked.min(Duration::from_secs(30)).max(jitter)
+                })))
             }
             _ => Ok(None),
         }
@@ -296,9 +317,11 @@ impl Transport {
         request: &Request,
         decode: &impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, Box<Failure>> {
-        let token = self.token.current().await.map_err(|problem| {
-            Failure::before(ApiError::before_sending(self.api, problem))
-        })?;
+        let token = self
+            .token
+            .current()
+            .await
+            .map_err(|problem| Failure::before(ApiError::before_sending(self.api, problem)))?;
         let client = self.http.client(&self.base).map_err(|message| {
             Failure::before(ApiError::new(
                 self.api,
@@ -336,13 +359,16 @@ impl Transport {
                 message: describe(&error, &self.base, self.http.timeout()),
             }),
         };
-        let says = exchange
-            .as_ref()
-            .map_or_else(|_| ServerSays::default(), |answer| {
-                ServerSays::read(&answer.headers)
-            });
+        let says = exchange.as_ref().map_or_else(
+            |_| ServerSays::default(),
+            |answer| ServerSays::read(&answer.headers),
+        );
         let unsent = exchange.as_ref().is_err_and(|broken| !broken.sent);
-        for permit in [Some(permit), also].into_iter().flatten().zip([says, ServerSays::default()]) {
+        for permit in [Some(permit), also]
+            .into_iter()
+            .flatten()
+            .zip([says, ServerSays::default()])
+        {
             let (permit, says): (Permit, ServerSays) = permit;
             if unsent {
                 permit.unused();
@@ -464,7 +490,12 @@ impl Transport {
     fn understand(&self, request: &Request, answer: &Answer, busy: bool, secret: &str) -> ApiError {
         let body = ErrorBody::read(&answer.body);
         let retry_after = retry_after(&answer.headers, Timestamp::now());
-        let class = classify(self.api, answer.status, &body, retry_after.is_some() || busy);
+        let class = classify(
+            self.api,
+            answer.status,
+            &body,
+            retry_after.is_some() || busy,
+        );
         let message = match &body.message {
             Some(message) => redact(message, secret),
             None => default_message(answer.status),
@@ -665,14 +696,14 @@ fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -> ErrorClas
         401..=403 => ErrorClass::Auth,
         404 | 410 => ErrorClass::Missing,
         408 | 425 | 500.. => ErrorClass::Transient,
-        300..400 => ErrorClass::Config,
+        300..=399 => ErrorClass::Config,
         _ => ErrorClass::Invalid,
     }
 }
 
 fn default_message(status: u16) -> String {
     let words = match status {
-        300..400 => "the server sends elsewhere",
+        300..=399 => "the server sends elsewhere",
         400 => "the request is refused without a reason",
         401 => "the token is refused",
         402 => "the account is not paid for",
@@ -687,7 +718,7 @@ fn default_message(status: u16) -> String {
 
 fn remedy(api: Api, status: u16, class: ErrorClass, message: &str) -> Option<String> {
     let text = match (api, status) {
-        (_, 300..400) => "check the address in config.toml: redirects are not followed",
+        (_, 300..=399) => "check the address in config.toml: redirects are not followed",
         (Api::HighLevel, 401 | 403) if message.contains("location") => {
             "the token belongs to another location: compare location_id with where the token was made"
         }

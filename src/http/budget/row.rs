@@ -91,11 +91,17 @@ pub(super) enum Decision {
         used: u32,
     },
     /// Ask again then.
-    Wait { until: i64 },
+    Wait {
+        until: i64,
+    },
     /// A rate-limit answer closed the budget.
-    Blocked { until: i64 },
+    Blocked {
+        until: i64,
+    },
     /// Nothing is left today.
-    Spent { until: i64 },
+    Spent {
+        until: i64,
+    },
 }
 
 /// The limit in force: the configured one, corrected by what the server said.
@@ -165,8 +171,7 @@ impl LedgerRow {
     /// Other programs spend the same limit: what the server counts beyond what we could have sent counts here
     /// too. Only single permits are precise enough to tell.
     fn note_others(&mut self, limit: &Limit, done: &Done) {
-        let (Some(max), Some(left), Some(at)) =
-            (done.says.max, done.says.remaining, done.answered)
+        let (Some(max), Some(left), Some(at)) = (done.says.max, done.says.remaining, done.answered)
         else {
             return;
         };
@@ -181,7 +186,9 @@ impl LedgerRow {
         let spare = u64::from(max.saturating_sub(window.permits));
         let others = counted.saturating_sub(ours + spare);
         if others > 0 {
-            let permits = u32::try_from(others).unwrap_or(window.permits).min(window.permits);
+            let permits = u32::try_from(others)
+                .unwrap_or(window.permits)
+                .min(window.permits);
             self.granted += u64::from(permits);
             self.slots.push(Slot {
                 id: self.granted,
@@ -192,7 +199,13 @@ impl LedgerRow {
     }
 
     /// Grants a lease, or says when to ask again. `timeout` is the longest time until an answer.
-    pub(super) fn lease(&mut self, limit: &Limit, person: bool, timeout: i64, now: i64) -> Decision {
+    pub(super) fn lease(
+        &mut self,
+        limit: &Limit,
+        person: bool,
+        timeout: i64,
+        now: i64,
+    ) -> Decision {
         let window = self.window(limit);
         self.prune(&window, timeout, now);
         if self.blocked_until > now {
