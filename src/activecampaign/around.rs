@@ -1,0 +1,247 @@
+//! What surrounds a contact: tags, lists, automations, scores (fact sheet §4). The definitions change
+//! seldom and are remembered for a while, so that showing a contact costs four calls.
+
+use super::ActiveCampaign;
+use super::wire::loose;
+use crate::http::{ApiError, Request, encode};
+use crate::model::contact::{Enrolment, Membership, Named, ScoreValue, Surroundings};
+use crate::model::{ContactId, ErrorClass};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// For so long definitions are taken from memory.
+const FRESH: Duration = Duration::from_secs(300);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Tags,
+    Lists,
+    Automations,
+    Scores,
+    Segments,
+}
+
+impl Kind {
+    /// Path, list name in the answer, and the key of a row's name.
+    fn wire(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Tags => ("/tags", "tags", "tag"),
+            Self::Lists => ("/lists", "lists", "name"),
+            Self::Automations => ("/automations", "automations", "name"),
+            Self::Scores => ("/scores", "scores", "name"),
+            Self::Segments => ("/segments", "segments", "name"),
+        }
+    }
+}
+
+/// Remembered definitions.
+#[derive(Default)]
+pub(super) struct Names {
+    known: Mutex<HashMap<Kind, (Instant, Vec<Named>)>>,
+}
+
+impl ActiveCampaign {
+    /// All tags.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn tags(&self) -> Result<Vec<Named>, ApiError> {
+        self.read_names(Kind::Tags).await
+    }
+
+    /// All lists.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn lists(&self) -> Result<Vec<Named>, ApiError> {
+        self.read_names(Kind::Lists).await
+    }
+
+    /// All automations.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn automations(&self) -> Result<Vec<Named>, ApiError> {
+        self.read_names(Kind::Automations).await
+    }
+
+    /// All scores.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn scores(&self) -> Result<Vec<Named>, ApiError> {
+        self.read_names(Kind::Scores).await
+    }
+
+    /// All segments.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn segments(&self) -> Result<Vec<Named>, ApiError> {
+        self.read_names(Kind::Segments).await
+    }
+
+    async fn read_names(&self, kind: Kind) -> Result<Vec<Named>, ApiError> {
+        let (path, list, name) = kind.wire();
+        let names: Vec<Named> = self
+            .pages(path, list)
+            .await?
+            .iter()
+            .map(|row| Named {
+                id: loose(row.get("id")),
+                name: loose(row.get(name)),
+            })
+            .collect();
+        self.names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(kind, (Instant::now(), names.clone()));
+        Ok(names)
+    }
+
+    /// The names of ids; the definitions are read again if one is not among those remembered.
+    async fn names_of(&self, kind: Kind, ids: &[String]) -> Result<Vec<String>, ApiError> {
+        let remembered = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&kind)
+            .filter(|(at, _)| at.elapsed() < FRESH)
+            .map(|(_, names)| names.clone());
+        let knows = |names: &[Named]| {
+            ids.iter()
+                .all(|id| names.iter().any(|named| named.id == *id))
+        };
+        let names = match remembered {
+            Some(names) if knows(&names) => names,
+            _ if ids.is_empty() => Vec::new(),
+            _ => self.read_names(kind).await?,
+        };
+        Ok(ids
+            .iter()
+            .map(|id| {
+                names
+                    .iter()
+                    .find(|named| named.id == *id)
+                    .map_or_else(|| format!("#{id}"), |named| named.name.clone())
+            })
+            .collect())
+    }
+
+    async fn rows_of(&self, id: &ContactId, list: &str) -> Result<Vec<Value>, ApiError> {
+        let path = format!("/contacts/{}/{list}", encode(id.as_str()));
+        let mut body: Value = self.transport.json(&Request::get(path)).await?;
+        match body.get_mut(list).map(Value::take) {
+            Some(Value::Array(rows)) => Ok(rows),
+            _ => Err(self.error(
+                ErrorClass::Transient,
+                format!("the answer has no list called {list}"),
+            )),
+        }
+    }
+
+    /// The names of a contact's tags.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn contact_tags(&self, id: &ContactId) -> Result<Vec<String>, ApiError> {
+        let rows = self.rows_of(id, "contactTags").await?;
+        self.names_of(Kind::Tags, &column(&rows, "tag")).await
+    }
+
+    /// A contact's lists and its standing in each.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn contact_lists(&self, id: &ContactId) -> Result<Vec<Membership>, ApiError> {
+        let rows = self.rows_of(id, "contactLists").await?;
+        let names = self.names_of(Kind::Lists, &column(&rows, "list")).await?;
+        Ok(names
+            .into_iter()
+            .zip(&rows)
+            .map(|(list, row)| Membership {
+                list,
+                status: match loose(row.get("status")).as_str() {
+                    "0" => "unconfirmed".to_owned(),
+                    "1" => "active".to_owned(),
+                    "2" => "unsubscribed".to_owned(),
+                    "3" => "bounced".to_owned(),
+                    other => format!("status {other}"),
+                },
+            })
+            .collect())
+    }
+
+    /// A contact's ways through automations.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn contact_automations(&self, id: &ContactId) -> Result<Vec<Enrolment>, ApiError> {
+        let rows = self.rows_of(id, "contactAutomations").await?;
+        let ids: Vec<String> = rows
+            .iter()
+            .map(|row| {
+                let automation = loose(row.get("automation"));
+                if automation.is_empty() {
+                    loose(row.get("seriesid"))
+                } else {
+                    automation
+                }
+            })
+            .collect();
+        let names = self.names_of(Kind::Automations, &ids).await?;
+        Ok(names
+            .into_iter()
+            .zip(&rows)
+            .map(|(automation, row)| Enrolment {
+                automation,
+                completed: loose(row.get("completed")) == "1" || loose(row.get("status")) == "2",
+            })
+            .collect())
+    }
+
+    /// A contact's scores.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn contact_scores(&self, id: &ContactId) -> Result<Vec<ScoreValue>, ApiError> {
+        let rows = self.rows_of(id, "scoreValues").await?;
+        let names = self.names_of(Kind::Scores, &column(&rows, "score")).await?;
+        Ok(names
+            .into_iter()
+            .zip(&rows)
+            .map(|(score, row)| ScoreValue {
+                score,
+                value: loose(row.get("scoreValue")),
+            })
+            .collect())
+    }
+
+    /// All of these. A part that the plan or the token's user does not give is left empty.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn surroundings(&self, id: &ContactId) -> Result<Surroundings, ApiError> {
+        Ok(Surroundings {
+            tags: allowed(self.contact_tags(id).await)?,
+            lists: allowed(self.contact_lists(id).await)?,
+            automations: allowed(self.contact_automations(id).await)?,
+            scores: allowed(self.contact_scores(id).await)?,
+        })
+    }
+}
+
+fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
+    match result {
+        Err(error) if error.class == ErrorClass::Auth => Ok(Vec::new()),
+        result => result,
+    }
+}
+
+fn column(rows: &[Value], key: &str) -> Vec<String> {
+    rows.iter().map(|row| loose(row.get(key))).collect()
+}

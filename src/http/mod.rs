@@ -1,0 +1,25 @@
+//! What both clients share: one way to send a request, under a budget, with its answer understood.
+
+pub mod backoff;
+pub mod base;
+pub mod budget;
+pub mod clock;
+pub mod error;
+mod error_body;
+mod headers;
+mod meter;
+mod redact;
+#[cfg(test)]
+pub(crate) mod testing;
+mod token;
+mod transport;
+
+pub use base::{BaseUrl, Http, InvalidBaseUrl};
+pub use budget::{Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger};
+pub use clock::{Clock, SystemClock};
+pub use error::{ApiError, ApiFailure};
+pub use headers::ServerSays;
+pub use meter::{Meter, Observer};
+pub use token::{FixedToken, Token};
+pub(crate) use transport::{Answer, Request, Transport, encode, parse_method};
+pub use transport::{Raw, RawBody};
