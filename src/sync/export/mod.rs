@@ -1,0 +1,88 @@
+//! Bulk export: read pages, plan, skip what is unchanged, import in batches, confirm, settle.
+//!
+//! Two tasks work side by side and meet in the store's outbox: [`read`] fills it page by page, [`deliver`] empties
+//! it. What each of them has done is on disk in the same transaction as what it produced, so a process that
+//! dies loses at most the page it was reading.
+
+mod confirm;
+mod deliver;
+mod pages;
+mod read;
+mod registry;
+mod run;
+
+pub use registry::Exports;
+
+use super::account::Account;
+use super::{Engine, worker};
+use crate::mapping::Mapping;
+use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::{ErrorClass, Problem};
+use crate::store::{NewRun, Started};
+use run::Work;
+use std::sync::Arc;
+
+/// Starts a run in the background, or goes on with the mapping's run whose process died.
+pub async fn start(engine: &Engine, account: &Account, mapping: Arc<Mapping>, options: ExportOptions) -> Result<Run, Problem> {
+    let owner = &engine.inner.owner;
+    let new = NewRun {
+        connection: account.name.clone(),
+        mapping: mapping.name().clone(),
+        object: mapping.object().clone(),
+        options: options.clone(),
+        mapping_hash: mapping.hash().as_str().to_owned(),
+        owner: owner.clone(),
+    };
+    match engine.store().start_run(&new).await? {
+        Started::Run(run) => begin(engine, account, mapping, run).await,
+        Started::Already(run) if run.state == RunState::Paused => {
+            Err(busy(&run, "is paused").remedy(format!("tramline exports resume {}, or cancel it", run.id)))
+        }
+        Started::Already(run) => adopt(engine, account, mapping, run).await,
+    }
+}
+
+/// Goes on with a run that was paused, failed, or left by a process that died.
+pub async fn resume(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+    if run.state != RunState::Running && !engine.store().set_run_state(&run.id, RunState::Running, None).await? {
+        return Err(Problem::new(ErrorClass::Config, format!("run {} is {} and cannot be resumed", run.id, run.state.name()))
+            .remedy(format!("start a new one: tramline export {}", run.mapping)));
+    }
+    adopt(engine, account, mapping, run).await
+}
+
+/// Takes a run over if its owner is gone: its lease ran out, or its process on this host is no more.
+async fn adopt(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+    let store = engine.store();
+    let owner = &engine.inner.owner;
+    let context = store.run_context(&run.id).await?;
+    if let Some(context) = &context {
+        if let Some(former) = context.owner.as_deref().filter(|former| *former != owner && worker::is_dead(former)) {
+            store.release_run(&run.id, former).await?;
+        }
+        if context.mapping_hash != mapping.hash().as_str() {
+            tracing::warn!(run = %run.id, mapping = %run.mapping, "the mapping changed since the run began; records read from now on follow the new one");
+        }
+    }
+    match store.adopt_run(&run.id, owner).await? {
+        Some(run) if engine.inner.exports.has(&run.id) => Err(busy(&run, "runs in this process")),
+        Some(run) => begin(engine, account, mapping, run).await,
+        None => Err(busy(&run, "is at work in another process")),
+    }
+}
+
+fn busy(run: &Run, how: &str) -> Problem {
+    Problem::new(ErrorClass::Invalid, format!("run {} of {} {how}", run.id, run.mapping)).remedy("one export of a mapping runs at a time")
+}
+
+async fn begin(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+    let work = Arc::new(Work::new(engine.clone(), account, mapping, &run));
+    engine.inner.exports.insert(run.id.clone(), work.wake_handle());
+    let id = run.id.clone();
+    let engine = engine.clone();
+    engine.inner.tracker.clone().spawn(async move {
+        work.run().await;
+        engine.inner.exports.remove(&id);
+    });
+    Ok(run)
+}

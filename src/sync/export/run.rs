@@ -1,0 +1,248 @@
+//! One run at work: what its two tasks share, and how it ends.
+
+use super::super::account::Account;
+use super::super::{Engine, backoff};
+use super::{deliver, read};
+use crate::http::{ApiError, Meter};
+use crate::mapping::Mapping;
+use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
+use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
+use crate::store::{NewAttempt, Spent, Store, StoreError};
+use jiff::Timestamp;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How often the run's lease is prolonged and its state looked at.
+const BEAT: Duration = Duration::from_secs(2);
+/// Attempts at one call before the run stops as failed; it can be resumed.
+const ATTEMPTS: u32 = 8;
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Why a task of a run stops before its end.
+#[derive(Debug)]
+pub enum Halt {
+    /// Paused, cancelled, taken over by another process, or the process ends: the store knows where it stood.
+    Asked,
+    /// It cannot go on.
+    Failed(Problem),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<ApiError> for Halt {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What is in the outbox for the next import, as far as this process put it there.
+#[derive(Default)]
+pub struct Backlog {
+    pub rows: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// One run at work.
+pub struct Work {
+    pub engine: Engine,
+    pub account: Account,
+    pub mapping: Arc<Mapping>,
+    pub id: RunId,
+    pub options: ExportOptions,
+    /// Everything was read and planned.
+    pub read_done: AtomicBool,
+    /// Reading brought something for [`deliver`].
+    pub filled: Notify,
+    pub backlog: Backlog,
+    /// True while a write may have to wait for the last page, because a later record could win its contact.
+    pub hold: AtomicBool,
+    /// Paused, cancelled or ending: take nothing new.
+    pub halt: CancellationToken,
+    wake: Arc<Notify>,
+    meter: Arc<Meter>,
+    reported: Mutex<Spent>,
+}
+
+impl Work {
+    /// A run about to begin in this process.
+    pub fn new(engine: Engine, account: &Account, mapping: Arc<Mapping>, run: &Run) -> Self {
+        let meter = Arc::new(Meter::default());
+        Self {
+            account: account.metered(&meter),
+            engine,
+            mapping,
+            id: run.id.clone(),
+            options: run.options.clone(),
+            read_done: AtomicBool::new(false),
+            filled: Notify::new(),
+            backlog: Backlog::default(),
+            hold: AtomicBool::new(false),
+            halt: CancellationToken::new(),
+            wake: Arc::default(),
+            meter,
+            reported: Mutex::default(),
+        }
+    }
+
+    /// What lets the run look at its state at once.
+    pub fn wake_handle(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    pub fn store(&self) -> &Store {
+        self.engine.store()
+    }
+
+    pub fn connection(&self) -> &ConnectionName {
+        &self.account.name
+    }
+
+    pub fn name(&self) -> &MappingName {
+        self.mapping.name()
+    }
+
+    /// Works to the run's end, or to a pause, and writes down how it ended.
+    pub async fn run(self: &Arc<Self>) {
+        tracing::info!(run = %self.id, mapping = %self.name(), "export at work");
+        let watch = self.engine.inner.tracker.spawn({
+            let work = Arc::clone(self);
+            async move { work.watch().await }
+        });
+        let result = tokio::try_join!(read::read(self), deliver::deliver(self));
+        watch.abort();
+        let written = match result {
+            Ok(_) => self.finish().await,
+            Err(Halt::Asked) => self.leave().await,
+            Err(Halt::Failed(problem)) => {
+                tracing::error!(run = %self.id, %problem, "export stopped");
+                self.halt.cancel();
+                self.fail(&problem).await
+            }
+        };
+        if let Err(problem) = written {
+            tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
+        }
+    }
+
+    /// Keeps the lease and hears of a pause, a cancellation or the process's end.
+    async fn watch(&self) {
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {}
+                () = self.wake.notified() => {}
+                () = self.engine.inner.stop.cancelled() => {
+                    self.halt.cancel();
+                    return;
+                }
+            }
+            match self.store().run_heartbeat(&self.id, &self.engine.inner.owner, self.spent()).await {
+                Ok(Some(RunState::Running)) => {}
+                Ok(_) => {
+                    self.halt.cancel();
+                    return;
+                }
+                Err(error) => tracing::warn!(run = %self.id, %error, "the run's lease could not be prolonged"),
+            }
+        }
+    }
+
+    async fn finish(&self) -> Result<(), Problem> {
+        match self.store().finish_run(&self.id, self.spent()).await? {
+            Some(run) => {
+                tracing::info!(run = %self.id, read = run.counts.read, synced = run.counts.synced, failed = run.counts.failed, "export completed");
+                Ok(())
+            }
+            // Paused or cancelled in its last moment.
+            None => self.leave().await,
+        }
+    }
+
+    async fn leave(&self) -> Result<(), Problem> {
+        let store = self.store();
+        store.run_heartbeat(&self.id, &self.engine.inner.owner, self.spent()).await?;
+        Ok(store.release_run(&self.id, &self.engine.inner.owner).await?)
+    }
+
+    async fn fail(&self, problem: &Problem) -> Result<(), Problem> {
+        self.leave().await?;
+        self.store().set_run_state(&self.id, RunState::Failed, Some(problem)).await?;
+        Ok(())
+    }
+
+    /// Requests since the last call: each is reported once.
+    pub fn spent(&self) -> Spent {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.meter.counts();
+        let now = Spent { requests: counts, throttled: self.meter.throttled() };
+        let since = Spent {
+            requests: RequestCounts {
+                highlevel: counts.highlevel - reported.requests.highlevel,
+                activecampaign: counts.activecampaign - reported.requests.activecampaign,
+            },
+            throttled: now.throttled - reported.throttled,
+        };
+        *reported = now;
+        since
+    }
+
+    /// An attempt of this run that ended now.
+    pub fn attempt(&self, request: Option<String>, response: Option<String>) -> NewAttempt {
+        let now = Timestamp::now();
+        NewAttempt {
+            started_at: now,
+            ended_at: Some(now),
+            worker: self.engine.inner.owner.clone(),
+            request,
+            response,
+            mapping_hash: self.mapping.hash().as_str().to_owned(),
+        }
+    }
+
+    /// Calls until an answer comes: errors that pass are tried again with backoff, rate limits waited for. Only for
+    /// calls that may be repeated: reads and upserts.
+    ///
+    /// # Errors
+    /// `Asked` if the run halts meanwhile; `Failed` if the error does not pass.
+    pub async fn persist<T, F: Future<Output = Result<T, ApiError>>>(&self, call: impl Fn() -> F) -> Result<T, Halt> {
+        let mut tries = 0;
+        loop {
+            let error = tokio::select! {
+                result = call() => match result {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                },
+                // A write under way is awaited; only the wait for it is cut short when the process ends.
+                () = self.engine.inner.stop.cancelled() => return Err(Halt::Asked),
+            };
+            let wait = match error.class {
+                ErrorClass::Throttled => error.retry_after.unwrap_or(LONGEST_WAIT),
+                ErrorClass::Transient if tries + 1 < ATTEMPTS => {
+                    tries += 1;
+                    backoff::next(tries).min(LONGEST_WAIT)
+                }
+                _ => return Err(error.into()),
+            };
+            tracing::warn!(run = %self.id, %error, wait_ms = wait.as_millis() as u64, "a call is tried again");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.halt.cancelled() => return Err(Halt::Asked),
+            }
+        }
+    }
+
+    /// True once everything was read.
+    pub fn is_read(&self) -> bool {
+        self.read_done.load(Ordering::Acquire)
+    }
+}
