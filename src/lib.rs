@@ -1,3 +1,4 @@
 //! Tramline keeps ActiveCampaign contacts in step with HighLevel custom-object records.
 
 pub mod model;
+pub mod store;
