@@ -1,0 +1,288 @@
+//! New jobs. Changes of a record coalesce into its open job; one that arrives while the job runs makes a
+//! follow-up when the job is settled.
+
+use super::error::Result;
+use super::rows::{OPEN, bounded, to_json, trigger_kind, trigger_run};
+use super::{Store, StoreError};
+use crate::model::filter::{searched_error, searched_parts};
+use crate::model::group::group;
+use crate::model::{
+    ConnectionName, ContactId, Email, JobId, MappingName, ObjectKey, Problem, RecordId, RunId,
+    Trigger,
+};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+/// Longest request or response that an attempt keeps, in bytes.
+const WIRE_LIMIT: usize = 4096;
+
+/// A record that is to be synced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    pub connection: ConnectionName,
+    pub mapping: MappingName,
+    pub object: ObjectKey,
+    pub record: RecordId,
+    pub trigger: Trigger,
+    /// Not to be claimed before then.
+    pub not_before: Option<Timestamp>,
+}
+
+/// One try at a job, as its maker reports it; the store numbers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewAttempt {
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Host and process that made it.
+    pub worker: String,
+    /// Redacted; what exceeds 4 KiB is cut off.
+    pub request: Option<String>,
+    /// Redacted; what exceeds 4 KiB is cut off.
+    pub response: Option<String>,
+    /// Fingerprint of the mapping's configuration.
+    pub mapping_hash: String,
+}
+
+/// A record that an export could not bring to its contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedRecord {
+    pub connection: ConnectionName,
+    pub mapping: MappingName,
+    pub object: ObjectKey,
+    pub record: RecordId,
+    pub run: RunId,
+    pub email: Option<Email>,
+    pub contact_id: Option<ContactId>,
+    pub problem: Problem,
+    pub attempt: NewAttempt,
+}
+
+impl Store {
+    /// Makes a job, or makes the record's open job due again; returns its id. The more urgent of both triggers
+    /// counts. A job that runs gets a follow-up instead.
+    pub async fn enqueue(&self, job: &NewJob) -> Result<JobId> {
+        let mut ids = self.enqueue_many(std::slice::from_ref(job)).await?;
+        ids.pop().ok_or(StoreError::Missing {
+            what: "job for record",
+            id: job.record.to_string(),
+        })
+    }
+
+    /// As [`Store::enqueue`], all or none; the ids stand in the order of the jobs.
+    pub async fn enqueue_many(&self, jobs: &[NewJob]) -> Result<Vec<JobId>> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let mut ids = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            ids.push(upsert(&mut tx, job, now).await?);
+        }
+        self.commit(tx).await?;
+        Ok(ids)
+    }
+
+    /// Puts records that an export could not sync into the queue as failed, with reason and attempt. A job that
+    /// runs meanwhile is left to its worker.
+    pub async fn fail_from_export(&self, records: &[FailedRecord]) -> Result<()> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        for record in records {
+            fail(&mut tx, record, now).await?;
+        }
+        self.commit(tx).await
+    }
+}
+
+/// Inserts or wakes a job within a transaction.
+pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) -> Result<JobId> {
+    let due = job
+        .not_before
+        .map(Timestamp::as_microsecond)
+        .filter(|due| *due > now);
+    let waits = due.is_some();
+    let id: String = sqlx::query_scalar(
+        "INSERT INTO jobs (id, connection, mapping, object, record_id, state, wait_reason, wait_until, wait_by,
+             trigger_kind, run_id, priority, search_ids, created_at, updated_at, follow_up)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, NULL)
+         ON CONFLICT (connection, mapping, record_id) WHERE state NOT IN ('done', 'discarded') DO UPDATE SET
+             state = CASE jobs.state WHEN 'running' THEN 'running' WHEN 'ready' THEN 'ready' ELSE excluded.state END,
+             wait_reason = CASE WHEN jobs.state IN ('running', 'ready') OR excluded.state = 'ready' THEN NULL
+                 ELSE coalesce(jobs.wait_reason, excluded.wait_reason) END,
+             wait_until = CASE WHEN jobs.state IN ('running', 'ready') OR excluded.state = 'ready' THEN NULL
+                 WHEN jobs.wait_until < excluded.wait_until THEN jobs.wait_until ELSE excluded.wait_until END,
+             wait_by = CASE WHEN jobs.state IN ('running', 'ready') OR excluded.state = 'ready' THEN NULL
+                 ELSE coalesce(jobs.wait_by, excluded.wait_by) END,
+             tries = CASE WHEN jobs.state IN ('failed', 'unknown') THEN 0 ELSE jobs.tries END,
+             follow_up = CASE WHEN jobs.state <> 'running' THEN NULL
+                 WHEN jobs.follow_priority >= excluded.priority THEN jobs.follow_up ELSE $15 END,
+             follow_priority = CASE WHEN jobs.state <> 'running' THEN NULL
+                 WHEN jobs.follow_priority >= excluded.priority THEN jobs.follow_priority ELSE excluded.priority END,
+             trigger_kind = CASE WHEN jobs.state = 'running' OR jobs.priority > excluded.priority
+                 THEN jobs.trigger_kind ELSE excluded.trigger_kind END,
+             run_id = CASE WHEN jobs.state = 'running' OR jobs.priority > excluded.priority
+                 THEN jobs.run_id ELSE excluded.run_id END,
+             priority = CASE WHEN jobs.state = 'running' OR jobs.priority > excluded.priority
+                 THEN jobs.priority ELSE excluded.priority END,
+             object = excluded.object,
+             updated_at = excluded.updated_at
+         RETURNING id",
+    )
+    .bind(JobId::fresh().as_str())
+    .bind(job.connection.as_str())
+    .bind(job.mapping.as_str())
+    .bind(job.object.as_str())
+    .bind(job.record.as_str())
+    .bind(if waits { "waiting" } else { "ready" })
+    .bind(waits.then_some("scheduled"))
+    .bind(due)
+    .bind(waits.then(|| trigger_kind(&job.trigger)))
+    .bind(trigger_kind(&job.trigger))
+    .bind(trigger_run(&job.trigger))
+    .bind(job.trigger.priority())
+    .bind(searched_parts(job.record.as_str(), None, None))
+    .bind(now)
+    .bind(String::from(job.trigger.clone()))
+    .fetch_one(tx)
+    .await?;
+    Ok(id.into())
+}
+
+/// Inserts a failed job, or turns the record's open one into it, with its attempt; within a transaction.
+pub(super) async fn fail(tx: &mut SqliteConnection, record: &FailedRecord, now: i64) -> Result<()> {
+    let problem = &record.problem;
+    let contact_id = record.contact_id.as_ref().map(ContactId::as_str);
+    let email = record.email.as_ref().map(Email::as_str);
+    let row = sqlx::query(
+        "INSERT INTO jobs (id, connection, mapping, object, record_id, contact_id, email, state, trigger_kind, run_id,
+             priority, attempts, tries, error_class, error_status, error_field, error_message, error_remedy,
+             error_request, error_group, search_ids, search_error, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'failed', 'export', $8, 0, 1, 1, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+             $18, $18)
+         ON CONFLICT (connection, mapping, record_id) WHERE state NOT IN ('done', 'discarded') DO UPDATE SET
+             state = 'failed', wait_reason = NULL, wait_until = NULL, wait_by = NULL,
+             object = excluded.object, contact_id = coalesce(excluded.contact_id, jobs.contact_id), email = excluded.email,
+             trigger_kind = 'export', run_id = excluded.run_id, priority = 0,
+             attempts = jobs.attempts + 1, tries = jobs.tries + 1,
+             error_class = excluded.error_class, error_status = excluded.error_status, error_field = excluded.error_field,
+             error_message = excluded.error_message, error_remedy = excluded.error_remedy,
+             error_request = excluded.error_request, error_group = excluded.error_group,
+             search_ids = excluded.search_ids, search_error = excluded.search_error, updated_at = excluded.updated_at
+         WHERE jobs.state <> 'running'
+         RETURNING seq",
+    )
+    .bind(JobId::fresh().as_str())
+    .bind(record.connection.as_str())
+    .bind(record.mapping.as_str())
+    .bind(record.object.as_str())
+    .bind(record.record.as_str())
+    .bind(contact_id)
+    .bind(email)
+    .bind(record.run.as_str())
+    .bind(problem.class.name())
+    .bind(problem.status)
+    .bind(problem.field.as_deref())
+    .bind(&problem.message)
+    .bind(problem.remedy.as_deref())
+    .bind(problem.request_id.as_deref())
+    .bind(group(problem))
+    .bind(searched_parts(record.record.as_str(), contact_id, email))
+    .bind(searched_error(problem))
+    .bind(now)
+    .fetch_optional(&mut *tx)
+    .await?;
+    match row {
+        None => Ok(()),
+        Some(row) => {
+            let seq = row.try_get(0)?;
+            let connection = record.connection.as_str();
+            insert_attempt(
+                tx,
+                connection,
+                seq,
+                &record.attempt,
+                "failed",
+                Some(problem),
+            )
+            .await
+        }
+    }
+}
+
+/// Adds an attempt under the job's next number.
+pub(super) async fn insert_attempt(
+    tx: &mut SqliteConnection,
+    connection: &str,
+    job_seq: i64,
+    attempt: &NewAttempt,
+    outcome: &str,
+    error: Option<&Problem>,
+) -> Result<()> {
+    let bounded_text = |text: &Option<String>| {
+        text.as_deref()
+            .map(|text| bounded(text, WIRE_LIMIT).to_owned())
+    };
+    sqlx::query(
+        "INSERT INTO attempts (connection, job_seq, number, started_at, ended_at, worker, outcome, error, request, response,
+             mapping_hash)
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE job_seq = $2",
+    )
+    .bind(connection)
+    .bind(job_seq)
+    .bind(attempt.started_at.as_microsecond())
+    .bind(attempt.ended_at.map(Timestamp::as_microsecond))
+    .bind(&attempt.worker)
+    .bind(outcome)
+    .bind(error.map(to_json).transpose()?)
+    .bind(bounded_text(&attempt.request))
+    .bind(bounded_text(&attempt.response))
+    .bind(&attempt.mapping_hash)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// True if the mapping has jobs that an export may resolve: usually not, and then the records need no look.
+pub(super) async fn any_unresolved(
+    tx: &mut SqliteConnection,
+    connection: &str,
+    mapping: &str,
+) -> Result<bool> {
+    let number: Option<i64> = sqlx::query_scalar(
+        "SELECT sum(number) FROM job_counts
+         WHERE connection = $1 AND mapping = $2 AND state IN ('failed', 'unknown')",
+    )
+    .bind(connection)
+    .bind(mapping)
+    .fetch_one(tx)
+    .await?;
+    Ok(number.unwrap_or(0) > 0)
+}
+
+/// Failed and unknown jobs of one record become done: an export has brought the record in step.
+pub(super) async fn resolve(
+    tx: &mut SqliteConnection,
+    connection: &str,
+    mapping: &str,
+    record: &str,
+    now: i64,
+) -> Result<()> {
+    sqlx::query(AssertSqlSafe(format!(
+        "UPDATE jobs SET {RESOLVED} WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
+             AND state IN ('failed', 'unknown')"
+    )))
+    .bind(now)
+    .bind(connection)
+    .bind(mapping)
+    .bind(record)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The assignments that make a job done at `$1`.
+pub(super) const RESOLVED: &str = "state = 'done', error_class = NULL, error_status = NULL, error_field = NULL, error_message = NULL,
+     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = '', updated_at = $1";

@@ -1,0 +1,309 @@
+//! Reading jobs: one, its attempts, lists in keyset pages, counts, failure groups.
+
+use super::Store;
+use super::error::Result;
+use super::rows::{JOB, count, from_json, job, time};
+use super::search::{Search, is_scope_only, scopes};
+use crate::model::filter::Filter;
+use crate::model::job::JobCounts;
+use crate::model::{
+    Attempt, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, RecordId,
+};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+/// Matches are counted exactly up to this number.
+const COUNTED: i64 = 10_000;
+
+/// The time that a list goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SortBy {
+    /// When the job was made: the order of ids.
+    Created,
+    /// When it last changed.
+    Updated,
+}
+
+impl SortBy {
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Created => "created_at",
+            Self::Updated => "updated_at",
+        }
+    }
+
+    /// The end of the names of the indexes that serve it.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+        }
+    }
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sort {
+    pub by: SortBy,
+    pub ascending: bool,
+}
+
+impl Sort {
+    /// The job made last comes first.
+    pub const NEWEST: Self = Self {
+        by: SortBy::Created,
+        ascending: false,
+    };
+    /// The job changed last comes first.
+    pub const LATEST: Self = Self {
+        by: SortBy::Updated,
+        ascending: false,
+    };
+
+    /// The same list from its other end: pages before a row are pages behind it in this order.
+    pub fn reversed(self) -> Self {
+        Self {
+            by: self.by,
+            ascending: !self.ascending,
+        }
+    }
+}
+
+/// A place in a list: behind a job as it was when it was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    at: Timestamp,
+    id: JobId,
+}
+
+impl Cursor {
+    /// The place behind a listed job.
+    pub fn behind(job: &Job, sort: Sort) -> Self {
+        Self {
+            at: match sort.by {
+                SortBy::Created => job.created_at,
+                SortBy::Updated => job.updated_at,
+            },
+            id: job.id.clone(),
+        }
+    }
+}
+
+/// A number of jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub number: u64,
+    /// False if there are more: counting stopped there.
+    pub exact: bool,
+}
+
+/// Failed jobs that differ only in ids, addresses and numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// What `group:` names.
+    pub id: String,
+    pub class: ErrorClass,
+    pub field: Option<String>,
+    pub number: u64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// One of them, with its message.
+    pub sample: JobId,
+    pub message: String,
+}
+
+impl Store {
+    /// A job by its id.
+    pub async fn job(&self, id: &JobId) -> Result<Option<Job>> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {JOB} FROM jobs WHERE id = $1"
+        )))
+        .bind(id.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(job).transpose()
+    }
+
+    /// Jobs whose id begins with a text, at most `limit`.
+    pub async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<Job>> {
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {JOB} FROM jobs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3"
+        )))
+        .bind(prefix)
+        .bind(format!("{prefix}~"))
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+    }
+
+    /// The jobs of a record, the last made first.
+    pub async fn record_jobs(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordId,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {JOB} FROM jobs WHERE record_id = $1 AND connection = $2 AND mapping = $3 ORDER BY seq DESC LIMIT $4"
+        )))
+        .bind(record.as_str())
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+    }
+
+    /// The attempts at a job, the first one first.
+    pub async fn attempts(&self, id: &JobId) -> Result<Vec<Attempt>> {
+        sqlx::query(
+            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash FROM attempts
+             WHERE job_seq = (SELECT seq FROM jobs WHERE id = $1) ORDER BY number",
+        )
+        .bind(id.as_str())
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Attempt {
+                number: row.try_get(0)?,
+                started_at: time(row.try_get(1)?)?,
+                ended_at: row.try_get::<Option<i64>, _>(2)?.map(time).transpose()?,
+                worker: row.try_get(3)?,
+                outcome: row.try_get(4)?,
+                error: row
+                    .try_get::<Option<&str>, _>(5)?
+                    .map(|text| from_json("error", text))
+                    .transpose()?,
+                request: row.try_get(6)?,
+                response: row.try_get(7)?,
+                mapping_hash: row.try_get(8)?,
+            })
+        })
+        .collect()
+    }
+
+    /// The next jobs of a list.
+    pub async fn list(
+        &self,
+        filter: &Filter,
+        sort: Sort,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let mut reader = self.readers().acquire().await?;
+        let after = match after {
+            Some(cursor) => Some(position(&mut reader, cursor, sort).await?),
+            None => None,
+        };
+        let search = Search::prepare(&mut reader, filter, self.now()).await?;
+        let columns = format!("{JOB}, seq");
+        let mut query = search.page(&columns, sort, after, limit);
+        let rows = query.build().fetch_all(&mut *reader).await?;
+        rows.iter().map(job).collect()
+    }
+
+    /// Number of jobs that a filter matches: from the kept counts where they suffice, else counted up to 10,000.
+    pub async fn count(&self, filter: &Filter) -> Result<Count> {
+        let mut reader = self.readers().acquire().await?;
+        if is_scope_only(filter) {
+            let number = scopes(&mut reader)
+                .await?
+                .iter()
+                .filter(|scope| scope.allowed(filter))
+                .map(|scope| scope.number.unsigned_abs())
+                .sum();
+            return Ok(Count {
+                number,
+                exact: true,
+            });
+        }
+        let search = Search::prepare(&mut reader, filter, self.now()).await?;
+        let mut query = search.count(COUNTED + 1);
+        let number: i64 = query.build_query_scalar().fetch_one(&mut *reader).await?;
+        Ok(Count {
+            number: number.min(COUNTED).unsigned_abs(),
+            exact: number <= COUNTED,
+        })
+    }
+
+    /// Jobs by state, kept with every change.
+    pub async fn counts(&self) -> Result<JobCounts> {
+        self.counts_where(|_, _| true).await
+    }
+
+    /// Jobs of one mapping by state.
+    pub async fn counts_by(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<JobCounts> {
+        self.counts_where(|of, name| of == connection.as_str() && name == mapping.as_str())
+            .await
+    }
+
+    async fn counts_where(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<JobCounts> {
+        let mut reader = self.readers().acquire().await?;
+        let mut counts = JobCounts::default();
+        for scope in scopes(&mut reader).await? {
+            if let Some(state) = JobState::from_name(&scope.state)
+                && wanted(&scope.connection, &scope.mapping)
+            {
+                *counts.of_mut(state) += scope.number.unsigned_abs();
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Failure groups of the failed and unknown jobs, the largest first.
+    pub async fn groups(&self, limit: u32) -> Result<Vec<Group>> {
+        let rows = sqlx::query(
+            "SELECT g.error_group, g.number, g.first_at, g.last_at, j.id, j.error_class, j.error_field, j.error_message
+             FROM (SELECT error_group, count(*) AS number, min(updated_at) AS first_at, max(updated_at) AS last_at,
+                     max(seq) AS sample
+                 FROM jobs WHERE error_group IS NOT NULL AND state IN ('failed', 'unknown')
+                 GROUP BY error_group) g
+             JOIN jobs j ON j.seq = g.sample
+             ORDER BY g.number DESC, g.last_at DESC LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Group {
+                    id: row.try_get(0)?,
+                    number: count(row, 1)?,
+                    first_at: time(row.try_get(2)?)?,
+                    last_at: time(row.try_get(3)?)?,
+                    sample: row.try_get::<String, _>(4)?.into(),
+                    class: ErrorClass::from_name(row.try_get(5)?).unwrap_or(ErrorClass::Unknown),
+                    field: row.try_get(6)?,
+                    message: row.try_get(7)?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A cursor as time and row. A job that was pruned meanwhile leaves its time; rows of the same microsecond are then
+/// listed again rather than left out.
+async fn position(
+    reader: &mut SqliteConnection,
+    cursor: &Cursor,
+    sort: Sort,
+) -> Result<(i64, i64)> {
+    let seq: Option<i64> = sqlx::query_scalar("SELECT seq FROM jobs WHERE id = $1")
+        .bind(cursor.id.as_str())
+        .fetch_optional(reader)
+        .await?;
+    let edge = if sort.ascending { 0 } else { i64::MAX };
+    Ok((cursor.at.as_microsecond(), seq.unwrap_or(edge)))
+}

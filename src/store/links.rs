@@ -1,0 +1,356 @@
+//! What ActiveCampaign last confirmed for a contact, and which records are candidates for it.
+
+use super::Store;
+use super::error::Result;
+use super::rows::{chunks, count, email, outcome, push_list, time};
+use crate::model::view::Outcome;
+use crate::model::{ConnectionName, ContactId, Email, Fingerprint, MappingName, RecordId, RunId};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
+use std::collections::HashMap;
+
+/// A write that ActiveCampaign confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkWrite {
+    pub email: Email,
+    /// `None` where an import confirmed the contact without naming its id: a known id stays.
+    pub contact_id: Option<ContactId>,
+    pub record: RecordId,
+    /// Microseconds of the record's `updated_at`.
+    pub version: i64,
+    pub fingerprint: Fingerprint,
+    /// The confirmed `ContactWrite` as JSON.
+    pub write_json: String,
+    /// The record's properties, where the mapping has rules.
+    pub properties_json: Option<String>,
+    pub created_by_us: bool,
+}
+
+/// What was last confirmed for a contact by a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    pub mapping: MappingName,
+    pub email: Email,
+    pub contact_id: Option<ContactId>,
+    pub record: RecordId,
+    /// Microseconds of the record's `updated_at`.
+    pub version: i64,
+    pub fingerprint: Fingerprint,
+    /// The confirmed `ContactWrite` as JSON.
+    pub write_json: String,
+    /// The record's properties at that time, where the mapping has rules.
+    pub properties_json: Option<String>,
+    pub created_by_us: bool,
+    pub confirmed_at: Timestamp,
+}
+
+/// What a mapping saw of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordSeen {
+    pub record: RecordId,
+    pub email: Option<Email>,
+    /// Microseconds of the record's `updated_at`.
+    pub version: i64,
+    pub outcome: Outcome,
+    pub superseded_by: Option<RecordId>,
+    /// False for a record that cannot be mapped, is skipped or is gone: it is no candidate.
+    pub competes: bool,
+}
+
+/// A record that competes for a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    pub record: RecordId,
+    /// Microseconds of the record's `updated_at`.
+    pub version: i64,
+    /// `None` while its write is planned or on its way.
+    pub outcome: Option<Outcome>,
+    /// The run that saw it last.
+    pub run: Option<RunId>,
+}
+
+const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, properties, created_by_us, confirmed_at";
+
+impl Store {
+    /// What was last confirmed for a contact.
+    pub async fn link(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        email: &Email,
+    ) -> Result<Option<Link>> {
+        let mut links = self
+            .links(connection, mapping, std::slice::from_ref(email))
+            .await?;
+        Ok(links.remove(email))
+    }
+
+    /// As [`Store::link`], for many contacts.
+    pub async fn links(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        emails: &[Email],
+    ) -> Result<HashMap<Email, Link>> {
+        let mut found = HashMap::with_capacity(emails.len());
+        for chunk in chunks(emails) {
+            let mut query =
+                QueryBuilder::new(format!("SELECT {LINK} FROM links WHERE connection = "));
+            query.push_bind(connection.as_str());
+            query.push(" AND mapping = ").push_bind(mapping.as_str());
+            query.push(" AND email IN ");
+            push_list(&mut query, chunk.iter().map(Email::as_str));
+            for row in query.build().fetch_all(self.readers()).await? {
+                let link = link(&row)?;
+                found.insert(link.email.clone(), link);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The contacts whose values are those of a record; more than one after its e-mail changed.
+    pub async fn links_of_record(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordId,
+    ) -> Result<Vec<Link>> {
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {LINK} FROM links WHERE connection = $1 AND mapping = $2 AND record_id = $3 ORDER BY confirmed_at DESC"
+        )))
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .bind(record.as_str())
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(link)
+        .collect()
+    }
+
+    /// What all mappings of a connection confirmed for a contact.
+    pub async fn links_of_contact(
+        &self,
+        connection: &ConnectionName,
+        contact: &ContactId,
+    ) -> Result<Vec<Link>> {
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {LINK} FROM links WHERE connection = $1 AND contact_id = $2 ORDER BY mapping"
+        )))
+        .bind(connection.as_str())
+        .bind(contact.as_str())
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(link)
+        .collect()
+    }
+
+    /// Number of contacts that a mapping has in step.
+    pub async fn count_links(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<u64> {
+        let row = sqlx::query("SELECT count(*) FROM links WHERE connection = $1 AND mapping = $2")
+            .bind(connection.as_str())
+            .bind(mapping.as_str())
+            .fetch_one(self.readers())
+            .await?;
+        count(&row, 0)
+    }
+
+    /// Keeps a confirmed write. An older version of the same record replaces nothing.
+    pub async fn put_link(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        write: &LinkWrite,
+    ) -> Result<()> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        write_link(&mut tx, connection, mapping, write, now).await?;
+        self.commit(tx).await
+    }
+
+    /// Forgets what was confirmed for a contact: it is gone, or another address took its place.
+    pub async fn remove_link(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        email: &Email,
+    ) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("DELETE FROM links WHERE connection = $1 AND mapping = $2 AND email = $3")
+            .bind(connection.as_str())
+            .bind(mapping.as_str())
+            .bind(email.as_str())
+            .execute(&mut *tx)
+            .await?;
+        self.commit(tx).await
+    }
+
+    /// Keeps what a mapping saw of a record.
+    pub async fn see_record(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordSeen,
+    ) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        see(&mut tx, connection, mapping, record).await?;
+        self.commit(tx).await
+    }
+
+    /// The records that compete for a contact, the one updated last first, ties by id; at most `limit`.
+    pub async fn candidates(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        email: &Email,
+        limit: u32,
+    ) -> Result<Vec<Candidate>> {
+        sqlx::query(
+            "SELECT record_id, version, outcome, run_id FROM records
+             WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1
+             ORDER BY version DESC, record_id DESC LIMIT $4",
+        )
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .bind(email.as_str())
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(candidate)
+        .collect()
+    }
+
+    /// For each contact the record that leads its candidates: the newest, or with `oldest` the oldest; ties go to the
+    /// larger id, with `oldest` to the smaller.
+    pub async fn winners(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        emails: &[Email],
+        oldest: bool,
+    ) -> Result<HashMap<Email, Candidate>> {
+        let order = if oldest {
+            "version, record_id"
+        } else {
+            "version DESC, record_id DESC"
+        };
+        let mut winners = HashMap::with_capacity(emails.len());
+        for chunk in chunks(emails) {
+            let mut query = QueryBuilder::new("WITH wanted (connection, mapping, email) AS (");
+            query.push_values(chunk, |mut row, email| {
+                row.push_bind(connection.as_str());
+                row.push_bind(mapping.as_str());
+                row.push_bind(email.as_str());
+            });
+            query.push(format!(
+                ") SELECT r.record_id, r.version, r.outcome, r.run_id, r.email
+                 FROM wanted JOIN records r ON r.connection = wanted.connection AND r.mapping = wanted.mapping
+                     AND r.record_id = (SELECT record_id FROM records c WHERE c.connection = wanted.connection
+                         AND c.mapping = wanted.mapping AND c.email = wanted.email AND c.competes = 1
+                         ORDER BY {order} LIMIT 1)"
+            ));
+            for row in query.build().fetch_all(self.readers()).await? {
+                winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
+            }
+        }
+        Ok(winners)
+    }
+}
+
+fn link(row: &SqliteRow) -> Result<Link> {
+    Ok(Link {
+        mapping: row.try_get::<String, _>(0)?.into(),
+        email: email(row.try_get(1)?)?,
+        contact_id: row.try_get::<Option<String>, _>(2)?.map(Into::into),
+        record: row.try_get::<String, _>(3)?.into(),
+        version: row.try_get(4)?,
+        fingerprint: Fingerprint::stored(row.try_get::<String, _>(5)?),
+        write_json: row.try_get(6)?,
+        properties_json: row.try_get(7)?,
+        created_by_us: row.try_get::<i64, _>(8)? != 0,
+        confirmed_at: time(row.try_get(9)?)?,
+    })
+}
+
+fn candidate(row: &SqliteRow) -> Result<Candidate> {
+    Ok(Candidate {
+        record: row.try_get::<String, _>(0)?.into(),
+        version: row.try_get(1)?,
+        outcome: outcome(row.try_get(2)?)?,
+        run: row.try_get::<Option<String>, _>(3)?.map(Into::into),
+    })
+}
+
+/// What happens where a contact has a link already; the fields of the newer write count.
+pub(super) const LINK_CONFLICT: &str = "ON CONFLICT (connection, mapping, email) DO UPDATE SET
+         contact_id = coalesce(excluded.contact_id, links.contact_id), record_id = excluded.record_id,
+         version = excluded.version, fingerprint = excluded.fingerprint, write = excluded.write,
+         properties = excluded.properties, confirmed_at = excluded.confirmed_at,
+         created_by_us = CASE WHEN links.created_by_us = 1 THEN 1 ELSE excluded.created_by_us END
+     WHERE links.record_id <> excluded.record_id OR links.version <= excluded.version";
+
+pub(super) async fn write_link(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    link: &LinkWrite,
+    now: i64,
+) -> Result<()> {
+    sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties,
+             created_by_us, confirmed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) {LINK_CONFLICT}"
+    )))
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(link.email.as_str())
+    .bind(link.contact_id.as_ref().map(ContactId::as_str))
+    .bind(link.record.as_str())
+    .bind(link.version)
+    .bind(link.fingerprint.as_str())
+    .bind(&link.write_json)
+    .bind(link.properties_json.as_deref())
+    .bind(i64::from(link.created_by_us))
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps what a single sync saw; the run that saw the record last stays named. An older version than the
+/// kept one changes nothing.
+pub(super) async fn see(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    record: &RecordSeen,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, outcome, superseded_by)
+         VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8)
+         ON CONFLICT (connection, mapping, record_id) DO UPDATE SET email = excluded.email, version = excluded.version,
+             competes = excluded.competes, outcome = excluded.outcome, superseded_by = excluded.superseded_by
+         WHERE records.version <= excluded.version",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(record.record.as_str())
+    .bind(record.email.as_ref().map(Email::as_str))
+    .bind(record.version)
+    .bind(i64::from(record.competes))
+    .bind(record.outcome.name())
+    .bind(record.superseded_by.as_ref().map(RecordId::as_str))
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Small things to be remembered: the screens' last state, the schemas' last look, watermarks.
+
+use super::Store;
+use super::error::Result;
+use crate::model::ConnectionName;
+
+impl Store {
+    /// The text kept under a key of a connection.
+    pub async fn get(&self, connection: &ConnectionName, key: &str) -> Result<Option<String>> {
+        Ok(
+            sqlx::query_scalar("SELECT value FROM meta WHERE connection = $1 AND key = $2")
+                .bind(connection.as_str())
+                .bind(key)
+                .fetch_optional(self.readers())
+                .await?,
+        )
+    }
+
+    /// Keeps a text under a key of a connection; `None` removes it.
+    pub async fn set(
+        &self,
+        connection: &ConnectionName,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        match value {
+            Some(value) => sqlx::query(
+                "INSERT INTO meta (connection, key, value) VALUES ($1, $2, $3)
+                 ON CONFLICT (connection, key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(connection.as_str())
+            .bind(key)
+            .bind(value),
+            None => sqlx::query("DELETE FROM meta WHERE connection = $1 AND key = $2")
+                .bind(connection.as_str())
+                .bind(key),
+        }
+        .execute(&mut *tx)
+        .await?;
+        self.commit(tx).await
+    }
+}

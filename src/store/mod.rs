@@ -1,0 +1,127 @@
+//! What is kept on disk: jobs and their attempts, export runs with their planned writes, what each
+//! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
+//!
+//! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
+//! lock; a few others read. A write that returned is on disk. Budgets have a connection of their own that does
+//! not wait for the disk, since a lost budget row costs a few permits at most.
+
+mod budgets;
+mod claim;
+mod confirm;
+mod enqueue;
+mod error;
+mod jobs;
+mod links;
+mod meta;
+mod open;
+mod outbox;
+mod plan;
+mod retry;
+mod rows;
+mod runs;
+mod search;
+mod settle;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use claim::Claim;
+pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use enqueue::{FailedRecord, NewAttempt, NewJob};
+pub use error::{Result, StoreError};
+pub use jobs::{Count, Cursor, Group, Sort, SortBy};
+pub use links::{Candidate, Link, LinkWrite, RecordSeen};
+pub use open::Probe;
+pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
+pub use plan::{PagePlan, Planned, PlannedRow, Seen};
+pub use retry::{Pruned, Retention, Selection};
+pub use runs::{NewRun, RunContext, Spent, Started};
+pub use settle::Settlement;
+
+use jiff::Timestamp;
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// Where the store's time comes from: it decides leases and waits, so tests own it.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The store. Clones share one file and its connections.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    changes: watch::Sender<u64>,
+    /// Jobs claimed so far by this process, for the tenth claim and the turn of the connections.
+    claims: AtomicU64,
+    /// Removes the file of a store that was made for a test.
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// The connections that write. They share one lock, so that they queue in order instead of polling SQLite's.
+struct Writer {
+    main: Option<SqliteConnection>,
+    budgets: Option<SqliteConnection>,
+}
+
+impl Writer {
+    async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        let connection = self.main.as_mut().ok_or(StoreError::Closed)?;
+        Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+impl Store {
+    async fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.inner.writer.lock().await
+    }
+
+    /// Commits and tells who listens that something changed, here and in other processes.
+    async fn commit(&self, mut tx: Transaction<'_, Sqlite>) -> Result<()> {
+        sqlx::query("UPDATE changes SET number = number + 1")
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        self.inner.changes.send_modify(|number| *number += 1);
+        Ok(())
+    }
+
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn now_micros(&self) -> i64 {
+        self.now().as_microsecond()
+    }
+
+    /// A number that changes with every write of this process. For those of other processes see
+    /// [`Store::version_probe`].
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+}

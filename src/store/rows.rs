@@ -1,0 +1,220 @@
+//! Between rows and the model's types, and statements over many rows.
+
+use super::error::{Result, StoreError};
+use crate::model::export::{ExportCounts, RequestCounts, Run, RunState};
+use crate::model::job::JobContact;
+use crate::model::view::Outcome;
+use crate::model::{
+    Email, ErrorClass, Job, JobState, Problem, RunId, Trigger, WaitReason, Waiting,
+};
+use jiff::Timestamp;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+/// True for the states in which a job stands for its record; the text is that of the index `jobs_open`.
+pub(super) const OPEN: &str = "state NOT IN ('done', 'discarded')";
+
+/// Statements over many rows come in these sizes only, so that their texts repeat and stay prepared.
+const CHUNKS: [usize; 4] = [100, 25, 5, 1];
+
+/// The items in pieces of the sizes that statements come in.
+pub(super) fn chunks<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = CHUNKS.into_iter().find(|size| *size <= items.len())?;
+        let (chunk, rest) = items.split_at(size);
+        items = rest;
+        Some(chunk)
+    })
+}
+
+/// Appends `(value, …)`.
+pub(super) fn push_list<'a>(
+    query: &mut QueryBuilder<Sqlite>,
+    values: impl IntoIterator<Item = &'a str>,
+) {
+    query.push("(");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    query.push(")");
+}
+
+/// The columns that [`job`] reads, in its order.
+pub(super) const JOB: &str = "id, connection, mapping, object, record_id, contact_id, email, state, wait_reason, wait_until, wait_by, \
+     trigger_kind, run_id, attempts, error_class, error_status, error_field, error_message, error_remedy, \
+     error_request, created_at, updated_at";
+
+/// A job from a row that begins with [`JOB`].
+pub(super) fn job(row: &SqliteRow) -> Result<Job> {
+    let state: &str = row.try_get(7)?;
+    let waiting = match row.try_get::<Option<&str>, _>(8)? {
+        None => None,
+        Some(reason) => Some(Waiting {
+            reason: WaitReason::from_name(reason)
+                .ok_or_else(|| unreadable("wait reason", reason))?,
+            until: row.try_get::<Option<i64>, _>(9)?.map(time).transpose()?,
+            by: row.try_get::<Option<String>, _>(10)?.unwrap_or_default(),
+        }),
+    };
+    let error = match row.try_get::<Option<&str>, _>(14)? {
+        None => None,
+        Some(class) => Some(Problem {
+            class: ErrorClass::from_name(class).ok_or_else(|| unreadable("error class", class))?,
+            status: row.try_get(15)?,
+            field: row.try_get(16)?,
+            message: row.try_get::<Option<String>, _>(17)?.unwrap_or_default(),
+            remedy: row.try_get(18)?,
+            request_id: row.try_get(19)?,
+        }),
+    };
+    Ok(Job {
+        id: row.try_get::<String, _>(0)?.into(),
+        connection: row.try_get::<String, _>(1)?.into(),
+        mapping: row.try_get::<String, _>(2)?.into(),
+        object: row.try_get::<String, _>(3)?.into(),
+        record: row.try_get::<String, _>(4)?.into(),
+        contact: JobContact {
+            id: row.try_get::<Option<String>, _>(5)?.map(Into::into),
+            email: row.try_get::<Option<&str>, _>(6)?.map(email).transpose()?,
+        },
+        state: JobState::from_name(state).ok_or_else(|| unreadable("job state", state))?,
+        waiting,
+        trigger: trigger(row.try_get(11)?, row.try_get(12)?),
+        attempts: row.try_get(13)?,
+        error,
+        created_at: time(row.try_get(20)?)?,
+        updated_at: time(row.try_get(21)?)?,
+    })
+}
+
+/// The kind of a trigger, as filters and the store name it.
+pub(super) fn trigger_kind(trigger: &Trigger) -> &'static str {
+    crate::model::filter::TriggerKind::of(trigger).name()
+}
+
+/// The run of a trigger.
+pub(super) fn trigger_run(trigger: &Trigger) -> Option<&str> {
+    match trigger {
+        Trigger::Export(run) => Some(run.as_str()),
+        _ => None,
+    }
+}
+
+fn trigger(kind: &str, run: Option<&str>) -> Trigger {
+    match run {
+        Some(run) if kind == "export" => Trigger::Export(RunId::from(run)),
+        _ => Trigger::from(kind.to_owned()),
+    }
+}
+
+/// The columns that [`run`] reads, in its order.
+pub(super) const RUN: &str = "id, mapping, connection, state, options, seen, unchanged, synced, superseded, skipped, failed, total, \
+     (SELECT coalesce(sum(pending), 0) FROM batches WHERE batches.run_id = runs.id), highlevel, activecampaign, throttled, checkpoint, error, started_at, updated_at, ended_at, elapsed";
+
+/// A run from a row that begins with [`RUN`].
+pub(super) fn run(row: &SqliteRow) -> Result<Run> {
+    let state: &str = row.try_get(3)?;
+    Ok(Run {
+        id: row.try_get::<String, _>(0)?.into(),
+        mapping: row.try_get::<String, _>(1)?.into(),
+        connection: row.try_get::<String, _>(2)?.into(),
+        state: RunState::from_name(state).ok_or_else(|| unreadable("run state", state))?,
+        options: from_json("run option", row.try_get(4)?)?,
+        counts: ExportCounts {
+            read: count(row, 5)?,
+            unchanged: count(row, 6)?,
+            synced: count(row, 7)?,
+            superseded: count(row, 8)?,
+            skipped: count(row, 9)?,
+            failed: count(row, 10)?,
+        },
+        total: row
+            .try_get::<Option<i64>, _>(11)?
+            .map(|total| total.unsigned_abs()),
+        sent: count(row, 12)?,
+        requests: RequestCounts {
+            highlevel: count(row, 13)?,
+            activecampaign: count(row, 14)?,
+        },
+        throttled: count(row, 15)?,
+        checkpoint: row.try_get(16)?,
+        error: row
+            .try_get::<Option<&str>, _>(17)?
+            .map(|text| from_json("error", text))
+            .transpose()?,
+        started_at: time(row.try_get(18)?)?,
+        updated_at: time(row.try_get(19)?)?,
+        ended_at: row.try_get::<Option<i64>, _>(20)?.map(time).transpose()?,
+        elapsed_ms: count(row, 21)? / 1000,
+    })
+}
+
+/// A count that the schema keeps from falling below zero.
+pub(super) fn count(row: &SqliteRow, index: usize) -> Result<u64> {
+    Ok(u64::try_from(row.try_get::<i64, _>(index)?).unwrap_or(0))
+}
+
+/// A number as SQLite keeps it.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A time from its microseconds.
+pub(super) fn time(micros: i64) -> Result<Timestamp> {
+    Timestamp::from_microsecond(micros).map_err(|_| unreadable("time", &micros.to_string()))
+}
+
+/// An address that was checked before it was stored: it is not checked again.
+pub(super) fn email(text: &str) -> Result<Email> {
+    let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    Email::deserialize(text).map_err(|error| unreadable("e-mail address", &error.to_string()))
+}
+
+/// The outcome of a name; a record whose write is on its way has none yet.
+pub(super) fn outcome(name: &str) -> Result<Option<Outcome>> {
+    if name == SENDING {
+        return Ok(None);
+    }
+    [
+        Outcome::Synced,
+        Outcome::Unchanged,
+        Outcome::Superseded,
+        Outcome::Skipped,
+        Outcome::Failed,
+        Outcome::Unknown,
+        Outcome::Waiting,
+    ]
+    .into_iter()
+    .find(|outcome| outcome.name() == name)
+    .map(Some)
+    .ok_or_else(|| unreadable("outcome", name))
+}
+
+/// The outcome of a record whose write is planned or on its way.
+pub(super) const SENDING: &str = "sending";
+
+/// JSON text of a value.
+pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| unreadable("value", &error.to_string()))
+}
+
+/// The value of a JSON text.
+pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|_| unreadable(what, text))
+}
+
+/// At most `max` bytes of a text, cut between characters.
+pub(super) fn bounded(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+fn unreadable(what: &'static str, value: &str) -> StoreError {
+    StoreError::Unreadable {
+        what,
+        value: bounded(value, 200).to_owned(),
+    }
+}

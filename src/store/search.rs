@@ -1,0 +1,464 @@
+//! From a filter to SQL: every list follows one index in the order of the list, so that a page costs what it
+//! shows and not what the table holds.
+//!
+//! Where a filter allows several values of its leading key, each is read by itself and the readings are merged; a
+//! filter that names few rows (a record, a contact, a rare text) is answered from those rows.
+
+use super::error::Result;
+use super::jobs::{Sort, SortBy};
+use super::rows::push_list;
+use super::sqlite::{SEARCH_IN, SEARCH_PROBE, SEARCHABLE, follow, phrase};
+use crate::model::filter::{Bound, Condition, Filter, fold, moments_ago};
+use crate::model::{JobState, WaitReason};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+/// A text that more rows hold than this is looked for along the list, where it is met soon.
+const COMMON: i64 = 20_000;
+
+/// More readings than this are not merged.
+const MERGES: usize = 32;
+
+/// A filter made ready for the jobs that are there now.
+pub(super) struct Search<'a> {
+    filter: &'a Filter,
+    now: Timestamp,
+    lead: Lead,
+}
+
+/// What a list follows.
+enum Lead {
+    /// Nothing can match.
+    Nothing,
+    /// The table in the order of the list.
+    All,
+    /// Some rows, found by the term of that number, and sorted.
+    Rows(usize),
+    /// One index per order, `jobs_NAME_created` and `jobs_NAME_updated`, once for each set of values.
+    Index {
+        name: &'static str,
+        columns: &'static [&'static str],
+        values: Vec<Vec<String>>,
+    },
+}
+
+/// One row of the kept counts.
+pub(super) struct Scope {
+    pub(super) connection: String,
+    pub(super) mapping: String,
+    object: String,
+    pub(super) state: String,
+    pub(super) number: i64,
+}
+
+/// The kept counts: one row for each connection, mapping, object and state.
+pub(super) async fn scopes(reader: &mut SqliteConnection) -> Result<Vec<Scope>> {
+    sqlx::query(
+        "SELECT connection, mapping, object, state, number FROM job_counts WHERE number > 0",
+    )
+    .fetch_all(reader)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Scope {
+            connection: row.try_get(0)?,
+            mapping: row.try_get(1)?,
+            object: row.try_get(2)?,
+            state: row.try_get(3)?,
+            number: row.try_get(4)?,
+        })
+    })
+    .collect()
+}
+
+impl Scope {
+    /// True unless a term about connection, mapping, object or state excludes the jobs of this scope.
+    pub(super) fn allowed(&self, filter: &Filter) -> bool {
+        filter.terms.iter().all(|term| {
+            let holds = match &term.condition {
+                Condition::State(states) => states.iter().any(|state| state.name() == self.state),
+                Condition::Mapping(names) => names.contains(&self.mapping),
+                Condition::Connection(names) => names.contains(&self.connection),
+                Condition::Object(keys) => object_keys(keys).contains(&self.object),
+                Condition::Reason(_) if !term.negated => self.state == JobState::Waiting.name(),
+                _ => return true,
+            };
+            holds != term.negated
+        })
+    }
+}
+
+/// True if the kept counts say all about a filter.
+pub(super) fn is_scope_only(filter: &Filter) -> bool {
+    filter.terms.iter().all(|term| {
+        matches!(
+            term.condition,
+            Condition::State(_)
+                | Condition::Mapping(_)
+                | Condition::Connection(_)
+                | Condition::Object(_)
+        )
+    })
+}
+
+impl<'a> Search<'a> {
+    /// Chooses what to follow, by the kept counts and the number of rows that a text finds.
+    pub(super) async fn prepare(
+        reader: &mut SqliteConnection,
+        filter: &'a Filter,
+        now: Timestamp,
+    ) -> Result<Search<'a>> {
+        let lead = choose(reader, filter).await?;
+        Ok(Self { filter, now, lead })
+    }
+
+    /// The rows of one page: `columns` (which hold `created_at`, `updated_at` and `seq`) behind the position `after`.
+    pub(super) fn page(
+        &self,
+        columns: &str,
+        sort: Sort,
+        after: Option<(i64, i64)>,
+        limit: u32,
+    ) -> QueryBuilder<Sqlite> {
+        let direction = if sort.ascending { "" } else { " DESC" };
+        let column = sort.by.column();
+        let order = format!(" ORDER BY {column}{direction}, seq{direction} LIMIT ");
+        let mut query = QueryBuilder::new("");
+        let readings = self.readings(sort.by);
+        let merged = readings.len() > 1;
+        for (index, reading) in readings.iter().enumerate() {
+            if index > 0 {
+                query.push(" UNION ALL ");
+            }
+            if merged {
+                query.push("SELECT * FROM (");
+            }
+            query.push(format!("SELECT {columns} FROM jobs"));
+            self.push_where(&mut query, reading);
+            if let Some((at, seq)) = after {
+                let sign = if sort.ascending { ">" } else { "<" };
+                query.push(format!(" AND ({column}, seq) {sign} ("));
+                query.push_bind(at).push(", ").push_bind(seq).push(")");
+            }
+            query.push(&order).push_bind(limit);
+            if merged {
+                query.push(")");
+            }
+        }
+        if merged {
+            query.push(&order).push_bind(limit);
+        }
+        query
+    }
+
+    /// The number of rows, counted up to `limit`.
+    pub(super) fn count(&self, limit: i64) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (");
+        for (index, reading) in self.readings(SortBy::Created).iter().enumerate() {
+            if index > 0 {
+                query.push(" UNION ALL ");
+            }
+            query.push("SELECT 1 FROM jobs");
+            self.push_where(&mut query, reading);
+        }
+        query.push(" LIMIT ").push_bind(limit).push(")");
+        query
+    }
+
+    fn readings(&self, by: SortBy) -> Vec<Reading<'_>> {
+        let order = by.suffix();
+        match &self.lead {
+            Lead::Nothing => vec![Reading::Nothing],
+            Lead::All => vec![Reading::Index {
+                index: format!("jobs_{order}"),
+                keys: Vec::new(),
+            }],
+            Lead::Rows(term) => vec![Reading::Rows(&self.filter.terms[*term].condition)],
+            Lead::Index {
+                name,
+                columns,
+                values,
+            } => values
+                .iter()
+                .map(|values| Reading::Index {
+                    index: format!("jobs_{name}_{order}"),
+                    keys: columns
+                        .iter()
+                        .copied()
+                        .zip(values.iter().map(String::as_str))
+                        .collect(),
+                })
+                .collect(),
+        }
+    }
+
+    fn push_where(&self, query: &mut QueryBuilder<Sqlite>, reading: &Reading<'_>) {
+        match reading {
+            Reading::Nothing => {
+                query.push(" WHERE FALSE");
+            }
+            Reading::Rows(condition) => {
+                // Rows are met by their number; an index would only lead astray.
+                query.push(" NOT INDEXED WHERE ");
+                push_rows(query, condition);
+            }
+            Reading::Index { index, keys } => {
+                query.push(follow(index)).push(" WHERE TRUE");
+                for (column, value) in keys {
+                    query.push(format!(" AND {column} = ")).push_bind(*value);
+                }
+            }
+        }
+        for term in &self.filter.terms {
+            query.push(if term.negated {
+                " AND NOT coalesce("
+            } else {
+                " AND ("
+            });
+            push_condition(query, &term.condition, self.now);
+            query.push(if term.negated { ", FALSE)" } else { ")" });
+        }
+    }
+}
+
+enum Reading<'a> {
+    Nothing,
+    Rows(&'a Condition),
+    Index {
+        index: String,
+        keys: Vec<(&'static str, &'a str)>,
+    },
+}
+
+async fn choose(reader: &mut SqliteConnection, filter: &Filter) -> Result<Lead> {
+    let positive = || {
+        filter
+            .terms
+            .iter()
+            .enumerate()
+            .filter(|(_, term)| !term.negated)
+            .map(|(index, term)| (index, &term.condition))
+    };
+    for (index, condition) in positive() {
+        if matches!(condition, Condition::Record(_) | Condition::Contact(_)) {
+            return Ok(Lead::Rows(index));
+        }
+    }
+    for (index, condition) in positive() {
+        if let Some(phrase) = searchable(condition) {
+            let hits: i64 = sqlx::query_scalar(SEARCH_PROBE)
+                .bind(phrase)
+                .bind(COMMON + 1)
+                .fetch_one(&mut *reader)
+                .await?;
+            if hits <= COMMON {
+                return Ok(Lead::Rows(index));
+            }
+        }
+    }
+    let one = |name, columns, values: &[String]| {
+        let mut values: Vec<Vec<String>> = values.iter().map(|value| vec![value.clone()]).collect();
+        values.sort();
+        values.dedup();
+        (values.len() <= MERGES).then_some(Lead::Index {
+            name,
+            columns,
+            values,
+        })
+    };
+    let mut leads = [None, None, None];
+    for (_, condition) in positive() {
+        match condition {
+            Condition::Group(groups) => leads[0] = one("group", &["error_group"], groups),
+            Condition::Run(runs) => leads[1] = one("run", &["run_id"], runs),
+            Condition::Class(classes) => {
+                let names: Vec<String> = classes.iter().map(|class| class.name().into()).collect();
+                leads[2] = one("class", &["error_class"], &names);
+            }
+            _ => {}
+        }
+    }
+    if let Some(lead) = leads.into_iter().flatten().next() {
+        return Ok(lead);
+    }
+    Ok(by_scope(&scopes(reader).await?, filter))
+}
+
+/// Follows the kept counts: only scopes that hold jobs are read.
+fn by_scope(scopes: &[Scope], filter: &Filter) -> Lead {
+    let allowed: Vec<&Scope> = scopes
+        .iter()
+        .filter(|scope| scope.allowed(filter))
+        .collect();
+    if allowed.is_empty() {
+        return Lead::Nothing;
+    }
+    if allowed.len() == scopes.len() {
+        return Lead::All;
+    }
+    let named = filter.terms.iter().any(|term| {
+        matches!(
+            term.condition,
+            Condition::Mapping(_) | Condition::Connection(_) | Condition::Object(_)
+        )
+    });
+    let mut values: Vec<Vec<String>> = allowed
+        .iter()
+        .map(|scope| {
+            let mut values = Vec::new();
+            if named {
+                values.push(scope.connection.clone());
+                values.push(scope.mapping.clone());
+            }
+            values.push(scope.state.clone());
+            values
+        })
+        .collect();
+    values.sort();
+    values.dedup();
+    if values.len() > MERGES {
+        return Lead::All;
+    }
+    if named {
+        Lead::Index {
+            name: "scope",
+            columns: &["connection", "mapping", "state"],
+            values,
+        }
+    } else {
+        Lead::Index {
+            name: "state",
+            columns: &["state"],
+            values,
+        }
+    }
+}
+
+/// The search that a condition about text comes to, if the index can answer it.
+fn searchable(condition: &Condition) -> Option<String> {
+    let (texts, error) = match condition {
+        Condition::Text(text) => (std::slice::from_ref(text), false),
+        Condition::Error(texts) => (texts.as_slice(), true),
+        _ => return None,
+    };
+    let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+    if folded.iter().any(|text| text.chars().count() < SEARCHABLE) {
+        return None;
+    }
+    let phrases: Vec<String> = folded.iter().map(|text| phrase(text, error)).collect();
+    Some(phrases.join(" OR "))
+}
+
+/// The rows that a condition names, found by an index of their own.
+fn push_rows(query: &mut QueryBuilder<Sqlite>, condition: &Condition) {
+    match condition {
+        Condition::Record(ids) => {
+            query.push("jobs.seq IN (SELECT seq FROM jobs WHERE record_id IN ");
+            push_list(query, ids.iter().map(String::as_str));
+            query.push(")");
+        }
+        Condition::Contact(names) => {
+            query.push("jobs.seq IN (SELECT seq FROM jobs WHERE contact_id IN ");
+            push_list(query, names.iter().map(String::as_str));
+            query.push(" UNION SELECT seq FROM jobs WHERE email IN ");
+            push_addresses(query, names);
+            query.push(")");
+        }
+        other => {
+            query.push(SEARCH_IN);
+            query
+                .push_bind(searchable(other).unwrap_or_default())
+                .push(")");
+        }
+    }
+}
+
+fn push_addresses(query: &mut QueryBuilder<Sqlite>, names: &[String]) {
+    let addresses: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    push_list(query, addresses.iter().map(String::as_str));
+}
+
+/// A condition as SQL; where a column is null it may be null.
+fn push_condition(query: &mut QueryBuilder<Sqlite>, condition: &Condition, now: Timestamp) {
+    let texts = |query: &mut QueryBuilder<Sqlite>, column: &str, values: &[String]| {
+        query.push(format!("{column} IN "));
+        push_list(query, values.iter().map(String::as_str));
+    };
+    match condition {
+        Condition::State(states) => {
+            query.push("state IN ");
+            push_list(query, states.iter().map(|state| state.name()));
+        }
+        Condition::Reason(reasons) => {
+            query.push("wait_reason IN ");
+            push_list(query, reasons.iter().copied().map(WaitReason::name));
+        }
+        Condition::Mapping(names) => texts(query, "mapping", names),
+        Condition::Connection(names) => texts(query, "connection", names),
+        Condition::Object(keys) => texts(query, "object", &object_keys(keys)),
+        Condition::Record(ids) => texts(query, "record_id", ids),
+        Condition::Contact(names) => {
+            texts(query, "contact_id", names);
+            query.push(" OR email IN ");
+            push_addresses(query, names);
+        }
+        Condition::Class(classes) => {
+            query.push("error_class IN ");
+            push_list(query, classes.iter().map(|class| class.name()));
+        }
+        Condition::Error(values) => {
+            query.push("error_class IS NOT NULL AND (FALSE");
+            for value in values {
+                query.push(" OR ");
+                push_contains(query, "search_error", value);
+            }
+            query.push(")");
+        }
+        Condition::Group(groups) => texts(query, "error_group", groups),
+        Condition::Trigger(kinds) => {
+            query.push("trigger_kind IN ");
+            push_list(query, kinds.iter().map(|kind| kind.name()));
+        }
+        Condition::Run(runs) => texts(query, "run_id", runs),
+        Condition::Age(bounds) => push_since(query, "created_at", bounds, now),
+        Condition::Updated(bounds) => push_since(query, "updated_at", bounds, now),
+        Condition::Attempts(bounds) => {
+            query.push("FALSE");
+            for bound in bounds {
+                query.push(format!(" OR attempts {} ", bound.comparison.sign()));
+                query.push_bind(i64::from(bound.value));
+            }
+        }
+        Condition::Text(text) => {
+            push_contains(query, "search_ids", text);
+            query.push(" OR ");
+            push_contains(query, "search_error", text);
+        }
+    }
+}
+
+fn push_since(query: &mut QueryBuilder<Sqlite>, column: &str, bounds: &[Bound], now: Timestamp) {
+    for (index, bound) in bounds.iter().enumerate() {
+        if index > 0 {
+            query.push(" OR ");
+        }
+        query.push(format!("{column} {} ", bound.comparison.mirrored().sign()));
+        query.push_bind(moments_ago(now, bound.value));
+    }
+}
+
+fn push_contains(query: &mut QueryBuilder<Sqlite>, column: &str, text: &str) {
+    let escaped = fold(text)
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    query.push(format!("{column} LIKE "));
+    query.push_bind(format!("%{escaped}%")).push(" ESCAPE '\\'");
+}
+
+/// Object keys with and without their prefix.
+fn object_keys(keys: &[String]) -> Vec<String> {
+    keys.iter()
+        .flat_map(|key| [key.clone(), format!("custom_objects.{key}")])
+        .collect()
+}

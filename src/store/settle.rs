@@ -1,0 +1,143 @@
+//! Settling a claimed job: its state, its attempt, what was confirmed, and its follow-up, in one transaction.
+
+use super::Store;
+use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
+use super::error::Result;
+use super::links::{LinkWrite, RecordSeen, see, write_link};
+use super::rows::{JOB, job};
+use crate::model::filter::{searched_error, searched_parts};
+use crate::model::group::group;
+use crate::model::job::JobContact;
+use crate::model::view::Outcome;
+use crate::model::{ContactId, Email, Job, JobState, Problem, Trigger, Waiting};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+/// What became of a claimed job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    pub outcome: Outcome,
+    /// The state that the job takes; `Ready` gives it back.
+    pub state: JobState,
+    /// Only with [`JobState::Waiting`].
+    pub waiting: Option<Waiting>,
+    /// Kept with the job; a job that is done keeps none.
+    pub error: Option<Problem>,
+    /// What is known of the contact by now; what is `None` stays as it was.
+    pub contact: JobContact,
+    /// `None` where nothing was tried, as when the contact was busy.
+    pub attempt: Option<NewAttempt>,
+    /// True if this counts against the number of attempts: waiting does not.
+    pub uses_attempt: bool,
+    /// The write that ActiveCampaign confirmed.
+    pub link: Option<LinkWrite>,
+    pub record: Option<RecordSeen>,
+}
+
+impl Store {
+    /// Settles a claimed job. False means that the epoch is stale, and nothing was changed.
+    ///
+    /// If the record changed while the job ran, one new job is made for it; where the job itself stays open, that
+    /// one is made ready instead.
+    pub async fn settle(&self, claimed: &Job, epoch: i64, settlement: &Settlement) -> Result<bool> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let held = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {JOB}, seq, follow_up FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'"
+        )))
+        .bind(claimed.id.as_str())
+        .bind(epoch)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(held) = held else {
+            return Ok(false);
+        };
+        let seq: i64 = held.try_get("seq")?;
+        let follow_up = held.try_get::<Option<String>, _>("follow_up")?;
+        let held = job(&held)?;
+        write_state(&mut tx, seq, &held, settlement, now).await?;
+        if let Some(attempt) = &settlement.attempt {
+            let outcome = match settlement.outcome {
+                Outcome::Waiting => "retry",
+                outcome => outcome.name(),
+            };
+            let connection = held.connection.as_str();
+            let error = settlement.error.as_ref();
+            insert_attempt(&mut tx, connection, seq, attempt, outcome, error).await?;
+        }
+        if let Some(link) = &settlement.link {
+            write_link(&mut tx, &held.connection, &held.mapping, link, now).await?;
+        }
+        if let Some(record) = &settlement.record {
+            see(&mut tx, &held.connection, &held.mapping, record).await?;
+        }
+        if let Some(follow_up) = follow_up {
+            let next = NewJob {
+                connection: held.connection,
+                mapping: held.mapping,
+                object: held.object,
+                record: held.record,
+                trigger: Trigger::from(follow_up),
+                not_before: None,
+            };
+            upsert(&mut tx, &next, now).await?;
+        }
+        self.commit(tx).await?;
+        Ok(true)
+    }
+}
+
+async fn write_state(
+    tx: &mut SqliteConnection,
+    seq: i64,
+    held: &Job,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<()> {
+    let waiting = settlement
+        .waiting
+        .as_ref()
+        .filter(|_| settlement.state == JobState::Waiting);
+    let error = settlement
+        .error
+        .as_ref()
+        .filter(|_| settlement.state != JobState::Done);
+    let contact_id = settlement.contact.id.as_ref().or(held.contact.id.as_ref());
+    let email = settlement
+        .contact
+        .email
+        .as_ref()
+        .or(held.contact.email.as_ref());
+    let contact_id = contact_id.map(ContactId::as_str);
+    let email = email.map(Email::as_str);
+    sqlx::query(
+        "UPDATE jobs SET state = $1, wait_reason = $2, wait_until = $3, wait_by = $4, attempts = attempts + $5,
+             tries = tries + $5, error_class = $6, error_status = $7, error_field = $8, error_message = $9,
+             error_remedy = $10, error_request = $11, error_group = $12, contact_id = $13, email = $14, search_ids = $15,
+             search_error = $16, updated_at = $17, lease_owner = NULL, lease_until = NULL, follow_up = NULL,
+             follow_priority = NULL
+         WHERE seq = $18",
+    )
+    .bind(settlement.state.name())
+    .bind(waiting.map(|waiting| waiting.reason.name()))
+    .bind(waiting.and_then(|waiting| waiting.until.map(Timestamp::as_microsecond)))
+    .bind(waiting.map(|waiting| waiting.by.as_str()))
+    .bind(i64::from(settlement.uses_attempt))
+    .bind(error.map(|error| error.class.name()))
+    .bind(error.and_then(|error| error.status))
+    .bind(error.and_then(|error| error.field.as_deref()))
+    .bind(error.map(|error| error.message.as_str()))
+    .bind(error.and_then(|error| error.remedy.as_deref()))
+    .bind(error.and_then(|error| error.request_id.as_deref()))
+    .bind(error.map(group))
+    .bind(contact_id)
+    .bind(email)
+    .bind(searched_parts(held.record.as_str(), contact_id, email))
+    .bind(error.map(searched_error).unwrap_or_default())
+    .bind(now)
+    .bind(seq)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Everything that is SQLite's own: pragmas, the change to WAL, text search, choice of an index.
+
+use super::error::{Result, StoreError};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Marks the file as Tramline's (`TRML`), in SQLite's header.
+const APPLICATION_ID: i64 = 0x5452_4d4c;
+
+/// How long a connection waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+/// The connection that writes: a commit that returned is on disk.
+pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
+    Ok(options(path)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-16000")
+        .pragma("wal_autocheckpoint", "4000")
+        .statement_cache_capacity(200)
+        .connect()
+        .await?)
+}
+
+/// The connection of the budgets: a commit does not wait for the disk.
+pub(super) async fn connect_budgets(path: &Path) -> Result<SqliteConnection> {
+    Ok(options(path)
+        .synchronous(SqliteSynchronous::Normal)
+        .connect()
+        .await?)
+}
+
+/// The connections that read.
+pub(super) fn readers(path: &Path) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(3)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options(path).pragma("query_only", "ON"))
+}
+
+/// Refuses what is not this program's file or what a newer version has migrated; nothing is written.
+pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master")
+        .fetch_one(&mut *connection)
+        .await?;
+    if tables == 0 {
+        return Ok(());
+    }
+    let application: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await?;
+    if application != APPLICATION_ID {
+        return Err(StoreError::Foreign {
+            path: path.to_owned(),
+            reason: "it is the database of another program",
+        });
+    }
+    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(&mut *connection)
+        .await?;
+    let known = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    if found > known {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}
+
+/// Brings an empty or older file to this version's schema, in one transaction that holds the write lock, so
+/// that two processes starting together do not both do it.
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+    enter_wal(connection).await?;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    recognise(&mut tx, path).await?;
+    MIGRATIONS
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
+            other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
+        })?;
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "PRAGMA application_id = {APPLICATION_ID}"
+    )))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The change to WAL wants an exclusive lock for which SQLite does not wait by itself.
+async fn enter_wal(connection: &mut SqliteConnection) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let mode: std::result::Result<String, StoreError> =
+            sqlx::query_scalar("PRAGMA journal_mode = WAL")
+                .fetch_one(&mut *connection)
+                .await
+                .map_err(StoreError::from);
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Err(StoreError::Locked) if start.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok(_) => return Err(StoreError::ReadOnly),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// SQLite's own check of the whole file.
+pub(super) async fn quick_check(readers: &SqlitePool) -> Result<()> {
+    let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(readers)
+        .await?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(said))
+    }
+}
+
+/// The write-ahead log beside a store: it changes with every write of any process.
+pub(super) fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// The shortest text that the search index finds.
+pub(super) const SEARCHABLE: usize = 3;
+
+/// Rows whose text contains `$1` (see [`phrase`]), at most `$2`.
+pub(super) const SEARCH_PROBE: &str =
+    "SELECT count(*) FROM (SELECT rowid FROM jobs_search WHERE jobs_search MATCH $1 LIMIT $2)";
+
+/// The condition that a job is found by a phrase, to be followed by the phrase and `)`.
+pub(super) const SEARCH_IN: &str =
+    "jobs.seq IN (SELECT rowid FROM jobs_search WHERE jobs_search MATCH ";
+
+/// A text as a phrase of the search; `error` looks into errors only.
+pub(super) fn phrase(text: &str, error: bool) -> String {
+    let quoted = text.replace('"', "\"\"");
+    if error {
+        format!("search_error : \"{quoted}\"")
+    } else {
+        format!("\"{quoted}\"")
+    }
+}
+
+/// Names the index that a list is to follow. Without statistics SQLite would often sort a million rows.
+pub(super) fn follow(index: &str) -> String {
+    format!(" INDEXED BY {index}")
+}
