@@ -244,3 +244,16 @@ async fn take(tx: &mut SqliteConnection, seq: i64, worker: &str, now: i64) -> Re
         lease_until: time(row.try_get("lease_until")?)?,
     })
 }
+
+impl Store {
+    /// Owners of leases that have not run out: workers and exports at work.
+    pub async fn lease_owners(&self) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar(
+            "SELECT lease_owner FROM jobs WHERE state = 'running' AND lease_until > $1 AND lease_owner IS NOT NULL
+             UNION SELECT owner FROM runs WHERE state = 'running' AND owner_until > $1 AND owner IS NOT NULL",
+        )
+        .bind(self.now_micros())
+        .fetch_all(self.readers())
+        .await?)
+    }
+}

@@ -35,6 +35,7 @@ pub use open::Probe;
 pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
 pub use plan::{PagePlan, Planned, PlannedRow, Seen};
 pub use retry::{Pruned, Retention, Selection};
+pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
 

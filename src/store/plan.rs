@@ -4,7 +4,7 @@
 use super::Store;
 use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
 use super::error::Result;
-use super::rows::{SENDING, chunks, int, push_list};
+use super::rows::{SENDING, chunks, email, int, push_list};
 use super::runs::{RunRow, Spent, run_row};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
@@ -400,5 +400,27 @@ impl CountsChange {
         .execute(tx)
         .await?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
+    pub async fn contenders(&self, run: &RunId, emails: &[Email]) -> Result<Vec<(Email, RecordId, i64)>> {
+        let mut found = Vec::with_capacity(emails.len());
+        let mut reader = self.readers().acquire().await?;
+        let row = run_row(&mut reader, run).await?;
+        for chunk in chunks(emails) {
+            let mut query = QueryBuilder::new("SELECT email, record_id, version FROM records WHERE connection = ");
+            query.push_bind(row.connection.as_str());
+            query.push(" AND mapping = ").push_bind(row.mapping.as_str());
+            query.push(" AND competes = 1 AND run_id = ").push_bind(run.as_str());
+            query.push(" AND email IN ");
+            push_list(&mut query, chunk.iter().map(Email::as_str));
+            for row in query.build().fetch_all(&mut *reader).await? {
+                let record: String = row.try_get(1)?;
+                found.push((email(row.try_get(0)?)?, record.into(), row.try_get(2)?));
+            }
+        }
+        Ok(found)
     }
 }

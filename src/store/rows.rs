@@ -198,7 +198,7 @@ pub(super) fn outcome(name: &str) -> Result<Option<Outcome>> {
 pub(super) const SENDING: &str = "sending";
 
 /// JSON text of a value.
-pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
+pub fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| unreadable("value", &error.to_string()))
 }
 

@@ -5,15 +5,16 @@ use super::backoff;
 use super::contest;
 use super::plan::{Plan, Planned, plan, version};
 use super::related;
+use super::write;
 use crate::http::ApiError;
-use crate::mapping::{EmailSource, Mapping, OnEmailChange};
+use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, PreviewField, SyncResult, SyncedField};
 use crate::model::{
-    ContactId, ContactWrite, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact, Trigger, WaitReason,
+    ContactId, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact, Trigger, WaitReason,
     Waiting,
 };
-use crate::store::{Claim, Link, LinkWrite, NewAttempt, NewJob, RecordSeen, Settlement, Store, StoreError};
+use crate::store::{Claim, LinkWrite, NewAttempt, NewJob, RecordSeen, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,7 +166,7 @@ impl Desk {
     async fn send(&self, claim: &Claim, record: &Record, related: Option<&RelatedContact>, planned: Planned) -> Result<Ended, Stop> {
         let (connection, mapping) = (&self.account.name, self.mapping.name());
         let email = planned.write.email.clone();
-        let candidates = self.store.candidates(connection, mapping, &email).await?;
+        let candidates = self.store.candidates(connection, mapping, &email, write::CANDIDATES).await?;
         match contest::decide(self.mapping.spec().conflict, &record.id, version(record), &candidates) {
             contest::Verdict::Wins => {}
             contest::Verdict::Loses(winner) => {
@@ -182,12 +183,9 @@ impl Desk {
                 });
             }
         }
-        let old = self.store.link_of_record(connection, mapping, &record.id).await?.filter(|link| link.email != email);
         let link = self.store.link(connection, mapping, &email).await?;
         let mut done = Ended::new(Outcome::Unchanged);
-        if let Some(old) = &old {
-            done.follow = self.next_candidate(old, record, claim).await?;
-        }
+        done.follow = self.successors(claim, record, &email).await?;
         // A person wants to see what changes and may mend what drifted; everybody else goes by the fingerprint.
         let person = matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry);
         let mut known = link.as_ref().and_then(|link| link.contact_id.clone());
@@ -204,13 +202,10 @@ impl Desk {
         let mut created = link.as_ref().is_some_and(|link| link.created_by_us);
         if !in_step {
             self.may_send(claim).await?;
-            if let Some(old) = &old {
-                self.rename(old, &email, &done.follow).await?;
-            }
-            let synced = self.account.activecampaign.sync_contact(&planned.write).await?;
-            self.clear_dates(&planned.write, &synced.id).await?;
+            let moves_from = write::moves_from(&self.store, &self.account, &self.mapping, &record.id, &email).await?;
+            let synced = write::write(&self.account, &self.mapping, &planned.write, moves_from.as_ref()).await?;
             created |= synced.created;
-            done.request = Some(format!("POST /contact/sync {}", self.account.activecampaign.describe(&planned.write)));
+            done.request = Some(format!("POST /contact/sync {}", crate::store::to_json(&planned.write)?));
             done.response = Some(format!("{} contact {}", if synced.created { 201 } else { 200 }, synced.id));
             known = Some(synced.id);
             done.outcome = Outcome::Synced;
@@ -219,6 +214,26 @@ impl Desk {
         done.record = Some(seen(record, Some(email.clone()), done.outcome));
         done.link = Some(confirmed(&self.mapping, record, &planned, known, created)?);
         Ok(done)
+    }
+
+    /// A record whose address changed leaves its contact to the next in line.
+    async fn successors(&self, claim: &Claim, record: &Record, email: &Email) -> Result<Vec<NewJob>, StoreError> {
+        let mut jobs = Vec::new();
+        for link in self.store.links_of_record(&self.account.name, self.mapping.name(), &record.id).await? {
+            if link.email == *email {
+                continue;
+            }
+            let next = write::next_in_line(&self.store, &self.account, &self.mapping, &link.email, &record.id).await?;
+            jobs.extend(next.map(|record| NewJob {
+                connection: self.account.name.clone(),
+                mapping: self.mapping.name().clone(),
+                object: claim.job.object.clone(),
+                record,
+                trigger: claim.job.trigger.clone(),
+                not_before: None,
+            }));
+        }
+        Ok(jobs)
     }
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.
@@ -232,59 +247,6 @@ impl Desk {
             },
             None => Err(Stop::Lost),
         }
-    }
-
-    /// A record's address changed: the next in line takes the contact it left.
-    async fn next_candidate(&self, old: &Link, record: &Record, claim: &Claim) -> Result<Vec<NewJob>, StoreError> {
-        let mut candidates = self.store.candidates(&self.account.name, self.mapping.name(), &old.email).await?;
-        candidates.retain(|candidate| candidate.record != record.id);
-        let next = contest::winner(self.mapping.spec().conflict, &candidates);
-        Ok(next
-            .map(|next| NewJob {
-                connection: self.account.name.clone(),
-                mapping: self.mapping.name().clone(),
-                object: claim.job.object.clone(),
-                record: next,
-                trigger: claim.job.trigger.clone(),
-                not_before: None,
-            })
-            .into_iter()
-            .collect())
-    }
-
-    /// `on_email_change = "rename"`: the contact moves to the new address, if that is free and nobody else
-    /// has a claim on the contact.
-    async fn rename(&self, old: &Link, email: &Email, next: &[NewJob]) -> Result<(), Stop> {
-        if self.mapping.spec().on_email_change != OnEmailChange::Rename || !next.is_empty() {
-            return Ok(());
-        }
-        let client = &self.account.activecampaign;
-        if client.find_contact(email, false).await?.is_some() {
-            return Ok(());
-        }
-        if let Some(contact) = client.find_contact(&old.email, false).await? {
-            client.change_email(&contact.id, email).await?;
-        }
-        Ok(())
-    }
-
-    /// Dates that `""` did not clear (fact sheet §2.3) lose their stored row.
-    async fn clear_dates(&self, write: &ContactWrite, contact: &ContactId) -> Result<(), Stop> {
-        if !write.clears() {
-            return Ok(());
-        }
-        let dates = self.mapping.columns().into_iter().filter(|column| matches!(column.target_type.as_str(), "date" | "datetime"));
-        let cleared: Vec<_> = dates.map(|column| column.target).filter(|date| write.values.iter().any(|(target, value)| target == date && value.is_empty())).collect();
-        if cleared.is_empty() {
-            return Ok(());
-        }
-        for stored in self.account.activecampaign.field_values(contact).await? {
-            let target = crate::model::TargetField::Custom(stored.field);
-            if cleared.contains(&target) && !stored.value.is_empty() {
-                self.account.activecampaign.delete_field_value(&stored.id).await?;
-            }
-        }
-        Ok(())
     }
 
     /// The record is gone. It is believed only while its object can still be read: otherwise the token or the

@@ -9,6 +9,7 @@ mod job;
 mod plan;
 pub mod related;
 mod worker;
+mod write;
 
 pub use account::Account;
 pub use job::{failed, rehearsed};
@@ -19,10 +20,10 @@ use crate::model::view::{Outcome, SyncResult};
 use crate::model::{ConnectionName, ErrorClass, JobId, JobState, MappingName, Problem, RecordId, RunId, Trigger};
 use crate::store::{NewJob, Store};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -52,8 +53,8 @@ struct Inner {
     working: AtomicBool,
     /// Results of jobs worked here, for those who wait for them.
     results: broadcast::Sender<(JobId, SyncResult)>,
-    /// What dry runs of this process would send.
-    rehearsals: broadcast::Sender<SyncResult>,
+    /// Who listens to what dry runs of this process would send.
+    rehearsals: Mutex<Option<mpsc::Sender<SyncResult>>>,
     exports: export::Exports,
 }
 
@@ -69,7 +70,7 @@ impl Engine {
                 wake: Notify::new(),
                 working: AtomicBool::new(false),
                 results: broadcast::channel(1024).0,
-                rehearsals: broadcast::channel(4096).0,
+                rehearsals: Mutex::default(),
                 exports: export::Exports::default(),
             }),
         }
@@ -203,9 +204,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Everything that dry runs of this process would send or refuse, from now on.
-    pub fn rehearsals(&self) -> broadcast::Receiver<SyncResult> {
-        self.inner.rehearsals.subscribe()
+    /// Everything that dry runs of this process would send or refuse, from now on. Whoever listens must read on:
+    /// a dry run waits for its listener.
+    pub fn rehearsals(&self) -> mpsc::Receiver<SyncResult> {
+        let (sender, receiver) = mpsc::channel(256);
+        *self.inner.rehearsals.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Tells the listener of a dry run's result; without one it is only counted.
+    async fn rehearsed(&self, result: SyncResult) {
+        let listener = self.inner.rehearsals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
+            // A listener that went away misses nothing it wanted.
+            let _ = listener.send(result).await;
+        }
     }
 
     fn store(&self) -> &Store {

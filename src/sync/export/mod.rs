@@ -7,6 +7,7 @@
 mod confirm;
 mod deliver;
 mod pages;
+mod plan_page;
 mod read;
 mod registry;
 mod run;

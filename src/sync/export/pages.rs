@@ -41,6 +41,8 @@ pub struct Position {
     last: Option<i64>,
     /// The newest version at the run's start: the head is read again down to it.
     head: Option<i64>,
+    /// A second walk was made.
+    again: bool,
     pub total: Option<u64>,
 }
 
@@ -56,6 +58,7 @@ impl Default for Position {
             after: None,
             last: None,
             head: None,
+            again: false,
             total: None,
         }
     }
@@ -158,14 +161,15 @@ impl Position {
         self.last = None;
     }
 
-    /// After the head or the first walk: one more walk if fewer records were seen than the object holds.
-    pub fn settle(&mut self, seen: u64, walked_again: bool) {
+    /// At the end of a walk: one more, once, if fewer records were seen than the object holds.
+    pub fn settle(&mut self, seen: u64) {
         let short = self.total.is_some_and(|total| seen < total);
-        match self.walk {
-            Walk::Again if !short => self.walk = Walk::Done,
-            Walk::Done if short && !walked_again => self.walk = Walk::Again,
-            _ => {}
-        }
+        self.walk = match self.walk {
+            Walk::Again if !short && self.rows == 0 => Walk::Done,
+            Walk::Done if short && !self.again => Walk::Again,
+            walk => walk,
+        };
+        self.again |= self.walk == Walk::Again;
     }
 
     /// Nothing is left to be read.

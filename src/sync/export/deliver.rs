@@ -1,0 +1,203 @@
+//! Delivering: the outbox goes out in imports of up to 250 contacts, side by side with reading; [`super::confirm`] learns
+//! what came of them.
+
+use super::confirm::Confirmer;
+use super::run::{Halt, Work};
+use crate::activecampaign::{IMPORT_BYTES, IMPORT_ROWS, ImportError, import_row_json};
+use crate::model::{ContactWrite, Email, ErrorClass, Problem};
+use crate::store::{Batch, BatchKind, BatchResult, BatchState, Confirmed, FailedRow, KnownContact};
+use crate::sync::write;
+use jiff::Timestamp;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
+
+/// Fewer contacts than this are written faster one by one: an import takes a call of its own for its result.
+const WORTH_AN_IMPORT: usize = 3;
+/// Contacts written one by one from one batch.
+const SINGLES: u32 = 25;
+/// How often one import is sent before its contacts go one by one.
+const SENDINGS: u32 = 3;
+
+/// Empties the outbox until everything was read, sent and confirmed.
+pub async fn deliver(work: &Work) -> Result<(), Halt> {
+    let (queued, awaited) = mpsc::channel(1);
+    let mut confirmer = Confirmer::new(work, awaited);
+    tokio::try_join!(send_imports(work, queued), confirmer.run())?;
+    // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
+    while let Some(batch) = work.store().take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX).await? {
+        send_singly(work, batch).await?;
+    }
+    if work.halt.is_cancelled() { Err(Halt::Asked) } else { Ok(()) }
+}
+
+async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Halt> {
+    for batch in work.store().open_batches(&work.id).await? {
+        match (batch.kind, batch.state) {
+            (BatchKind::Single, _) => send_singly(work, batch).await?,
+            // Its request may have left before the crash. Values are upserted, so it is sent again.
+            (BatchKind::Import, BatchState::Sending) => import(work, batch, &queued).await?,
+            (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => hand_over(&queued, batch).await?,
+        }
+    }
+    let room = (IMPORT_BYTES - 64) as u32;
+    loop {
+        if work.halt.is_cancelled() {
+            // What is under way is still confirmed.
+            return Ok(());
+        }
+        // Looked at before the outbox: what was planned in between is then seen.
+        let read = work.is_read();
+        let rows = work.backlog.rows.load(Ordering::Acquire);
+        let full = rows >= IMPORT_ROWS as u64 || work.backlog.bytes.load(Ordering::Acquire) >= u64::from(room);
+        if (full && !work.hold.load(Ordering::Acquire)) || read {
+            match work.store().take_batch(&work.id, BatchKind::Import, IMPORT_ROWS as u32, room).await? {
+                Some(batch) => {
+                    taken(work, &batch);
+                    import(work, batch, &queued).await?;
+                }
+                None if read => return Ok(()),
+                None => work.backlog.rows.store(0, Ordering::Release),
+            }
+        } else {
+            tokio::select! {
+                () = work.filled.notified() => {}
+                () = work.halt.cancelled() => {}
+            }
+        }
+    }
+}
+
+fn taken(work: &Work, batch: &Batch) {
+    let bytes: u64 = batch.rows.iter().map(|row| u64::from(row.size)).sum();
+    let less = |counter: &std::sync::atomic::AtomicU64, by: u64| {
+        // A restart knows rows without their bytes, so the counters may run short of each other.
+        let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_sub(by)));
+    };
+    less(&work.backlog.rows, batch.rows.len() as u64);
+    less(&work.backlog.bytes, bytes);
+}
+
+async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Halt> {
+    // The other end stops only together with this one.
+    queued.send(batch).await.map_err(|_| Halt::Asked)
+}
+
+/// Sends a batch as one import. A refused import is tried without the rows it names, then in halves, until the rows
+/// at fault stand alone; those go one by one, which tells the reason.
+async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
+    let mut parts = vec![(batch, true)];
+    while let Some((mut batch, hints_wanted)) = parts.pop() {
+        if batch.rows.len() < WORTH_AN_IMPORT || batch.attempts > SENDINGS {
+            let all = batch.rows.iter().map(|row| row.email.clone()).collect();
+            again(work, &batch, all).await?;
+            continue;
+        }
+        let rows = rows_json(&batch)?;
+        let exclude = work.mapping.spec().exclude_automations;
+        match send(work, &rows, exclude).await? {
+            Ok(id) => {
+                let now = Timestamp::now();
+                work.store().batch_queued(batch.id, id.as_str(), now).await?;
+                batch.import_id = Some(id.as_str().to_owned());
+                batch.state = BatchState::Queued;
+                batch.sent_at = now;
+                hand_over(queued, batch).await?;
+            }
+            Err(hints) => {
+                tracing::warn!(run = %work.id, rows = batch.rows.len(), named = hints.len(), "an import was refused");
+                let named = named_rows(&batch, &hints);
+                if hints_wanted && !named.is_empty() && named.len() < batch.rows.len() {
+                    again(work, &batch, named).await?;
+                    if let Some(rest) = work.store().batch(batch.id).await? {
+                        work.store().batch_sending(rest.id).await?;
+                        parts.push((rest, false));
+                    }
+                } else {
+                    let half: Vec<Email> = batch.rows.iter().skip(batch.rows.len() / 2).map(|row| row.email.clone()).collect();
+                    let other = work.store().split_batch(batch.id, &half).await?;
+                    if let Some(rest) = work.store().batch(batch.id).await? {
+                        parts.push((rest, hints_wanted));
+                    }
+                    parts.push((other, hints_wanted));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+type Hints = Vec<usize>;
+
+/// Sends an import; the inner error is a refusal with the row numbers it names.
+async fn send(work: &Work, rows: &[String], exclude: bool) -> Result<Result<crate::activecampaign::BatchId, Hints>, Halt> {
+    work.persist(|| async {
+        match work.account.activecampaign.bulk_import_rows(rows, exclude).await {
+            Ok(id) => Ok(Ok(id)),
+            Err(ImportError::Refused { hints, .. }) => Ok(Err(hints.into_iter().filter_map(|hint| hint.index).collect())),
+            Err(ImportError::Api(error)) => Err(error),
+        }
+    })
+    .await
+}
+
+/// The rows that a refusal names. Whether it counts from 0 or from 1 is not known (fact sheet §3.3), so both
+/// neighbours go.
+fn named_rows(batch: &Batch, hints: &[usize]) -> Vec<Email> {
+    let places: HashSet<usize> = hints.iter().flat_map(|index| [Some(*index), index.checked_sub(1)]).flatten().collect();
+    batch.rows.iter().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, row)| row.email.clone()).collect()
+}
+
+/// Contacts of a batch that go one by one instead.
+async fn again(work: &Work, batch: &Batch, emails: Vec<Email>) -> Result<(), Halt> {
+    let result = BatchResult { confirmed: Confirmed::These(Vec::new()), known: Vec::new(), failed: Vec::new(), again: emails, spent: work.spent() };
+    work.store().settle_batch(batch.id, &result).await?;
+    Ok(())
+}
+
+fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
+    batch.rows.iter().map(|row| Ok(import_row_json(&write_of(&row.write_json)?))).collect()
+}
+
+/// A planned write as it was kept.
+pub fn write_of(json: &str) -> Result<ContactWrite, Halt> {
+    serde_json::from_str(json).map_err(|error| Halt::Failed(Problem::new(ErrorClass::Store, format!("a planned write cannot be read: {error}"))))
+}
+
+/// Writes the contacts of a batch one by one. A row that is refused goes to the queue with the reason.
+async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
+    let mut rows = batch.rows.iter();
+    for row in rows.by_ref() {
+        let write = write_of(&row.write_json)?;
+        let mut result = BatchResult { confirmed: Confirmed::These(Vec::new()), known: Vec::new(), failed: Vec::new(), again: Vec::new(), spent: work.spent() };
+        match write_one(work, &row.record, &write).await {
+            Ok((contact_id, created)) => {
+                result.known.push(KnownContact { email: row.email.clone(), contact_id, created });
+                result.confirmed = Confirmed::These(vec![row.email.clone()]);
+            }
+            Err(Halt::Asked) => return Err(Halt::Asked),
+            // A dead token or an API out of reach is no fault of this row: the run stops and can be resumed.
+            Err(Halt::Failed(problem)) if matches!(problem.class, ErrorClass::Auth | ErrorClass::Config | ErrorClass::Store) => return Err(Halt::Failed(problem)),
+            Err(Halt::Failed(problem)) => {
+                let attempt = work.attempt(Some(format!("POST /contact/sync {}", row.write_json)), Some(problem.to_string()));
+                result.failed.push(FailedRow { email: row.email.clone(), problem, attempt });
+            }
+        }
+        work.store().settle_batch(batch.id, &result).await?;
+        if work.halt.is_cancelled() {
+            break;
+        }
+    }
+    // A halt gives the rest back to the outbox.
+    let rest: Vec<Email> = rows.map(|row| row.email.clone()).collect();
+    if !rest.is_empty() {
+        again(work, &batch, rest).await?;
+    }
+    Ok(())
+}
+
+async fn write_one(work: &Work, record: &crate::model::RecordId, write: &ContactWrite) -> Result<(crate::model::ContactId, bool), Halt> {
+    let moves_from = write::moves_from(work.store(), &work.account, &work.mapping, record, &write.email).await?;
+    let synced = work.persist(|| write::write(&work.account, &work.mapping, write, moves_from.as_ref())).await?;
+    Ok((synced.id, synced.created))
+}

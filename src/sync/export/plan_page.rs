@@ -1,0 +1,282 @@
+//! From a page of records to what becomes of each of them.
+
+use super::pages::Position;
+use super::run::{Halt, Work};
+use crate::activecampaign::import_row_json;
+use crate::mapping::{Conflict, EmailSource, OnEmailChange};
+use crate::model::view::{Outcome, SyncResult, SyncedField};
+use crate::model::{ContactWrite, Email, Problem, Record, RecordId, RelatedContact};
+use crate::store::{Link, Planned, PlannedRow};
+use crate::sync::contest::{self, beats};
+use crate::sync::plan::{Plan, Planned as Values, plan, version};
+use crate::sync::related::ContactBook;
+use std::collections::{HashMap, HashSet};
+
+/// Plans the records of a run, page by page.
+pub struct Planner {
+    conflict: Conflict,
+    book: ContactBook,
+    /// Distinct records of the run so far.
+    read: u64,
+    rows: Vec<PlannedRow>,
+    /// A dry run keeps nothing in the store, so it remembers here.
+    rehearsal: Option<Rehearsal>,
+}
+
+#[derive(Default)]
+struct Rehearsal {
+    seen: HashSet<RecordId>,
+    best: HashMap<Email, Contender>,
+    /// Rows stay until the last page, since a later record may still win over them.
+    waits: bool,
+}
+
+/// The record that leads for a contact.
+#[derive(Clone)]
+struct Contender {
+    record: RecordId,
+    version: i64,
+    /// Its place among the rows not kept yet.
+    row: Option<usize>,
+}
+
+impl Planner {
+    /// A planner for a run that may have read some pages already.
+    pub async fn open(work: &Work) -> Result<Self, Halt> {
+        let run = work.store().run(&work.id).await?;
+        Ok(Self {
+            conflict: work.mapping.spec().conflict,
+            book: ContactBook::default(),
+            read: run.map_or(0, |run| run.counts.read),
+            rows: Vec::new(),
+            rehearsal: work.options.dry_run.then(Rehearsal::default),
+        })
+    }
+
+    /// Distinct records of the run so far.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// True where the last page may still decide who wins a contact of the first.
+    pub fn must_wait(&mut self, position: &Position) -> bool {
+        let waits = self.conflict != Conflict::Newest || !position.sort || !position.ordered;
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.waits |= waits;
+        }
+        waits
+    }
+
+    /// Nothing more will come: rows that waited are free.
+    pub fn release(&mut self) {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.waits = false;
+        }
+    }
+
+    /// What is to be put on disk.
+    pub fn take_rows(&mut self) -> Vec<PlannedRow> {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            if rehearsal.waits {
+                return Vec::new();
+            }
+            rehearsal.best.values_mut().for_each(|contender| contender.row = None);
+        }
+        std::mem::take(&mut self.rows)
+    }
+
+    /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
+    pub async fn plan(&mut self, work: &Work, records: Vec<Record>, expected: Option<u64>) -> Result<usize, Halt> {
+        let records = self.fresh(work, records).await?;
+        let fresh = records.len();
+        let related = self.related(work, &records, expected).await?;
+        let mut plans = Vec::with_capacity(records.len());
+        for (record, related) in records.iter().zip(&related) {
+            plans.push(plan(&work.mapping, record, related.as_ref()));
+        }
+        let emails: Vec<Email> = plans
+            .iter()
+            .filter_map(|plan| match plan {
+                Plan::Send(values) => Some(values.write.email.clone()),
+                _ => None,
+            })
+            .collect();
+        let links = work.store().links(work.connection(), work.name(), &emails).await?;
+        let mut best = self.leaders(work, &emails).await?;
+        for (record, plan) in records.iter().zip(plans) {
+            match plan {
+                Plan::Skip => self.push(record, None, Planned::Skipped),
+                Plan::Fail { problem, email } => {
+                    self.rehearse_failure(work, record, &problem).await;
+                    let attempt = work.attempt(None, None);
+                    self.push(record, email, Planned::Failed { problem, contact_id: None, attempt });
+                }
+                Plan::Send(values) => self.contend(work, record, values, &links, &mut best).await?,
+            }
+        }
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.best = best;
+        }
+        Ok(fresh)
+    }
+
+    /// The records of a page that the run has not seen in this version, each once, within the run's limit.
+    async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
+        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+        let seen = match &self.rehearsal {
+            Some(_) => HashMap::new(),
+            None => work.store().seen_in_run(&work.id, &ids).await?,
+        };
+        let mut in_page = HashSet::new();
+        let mut fresh = Vec::with_capacity(records.len());
+        for record in records {
+            let new = match (&mut self.rehearsal, seen.get(&record.id)) {
+                (Some(rehearsal), _) => rehearsal.seen.insert(record.id.clone()),
+                (None, None) => true,
+                (None, Some(seen)) if version(&record) > seen.version => {
+                    // Counted already; only its outcome changes.
+                    self.read -= 1;
+                    true
+                }
+                (None, Some(_)) => false,
+            };
+            if !new || !in_page.insert(record.id.clone()) || work.options.limit.is_some_and(|limit| self.read >= limit) {
+                continue;
+            }
+            self.read += 1;
+            fresh.push(record);
+        }
+        Ok(fresh)
+    }
+
+    async fn related(&mut self, work: &Work, records: &[Record], expected: Option<u64>) -> Result<Vec<Option<RelatedContact>>, Halt> {
+        match work.mapping.email() {
+            EmailSource::Property(_) => Ok(vec![None; records.len()]),
+            EmailSource::Association(association) => {
+                let expected = expected.unwrap_or(records.len() as u64);
+                Ok(self.book.of_records(&work.account.highlevel, association, records, expected).await?)
+            }
+        }
+    }
+
+    /// The records of this run that lead for these contacts.
+    async fn leaders(&mut self, work: &Work, emails: &[Email]) -> Result<HashMap<Email, Contender>, Halt> {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            return Ok(std::mem::take(&mut rehearsal.best));
+        }
+        let mut best: HashMap<Email, Contender> = HashMap::new();
+        for (email, record, version) in work.store().contenders(&work.id, emails).await? {
+            let leads = best.get(&email).is_none_or(|other| beats(self.conflict, (version, &record), (other.version, &other.record)));
+            if leads {
+                best.insert(email, Contender { record, version, row: None });
+            }
+        }
+        Ok(best)
+    }
+
+    /// Lets a record contend for its contact, and plans its write if it wins.
+    async fn contend(
+        &mut self,
+        work: &Work,
+        record: &Record,
+        values: Values,
+        links: &HashMap<Email, Link>,
+        best: &mut HashMap<Email, Contender>,
+    ) -> Result<(), Halt> {
+        let email = values.write.email.clone();
+        let mine = (version(record), &record.id);
+        if let Some(other) = best.get(&email).filter(|other| other.record != record.id).cloned() {
+            if self.conflict == Conflict::Fail {
+                let fault = |work: &Work, other: &RecordId| Planned::Failed {
+                    problem: contest::problem(&email, vec![other.clone()]),
+                    contact_id: None,
+                    attempt: work.attempt(None, None),
+                };
+                self.replan(&other, &email, fault(work, &record.id));
+                self.push(record, Some(email.clone()), fault(work, &other.record));
+                return Ok(());
+            }
+            if !beats(self.conflict, mine, (other.version, &other.record)) {
+                self.push(record, Some(email), Planned::Superseded { by: other.record });
+                return Ok(());
+            }
+            self.replan(&other, &email, Planned::Superseded { by: record.id.clone() });
+        }
+        let link = links.get(&email);
+        let planned = if !work.options.full && link.is_some_and(|link| link.fingerprint == values.fingerprint) {
+            Planned::Unchanged
+        } else {
+            self.rehearse_write(work, record, &values.write, link).await;
+            send(work, record, &values).await?
+        };
+        best.insert(email.clone(), Contender { record: record.id.clone(), version: mine.0, row: Some(self.rows.len()) });
+        self.push(record, Some(email), planned);
+        Ok(())
+    }
+
+    /// Changes what was planned for a record that lost its contact.
+    fn replan(&mut self, other: &Contender, email: &Email, planned: Planned) {
+        match other.row.and_then(|row| self.rows.get_mut(row)) {
+            Some(row) => row.plan = planned,
+            None if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record) => {
+                self.rows.push(PlannedRow { record: other.record.clone(), email: Some(email.clone()), version: other.version, plan: planned });
+            }
+            None => {}
+        }
+    }
+
+    fn push(&mut self, record: &Record, email: Option<Email>, plan: Planned) {
+        self.rows.push(PlannedRow { record: record.id.clone(), email, version: version(record), plan });
+    }
+
+    async fn rehearse_write(&self, work: &Work, record: &Record, write: &ContactWrite, link: Option<&Link>) {
+        if self.rehearsal.is_none() {
+            return;
+        }
+        let before: Option<ContactWrite> = link.and_then(|link| serde_json::from_str(&link.write_json).ok());
+        let names = work.mapping.columns();
+        let fields = write
+            .values
+            .iter()
+            .map(|(target, value)| {
+                let held = before.as_ref().and_then(|before| before.values.iter().find(|(known, _)| known == target)).map(|(_, value)| value.clone());
+                let field = names.iter().find(|column| column.target == *target).map_or_else(String::new, |column| column.field.to_string());
+                SyncedField { field, old: held, new: Some(value.clone()), problem: None }
+            })
+            .filter(|field| field.old != field.new)
+            .collect();
+        let contact_id = link.and_then(|link| link.contact_id.clone());
+        let result = SyncResult { record: record.id.clone(), outcome: Outcome::Synced, contact_id, fields, error: None };
+        work.engine.rehearsed(result).await;
+    }
+
+    async fn rehearse_failure(&self, work: &Work, record: &Record, problem: &Problem) {
+        if self.rehearsal.is_some() {
+            work.engine.rehearsed(crate::sync::failed(record.id.clone(), problem.clone())).await;
+        }
+    }
+}
+
+async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, Halt> {
+    let row = import_row_json(&values.write);
+    let exclude = if work.mapping.spec().exclude_automations { crate::activecampaign::IMPORT_EXCLUDE_BYTES } else { 0 };
+    // Two bytes for what stands between the rows.
+    let size = u32::try_from(row.len() + exclude + 2).unwrap_or(u32::MAX);
+    let single = values.write.clears() || moves(work, record, &values.write.email).await? || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
+    Ok(Planned::Send {
+        write_json: crate::store::to_json(&values.write)?,
+        properties_json: if work.mapping.spec().rules.is_empty() { None } else { Some(crate::store::to_json(&record.properties)?) },
+        fingerprint: values.fingerprint.clone(),
+        size,
+        single,
+    })
+}
+
+/// True if the record's contact is to be renamed: an import cannot do that.
+async fn moves(work: &Work, record: &Record, email: &Email) -> Result<bool, Halt> {
+    if work.mapping.spec().on_email_change != OnEmailChange::Rename {
+        return Ok(false);
+    }
+    let links = work.store().links_of_record(work.connection(), work.name(), &record.id).await?;
+    Ok(!links.is_empty() && links.iter().all(|link| link.email != *email))
+}
