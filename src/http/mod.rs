@@ -9,10 +9,12 @@ mod error_body;
 mod headers;
 mod meter;
 mod redact;
+mod request;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
 mod transport;
+mod verdict;
 
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
 pub use budget::{Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger};
@@ -20,6 +22,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};
 pub use headers::ServerSays;
 pub use meter::{Meter, Observer};
+pub(crate) use request::{Answer, Request, encode, parse_method};
+pub use request::{Raw, RawBody};
 pub use token::{FixedToken, Token};
-pub(crate) use transport::{Answer, Request, Transport, encode, parse_method};
-pub use transport::{Raw, RawBody};
+pub(crate) use transport::Transport;

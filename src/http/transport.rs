@@ -8,15 +8,15 @@ use super::error_body::ErrorBody;
 use super::headers::{ServerSays, retry_after};
 use super::meter::{Meter, Observer};
 use super::redact::{excerpt, redact};
+use super::request::{Answer, Raw, RawBody, Request, check_relative};
 use super::token::Token;
+use super::verdict::{classify, default_message, remedy};
 use crate::model::ErrorClass;
 use crate::model::call::{Api, Call};
 use jiff::Timestamp;
-use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,128 +30,6 @@ const READ_RETRIES: u32 = 3;
 const FORBIDDEN_RETRIES: u32 = 2;
 /// A 503 without Retry-After is taken for a rate-limit answer at most so often in one call.
 const UNAVAILABLE_RETRIES: u32 = 3;
-
-/// A request as the clients describe it.
-pub(crate) struct Request {
-    pub method: Method,
-    /// Path with query, beginning with a slash; appended to the base.
-    pub path: String,
-    pub body: Option<Vec<u8>>,
-    /// False for GET and for searches: they are tried again after transient errors.
-    pub write: bool,
-    /// A second budget beside the account's: ActiveCampaign imports.
-    pub also: Option<Budget>,
-    /// Hand over error answers too, as `api` shows them.
-    pub any_status: bool,
-    /// Try again after a 403 that may be false.
-    pub doubt_forbidden: bool,
-}
-
-impl Request {
-    /// A read without a body.
-    pub fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path, None, false)
-    }
-
-    /// A read that carries its question as a body.
-    pub fn query(path: impl Into<String>, body: Vec<u8>) -> Self {
-        Self::new(Method::POST, path, Some(body), false)
-    }
-
-    /// A write.
-    pub fn write(method: Method, path: impl Into<String>, body: Option<Vec<u8>>) -> Self {
-        Self::new(method, path, body, true)
-    }
-
-    fn new(method: Method, path: impl Into<String>, body: Option<Vec<u8>>, write: bool) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            body,
-            write,
-            also: None,
-            any_status: false,
-            doubt_forbidden: true,
-        }
-    }
-}
-
-/// A whole answer.
-pub(crate) struct Answer {
-    pub status: u16,
-    pub body: Vec<u8>,
-    pub headers: HeaderMap,
-}
-
-impl Answer {
-    /// Decodes the body.
-    ///
-    /// # Errors
-    /// A plain sentence: the body is empty, a web page, or no such JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        if self.body.iter().all(u8::is_ascii_whitespace) {
-            return Err("the answer is empty".to_owned());
-        }
-        serde_json::from_slice(&self.body).map_err(|error| {
-            if self.body.trim_ascii_start().starts_with(b"<") {
-                "the answer is a web page, not JSON".to_owned()
-            } else if error.is_eof() {
-                "the answer breaks off".to_owned()
-            } else {
-                format!("the answer is not as documented: {error}")
-            }
-        })
-    }
-}
-
-/// The answer of a raw request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Raw {
-    pub status: u16,
-    pub body: RawBody,
-}
-
-/// A body as it came.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RawBody {
-    Json(Value),
-    Text(String),
-}
-
-/// Percent-encodes one path segment or query value.
-pub(crate) fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte as char);
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-/// The method of a name, for requests of a person.
-pub(crate) fn parse_method(api: Api, name: &str) -> Result<Method, ApiError> {
-    [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-    ]
-    .into_iter()
-    .find(|method| method.as_str().eq_ignore_ascii_case(name))
-    .ok_or_else(|| {
-        ApiError::new(
-            api,
-            ErrorClass::Config,
-            format!("{name:?} is no method; use GET, POST, PUT, PATCH or DELETE"),
-        )
-    })
-}
 
 /// What one client sends its requests with. Cheap to clone.
 #[derive(Clone)]
@@ -678,83 +556,4 @@ fn describe_request(request: &Request, secret: &str) -> String {
         Some(body) => format!("{line} {}", excerpt(body, secret)),
         None => line,
     }
-}
-
-/// The class of an error answer (HighLevel fact sheet §2.8, ActiveCampaign fact sheet §1.2).
-/// `pressed`: a Retry-After came, or the budget was busy.
-fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -> ErrorClass {
-    let message = body.message.as_deref().unwrap_or_default();
-    let says = |text: &str| message.to_ascii_lowercase().contains(text);
-    match status {
-        429 => ErrorClass::Throttled,
-        // ActiveCampaign: import limits come as 400, and an overrun at times as 503.
-        400 if api == Api::ActiveCampaign && says("rate limit exceeded") => ErrorClass::Throttled,
-        503 if api == Api::ActiveCampaign && pressed => ErrorClass::Throttled,
-        400 | 403 if says("no result found") => ErrorClass::Missing,
-        400 if api == Api::HighLevel && says("not found") => ErrorClass::Missing,
-        403 if says("could not create") || says("field id not valid") => ErrorClass::Invalid,
-        401..=403 => ErrorClass::Auth,
-        404 | 410 => ErrorClass::Missing,
-        408 | 425 | 500.. => ErrorClass::Transient,
-        300..=399 => ErrorClass::Config,
-        _ => ErrorClass::Invalid,
-    }
-}
-
-fn default_message(status: u16) -> String {
-    let words = match status {
-        300..=399 => "the server sends elsewhere",
-        400 => "the request is refused without a reason",
-        401 => "the token is refused",
-        402 => "the account is not paid for",
-        403 => "access is refused without a reason",
-        404 => "there is no such thing",
-        429 => "too many requests",
-        500..=599 => "the server fails",
-        _ => "the server answers with an error and no reason",
-    };
-    format!("{words} (HTTP {status})")
-}
-
-fn remedy(api: Api, status: u16, class: ErrorClass, message: &str) -> Option<String> {
-    let text = match (api, status) {
-        (_, 300..=399) => "check the address in config.toml: redirects are not followed",
-        (Api::HighLevel, 401 | 403) if message.contains("location") => {
-            "the token belongs to another location: compare location_id with where the token was made"
-        }
-        (Api::HighLevel, 401) => {
-            "check the token, and that its private integration has the scope this call needs"
-        }
-        (Api::HighLevel, 403) => "add the missing scope to the private integration or the app",
-        (Api::HighLevel, 404) if message.starts_with("Custom Object") => {
-            "check the object's key and location_id"
-        }
-        (Api::ActiveCampaign, 402) => "the ActiveCampaign account must be paid for",
-        (Api::ActiveCampaign, 403) if class == ErrorClass::Auth => {
-            "check url and token (Settings, Developer); else the token's user lacks the permission, or the plan the feature"
-        }
-        (_, 429) => "nothing to do: it goes on when the limit allows",
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// Only paths below the base may be asked for: a token must not travel elsewhere.
-fn check_relative(path: &str) -> Result<(), String> {
-    let bare = path.split(['?', '#']).next().unwrap_or_default();
-    let lower = bare.to_ascii_lowercase();
-    if path.contains("://")
-        || path.starts_with("//")
-        || path.contains('\\')
-        || path.chars().any(|c| c.is_control() || c.is_whitespace())
-        || path.contains('#')
-        || lower
-            .split('/')
-            .any(|part| matches!(part, ".." | "." | "%2e%2e" | "%2e" | ".%2e" | "%2e."))
-    {
-        return Err(format!(
-            "{path:?} is no path below the API's address; give one like /objects/"
-        ));
-    }
-    Ok(())
 }
