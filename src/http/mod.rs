@@ -12,6 +12,8 @@ mod redact;
 mod request;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transport;
 mod verdict;

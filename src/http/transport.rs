@@ -271,7 +271,7 @@ impl Transport {
                 }))
             }
         };
-        self.report(request, at, started.elapsed(), &result);
+        self.report(request, at, started.elapsed(), secret, &result);
         result.map(|(value, _)| value)
     }
 
@@ -340,12 +340,13 @@ impl Transport {
         if (200..300).contains(&answer.status) {
             let seen = Seen {
                 status: answer.status,
-                request_id: request_id(&answer.headers),
+                request_id: request_id(&answer.headers).map(|id| redact(&id, secret)),
             };
             return match decode(&answer) {
                 Ok(value) => Ok((value, seen)),
                 Err(message) => {
-                    let mut error = ApiError::new(self.api, ErrorClass::Transient, message);
+                    let mut error =
+                        ApiError::new(self.api, ErrorClass::Transient, redact(&message, secret));
                     error.status = Some(answer.status);
                     error.request_id = seen.request_id;
                     error.ambiguous = request.write;
@@ -384,8 +385,10 @@ impl Transport {
             status: Some(answer.status),
             remedy: remedy(self.api, answer.status, class, &message),
             message,
-            field: body.field,
-            request_id: request_id(&answer.headers).or(body.trace_id),
+            field: body.field.map(|field| redact(&field, secret)),
+            request_id: request_id(&answer.headers)
+                .or(body.trace_id)
+                .map(|id| redact(&id, secret)),
             retry_after,
             // A server error may come after the work was done.
             ambiguous: request.write && class == ErrorClass::Transient,
@@ -409,6 +412,7 @@ impl Transport {
         request: &Request,
         at: Timestamp,
         took: Duration,
+        secret: &str,
         result: &Result<(T, Seen), Box<Failure>>,
     ) {
         let (status, request_id, error) = match result {
@@ -424,11 +428,12 @@ impl Transport {
         {
             meter.count_throttled();
         }
+        let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(
             api = self.api.name(),
             method = %request.method,
-            path = %request.path,
+            %path,
             status,
             millis,
             error = error.map(|error| error.message.as_str()),
@@ -439,7 +444,7 @@ impl Transport {
                 at,
                 api: self.api,
                 method: request.method.to_string(),
-                path: request.path.clone(),
+                path,
                 status,
                 millis,
                 request_id,
