@@ -477,6 +477,14 @@ async fn a_raw_request_carries_version_and_token() {
 }
 
 #[test]
+fn a_cursor_survives_the_store() {
+    let cursor = PageCursor::After(vec![json!(1_720_679_025_000_u64), json!("r1")]);
+    let text = serde_json::to_string(&cursor).unwrap();
+    assert_eq!(text, r#"{"After":[1720679025000,"r1"]}"#);
+    assert_eq!(serde_json::from_str::<PageCursor>(&text).unwrap(), cursor);
+}
+
+#[test]
 fn segments_are_encoded() {
     assert_eq!(encode("custom_objects.pets"), "custom_objects.pets");
     assert_eq!(encode("a/../b?c=d+e é"), "a%2F..%2Fb%3Fc%3Dd%2Be%20%C3%A9");

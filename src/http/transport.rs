@@ -60,14 +60,13 @@ impl Transport {
         request: &Request,
         decode: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let started = Instant::now();
         let mut tries = Tries::default();
         loop {
             let failure = match self.attempt(request, &decode).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => *failure,
             };
-            let Some(delay) = self.again(request, &failure, &mut tries, started).await? else {
+            let Some(delay) = self.again(request, &failure, &mut tries).await? else {
                 if request.any_status
                     && failure.error.class != ErrorClass::Throttled
                     && let Some(answer) = &failure.answer
@@ -115,7 +114,6 @@ impl Transport {
         request: &Request,
         failure: &Failure,
         tries: &mut Tries,
-        started: Instant,
     ) -> Result<Option<Duration>, ApiError> {
         let error = &failure.error;
         match (error.class, error.status) {
@@ -134,21 +132,22 @@ impl Transport {
                     (Some(imports), true) => imports,
                     _ => &self.budget,
                 };
-                let wait = error.retry_after.unwrap_or_else(|| {
+                let asked = error.retry_after.unwrap_or_else(|| {
                     if import {
                         Duration::from_secs(60)
                     } else {
                         budget.window()
                     }
                 });
+                tries.throttled += 1;
+                // A server that says "at once" for ever is asked ever more slowly.
+                let wait = asked.max(Duration::from_millis(20) * tries.throttled);
+                tries.waited += wait;
                 if let Err(error) = budget.drain(wait).await {
                     tracing::warn!(%error, "the rate limit could not be noted");
                 }
                 // The next permit waits for the budget, so no further sleep is needed.
-                Ok(
-                    (started.elapsed() + wait <= PATIENCE && tries.spend_throttled())
-                        .then_some(Duration::ZERO),
-                )
+                Ok((tries.waited <= PATIENCE).then_some(Duration::ZERO))
             }
             (ErrorClass::Auth, Some(401 | 403)) => {
                 if !tries.refreshed {
@@ -468,15 +467,9 @@ struct Tries {
     forbidden: u32,
     unavailable: u32,
     throttled: u32,
+    /// Asked for by rate-limit answers, in sum.
+    waited: Duration,
     refreshed: bool,
-}
-
-impl Tries {
-    /// A server that answers `Retry-After: 0` for ever must not be asked for ever.
-    fn spend_throttled(&mut self) -> bool {
-        self.throttled += 1;
-        self.throttled <= 100
-    }
 }
 
 impl Failure {
