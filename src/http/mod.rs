@@ -6,10 +6,12 @@ pub mod budget;
 pub mod clock;
 pub mod error;
 mod error_body;
+mod exchange;
 mod headers;
 mod meter;
 mod redact;
 mod request;
+mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! One request: permit, token, sending, understanding the answer, trying again where that is safe.
 
-use super::backoff::backoff;
 use super::base::{BaseUrl, Http};
 use super::budget::{Budget, BudgetError, Lane, Permit};
 use super::error::{ApiError, ApiFailure};
 use super::error_body::ErrorBody;
+use super::exchange::{Broken, describe, read};
 use super::headers::{ServerSays, retry_after};
 use super::meter::{Meter, Observer};
 use super::redact::{excerpt, redact};
 use super::request::{Answer, Raw, RawBody, Request, check_relative};
+use super::retry::Tries;
 use super::token::Token;
 use super::verdict::{classify, default_message, remedy};
 use crate::model::ErrorClass;
@@ -19,17 +20,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Largest answer that is read.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Time that one call may spend waiting because of rate-limit answers.
-const PATIENCE: Duration = super::budget::PATIENCE;
-/// Further tries of a read after a transient error.
-const READ_RETRIES: u32 = 3;
-/// Further tries after an ActiveCampaign 403, which is at times false (fact sheet §1.2).
-const FORBIDDEN_RETRIES: u32 = 2;
-/// A 503 without Retry-After is taken for a rate-limit answer at most so often in one call.
-const UNAVAILABLE_RETRIES: u32 = 3;
 
 /// What one client sends its requests with. Cheap to clone.
 #[derive(Clone)]
@@ -46,9 +36,9 @@ pub(crate) struct Transport {
     pub headers: HeaderMap,
 }
 
-/// One try that failed, and whether the budget or the line was the reason.
-struct Failure {
-    error: ApiError,
+/// One try that failed.
+pub(super) struct Failure {
+    pub error: ApiError,
     /// Whole answer, for callers that want any status.
     answer: Option<Answer>,
 }
@@ -106,87 +96,6 @@ impl Transport {
             })
         })
         .await
-    }
-
-    /// Decides whether and when to try again; `None` is no.
-    async fn again(
-        &self,
-        request: &Request,
-        failure: &Failure,
-        tries: &mut Tries,
-    ) -> Result<Option<Duration>, ApiError> {
-        let error = &failure.error;
-        match (error.class, error.status) {
-            (ErrorClass::Throttled, Some(status)) => {
-                let import = status == 400;
-                if status == 503 && error.retry_after.is_none() {
-                    tries.unavailable += 1;
-                    if tries.unavailable > UNAVAILABLE_RETRIES {
-                        let mut error = error.clone();
-                        error.class = ErrorClass::Transient;
-                        error.ambiguous = request.write;
-                        return Err(error);
-                    }
-                }
-                let budget = match (&request.also, import) {
-                    (Some(imports), true) => imports,
-                    _ => &self.budget,
-                };
-                let asked = error.retry_after.unwrap_or_else(|| {
-                    if import {
-                        Duration::from_secs(60)
-                    } else {
-                        budget.window()
-                    }
-                });
-                tries.throttled += 1;
-                // A server that says "at once" for ever is asked ever more slowly.
-                let wait = asked.max(Duration::from_millis(20) * tries.throttled);
-                tries.waited += wait;
-                if let Err(error) = budget.drain(wait).await {
-                    tracing::warn!(%error, "the rate limit could not be noted");
-                }
-                // The next permit waits for the budget, so no further sleep is needed.
-                Ok((tries.waited <= PATIENCE).then_some(Duration::ZERO))
-            }
-            (ErrorClass::Auth, Some(401 | 403)) => {
-                if !tries.refreshed {
-                    tries.refreshed = true;
-                    if self
-                        .token
-                        .refresh()
-                        .await
-                        .map_err(|problem| ApiError::before_sending(self.api, problem))?
-                    {
-                        return Ok(Some(Duration::ZERO));
-                    }
-                }
-                let doubtful = self.api == Api::ActiveCampaign
-                    && error.status == Some(403)
-                    && request.doubt_forbidden
-                    && tries.forbidden < FORBIDDEN_RETRIES;
-                if !doubtful {
-                    return Ok(None);
-                }
-                tries.forbidden += 1;
-                Ok(Some(Duration::from_millis(
-                    u64::from(tries.forbidden) * 200 + fastrand::u64(0..200),
-                )))
-            }
-            (ErrorClass::Transient, _) if !request.write && tries.transient < READ_RETRIES => {
-                let jitter = backoff(
-                    tries.transient,
-                    Duration::from_millis(250),
-                    Duration::from_secs(5),
-                    &mut fastrand::Rng::new(),
-                );
-                tries.transient += 1;
-                Ok(Some(error.retry_after.map_or(jitter, |asked| {
-                    asked.min(Duration::from_secs(30)).max(jitter)
-                })))
-            }
-            _ => Ok(None),
-        }
     }
 
     async fn attempt<T>(
@@ -461,17 +370,6 @@ struct Seen {
     request_id: Option<String>,
 }
 
-#[derive(Default)]
-struct Tries {
-    transient: u32,
-    forbidden: u32,
-    unavailable: u32,
-    throttled: u32,
-    /// Asked for by rate-limit answers, in sum.
-    waited: Duration,
-    refreshed: bool,
-}
-
 impl Failure {
     fn before(error: ApiError) -> Box<Self> {
         Box::new(Self {
@@ -479,68 +377,6 @@ impl Failure {
             answer: None,
         })
     }
-}
-
-/// An exchange without a whole answer.
-struct Broken {
-    /// Something may have reached the server.
-    sent: bool,
-    message: String,
-}
-
-async fn read(mut response: reqwest::Response) -> Result<Answer, Broken> {
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let expected = response.content_length().unwrap_or(0).min(1 << 20);
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BYTES => {
-                return Err(Broken {
-                    sent: true,
-                    message: format!("the answer is larger than {} MiB", MOST_BYTES >> 20),
-                });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => {
-                return Ok(Answer {
-                    status,
-                    body,
-                    headers,
-                });
-            }
-            Err(error) => {
-                let why = if error.is_timeout() {
-                    "the rest of the answer did not come in time".to_owned()
-                } else {
-                    format!("the answer broke off: {}", innermost(&error))
-                };
-                return Err(Broken {
-                    sent: true,
-                    message: why,
-                });
-            }
-        }
-    }
-}
-
-fn describe(error: &reqwest::Error, base: &BaseUrl, timeout: Duration) -> String {
-    let host = base.host();
-    if error.is_connect() {
-        format!("cannot connect to {host}: {}", innermost(error))
-    } else if error.is_timeout() {
-        format!("no answer from {host} within {} s", timeout.as_secs_f64())
-    } else {
-        format!("the connection to {host} failed: {}", innermost(error))
-    }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(next) = inner.source() {
-        inner = next;
-    }
-    inner.to_string()
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
