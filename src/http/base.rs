@@ -175,6 +175,14 @@ mod tests {
     }
 
     #[test]
+    fn both_clients_can_be_set_up() {
+        let http = Http::default();
+        for url in ["https://acme.api-us1.com", "http://127.0.0.1:1"] {
+            assert!(http.client(&BaseUrl::parse(url).unwrap()).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
     fn a_path_is_added_once() {
         let base = |text| BaseUrl::parse(text).unwrap().with_path("/api/3");
         assert_eq!(

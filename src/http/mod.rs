@@ -6,13 +6,19 @@ pub mod budget;
 pub mod clock;
 pub mod error;
 mod error_body;
+mod exchange;
 mod headers;
 mod meter;
 mod redact;
+mod request;
+mod retry;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod token;
 mod transport;
+mod verdict;
 
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
 pub use budget::{Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger};
@@ -20,6 +26,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};
 pub use headers::ServerSays;
 pub use meter::{Meter, Observer};
+pub(crate) use request::{Answer, Request, encode, parse_method};
+pub use request::{Raw, RawBody};
 pub use token::{FixedToken, Token};
-pub(crate) use transport::{Answer, Request, Transport, encode, parse_method};
-pub use transport::{Raw, RawBody};
+pub(crate) use transport::Transport;

@@ -1,157 +1,25 @@
 //! One request: permit, token, sending, understanding the answer, trying again where that is safe.
 
-use super::backoff::backoff;
 use super::base::{BaseUrl, Http};
 use super::budget::{Budget, BudgetError, Lane, Permit};
 use super::error::{ApiError, ApiFailure};
 use super::error_body::ErrorBody;
+use super::exchange::{Broken, describe, read};
 use super::headers::{ServerSays, retry_after};
 use super::meter::{Meter, Observer};
 use super::redact::{excerpt, redact};
+use super::request::{Answer, Raw, RawBody, Request, check_relative};
+use super::retry::Tries;
 use super::token::Token;
+use super::verdict::{classify, default_message, remedy};
 use crate::model::ErrorClass;
 use crate::model::call::{Api, Call};
 use jiff::Timestamp;
-use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Largest answer that is read.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Time that one call may spend waiting because of rate-limit answers.
-const PATIENCE: Duration = super::budget::PATIENCE;
-/// Further tries of a read after a transient error.
-const READ_RETRIES: u32 = 3;
-/// Further tries after an ActiveCampaign 403, which is at times false (fact sheet §1.2).
-const FORBIDDEN_RETRIES: u32 = 2;
-/// A 503 without Retry-After is taken for a rate-limit answer at most so often in one call.
-const UNAVAILABLE_RETRIES: u32 = 3;
-
-/// A request as the clients describe it.
-pub(crate) struct Request {
-    pub method: Method,
-    /// Path with query, beginning with a slash; appended to the base.
-    pub path: String,
-    pub body: Option<Vec<u8>>,
-    /// False for GET and for searches: they are tried again after transient errors.
-    pub write: bool,
-    /// A second budget beside the account's: ActiveCampaign imports.
-    pub also: Option<Budget>,
-    /// Hand over error answers too, as `api` shows them.
-    pub any_status: bool,
-    /// Try again after a 403 that may be false.
-    pub doubt_forbidden: bool,
-}
-
-impl Request {
-    /// A read without a body.
-    pub fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path, None, false)
-    }
-
-    /// A read that carries its question as a body.
-    pub fn query(path: impl Into<String>, body: Vec<u8>) -> Self {
-        Self::new(Method::POST, path, Some(body), false)
-    }
-
-    /// A write.
-    pub fn write(method: Method, path: impl Into<String>, body: Option<Vec<u8>>) -> Self {
-        Self::new(method, path, body, true)
-    }
-
-    fn new(method: Method, path: impl Into<String>, body: Option<Vec<u8>>, write: bool) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            body,
-            write,
-            also: None,
-            any_status: false,
-            doubt_forbidden: true,
-        }
-    }
-}
-
-/// A whole answer.
-pub(crate) struct Answer {
-    pub status: u16,
-    pub body: Vec<u8>,
-    pub headers: HeaderMap,
-}
-
-impl Answer {
-    /// Decodes the body.
-    ///
-    /// # Errors
-    /// A plain sentence: the body is empty, a web page, or no such JSON.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        if self.body.iter().all(u8::is_ascii_whitespace) {
-            return Err("the answer is empty".to_owned());
-        }
-        serde_json::from_slice(&self.body).map_err(|error| {
-            if self.body.trim_ascii_start().starts_with(b"<") {
-                "the answer is a web page, not JSON".to_owned()
-            } else if error.is_eof() {
-                "the answer breaks off".to_owned()
-            } else {
-                format!("the answer is not as documented: {error}")
-            }
-        })
-    }
-}
-
-/// The answer of a raw request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Raw {
-    pub status: u16,
-    pub body: RawBody,
-}
-
-/// A body as it came.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RawBody {
-    Json(Value),
-    Text(String),
-}
-
-/// Percent-encodes one path segment or query value.
-pub(crate) fn encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte as char);
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-/// The method of a name, for requests of a person.
-pub(crate) fn parse_method(api: Api, name: &str) -> Result<Method, ApiError> {
-    [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-    ]
-    .into_iter()
-    .find(|method| method.as_str().eq_ignore_ascii_case(name))
-    .ok_or_else(|| {
-        ApiError::new(
-            api,
-            ErrorClass::Config,
-            format!("{name:?} is no method; use GET, POST, PUT, PATCH or DELETE"),
-        )
-    })
-}
 
 /// What one client sends its requests with. Cheap to clone.
 #[derive(Clone)]
@@ -168,9 +36,9 @@ pub(crate) struct Transport {
     pub headers: HeaderMap,
 }
 
-/// One try that failed, and whether the budget or the line was the reason.
-struct Failure {
-    error: ApiError,
+/// One try that failed.
+pub(super) struct Failure {
+    pub error: ApiError,
     /// Whole answer, for callers that want any status.
     answer: Option<Answer>,
 }
@@ -182,14 +50,13 @@ impl Transport {
         request: &Request,
         decode: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, ApiError> {
-        let started = Instant::now();
         let mut tries = Tries::default();
         loop {
             let failure = match self.attempt(request, &decode).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => *failure,
             };
-            let Some(delay) = self.again(request, &failure, &mut tries, started).await? else {
+            let Some(delay) = self.again(request, &failure, &mut tries).await? else {
                 if request.any_status
                     && failure.error.class != ErrorClass::Throttled
                     && let Some(answer) = &failure.answer
@@ -229,87 +96,6 @@ impl Transport {
             })
         })
         .await
-    }
-
-    /// Decides whether and when to try again; `None` is no.
-    async fn again(
-        &self,
-        request: &Request,
-        failure: &Failure,
-        tries: &mut Tries,
-        started: Instant,
-    ) -> Result<Option<Duration>, ApiError> {
-        let error = &failure.error;
-        match (error.class, error.status) {
-            (ErrorClass::Throttled, Some(status)) => {
-                let import = status == 400;
-                if status == 503 && error.retry_after.is_none() {
-                    tries.unavailable += 1;
-                    if tries.unavailable > UNAVAILABLE_RETRIES {
-                        let mut error = error.clone();
-                        error.class = ErrorClass::Transient;
-                        error.ambiguous = request.write;
-                        return Err(error);
-                    }
-                }
-                let budget = match (&request.also, import) {
-                    (Some(imports), true) => imports,
-                    _ => &self.budget,
-                };
-                let wait = error.retry_after.unwrap_or_else(|| {
-                    if import {
-                        Duration::from_secs(60)
-                    } else {
-                        budget.window()
-                    }
-                });
-                if let Err(error) = budget.drain(wait).await {
-                    tracing::warn!(%error, "the rate limit could not be noted");
-                }
-                // The next permit waits for the budget, so no further sleep is needed.
-                Ok(
-                    (started.elapsed() + wait <= PATIENCE && tries.spend_throttled())
-                        .then_some(Duration::ZERO),
-                )
-            }
-            (ErrorClass::Auth, Some(401 | 403)) => {
-                if !tries.refreshed {
-                    tries.refreshed = true;
-                    if self
-                        .token
-                        .refresh()
-                        .await
-                        .map_err(|problem| ApiError::before_sending(self.api, problem))?
-                    {
-                        return Ok(Some(Duration::ZERO));
-                    }
-                }
-                let doubtful = self.api == Api::ActiveCampaign
-                    && error.status == Some(403)
-                    && request.doubt_forbidden
-                    && tries.forbidden < FORBIDDEN_RETRIES;
-                if !doubtful {
-                    return Ok(None);
-                }
-                tries.forbidden += 1;
-                Ok(Some(Duration::from_millis(
-                    u64::from(tries.forbidden) * 200 + fastrand::u64(0..200),
-                )))
-            }
-            (ErrorClass::Transient, _) if !request.write && tries.transient < READ_RETRIES => {
-                let jitter = backoff(
-                    tries.transient,
-                    Duration::from_millis(250),
-                    Duration::from_secs(5),
-                    &mut fastrand::Rng::new(),
-                );
-                tries.transient += 1;
-                Ok(Some(error.retry_after.map_or(jitter, |asked| {
-                    asked.min(Duration::from_secs(30)).max(jitter)
-                })))
-            }
-            _ => Ok(None),
-        }
     }
 
     async fn attempt<T>(
@@ -393,7 +179,7 @@ impl Transport {
                 }))
             }
         };
-        self.report(request, at, started.elapsed(), &result);
+        self.report(request, at, started.elapsed(), secret, &result);
         result.map(|(value, _)| value)
     }
 
@@ -462,12 +248,13 @@ impl Transport {
         if (200..300).contains(&answer.status) {
             let seen = Seen {
                 status: answer.status,
-                request_id: request_id(&answer.headers),
+                request_id: request_id(&answer.headers).map(|id| redact(&id, secret)),
             };
             return match decode(&answer) {
                 Ok(value) => Ok((value, seen)),
                 Err(message) => {
-                    let mut error = ApiError::new(self.api, ErrorClass::Transient, message);
+                    let mut error =
+                        ApiError::new(self.api, ErrorClass::Transient, redact(&message, secret));
                     error.status = Some(answer.status);
                     error.request_id = seen.request_id;
                     error.ambiguous = request.write;
@@ -506,8 +293,10 @@ impl Transport {
             status: Some(answer.status),
             remedy: remedy(self.api, answer.status, class, &message),
             message,
-            field: body.field,
-            request_id: request_id(&answer.headers).or(body.trace_id),
+            field: body.field.map(|field| redact(&field, secret)),
+            request_id: request_id(&answer.headers)
+                .or(body.trace_id)
+                .map(|id| redact(&id, secret)),
             retry_after,
             // A server error may come after the work was done.
             ambiguous: request.write && class == ErrorClass::Transient,
@@ -531,6 +320,7 @@ impl Transport {
         request: &Request,
         at: Timestamp,
         took: Duration,
+        secret: &str,
         result: &Result<(T, Seen), Box<Failure>>,
     ) {
         let (status, request_id, error) = match result {
@@ -546,11 +336,12 @@ impl Transport {
         {
             meter.count_throttled();
         }
+        let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(
             api = self.api.name(),
             method = %request.method,
-            path = %request.path,
+            %path,
             status,
             millis,
             error = error.map(|error| error.message.as_str()),
@@ -561,7 +352,7 @@ impl Transport {
                 at,
                 api: self.api,
                 method: request.method.to_string(),
-                path: request.path.clone(),
+                path,
                 status,
                 millis,
                 request_id,
@@ -579,23 +370,6 @@ struct Seen {
     request_id: Option<String>,
 }
 
-#[derive(Default)]
-struct Tries {
-    transient: u32,
-    forbidden: u32,
-    unavailable: u32,
-    throttled: u32,
-    refreshed: bool,
-}
-
-impl Tries {
-    /// A server that answers `Retry-After: 0` for ever must not be asked for ever.
-    fn spend_throttled(&mut self) -> bool {
-        self.throttled += 1;
-        self.throttled <= 100
-    }
-}
-
 impl Failure {
     fn before(error: ApiError) -> Box<Self> {
         Box::new(Self {
@@ -603,68 +377,6 @@ impl Failure {
             answer: None,
         })
     }
-}
-
-/// An exchange without a whole answer.
-struct Broken {
-    /// Something may have reached the server.
-    sent: bool,
-    message: String,
-}
-
-async fn read(mut response: reqwest::Response) -> Result<Answer, Broken> {
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let expected = response.content_length().unwrap_or(0).min(1 << 20);
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BYTES => {
-                return Err(Broken {
-                    sent: true,
-                    message: format!("the answer is larger than {} MiB", MOST_BYTES >> 20),
-                });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => {
-                return Ok(Answer {
-                    status,
-                    body,
-                    headers,
-                });
-            }
-            Err(error) => {
-                let why = if error.is_timeout() {
-                    "the rest of the answer did not come in time".to_owned()
-                } else {
-                    format!("the answer broke off: {}", innermost(&error))
-                };
-                return Err(Broken {
-                    sent: true,
-                    message: why,
-                });
-            }
-        }
-    }
-}
-
-fn describe(error: &reqwest::Error, base: &BaseUrl, timeout: Duration) -> String {
-    let host = base.host();
-    if error.is_connect() {
-        format!("cannot connect to {host}: {}", innermost(error))
-    } else if error.is_timeout() {
-        format!("no answer from {host} within {} s", timeout.as_secs_f64())
-    } else {
-        format!("the connection to {host} failed: {}", innermost(error))
-    }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(next) = inner.source() {
-        inner = next;
-    }
-    inner.to_string()
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
@@ -678,83 +390,4 @@ fn describe_request(request: &Request, secret: &str) -> String {
         Some(body) => format!("{line} {}", excerpt(body, secret)),
         None => line,
     }
-}
-
-/// The class of an error answer (HighLevel fact sheet §2.8, ActiveCampaign fact sheet §1.2).
-/// `pressed`: a Retry-After came, or the budget was busy.
-fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -> ErrorClass {
-    let message = body.message.as_deref().unwrap_or_default();
-    let says = |text: &str| message.to_ascii_lowercase().contains(text);
-    match status {
-        429 => ErrorClass::Throttled,
-        // ActiveCampaign: import limits come as 400, and an overrun at times as 503.
-        400 if api == Api::ActiveCampaign && says("rate limit exceeded") => ErrorClass::Throttled,
-        503 if api == Api::ActiveCampaign && pressed => ErrorClass::Throttled,
-        400 | 403 if says("no result found") => ErrorClass::Missing,
-        400 if api == Api::HighLevel && says("not found") => ErrorClass::Missing,
-        403 if says("could not create") || says("field id not valid") => ErrorClass::Invalid,
-        401..=403 => ErrorClass::Auth,
-        404 | 410 => ErrorClass::Missing,
-        408 | 425 | 500.. => ErrorClass::Transient,
-        300..=399 => ErrorClass::Config,
-        _ => ErrorClass::Invalid,
-    }
-}
-
-fn default_message(status: u16) -> String {
-    let words = match status {
-        300..=399 => "the server sends elsewhere",
-        400 => "the request is refused without a reason",
-        401 => "the token is refused",
-        402 => "the account is not paid for",
-        403 => "access is refused without a reason",
-        404 => "there is no such thing",
-        429 => "too many requests",
-        500..=599 => "the server fails",
-        _ => "the server answers with an error and no reason",
-    };
-    format!("{words} (HTTP {status})")
-}
-
-fn remedy(api: Api, status: u16, class: ErrorClass, message: &str) -> Option<String> {
-    let text = match (api, status) {
-        (_, 300..=399) => "check the address in config.toml: redirects are not followed",
-        (Api::HighLevel, 401 | 403) if message.contains("location") => {
-            "the token belongs to another location: compare location_id with where the token was made"
-        }
-        (Api::HighLevel, 401) => {
-            "check the token, and that its private integration has the scope this call needs"
-        }
-        (Api::HighLevel, 403) => "add the missing scope to the private integration or the app",
-        (Api::HighLevel, 404) if message.starts_with("Custom Object") => {
-            "check the object's key and location_id"
-        }
-        (Api::ActiveCampaign, 402) => "the ActiveCampaign account must be paid for",
-        (Api::ActiveCampaign, 403) if class == ErrorClass::Auth => {
-            "check url and token (Settings, Developer); else the token's user lacks the permission, or the plan the feature"
-        }
-        (_, 429) => "nothing to do: it goes on when the limit allows",
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// Only paths below the base may be asked for: a token must not travel elsewhere.
-fn check_relative(path: &str) -> Result<(), String> {
-    let bare = path.split(['?', '#']).next().unwrap_or_default();
-    let lower = bare.to_ascii_lowercase();
-    if path.contains("://")
-        || path.starts_with("//")
-        || path.contains('\\')
-        || path.chars().any(|c| c.is_control() || c.is_whitespace())
-        || path.contains('#')
-        || lower
-            .split('/')
-            .any(|part| matches!(part, ".." | "." | "%2e%2e" | "%2e" | ".%2e" | "%2e."))
-    {
-        return Err(format!(
-            "{path:?} is no path below the API's address; give one like /objects/"
-        ));
-    }
-    Ok(())
 }

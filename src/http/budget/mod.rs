@@ -5,6 +5,9 @@ mod local;
 mod row;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use ledger::{Ledger, LedgerError, MemoryLedger, RowUpdate};
 pub use row::{LedgerRow, Limit};

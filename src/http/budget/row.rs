@@ -6,7 +6,6 @@
 //! when it was granted the other n were unanswered or answered less than w ago, so all n counted.
 
 use crate::http::ServerSays;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Added to each window, in microseconds: clocks of two machines tick apart.
@@ -47,27 +46,27 @@ impl Limit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerRow {
     /// Permits granted so far.
-    granted: u64,
-    slots: Vec<Slot>,
+    pub(super) granted: u64,
+    pub(super) slots: Vec<Slot>,
     /// A rate-limit answer closed the budget until then.
-    blocked_until: i64,
+    pub(super) blocked_until: i64,
     /// A person waits in some process; bulk work stands back until then.
-    person_until: i64,
-    server_max: Option<u32>,
-    server_interval: Option<i64>,
+    pub(super) person_until: i64,
+    pub(super) server_max: Option<u32>,
+    pub(super) server_interval: Option<i64>,
     /// The day that `used_today` is of, counted from the epoch.
-    day: i64,
-    used_today: u64,
+    pub(super) day: i64,
+    pub(super) used_today: u64,
     /// What the server said is left today, and when.
-    daily_left: Option<(u64, i64)>,
+    pub(super) daily_left: Option<(u64, i64)>,
 }
 
 /// Permits that count until `free_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
-    id: u64,
-    permits: u32,
-    free_at: i64,
+pub(super) struct Slot {
+    pub(super) id: u64,
+    pub(super) permits: u32,
+    pub(super) free_at: i64,
 }
 
 /// What became of a lease.
@@ -331,82 +330,6 @@ impl LedgerRow {
     /// Until when a rate-limit answer closed the budget, if it still does.
     pub(super) fn blocked_until(&self, now: i64) -> Option<i64> {
         (self.blocked_until > now).then_some(self.blocked_until)
-    }
-
-    /// The row of a text that [`LedgerRow::to_json`] made; text that is none gives an empty row.
-    pub fn from_json(text: &str) -> Self {
-        serde_json::from_str::<Wire>(text).map_or_else(|_| Self::default(), Self::from)
-    }
-
-    /// The row as text of at most 2 KB.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(&Wire::from(self)).unwrap_or_default()
-    }
-}
-
-/// The row as it is kept: slots as numbers relative to the first, three a slot, to stay small.
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    granted: u64,
-    slots: Vec<i64>,
-    blocked_until: i64,
-    person_until: i64,
-    server_max: Option<u32>,
-    server_interval: Option<i64>,
-    day: i64,
-    used_today: u64,
-    daily_left: Option<(u64, i64)>,
-}
-
-impl From<&LedgerRow> for Wire {
-    fn from(row: &LedgerRow) -> Self {
-        let mut slots = Vec::with_capacity(row.slots.len() * 3 + 1);
-        if let Some(base) = row.slots.iter().map(|slot| slot.free_at).min() {
-            slots.push(base);
-            for slot in &row.slots {
-                slots.push((row.granted - slot.id) as i64);
-                slots.push(i64::from(slot.permits));
-                slots.push(slot.free_at - base);
-            }
-        }
-        Self {
-            granted: row.granted,
-            slots,
-            blocked_until: row.blocked_until,
-            person_until: row.person_until,
-            server_max: row.server_max,
-            server_interval: row.server_interval,
-            day: row.day,
-            used_today: row.used_today,
-            daily_left: row.daily_left,
-        }
-    }
-}
-
-impl From<Wire> for LedgerRow {
-    fn from(wire: Wire) -> Self {
-        let slots = match wire.slots.split_first() {
-            None => Vec::new(),
-            Some((base, rest)) => rest
-                .chunks_exact(3)
-                .map(|part| Slot {
-                    id: wire.granted.saturating_sub(part[0].unsigned_abs()),
-                    permits: u32::try_from(part[1]).unwrap_or(1),
-                    free_at: base.saturating_add(part[2]),
-                })
-                .collect(),
-        };
-        Self {
-            granted: wire.granted,
-            slots,
-            blocked_until: wire.blocked_until,
-            person_until: wire.person_until,
-            server_max: wire.server_max,
-            server_interval: wire.server_interval,
-            day: wire.day,
-            used_today: wire.used_today,
-            daily_left: wire.daily_left,
-        }
     }
 }
 
