@@ -28,10 +28,12 @@ pub struct Arguments {
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
     let body = match &arguments.data {
-        Some(from) => Some(
-            serde_json::from_str(&read_text(from)?)
-                .map_err(|error| super::usage(format!("the body is no JSON: {error}"), "mend it and try again"))?,
-        ),
+        Some(from) => Some(serde_json::from_str(&read_text(from)?).map_err(|error| {
+            super::usage(
+                format!("the body is no JSON: {error}"),
+                "mend it and try again",
+            )
+        })?),
         None => None,
     };
     let operations = context.open(false).await?;
@@ -40,12 +42,18 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         Side::Highlevel => Api::HighLevel,
         Side::Activecampaign => Api::ActiveCampaign,
     };
-    let (status, answer) = operations.raw(&connection, api, &arguments.method, &arguments.path, body).await?;
+    let (status, answer) = operations
+        .raw(&connection, api, &arguments.method, &arguments.path, body)
+        .await?;
     operations.close().await;
     context.output.note(&format!("HTTP {status}"));
     match serde_json::to_string_pretty(&answer) {
         Ok(text) if !context.output.is_json() => context.output.raw_line(&text),
         _ => context.output.document(&answer),
     }
-    Ok(if (200..300).contains(&status) { Exit::Done } else { Exit::Failed })
+    Ok(if (200..300).contains(&status) {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }

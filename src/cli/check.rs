@@ -8,7 +8,13 @@ pub async fn run(context: &Context) -> Result<Exit, Problem> {
     let findings = operations.check().await;
     operations.close().await;
     print(context, &findings);
-    Ok(if findings.iter().any(|finding| finding.level == Level::Error) { Exit::Failed } else { Exit::Done })
+    Ok(
+        if findings.iter().any(|finding| finding.level == Level::Error) {
+            Exit::Failed
+        } else {
+            Exit::Done
+        },
+    )
 }
 
 /// Findings as lines: a mark, the item, the message, the remedy beneath.
@@ -23,7 +29,9 @@ pub fn print(context: &Context, findings: &[Finding]) {
             Level::Warning => "!",
             Level::Error => "✗",
         };
-        context.output.line(&format!("{mark} {}: {}", finding.item, finding.message));
+        context
+            .output
+            .line(&format!("{mark} {}: {}", finding.item, finding.message));
         if let Some(remedy) = &finding.remedy {
             context.output.line(&format!("    → {remedy}"));
         }

@@ -2,11 +2,12 @@
 
 use super::{Context, Exit, signals};
 use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::view::SyncResult;
 use crate::model::{MappingName, Problem};
 use crate::operations::Operations;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -26,24 +27,47 @@ pub struct Arguments {
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
-    let since = arguments.since.as_deref().map(super::export::since).transpose()?;
-    let options = ExportOptions { dry_run: arguments.dry_run, full: arguments.full, since, limit: arguments.limit };
+    let since = arguments.since.as_deref().map(since).transpose()?;
+    let options = ExportOptions {
+        dry_run: arguments.dry_run,
+        full: arguments.full,
+        since,
+        limit: arguments.limit,
+    };
     let operations = context.open(false).await?;
-    let run = operations.start_export(&MappingName::from(arguments.mapping), options.clone()).await?;
+    // Listened to before it begins, so that nothing is missed.
+    let rehearsals = options.dry_run.then(|| operations.rehearsals());
+    let run = operations
+        .start_export(&MappingName::from(arguments.mapping), options.clone())
+        .await?;
     if run.options != options {
-        context.output.note(&format!("going on with run {}, which was interrupted; its own options hold", run.id));
+        context.output.note(&format!(
+            "going on with run {}, which was interrupted; its own options hold",
+            run.id
+        ));
     } else if run.counts.read > 0 {
-        context.output.note(&format!("going on with run {}, which was interrupted after {} records", run.id, run.counts.read));
+        context.output.note(&format!(
+            "going on with run {}, which was interrupted after {} records",
+            run.id, run.counts.read
+        ));
     }
-    if run.options.dry_run {
-        operations.on_dry_run_result(|result| super::sync::print(context, std::slice::from_ref(result))).await;
-    }
-    let ended = follow(&operations, &run, std::io::stderr().is_terminal()).await;
+    let progress = if std::io::stderr().is_terminal() {
+        Progress::Bar
+    } else {
+        Progress::None
+    };
+    let (ended, ()) = tokio::join!(
+        follow(&operations, &run, progress),
+        rehearsal(context, rehearsals)
+    );
     let ended = match ended {
         Ok(Ended::Run(run)) => run,
         Ok(Ended::Signal(exit)) => {
             operations.close().await;
-            context.output.note(&format!("stopped; `tramline export {}` goes on where it stood", run.mapping));
+            context.output.note(&format!(
+                "stopped; `tramline export {}` goes on where it stood",
+                run.mapping
+            ));
             return Ok(exit);
         }
         Err(problem) => {
@@ -55,12 +79,25 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     report(context, &ended)
 }
 
+/// Prints what a dry run would send or refuse, as it goes.
+async fn rehearsal(context: &Context, results: Option<tokio::sync::mpsc::Receiver<SyncResult>>) {
+    if let Some(mut results) = results {
+        while let Some(result) = results.recv().await {
+            super::sync::print(context, &[result]);
+        }
+    }
+}
+
 /// Prints the summary and answers with the exit code.
-fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
+pub fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
     if context.output.is_json() {
         context.output.document(&run.summary());
     } else {
-        let verb = if run.options.dry_run { "would be sent" } else { "synced" };
+        let verb = if run.options.dry_run {
+            "would be sent"
+        } else {
+            "synced"
+        };
         let counts = &run.counts;
         context.output.line(&format!(
             "{} {}: read {}, unchanged {}, {verb} {}, superseded {}, skipped {}, failed {} in {:.1} s; \
@@ -69,7 +106,10 @@ fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
             counts.failed, run.elapsed_ms as f64 / 1000.0, run.requests.highlevel, run.requests.activecampaign, run.throttled,
         ));
         if counts.failed > 0 && !run.options.dry_run {
-            context.output.line(&format!("see them: tramline queue list --filter 'state:failed run:{}'", run.id));
+            context.output.line(&format!(
+                "see them: tramline queue list --filter 'state:failed run:{}'",
+                run.id
+            ));
         }
     }
     match run.state {
@@ -89,17 +129,46 @@ pub enum Ended {
     Signal(Exit),
 }
 
-/// Waits for a run's end, with a progress bar if wanted.
-pub async fn follow(operations: &Operations, run: &Run, bar: bool) -> Result<Ended, Problem> {
-    let progress = if bar { progress_bar() } else { ProgressBar::hidden() };
+/// How progress is shown, on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    None,
+    /// A bar, for a terminal.
+    Bar,
+    /// A line every other second, for logs.
+    Lines,
+}
+
+/// Waits for a run's end and shows its progress.
+pub async fn follow(
+    operations: &Operations,
+    run: &Run,
+    progress: Progress,
+) -> Result<Ended, Problem> {
+    let bar = if progress == Progress::Bar {
+        progress_bar()
+    } else {
+        ProgressBar::hidden()
+    };
+    let mut said = Instant::now();
     let mut changes = operations.changes();
     let stop = signals::stop();
     tokio::pin!(stop);
     loop {
         let now = operations.export(run.id.as_str()).await?;
-        show(&progress, &now);
+        show(&bar, &now);
+        if progress == Progress::Lines && said.elapsed() >= Duration::from_secs(2) {
+            said = Instant::now();
+            eprintln!(
+                "    read {} of {}, settled {}, sent {}",
+                now.counts.read,
+                now.total.unwrap_or(0),
+                now.counts.settled(),
+                now.sent
+            );
+        }
         if now.state != RunState::Running {
-            progress.finish_and_clear();
+            bar.finish_and_clear();
             return Ok(Ended::Run(now));
         }
         // Sampled at most five times a second, and only when something was written.
@@ -108,7 +177,7 @@ pub async fn follow(operations: &Operations, run: &Run, bar: bool) -> Result<End
             _ = changes.changed() => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             exit = &mut stop => {
-                progress.finish_and_clear();
+                bar.finish_and_clear();
                 return Ok(Ended::Signal(exit));
             }
         }
@@ -117,7 +186,9 @@ pub async fn follow(operations: &Operations, run: &Run, bar: bool) -> Result<End
 
 fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {per_sec} {eta} left  {msg}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {per_sec} {eta} left  {msg}")
+    {
         bar.set_style(style);
     }
     bar
@@ -127,7 +198,10 @@ fn show(bar: &ProgressBar, run: &Run) {
     bar.set_prefix(format!("export {}", run.mapping));
     bar.set_length(run.total.unwrap_or(run.counts.read).max(run.counts.read));
     bar.set_position(run.counts.settled());
-    bar.set_message(format!("read {} · sent {} · failed {}", run.counts.read, run.sent, run.counts.failed));
+    bar.set_message(format!(
+        "read {} · sent {} · failed {}",
+        run.counts.read, run.sent, run.counts.failed
+    ));
 }
 
 /// A time in RFC 3339, or an age before now.
@@ -135,7 +209,13 @@ fn since(text: &str) -> Result<jiff::Timestamp, Problem> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    crate::model::filter::parse_age(text)
-        .and_then(|age| jiff::Timestamp::now().checked_sub(age).ok())
-        .ok_or_else(|| super::usage(format!("`{text}` is no time"), "write 2026-11-01T00:00:00Z, or an age such as 2h or 7d"))
+    crate::mapping::Period::parse(text)
+        .ok()
+        .and_then(|age| jiff::Timestamp::now().checked_sub(age.duration()).ok())
+        .ok_or_else(|| {
+            super::usage(
+                format!("`{text}` is no time"),
+                "write 2026-11-01T00:00:00Z, or an age such as 2h or 7d",
+            )
+        })
 }

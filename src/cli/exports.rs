@@ -1,5 +1,6 @@
 //! `tramline exports`
 
+use super::export::Progress;
 use super::output::time;
 use super::{Context, Exit};
 use crate::model::export::Run;
@@ -42,7 +43,12 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::Resume { id } => {
             let id: RunId = operations.export(&id).await?.id;
             let run = operations.resume_export(&id).await?;
-            let ended = super::export::follow(&operations, &run, std::io::IsTerminal::is_terminal(&std::io::stderr())).await?;
+            let progress = if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+                Progress::Bar
+            } else {
+                Progress::None
+            };
+            let ended = super::export::follow(&operations, &run, progress).await?;
             operations.close().await;
             return match ended {
                 super::export::Ended::Run(run) => super::export::report(context, &run),
@@ -67,12 +73,27 @@ fn show(context: &Context, run: &Run) -> Exit {
 }
 
 fn print(context: &Context, runs: &[Run]) {
-    let columns = ["ID", "MAPPING", "STATE", "READ", "UNCHANGED", "SYNCED", "SUPERSEDED", "SKIPPED", "FAILED", "STARTED"];
+    let columns = [
+        "ID",
+        "MAPPING",
+        "STATE",
+        "READ",
+        "UNCHANGED",
+        "SYNCED",
+        "SUPERSEDED",
+        "SKIPPED",
+        "FAILED",
+        "STARTED",
+    ];
     context.output.list(runs, &columns, |run| {
         vec![
             run.id.to_string(),
             run.mapping.to_string(),
-            if run.options.dry_run { format!("{} (dry run)", run.state.name()) } else { run.state.name().into() },
+            if run.options.dry_run {
+                format!("{} (dry run)", run.state.name())
+            } else {
+                run.state.name().into()
+            },
             run.counts.read.to_string(),
             run.counts.unchanged.to_string(),
             run.counts.synced.to_string(),

@@ -38,19 +38,46 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             let connection = operations.connection(connection.as_deref())?;
             operations.contact_fields(&connection).await?
         }
-        Action::Create { title, kind, tag, options, connection } => {
+        Action::Create {
+            title,
+            kind,
+            tag,
+            options,
+            connection,
+        } => {
             let kind = FieldKind::from(kind);
             if let FieldKind::Unknown(name) = &kind {
-                return Err(super::usage(format!("there is no field type `{name}`"), "see `tramline fields create --help`"));
+                return Err(super::usage(
+                    format!("there is no field type `{name}`"),
+                    "see `tramline fields create --help`",
+                ));
             }
             let connection = operations.connection(connection.as_deref())?;
-            vec![operations.create_contact_field(&connection, &title, tag.as_deref(), &kind, &options).await?]
+            vec![
+                operations
+                    .create_contact_field(&connection, &title, tag.as_deref(), &kind, &options)
+                    .await?,
+            ]
         }
     };
-    context.output.list(&fields, &["ID", "TAG", "TITLE", "TYPE", "OPTIONS"], |field| {
-        let options: Vec<&str> = field.options.iter().map(|option| option.value.as_str()).collect();
-        vec![field.id.to_string(), format!("%{}%", field.tag), field.title.clone(), field.kind.as_str().into(), options.join(", ")]
-    });
+    context.output.list(
+        &fields,
+        &["ID", "TAG", "TITLE", "TYPE", "OPTIONS"],
+        |field| {
+            let options: Vec<&str> = field
+                .options
+                .iter()
+                .map(|option| option.value.as_str())
+                .collect();
+            vec![
+                field.id.to_string(),
+                format!("%{}%", field.tag),
+                field.title.clone(),
+                field.kind.as_str().into(),
+                options.join(", "),
+            ]
+        },
+    );
     operations.close().await;
     Ok(Exit::Done)
 }

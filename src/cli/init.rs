@@ -30,17 +30,50 @@ pub struct Arguments {
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
-    let path = context.global.config.clone().unwrap_or_else(config::default_path);
+    let path = context
+        .global
+        .config
+        .clone()
+        .unwrap_or_else(config::default_path);
     if path.exists() {
-        return Err(usage(format!("{} exists already", path.display()), "edit it, or name another with --config FILE"));
+        return Err(usage(
+            format!("{} exists already", path.display()),
+            "edit it, or name another with --config FILE",
+        ));
     }
-    let mut ask = Ask { terminal: std::io::stdin().is_terminal() };
-    let location = ask.value(arguments.location_id, "--location-id", "HighLevel location id (Settings → Business Profile)", None)?;
-    let highlevel = ask.value(arguments.highlevel_token_env, "--highlevel-token-env", "Environment variable with the HighLevel token", Some("GHL_TOKEN"))?;
-    let url = ask.value(arguments.url, "--url", "ActiveCampaign API URL (Settings → Developer)", None)?;
-    let activecampaign =
-        ask.value(arguments.activecampaign_token_env, "--activecampaign-token-env", "Environment variable with the ActiveCampaign token", Some("ACTIVECAMPAIGN_TOKEN"))?;
-    let environment = ask.value(arguments.environment, "--environment", "Environment", Some("production"))?;
+    let mut ask = Ask {
+        terminal: std::io::stdin().is_terminal(),
+    };
+    let location = ask.value(
+        arguments.location_id,
+        "--location-id",
+        "HighLevel location id (Settings → Business Profile)",
+        None,
+    )?;
+    let highlevel = ask.value(
+        arguments.highlevel_token_env,
+        "--highlevel-token-env",
+        "Environment variable with the HighLevel token",
+        Some("GHL_TOKEN"),
+    )?;
+    let url = ask.value(
+        arguments.url,
+        "--url",
+        "ActiveCampaign API URL (Settings → Developer)",
+        None,
+    )?;
+    let activecampaign = ask.value(
+        arguments.activecampaign_token_env,
+        "--activecampaign-token-env",
+        "Environment variable with the ActiveCampaign token",
+        Some("ACTIVECAMPAIGN_TOKEN"),
+    )?;
+    let environment = ask.value(
+        arguments.environment,
+        "--environment",
+        "Environment",
+        Some("production"),
+    )?;
     let text = format!(
         "# Tramline's configuration; it holds no secret. Every key: config.example.toml of the project.\n\
          environment = {environment}\n\n\
@@ -61,7 +94,12 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     );
     // Refused here rather than at the next start, and before anything is written.
     let config = Config::parse(&text, &path)?;
-    write(&path, &text).map_err(|error| usage(format!("{} cannot be written: {error}", path.display()), "name another with --config FILE"))?;
+    write(&path, &text).map_err(|error| {
+        usage(
+            format!("{} cannot be written: {error}", path.display()),
+            "name another with --config FILE",
+        )
+    })?;
     context.output.note(&format!("wrote {}", path.display()));
     if arguments.no_check {
         return Ok(Exit::Done);
@@ -70,7 +108,16 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let findings = operations.check().await;
     operations.close().await;
     check::print(context, &findings);
-    Ok(if findings.iter().any(|finding| finding.level == crate::model::Level::Error) { Exit::Failed } else { Exit::Done })
+    Ok(
+        if findings
+            .iter()
+            .any(|finding| finding.level == crate::model::Level::Error)
+        {
+            Exit::Failed
+        } else {
+            Exit::Done
+        },
+    )
 }
 
 fn quoted(text: &str) -> String {
@@ -78,10 +125,20 @@ fn quoted(text: &str) -> String {
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -93,12 +150,23 @@ struct Ask {
 impl Ask {
     /// The flag's value, else what the person types, else the default; without a terminal a missing flag is
     /// an error unless there is a default.
-    fn value(&mut self, flag: Option<String>, name: &str, question: &str, default: Option<&str>) -> Result<String, Problem> {
+    fn value(
+        &mut self,
+        flag: Option<String>,
+        name: &str,
+        question: &str,
+        default: Option<&str>,
+    ) -> Result<String, Problem> {
         if let Some(value) = flag {
             return Ok(value);
         }
         if !self.terminal {
-            return default.map(str::to_owned).ok_or_else(|| usage(format!("{name} is needed where there is no terminal to ask on"), "give it"));
+            return default.map(str::to_owned).ok_or_else(|| {
+                usage(
+                    format!("{name} is needed where there is no terminal to ask on"),
+                    "give it",
+                )
+            });
         }
         loop {
             match default {
@@ -107,7 +175,15 @@ impl Ask {
             }
             let _ = std::io::stderr().flush();
             let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line).map_err(|error| usage(format!("the answer cannot be read: {error}"), "use the flags"))?;
+            let read = std::io::stdin()
+                .lock()
+                .read_line(&mut line)
+                .map_err(|error| {
+                    usage(
+                        format!("the answer cannot be read: {error}"),
+                        "use the flags",
+                    )
+                })?;
             match (line.trim(), default) {
                 ("", Some(default)) => return Ok(default.to_owned()),
                 ("", None) if read == 0 => return Err(usage("no answer", format!("give {name}"))),

@@ -30,17 +30,29 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let exit = match action {
         Action::List => {
-            context.output.list(&operations.mappings(), &["NAME", "OBJECT", "E-MAIL", "FIELDS", "RULES", "SCHEDULE", "CONNECTION"], |mapping| {
-                vec![
-                    mapping.name.to_string(),
-                    mapping.object.to_string(),
-                    mapping.email.clone(),
-                    mapping.fields.to_string(),
-                    mapping.rules.len().to_string(),
-                    mapping.schedule.clone().unwrap_or_else(|| "—".into()),
-                    mapping.connection.to_string(),
-                ]
-            });
+            context.output.list(
+                &operations.mappings(),
+                &[
+                    "NAME",
+                    "OBJECT",
+                    "E-MAIL",
+                    "FIELDS",
+                    "RULES",
+                    "SCHEDULE",
+                    "CONNECTION",
+                ],
+                |mapping| {
+                    vec![
+                        mapping.name.to_string(),
+                        mapping.object.to_string(),
+                        mapping.email.clone(),
+                        mapping.fields.to_string(),
+                        mapping.rules.len().to_string(),
+                        mapping.schedule.clone().unwrap_or_else(|| "—".into()),
+                        mapping.connection.to_string(),
+                    ]
+                },
+            );
             Exit::Done
         }
         Action::Show { name } => {
@@ -54,7 +66,10 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                     .map(|line| {
                         vec![
                             line.source.clone(),
-                            line.source_type.as_ref().map_or("—", |data_type| data_type.as_str()).into(),
+                            line.source_type
+                                .as_ref()
+                                .map_or("—", |data_type| data_type.as_str())
+                                .into(),
                             match (&line.problem, line.transform) {
                                 (Some((Level::Error, _)), _) => "✗─▶",
                                 (_, true) => "─ƒ▶",
@@ -62,33 +77,73 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                             }
                             .into(),
                             line.target.clone(),
-                            line.target_type.as_ref().map_or(if line.builtin { "built-in" } else { "—" }, |kind| kind.as_str()).into(),
-                            line.problem.as_ref().map(|(_, message)| message.clone()).unwrap_or_default(),
+                            line.target_type
+                                .as_ref()
+                                .map_or(if line.builtin { "built-in" } else { "—" }, |kind| {
+                                    kind.as_str()
+                                })
+                                .into(),
+                            line.problem
+                                .as_ref()
+                                .map(|(_, message)| message.clone())
+                                .unwrap_or_default(),
                         ]
                     })
                     .collect();
-                context.output.table(&["RECORD FIELD", "TYPE", "", "CONTACT FIELD", "TYPE", "PROBLEM"], &rows);
+                context.output.table(
+                    &[
+                        "RECORD FIELD",
+                        "TYPE",
+                        "",
+                        "CONTACT FIELD",
+                        "TYPE",
+                        "PROBLEM",
+                    ],
+                    &rows,
+                );
             }
             Exit::Done
         }
         Action::Check { name } => {
             let names = match name {
                 Some(name) => vec![MappingName::from(name)],
-                None => operations.mappings().into_iter().map(|mapping| mapping.name).collect(),
+                None => operations
+                    .mappings()
+                    .into_iter()
+                    .map(|mapping| mapping.name)
+                    .collect(),
             };
             let mut worst = Level::Ok;
             for name in names {
                 let findings = operations.check_mapping(&name).await?;
-                worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok).max(worst);
+                worst = findings
+                    .iter()
+                    .map(|finding| finding.level)
+                    .max()
+                    .unwrap_or(Level::Ok)
+                    .max(worst);
                 check::print(context, &findings);
             }
-            if worst == Level::Error { Exit::Failed } else { Exit::Done }
+            if worst == Level::Error {
+                Exit::Failed
+            } else {
+                Exit::Done
+            }
         }
         Action::Suggest { name } => {
             let pairs = operations.suggest(&MappingName::from(name)).await?;
-            context.output.list(&pairs, &["CONTACT FIELD", "RECORD FIELD", "SCORE", "WHY"], |pair| {
-                vec![pair.field.clone(), pair.from.clone(), format!("{:.2}", pair.score), pair.reason.clone()]
-            });
+            context.output.list(
+                &pairs,
+                &["CONTACT FIELD", "RECORD FIELD", "SCORE", "WHY"],
+                |pair| {
+                    vec![
+                        pair.field.clone(),
+                        pair.from.clone(),
+                        format!("{:.2}", pair.score),
+                        pair.reason.clone(),
+                    ]
+                },
+            );
             Exit::Done
         }
         Action::Preview { name, record } => {
@@ -108,7 +163,13 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             } else {
                 print(context, &preview);
             }
-            if preview.problem.is_some() || preview.fields.iter().any(|field| field.problem.is_some()) { Exit::Partly } else { Exit::Done }
+            if preview.problem.is_some()
+                || preview.fields.iter().any(|field| field.problem.is_some())
+            {
+                Exit::Partly
+            } else {
+                Exit::Done
+            }
         }
     };
     operations.close().await;
@@ -121,12 +182,17 @@ fn print(context: &Context, preview: &Preview) {
         (None, Some(email)) => format!("{email}: no such contact yet, it would be created"),
         _ => "no contact".into(),
     };
-    context.output.line(&format!("{} / {}  {}    {contact}", preview.mapping, preview.title, preview.record.id));
+    context.output.line(&format!(
+        "{} / {}  {}    {contact}",
+        preview.mapping, preview.title, preview.record.id
+    ));
     if let Some(problem) = &preview.problem {
         context.output.line(&format!("✗ {problem}"));
     }
     if let Some(winner) = &preview.superseded_by {
-        context.output.line(&format!("superseded by record {winner}"));
+        context
+            .output
+            .line(&format!("superseded by record {winner}"));
     }
     let rows: Vec<Vec<String>> = preview
         .fields
@@ -135,8 +201,19 @@ fn print(context: &Context, preview: &Preview) {
             let (send, mark) = match (&field.problem, &field.send) {
                 (Some(_), _) => ("✗".to_owned(), "!"),
                 (None, None) => ("—".into(), ""),
-                (None, Some(value)) if value.is_empty() => ("(clear)".into(), if field.changes { "≠" } else { "" }),
-                (None, Some(value)) => (value.clone(), if !field.changes { "" } else if field.contact.is_none() { "+" } else { "≠" }),
+                (None, Some(value)) if value.is_empty() => {
+                    ("(clear)".into(), if field.changes { "≠" } else { "" })
+                }
+                (None, Some(value)) => (
+                    value.clone(),
+                    if !field.changes {
+                        ""
+                    } else if field.contact.is_none() {
+                        "+"
+                    } else {
+                        "≠"
+                    },
+                ),
             };
             let note = match (&field.problem, &field.warning) {
                 (Some(problem), _) => problem.to_string(),
@@ -153,10 +230,21 @@ fn print(context: &Context, preview: &Preview) {
             ]
         })
         .collect();
-    context.output.table(&["FIELD", "RECORD", "WILL SEND", "CONTACT NOW", "", ""], &rows);
+    context.output.table(
+        &["FIELD", "RECORD", "WILL SEND", "CONTACT NOW", "", ""],
+        &rows,
+    );
     for rule in &preview.rules {
-        let note = rule.note.as_deref().map(|note| format!(" — {note}")).unwrap_or_default();
+        let note = rule
+            .note
+            .as_deref()
+            .map(|note| format!(" — {note}"))
+            .unwrap_or_default();
         let fires = if rule.fires { "fires" } else { "does not fire" };
-        context.output.line(&format!("rule {} {fires}: {}{note}", rule.name, rule.actions.join(", ")));
+        context.output.line(&format!(
+            "rule {} {fires}: {}{note}",
+            rule.name,
+            rule.actions.join(", ")
+        ));
     }
 }

@@ -124,8 +124,13 @@ enum Command {
 /// Runs the command line to its end.
 pub async fn run(cli: Cli) -> Exit {
     let output = Output::new(cli.global.json);
-    let context = Context { global: cli.global, output };
-    let command = cli.command.unwrap_or(Command::Tui(tui::Arguments::default()));
+    let context = Context {
+        global: cli.global,
+        output,
+    };
+    let command = cli
+        .command
+        .unwrap_or(Command::Tui(tui::Arguments::default()));
     let result = match command {
         Command::Tui(arguments) => tui::run(&context, arguments).await,
         Command::Demo(arguments) => demo::run(&context, arguments).await,
@@ -150,7 +155,11 @@ pub async fn run(cli: Cli) -> Exit {
         Ok(exit) => exit,
         Err(problem) => {
             context.output.problem(&problem);
-            if problem.class == ErrorClass::Config { Exit::Usage } else { Exit::Failed }
+            if problem.class == ErrorClass::Config {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            }
         }
     }
 }
@@ -163,7 +172,11 @@ struct Context {
 
 impl Context {
     fn config(&self) -> Result<Config, Problem> {
-        let path = self.global.config.clone().unwrap_or_else(config::default_path);
+        let path = self
+            .global
+            .config
+            .clone()
+            .unwrap_or_else(config::default_path);
         Ok(Config::read(&path)?)
     }
 

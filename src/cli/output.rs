@@ -32,7 +32,12 @@ impl Output {
     }
 
     /// A list: JSON lines, or a table with these columns.
-    pub fn list<T: Serialize>(&self, items: &[T], columns: &[&str], row: impl Fn(&T) -> Vec<String>) {
+    pub fn list<T: Serialize>(
+        &self,
+        items: &[T],
+        columns: &[&str],
+        row: impl Fn(&T) -> Vec<String>,
+    ) {
         if self.json {
             for item in items {
                 self.document(item);
@@ -47,9 +52,16 @@ impl Output {
         let cut = std::io::stdout().is_terminal();
         let cell = |text: &str| {
             let clean = sanitize::line(text);
-            if cut { shorten(&clean, COLUMN_WIDTH) } else { clean.into_owned() }
+            if cut {
+                shorten(&clean, COLUMN_WIDTH)
+            } else {
+                clean.into_owned()
+            }
         };
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|text| cell(text)).collect())
+            .collect();
         let mut widths: Vec<usize> = columns.iter().map(|name| name.width()).collect();
         for row in &rows {
             for (width, text) in widths.iter_mut().zip(row) {
@@ -128,5 +140,8 @@ pub fn cell(value: Option<&serde_json::Value>) -> String {
 
 /// A time as people read it, in UTC.
 pub fn time(at: Option<jiff::Timestamp>) -> String {
-    at.map_or_else(|| "—".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    at.map_or_else(
+        || "—".into(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }

@@ -70,8 +70,17 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     exit
 }
 
-async fn list(context: &Context, operations: &Operations, filter: String, limit: u64) -> Result<Exit, Problem> {
-    let mut query = JobQuery { filter, after: None, limit: 0 };
+async fn list(
+    context: &Context,
+    operations: &Operations,
+    filter: String,
+    limit: u64,
+) -> Result<Exit, Problem> {
+    let mut query = JobQuery {
+        filter,
+        after: None,
+        limit: 0,
+    };
     let mut jobs = Vec::new();
     while (jobs.len() as u64) < limit {
         query.limit = (limit - jobs.len() as u64).min(500) as u32;
@@ -82,22 +91,35 @@ async fn list(context: &Context, operations: &Operations, filter: String, limit:
             break;
         }
     }
-    context.output.list(&jobs, &["ID", "STATE", "MAPPING", "RECORD", "CONTACT", "TRIES", "UPDATED", "ERROR"], |job| {
-        let state = match &job.waiting {
-            Some(waiting) => format!("waiting: {}", waiting.reason.name()),
-            None => job.state.name().into(),
-        };
-        vec![
-            job.id.to_string(),
-            state,
-            job.mapping.to_string(),
-            job.record.to_string(),
-            job.contact.email.as_ref().map(ToString::to_string).unwrap_or_default(),
-            job.attempts.to_string(),
-            time(Some(job.updated_at)),
-            job.error.as_ref().map(ToString::to_string).unwrap_or_default(),
-        ]
-    });
+    context.output.list(
+        &jobs,
+        &[
+            "ID", "STATE", "MAPPING", "RECORD", "CONTACT", "TRIES", "UPDATED", "ERROR",
+        ],
+        |job| {
+            let state = match &job.waiting {
+                Some(waiting) => format!("waiting: {}", waiting.reason.name()),
+                None => job.state.name().into(),
+            };
+            vec![
+                job.id.to_string(),
+                state,
+                job.mapping.to_string(),
+                job.record.to_string(),
+                job.contact
+                    .email
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                job.attempts.to_string(),
+                time(Some(job.updated_at)),
+                job.error
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ]
+        },
+    );
     Ok(Exit::Done)
 }
 
@@ -107,7 +129,10 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         let mut document = serde_json::to_value(&detail.job).unwrap_or_default();
         if let Some(map) = document.as_object_mut() {
             map.insert("why".into(), detail.why.clone().into());
-            map.insert("history".into(), serde_json::to_value(&detail.attempts).unwrap_or_default());
+            map.insert(
+                "history".into(),
+                serde_json::to_value(&detail.attempts).unwrap_or_default(),
+            );
         }
         context.output.document(&document);
         return Ok(Exit::Done);
@@ -119,15 +144,37 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         ("why", detail.why.clone()),
         ("mapping", job.mapping.to_string()),
         ("record", format!("{} {}", job.object, job.record)),
-        ("contact", job.contact.email.as_ref().map(ToString::to_string).unwrap_or_default()),
+        (
+            "contact",
+            job.contact
+                .email
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
         ("trigger", String::from(job.trigger.clone())),
         ("created", time(Some(job.created_at))),
         ("updated", time(Some(job.updated_at))),
-        ("error", job.error.as_ref().map(ToString::to_string).unwrap_or_default()),
+        (
+            "error",
+            job.error
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
     ];
-    context.output.table(&["JOB", ""], &rows.map(|(name, value)| vec![name.to_owned(), value]));
+    context.output.table(
+        &["JOB", ""],
+        &rows.map(|(name, value)| vec![name.to_owned(), value]),
+    );
     for attempt in &detail.attempts {
-        context.output.line(&format!("attempt {} {} by {}: {}", attempt.number, time(Some(attempt.started_at)), attempt.worker, attempt.outcome));
+        context.output.line(&format!(
+            "attempt {} {} by {}: {}",
+            attempt.number,
+            time(Some(attempt.started_at)),
+            attempt.worker,
+            attempt.outcome
+        ));
         for (mark, text) in [("→", &attempt.request), ("←", &attempt.response)] {
             if let Some(text) = text {
                 context.output.line(&format!("    {mark} {text}"));
@@ -146,7 +193,12 @@ struct Changed {
     results: Option<Vec<crate::model::Job>>,
 }
 
-async fn change(context: &Context, operations: &Operations, select: Select, retry: bool) -> Result<Exit, Problem> {
+async fn change(
+    context: &Context,
+    operations: &Operations,
+    select: Select,
+    retry: bool,
+) -> Result<Exit, Problem> {
     let chosen = match (&select.filter, select.ids.is_empty()) {
         (Some(filter), _) => Chosen::Filter(filter.clone()),
         (None, false) => {
@@ -161,40 +213,85 @@ async fn change(context: &Context, operations: &Operations, select: Select, retr
     let matched = operations.count_chosen(&chosen).await?;
     let verb = if retry { "retry" } else { "discard" };
     if select.dry_run {
-        let result = Changed { matched, changed: 0, results: None };
-        if context.output.is_json() { context.output.document(&result) } else { context.output.line(&format!("would {verb} {matched} job(s)")) }
+        let result = Changed {
+            matched,
+            changed: 0,
+            results: None,
+        };
+        if context.output.is_json() {
+            context.output.document(&result)
+        } else {
+            context
+                .output
+                .line(&format!("would {verb} {matched} job(s)"))
+        }
         return Ok(Exit::Done);
     }
-    if matches!(chosen, Chosen::Filter(_)) && !select.yes && !confirm(&format!("{verb} {matched} job(s)?"))? {
+    if matches!(chosen, Chosen::Filter(_))
+        && !select.yes
+        && !confirm(&format!("{verb} {matched} job(s)?"))?
+    {
         return Err(usage("nothing was changed", "answer y, or give --yes"));
     }
     // Their ids are taken before they change: a filter such as state:failed does not match them afterwards.
-    let ids = if select.wait && retry { operations.chosen_ids(&chosen).await? } else { Vec::new() };
-    let changed = if retry { operations.retry(&chosen).await? } else { operations.discard(&chosen).await? };
-    let results = if select.wait && retry { Some(wait_for(operations, &ids).await?) } else { None };
-    let partly = results.as_ref().is_some_and(|jobs| jobs.iter().any(|job| job.state != JobState::Done));
-    let result = Changed { matched, changed, results };
+    let ids = if select.wait && retry {
+        operations.chosen_ids(&chosen).await?
+    } else {
+        Vec::new()
+    };
+    let changed = if retry {
+        operations.retry(&chosen).await?
+    } else {
+        operations.discard(&chosen).await?
+    };
+    let results = if select.wait && retry {
+        Some(wait_for(operations, &ids).await?)
+    } else {
+        None
+    };
+    let partly = results
+        .as_ref()
+        .is_some_and(|jobs| jobs.iter().any(|job| job.state != JobState::Done));
+    let result = Changed {
+        matched,
+        changed,
+        results,
+    };
     if context.output.is_json() {
         context.output.document(&result);
     } else {
-        context.output.line(&format!("{verb}: {changed} of {matched} job(s)"));
+        context
+            .output
+            .line(&format!("{verb}: {changed} of {matched} job(s)"));
         for job in result.results.iter().flatten() {
-            let error = job.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
-            context.output.line(&format!("{}  {}{error}", job.id, job.state.name()));
+            let error = job
+                .error
+                .as_ref()
+                .map(|error| format!("  {error}"))
+                .unwrap_or_default();
+            context
+                .output
+                .line(&format!("{}  {}{error}", job.id, job.state.name()));
         }
     }
     Ok(if partly { Exit::Partly } else { Exit::Done })
 }
 
 /// Waits until none of the jobs is ready or running any more.
-async fn wait_for(operations: &Operations, ids: &[JobId]) -> Result<Vec<crate::model::Job>, Problem> {
+async fn wait_for(
+    operations: &Operations,
+    ids: &[JobId],
+) -> Result<Vec<crate::model::Job>, Problem> {
     let mut changes = operations.changes();
     loop {
         let mut jobs = Vec::with_capacity(ids.len());
         for id in ids {
             jobs.push(operations.job(id.as_str()).await?.job);
         }
-        if jobs.iter().all(|job| !matches!(job.state, JobState::Ready | JobState::Running)) {
+        if jobs
+            .iter()
+            .all(|job| !matches!(job.state, JobState::Ready | JobState::Running))
+        {
             return Ok(jobs);
         }
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), changes.changed()).await;

@@ -87,7 +87,13 @@ pub struct Input {
 pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let exit = match action {
-        Action::List { object, query, limit, format, connection } => {
+        Action::List {
+            object,
+            query,
+            limit,
+            format,
+            connection,
+        } => {
             let connection = operations.connection(connection.as_deref())?;
             let object = ObjectKey::from_input(&object);
             let schema = operations.schema(&connection, &object).await?;
@@ -95,7 +101,15 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             let mut cursor: Option<RecordCursor> = None;
             while (records.len() as u64) < limit {
                 let want = (limit - records.len() as u64).min(100) as u32;
-                let page = operations.records(&connection, &object, query.as_deref(), cursor.as_ref(), want).await?;
+                let page = operations
+                    .records(
+                        &connection,
+                        &object,
+                        query.as_deref(),
+                        cursor.as_ref(),
+                        want,
+                    )
+                    .await?;
                 records.extend(page.records);
                 cursor = page.next;
                 if cursor.is_none() {
@@ -103,13 +117,23 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                 }
             }
             records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let default = if context.output.is_json() { Format::Jsonl } else { Format::Table };
+            let default = if context.output.is_json() {
+                Format::Jsonl
+            } else {
+                Format::Table
+            };
             print_records(context, &schema, &records, format.unwrap_or(default))
         }
-        Action::Get { object, id, connection } => {
+        Action::Get {
+            object,
+            id,
+            connection,
+        } => {
             let connection = operations.connection(connection.as_deref())?;
             let object = ObjectKey::from_input(&object);
-            let record = operations.record(&connection, &object, &RecordId::from(id)).await?;
+            let record = operations
+                .record(&connection, &object, &RecordId::from(id))
+                .await?;
             if context.output.is_json() {
                 context.output.document(&record);
             } else {
@@ -118,17 +142,36 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                     vec!["created_at".into(), time(record.created_at)],
                     vec!["updated_at".into(), time(record.updated_at)],
                 ];
-                rows.extend(record.properties.iter().map(|(key, value)| vec![key.clone(), cell(Some(value))]));
+                rows.extend(
+                    record
+                        .properties
+                        .iter()
+                        .map(|(key, value)| vec![key.clone(), cell(Some(value))]),
+                );
                 context.output.table(&["PROPERTY", "VALUE"], &rows);
             }
             Ok(Exit::Done)
         }
-        Action::Create { object, input } => write(context, &operations, &object, None, input, true).await,
-        Action::Update { object, id, input } => write(context, &operations, &object, id, input, false).await,
-        Action::Delete { object, ids, yes, connection } => {
+        Action::Create { object, input } => {
+            write(context, &operations, &object, None, input, true).await
+        }
+        Action::Update { object, id, input } => {
+            write(context, &operations, &object, id, input, false).await
+        }
+        Action::Delete {
+            object,
+            ids,
+            yes,
+            connection,
+        } => {
             let connection = operations.connection(connection.as_deref())?;
             let object = ObjectKey::from_input(&object);
-            if !yes && !confirm(&format!("Delete {} record(s) of {object} in HighLevel?", ids.len()))? {
+            if !yes
+                && !confirm(&format!(
+                    "Delete {} record(s) of {object} in HighLevel?",
+                    ids.len()
+                ))?
+            {
                 return Err(usage("not deleted", "answer y, or give --yes"));
             }
             let mut results = Vec::new();
@@ -144,14 +187,30 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     exit
 }
 
-fn print_records(context: &Context, schema: &ObjectSchema, records: &[Record], format: Format) -> Result<Exit, Problem> {
-    let keys: Vec<&str> = schema.properties.iter().map(|property| property.key.as_str()).collect();
+fn print_records(
+    context: &Context,
+    schema: &ObjectSchema,
+    records: &[Record],
+    format: Format,
+) -> Result<Exit, Problem> {
+    let keys: Vec<&str> = schema
+        .properties
+        .iter()
+        .map(|property| property.key.as_str())
+        .collect();
     match format {
-        Format::Jsonl => records.iter().for_each(|record| context.output.document(record)),
+        Format::Jsonl => records
+            .iter()
+            .for_each(|record| context.output.document(record)),
         Format::Json => context.output.document(&records),
         Format::Table => {
             let mut shown: Vec<&str> = vec![schema.primary_property.as_str()];
-            shown.extend(keys.iter().copied().filter(|key| *key != schema.primary_property).take(5));
+            shown.extend(
+                keys.iter()
+                    .copied()
+                    .filter(|key| *key != schema.primary_property)
+                    .take(5),
+            );
             let mut columns = vec!["ID".to_owned()];
             columns.extend(shown.iter().map(|key| key.to_uppercase()));
             columns.push("UPDATED".into());
@@ -170,9 +229,15 @@ fn print_records(context: &Context, schema: &ObjectSchema, records: &[Record], f
         Format::Csv => {
             let mut columns = vec!["id", "created_at", "updated_at"];
             columns.extend(&keys);
-            context.output.raw_line(&csv_line(columns.iter().map(|name| (*name).to_owned())));
+            context
+                .output
+                .raw_line(&csv_line(columns.iter().map(|name| (*name).to_owned())));
             for record in records {
-                let mut row = vec![record.id.to_string(), stamp(record.created_at), stamp(record.updated_at)];
+                let mut row = vec![
+                    record.id.to_string(),
+                    stamp(record.created_at),
+                    stamp(record.updated_at),
+                ];
                 row.extend(keys.iter().map(|key| cell(record.properties.get(*key))));
                 context.output.raw_line(&csv_line(row.into_iter()));
             }
@@ -190,8 +255,16 @@ fn csv_line(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells
         .map(|text| {
             let number = text.parse::<f64>().is_ok();
-            let text = if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text };
-            if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+            let text = if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+                format!("'{text}")
+            } else {
+                text
+            };
+            if text.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text
+            }
         })
         .collect();
     cells.join(",")
@@ -209,10 +282,18 @@ async fn write(
     let object = ObjectKey::from_input(object);
     let rows = match &input.data {
         Some(from) => rows(&read_text(from)?)?,
-        None if input.set.is_empty() => return Err(usage("nothing to write", "give --set FIELD=VALUE or --data FILE|-")),
+        None if input.set.is_empty() => {
+            return Err(usage(
+                "nothing to write",
+                "give --set FIELD=VALUE or --data FILE|-",
+            ));
+        }
         None => {
             let schema = operations.schema(&connection, &object).await?;
-            vec![Row { id: None, properties: set(&schema, &input.set)? }]
+            vec![Row {
+                id: None,
+                properties: set(&schema, &input.set)?,
+            }]
         }
     };
     let mut results = Vec::with_capacity(rows.len());
@@ -220,16 +301,23 @@ async fn write(
         let target = row.id.or_else(|| id.clone().map(RecordId::from));
         results.push(match (create, target) {
             (true, _) => {
-                let result = operations.create_record(&connection, &object, &row.properties).await;
+                let result = operations
+                    .create_record(&connection, &object, &row.properties)
+                    .await;
                 let id = result.as_ref().ok().map(|record| record.id.clone());
                 written(id, "created", result)
             }
             (false, Some(target)) => {
-                let result = operations.update_record(&connection, &object, &target, &row.properties).await;
+                let result = operations
+                    .update_record(&connection, &object, &target, &row.properties)
+                    .await;
                 written(Some(target), "updated", result)
             }
             (false, None) => {
-                let problem = usage("which record?", "give its id as an argument, or \"id\" in the data");
+                let problem = usage(
+                    "which record?",
+                    "give its id as an argument, or \"id\" in the data",
+                );
                 written::<()>(None, "updated", Err(problem))
             }
         });
@@ -239,18 +327,36 @@ async fn write(
 
 fn written<T>(record: Option<RecordId>, outcome: &str, result: Result<T, Problem>) -> Written {
     let outcome = if result.is_ok() { outcome } else { "failed" };
-    Written { record, outcome: outcome.to_owned(), error: result.err() }
+    Written {
+        record,
+        outcome: outcome.to_owned(),
+        error: result.err(),
+    }
 }
 
 fn print_written(context: &Context, results: &[Written]) -> Exit {
-    context.output.list(results, &["RECORD", "OUTCOME", "ERROR"], |written| {
-        vec![
-            written.record.as_ref().map(ToString::to_string).unwrap_or_default(),
-            written.outcome.clone(),
-            written.error.as_ref().map(ToString::to_string).unwrap_or_default(),
-        ]
-    });
-    if results.iter().any(|written| written.error.is_some()) { Exit::Partly } else { Exit::Done }
+    context
+        .output
+        .list(results, &["RECORD", "OUTCOME", "ERROR"], |written| {
+            vec![
+                written
+                    .record
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                written.outcome.clone(),
+                written
+                    .error
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ]
+        });
+    if results.iter().any(|written| written.error.is_some()) {
+        Exit::Partly
+    } else {
+        Exit::Done
+    }
 }
 
 struct Row {
@@ -262,8 +368,9 @@ struct Row {
 fn set(schema: &ObjectSchema, pairs: &[String]) -> Result<Properties, Problem> {
     let mut properties = Properties::new();
     for pair in pairs {
-        let (key, text) =
-            pair.split_once('=').ok_or_else(|| usage(format!("`{pair}` has no ="), "write --set FIELD=VALUE"))?;
+        let (key, text) = pair
+            .split_once('=')
+            .ok_or_else(|| usage(format!("`{pair}` has no ="), "write --set FIELD=VALUE"))?;
         let value = schema
             .parse_value(key, text)
             .map_err(|reason| Problem::new(ErrorClass::Config, reason).field(key))?;
@@ -277,10 +384,12 @@ fn set(schema: &ObjectSchema, pairs: &[String]) -> Result<Properties, Problem> {
 fn rows(text: &str) -> Result<Vec<Row>, Problem> {
     let values: Vec<Value> = match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(items)) => items,
-        Ok(Value::Object(mut map)) if map.get("records").is_some_and(Value::is_array) => match map.remove("records") {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        },
+        Ok(Value::Object(mut map)) if map.get("records").is_some_and(Value::is_array) => {
+            match map.remove("records") {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            }
+        }
         Ok(single) => vec![single],
         Err(whole) => text
             .lines()
@@ -288,23 +397,47 @@ fn rows(text: &str) -> Result<Vec<Row>, Problem> {
             .filter(|(_, line)| !line.trim().is_empty())
             .map(|(number, line)| {
                 serde_json::from_str(line).map_err(|error| {
-                    usage(format!("line {} is no JSON: {error} (nor is the whole: {whole})", number + 1), "give an array, JSON lines or {\"records\":[…]}")
+                    usage(
+                        format!(
+                            "line {} is no JSON: {error} (nor is the whole: {whole})",
+                            number + 1
+                        ),
+                        "give an array, JSON lines or {\"records\":[…]}",
+                    )
                 })
             })
             .collect::<Result<_, _>>()?,
     };
     if values.is_empty() {
-        return Err(usage("there is no record in the data", "give an array, JSON lines or {\"records\":[…]}"));
+        return Err(usage(
+            "there is no record in the data",
+            "give an array, JSON lines or {\"records\":[…]}",
+        ));
     }
-    values.into_iter().enumerate().map(|(index, value)| row(value).ok_or_else(|| usage(format!("record {} is no object", index + 1), "write {\"property\": value, …}"))).collect()
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| {
+            row(value).ok_or_else(|| {
+                usage(
+                    format!("record {} is no object", index + 1),
+                    "write {\"property\": value, …}",
+                )
+            })
+        })
+        .collect()
 }
 
 fn row(value: Value) -> Option<Row> {
-    let Value::Object(mut map) = value else { return None };
+    let Value::Object(mut map) = value else {
+        return None;
+    };
     for envelope in ["data", "properties"] {
         if let Some(Value::Object(_)) = map.get(envelope) {
             let id = map.get("id").and_then(Value::as_str).map(RecordId::from);
-            let Some(Value::Object(properties)) = map.remove(envelope) else { return None };
+            let Some(Value::Object(properties)) = map.remove(envelope) else {
+                return None;
+            };
             return Some(Row { id, properties });
         }
     }
@@ -316,30 +449,49 @@ fn row(value: Value) -> Option<Row> {
         }
         None => None,
     };
-    Some(Row { id, properties: map })
+    Some(Row {
+        id,
+        properties: map,
+    })
 }
 
 /// The text of a file, or of standard input for `-`.
 pub fn read_text(from: &str) -> Result<String, Problem> {
     let result = if from == "-" {
         let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+        std::io::stdin()
+            .lock()
+            .read_to_string(&mut text)
+            .map(|_| text)
     } else {
         std::fs::read_to_string(from)
     };
-    result.map_err(|error| usage(format!("{from} cannot be read: {error}"), "name a file, or - for standard input"))
+    result.map_err(|error| {
+        usage(
+            format!("{from} cannot be read: {error}"),
+            "name a file, or - for standard input",
+        )
+    })
 }
 
 /// Asks on the terminal; no terminal means no.
 pub fn confirm(question: &str) -> Result<bool, Problem> {
     use std::io::{IsTerminal, Write};
     if !std::io::stdin().is_terminal() {
-        return Err(usage(format!("{question} cannot be asked without a terminal"), "give --yes"));
+        return Err(usage(
+            format!("{question} cannot be asked without a terminal"),
+            "give --yes",
+        ));
     }
     eprint!("{question} [y/N] ");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|error| Problem::new(ErrorClass::Config, format!("the answer cannot be read: {error}")))?;
+    std::io::stdin().read_line(&mut answer).map_err(|error| {
+        Problem::new(
+            ErrorClass::Config,
+            format!("the answer cannot be read: {error}"),
+        )
+    })?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
@@ -355,7 +507,11 @@ mod tests {
             r#"{"records":[{"data":{"name":"Rex"}},{"data":{"name":"Ada"}}]}"#,
             r#"[{"properties":{"name":"Rex"}},{"data":{"name":"Ada"}}]"#,
         ] {
-            let names: Vec<String> = rows(text).unwrap().iter().map(|row| cell(row.properties.get("name"))).collect();
+            let names: Vec<String> = rows(text)
+                .unwrap()
+                .iter()
+                .map(|row| cell(row.properties.get("name")))
+                .collect();
             assert_eq!(names, ["Rex", "Ada"], "{text}");
         }
         let with_id = rows(r#"{"id":"66b1","name":"Rex"}"#).unwrap();
@@ -366,7 +522,11 @@ mod tests {
 
     #[test]
     fn csv_guards_against_formulas_and_quotes() {
-        let line = csv_line(["=1+1", "-5", "a,b", "say \"x\"", "+49 30"].into_iter().map(str::to_owned));
+        let line = csv_line(
+            ["=1+1", "-5", "a,b", "say \"x\"", "+49 30"]
+                .into_iter()
+                .map(str::to_owned),
+        );
         assert_eq!(line, "'=1+1,-5,\"a,b\",\"say \"\"x\"\"\",'+49 30");
     }
 }

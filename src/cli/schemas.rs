@@ -28,14 +28,23 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::List { connection } => {
             let connection = operations.connection(connection.as_deref())?;
             let schemas = operations.schemas(&connection, true).await?;
-            context.output.list(&schemas, &["KEY", "LABEL", "KIND", "RECORDS"], |summary| {
-                vec![
-                    summary.schema.key.to_string(),
-                    summary.schema.plural.clone(),
-                    if summary.schema.standard { "standard" } else { "custom" }.into(),
-                    summary.records.map_or_else(|| "—".into(), |count| count.to_string()),
-                ]
-            });
+            context
+                .output
+                .list(&schemas, &["KEY", "LABEL", "KIND", "RECORDS"], |summary| {
+                    vec![
+                        summary.schema.key.to_string(),
+                        summary.schema.plural.clone(),
+                        if summary.schema.standard {
+                            "standard"
+                        } else {
+                            "custom"
+                        }
+                        .into(),
+                        summary
+                            .records
+                            .map_or_else(|| "—".into(), |count| count.to_string()),
+                    ]
+                });
         }
         Action::Show { key, connection } => {
             let connection: ConnectionName = operations.connection(connection.as_deref())?;
@@ -44,19 +53,36 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             if context.output.is_json() {
                 context.output.document(&schema);
             } else {
-                context.output.line(&format!("{} — {}", schema.key, schema.plural));
+                context
+                    .output
+                    .line(&format!("{} — {}", schema.key, schema.plural));
                 let mapped = operations.mapped_to(&connection, &schema.key);
                 let rows: Vec<Vec<String>> = schema
                     .properties
                     .iter()
                     .map(|property| {
-                        let targets: Vec<&str> =
-                            mapped.iter().filter(|(key, _)| *key == property.key).map(|(_, target)| target.as_str()).collect();
-                        let options: Vec<&str> = property.options.iter().map(|option| option.label.as_str()).collect();
-                        vec![property.key.clone(), property.name.clone(), property.data_type.as_str().into(), options.join(", "), targets.join(", ")]
+                        let targets: Vec<&str> = mapped
+                            .iter()
+                            .filter(|(key, _)| *key == property.key)
+                            .map(|(_, target)| target.as_str())
+                            .collect();
+                        let options: Vec<&str> = property
+                            .options
+                            .iter()
+                            .map(|option| option.label.as_str())
+                            .collect();
+                        vec![
+                            property.key.clone(),
+                            property.name.clone(),
+                            property.data_type.as_str().into(),
+                            options.join(", "),
+                            targets.join(", "),
+                        ]
                     })
                     .collect();
-                context.output.table(&["KEY", "LABEL", "TYPE", "OPTIONS", "MAPPED TO"], &rows);
+                context
+                    .output
+                    .table(&["KEY", "LABEL", "TYPE", "OPTIONS", "MAPPED TO"], &rows);
             }
         }
     }

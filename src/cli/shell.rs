@@ -9,13 +9,23 @@ pub struct Completions {
 }
 
 pub fn completions(arguments: Completions, mut command: clap::Command) -> Result<Exit, Problem> {
-    clap_complete::generate(arguments.shell, &mut command, "tramline", &mut std::io::stdout());
+    clap_complete::generate(
+        arguments.shell,
+        &mut command,
+        "tramline",
+        &mut std::io::stdout(),
+    );
     Ok(Exit::Done)
 }
 
 pub fn man(command: clap::Command) -> Result<Exit, Problem> {
     clap_mangen::Man::new(command)
         .render(&mut std::io::stdout())
-        .map_err(|error| Problem::new(ErrorClass::Store, format!("the manual page cannot be written: {error}")))?;
+        .map_err(|error| {
+            Problem::new(
+                ErrorClass::Store,
+                format!("the manual page cannot be written: {error}"),
+            )
+        })?;
     Ok(Exit::Done)
 }

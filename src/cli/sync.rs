@@ -29,8 +29,17 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     operations.close().await;
     let results = results?;
     print(context, &results);
-    let bad = |result: &SyncResult| matches!(result.outcome, Outcome::Failed | Outcome::Unknown | Outcome::Waiting);
-    Ok(if results.iter().any(bad) { Exit::Partly } else { Exit::Done })
+    let bad = |result: &SyncResult| {
+        matches!(
+            result.outcome,
+            Outcome::Failed | Outcome::Unknown | Outcome::Waiting
+        )
+    };
+    Ok(if results.iter().any(bad) {
+        Exit::Partly
+    } else {
+        Exit::Done
+    })
 }
 
 /// One line a record, and beneath it each field that changes.
@@ -40,15 +49,34 @@ pub fn print(context: &Context, results: &[SyncResult]) {
             context.output.document(result);
             continue;
         }
-        let contact = result.contact_id.as_ref().map(|id| format!("  contact {id}")).unwrap_or_default();
-        let error = result.error.as_ref().map(|error| format!("  {error}")).unwrap_or_default();
-        context.output.line(&format!("{}  {}{contact}{error}", result.record, result.outcome.name()));
+        let contact = result
+            .contact_id
+            .as_ref()
+            .map(|id| format!("  contact {id}"))
+            .unwrap_or_default();
+        let error = result
+            .error
+            .as_ref()
+            .map(|error| format!("  {error}"))
+            .unwrap_or_default();
+        context.output.line(&format!(
+            "{}  {}{contact}{error}",
+            result.record,
+            result.outcome.name()
+        ));
         for field in &result.fields {
             if let Some(problem) = &field.problem {
-                context.output.line(&format!("    {} ✗ {}", field.field, problem));
+                context
+                    .output
+                    .line(&format!("    {} ✗ {}", field.field, problem));
             } else if field.old != field.new {
                 let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".into());
-                context.output.line(&format!("    {}: {} → {}", field.field, show(&field.old), show(&field.new)));
+                context.output.line(&format!(
+                    "    {}: {} → {}",
+                    field.field,
+                    show(&field.old),
+                    show(&field.new)
+                ));
             }
         }
     }

@@ -12,7 +12,10 @@ pub struct Arguments {
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
     if context.global.read_only {
-        return Err(super::usage("a worker writes, and --read-only forbids it", "leave one of them out"));
+        return Err(super::usage(
+            "a worker writes, and --read-only forbids it",
+            "leave one of them out",
+        ));
     }
     let operations = context.open(true).await?;
     context.output.note("worker started; stop it with ctrl-c");

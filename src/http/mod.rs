@@ -21,7 +21,9 @@ mod transport;
 mod verdict;
 
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
-pub use budget::{Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger};
+pub use budget::{
+    Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger, RowUpdate,
+};
 pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};
 pub use headers::ServerSays;

@@ -25,7 +25,7 @@ mod text;
 
 pub use apply::{Applied, EmailOutcome, MappedValue, Send};
 pub use compile::{Column, Compiled, EmailSource, Mapping};
-pub use field_spec::{Empty, FieldSpec, FieldSpecs, FieldTable, Ordered};
+pub use field_spec::{Empty, FieldSpec, FieldSpecs, FieldTable, Ordered, is_template};
 pub use period::Period;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,

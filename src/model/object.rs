@@ -136,8 +136,9 @@ impl ObjectSchema {
         }
         let (list, member) = key.split_once('.')?;
         let property = self.property(list)?;
-        (property.data_type == DataType::TextboxList && property.options.iter().any(|option| option.key == member))
-            .then_some((property, true))
+        (property.data_type == DataType::TextboxList
+            && property.options.iter().any(|option| option.key == member))
+        .then_some((property, true))
     }
 
     /// The value that a person means who typed `text` for a property: JSON where the type wants a structure,
@@ -153,27 +154,52 @@ impl ObjectSchema {
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        let refuse = || format!("`{text}` does not fit {}: {}", property.data_type.as_str(), property.wants());
+        let refuse = || {
+            format!(
+                "`{text}` does not fit {}: {}",
+                property.data_type.as_str(),
+                property.wants()
+            )
+        };
         let json = || serde_json::from_str::<Value>(text).ok();
         match &property.data_type {
             DataType::Numerical => json().filter(Value::is_number).ok_or_else(refuse),
             DataType::Monetory => match json() {
-                Some(number @ Value::Number(_)) => Ok(serde_json::json!({ "currency": "default", "value": number })),
+                Some(number @ Value::Number(_)) => {
+                    Ok(serde_json::json!({ "currency": "default", "value": number }))
+                }
                 Some(object @ Value::Object(_)) => Ok(object),
                 _ => Err(refuse()),
             },
-            DataType::SingleOptions | DataType::Radio => property.option_key(text).map(Value::String).ok_or_else(refuse),
+            DataType::SingleOptions | DataType::Radio => property
+                .option_key(text)
+                .map(Value::String)
+                .ok_or_else(refuse),
             DataType::MultipleOptions | DataType::Checkbox => {
                 let items: Vec<String> = match json() {
-                    Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-                    _ => text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
+                    Some(Value::Array(items)) => items
+                        .iter()
+                        .filter_map(|item| item.as_str().map(str::to_owned))
+                        .collect(),
+                    _ => text
+                        .split(',')
+                        .map(|item| item.trim().to_owned())
+                        .filter(|item| !item.is_empty())
+                        .collect(),
                 };
-                let keys: Option<Vec<Value>> = items.iter().map(|item| property.option_key(item).map(Value::String)).collect();
+                let keys: Option<Vec<Value>> = items
+                    .iter()
+                    .map(|item| property.option_key(item).map(Value::String))
+                    .collect();
                 keys.map(Value::Array).ok_or_else(refuse)
             }
             DataType::FileUpload => match json() {
                 Some(array @ Value::Array(_)) => Ok(array),
-                _ => Ok(Value::Array(text.split_whitespace().map(|url| serde_json::json!({ "url": url })).collect())),
+                _ => Ok(Value::Array(
+                    text.split_whitespace()
+                        .map(|url| serde_json::json!({ "url": url }))
+                        .collect(),
+                )),
             },
             DataType::Date => match text.parse::<jiff::civil::Date>() {
                 Ok(date) => Ok(Value::String(date.to_string())),
@@ -190,22 +216,41 @@ impl Property {
         self.options
             .iter()
             .find(|option| option.key == text)
-            .or_else(|| self.options.iter().find(|option| option.label.eq_ignore_ascii_case(text)))
+            .or_else(|| {
+                self.options
+                    .iter()
+                    .find(|option| option.label.eq_ignore_ascii_case(text))
+            })
             .map(|option| option.key.clone())
             .or_else(|| self.allow_custom_option.then(|| text.to_owned()))
     }
 
     /// What a value of this property looks like, for people.
     pub fn wants(&self) -> String {
-        let options = || self.options.iter().map(|option| option.key.as_str()).collect::<Vec<_>>().join(", ");
+        let options = || {
+            self.options
+                .iter()
+                .map(|option| option.key.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match &self.data_type {
             DataType::Numerical => "a number such as 12.4".into(),
-            DataType::Monetory => "an amount such as 100, or {\"currency\":\"default\",\"value\":100}".into(),
+            DataType::Monetory => {
+                "an amount such as 100, or {\"currency\":\"default\",\"value\":100}".into()
+            }
             DataType::SingleOptions | DataType::Radio => format!("one of {}", options()),
             DataType::MultipleOptions | DataType::Checkbox => format!("some of {}", options()),
             DataType::Date => "a date such as 2024-07-11".into(),
             DataType::FileUpload => "addresses of files".into(),
-            DataType::TextboxList => format!("one text for each of {}, such as {}.{}", options(), self.key, self.options.first().map_or("option", |option| option.key.as_str())),
+            DataType::TextboxList => format!(
+                "one text for each of {}, such as {}.{}",
+                options(),
+                self.key,
+                self.options
+                    .first()
+                    .map_or("option", |option| option.key.as_str())
+            ),
             _ => "a text".into(),
         }
     }

@@ -50,6 +50,8 @@ pub struct Preview {
     pub rules: Vec<PreviewRule>,
     /// Why the record cannot be synced at all: no e-mail, a malformed one.
     pub problem: Option<Problem>,
+    /// The record has no e-mail, and the mapping says to skip such records.
+    pub skips: bool,
     /// The last confirmed sync of this contact.
     pub last_sent: Option<Timestamp>,
     /// The record that won the contact, if it is another one.

@@ -18,7 +18,10 @@ pub struct Calls {
 impl Calls {
     /// An empty ring.
     pub fn new() -> Self {
-        Self { ring: Arc::default(), watchers: broadcast::channel(256).0 }
+        Self {
+            ring: Arc::default(),
+            watchers: broadcast::channel(256).0,
+        }
     }
 
     /// What the clients tell of each call.
@@ -40,7 +43,12 @@ impl Calls {
 
     /// The calls kept, oldest first.
     pub fn recent(&self) -> Vec<Call> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.ring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// Every call from now on.

@@ -21,9 +21,16 @@ impl Operations {
     /// There is no such contact.
     pub async fn contact(&self, connection: &ConnectionName, email: &Email) -> Done<WholeContact> {
         let account = self.person(connection)?;
-        let contact = account.activecampaign.find_contact(email, true).await?.ok_or_else(|| {
-            Problem::new(ErrorClass::Missing, format!("ActiveCampaign has no contact {email}"))
-        })?;
+        let contact = account
+            .activecampaign
+            .find_contact(email, true)
+            .await?
+            .ok_or_else(|| {
+                Problem::new(
+                    ErrorClass::Missing,
+                    format!("ActiveCampaign has no contact {email}"),
+                )
+            })?;
         let fields = account.fields().await?;
         let values = contact
             .values
@@ -31,11 +38,18 @@ impl Operations {
             .flatten()
             .filter(|(_, value)| !value.is_empty())
             .map(|(id, value)| {
-                let name = fields.iter().find(|field| field.id == *id).map_or_else(|| format!("field {id}"), |field| format!("%{}%", field.tag));
+                let name = fields
+                    .iter()
+                    .find(|field| field.id == *id)
+                    .map_or_else(|| format!("field {id}"), |field| format!("%{}%", field.tag));
                 (name, value.clone())
             })
             .collect();
         let surroundings = account.activecampaign.surroundings(&contact.id).await?;
-        Ok(WholeContact { contact, values, surroundings })
+        Ok(WholeContact {
+            contact,
+            values,
+            surroundings,
+        })
     }
 }

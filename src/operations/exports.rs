@@ -15,24 +15,35 @@ impl Operations {
         let (spec, connection) = self.spec(mapping)?;
         let account = self.open_account(&connection)?.account.clone();
         let compiled = account.mapping(mapping, spec).await?;
-        self.inner.engine.start_export(&account, compiled, options).await
+        self.inner
+            .engine
+            .start_export(&account, compiled, options)
+            .await
     }
 
     /// Tells of every record a dry run of this process would send or refuse, from now on.
-    pub fn dry_run_results(&self) -> tokio::sync::mpsc::Receiver<SyncResult> {
-        self.inner.engine.dry_run_results()
+    pub fn rehearsals(&self) -> tokio::sync::mpsc::Receiver<SyncResult> {
+        self.inner.engine.rehearsals()
     }
 
     /// Runs, newest first.
     pub async fn exports(&self, limit: u32) -> Done<Vec<Run>> {
-        Ok(self.inner.store.runs(limit).await?)
+        Ok(self.inner.store.runs(limit, None).await?)
     }
 
     /// One run; `id` may be a unique beginning.
     pub async fn export(&self, id: &str) -> Done<Run> {
-        self.inner.store.run_by_prefix(id).await?.ok_or_else(|| {
-            Problem::new(ErrorClass::Config, format!("there is no run `{id}`, or more than one begins so")).remedy("see tramline exports list")
-        })
+        self.inner
+            .store
+            .run(&RunId::from(id))
+            .await?
+            .ok_or_else(|| {
+                Problem::new(
+                    ErrorClass::Config,
+                    format!("there is no run `{id}`, or more than one begins so"),
+                )
+                .remedy("see tramline exports list")
+            })
     }
 
     /// Stops a run after what is in flight; it can be resumed.
@@ -48,7 +59,10 @@ impl Operations {
         let (spec, connection) = self.spec(&run.mapping)?;
         let account = self.open_account(&connection)?.account.clone();
         let compiled = account.mapping(&run.mapping, spec).await?;
-        self.inner.engine.resume_export(&account, compiled, run).await
+        self.inner
+            .engine
+            .resume_export(&account, compiled, run)
+            .await
     }
 
     /// Ends a run for good after what is in flight; what was sent stays sent.

@@ -1,10 +1,13 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
 use super::{Done, Operations};
-use crate::mapping::{EmailSource, EmailSpec, FieldSpec, is_template};
+use crate::mapping::{
+    EmailOutcome, EmailSource, EmailSpec, FieldSpec, OnMissingEmail, is_template,
+};
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey, Record, RecordId,
+    Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey,
+    Properties, Record, RecordId,
 };
 use crate::sync::related;
 use serde::{Deserialize, Serialize};
@@ -97,21 +100,38 @@ impl Operations {
                 let tag = target.trim_matches('%');
                 MappingLine {
                     source: source.to_owned(),
-                    source_type: schema.property_or_member(source).map(|(property, _)| property.data_type.clone()),
+                    source_type: schema
+                        .property_or_member(source)
+                        .map(|(property, _)| property.data_type.clone()),
                     transform: match field {
-                        FieldSpec::Source(text) => is_template(text),
+                        FieldSpec::Short(text) => is_template(text),
                         FieldSpec::Table(_) => true,
                     },
                     target: target.to_owned(),
-                    target_type: fields.iter().find(|field| field.tag.eq_ignore_ascii_case(tag)).map(|field| field.kind.clone()),
+                    target_type: fields
+                        .iter()
+                        .find(|field| field.tag.eq_ignore_ascii_case(tag))
+                        .map(|field| field.kind.clone()),
                     builtin: Builtin::from_name(target).is_some(),
                     problem: worst(&findings, target),
                 }
             })
             .collect();
-        let summary = self.mappings().into_iter().find(|summary| summary.name == *mapping);
-        let summary = summary.ok_or_else(|| crate::model::Problem::new(crate::model::ErrorClass::Config, format!("there is no mapping `{mapping}`")))?;
-        Ok(MappingDetail { summary, lines, findings })
+        let summary = self
+            .mappings()
+            .into_iter()
+            .find(|summary| summary.name == *mapping);
+        let summary = summary.ok_or_else(|| {
+            crate::model::Problem::new(
+                crate::model::ErrorClass::Config,
+                format!("there is no mapping `{mapping}`"),
+            )
+        })?;
+        Ok(MappingDetail {
+            summary,
+            lines,
+            findings,
+        })
     }
 
     /// The findings of one mapping against both live schemas.
@@ -125,17 +145,27 @@ impl Operations {
     pub async fn mapping_samples(&self, mapping: &MappingName, limit: u32) -> Done<Vec<Record>> {
         let (spec, connection) = self.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
-        Ok(self.records(&connection, &object, None, None, limit).await?.records)
+        Ok(self
+            .records(&connection, &object, None, None, limit)
+            .await?
+            .records)
     }
 
     /// What the mapping makes of a record that is at hand; the contact is not looked up unless
     /// `with_contact`.
-    pub async fn preview_record(&self, mapping: &MappingName, record: Record, with_contact: bool) -> Done<Preview> {
+    pub async fn preview_record(
+        &self,
+        mapping: &MappingName,
+        record: Record,
+        with_contact: bool,
+    ) -> Done<Preview> {
         let (spec, connection) = self.spec(mapping)?;
         let account = self.person(&connection)?;
         let mapping = account.mapping(mapping, spec).await?;
         let related = match mapping.email() {
-            EmailSource::Association(association) => related::of_record(&account.highlevel, association, &record).await?,
+            EmailSource::Association(association) => {
+                related::of_record(&account.highlevel, association, &record).await?
+            }
             EmailSource::Property(_) => None,
         };
         let address = mapping.address(&record, related.as_ref()).into_email();
@@ -152,19 +182,26 @@ impl Operations {
         let (link, winner) = match &email {
             Some(email) => {
                 let link = store.link(&connection, mapping.name(), email).await?;
-                let winner = link.as_ref().map(|link| link.record.clone()).filter(|winner| *winner != record.id);
+                let winner = link
+                    .as_ref()
+                    .map(|link| link.record.clone())
+                    .filter(|winner| *winner != record.id);
                 (link, winner)
             }
             None => (None, None),
         };
-        let previous = link.as_ref().and_then(|link| link.properties.as_ref());
+        let previous: Option<Properties> = link
+            .as_ref()
+            .and_then(|link| serde_json::from_str(link.properties_json.as_deref()?).ok());
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),
             fields: mapping.preview_fields(&record, related.as_ref(), contact.as_ref()),
-            rules: mapping.preview_rules(&record, related.as_ref(), previous),
+            rules: mapping.preview_rules(&record, related.as_ref(), previous.as_ref()),
             email,
             contact_id: contact.map(|contact| contact.id),
+            skips: mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
+                && spec.on_missing_email == OnMissingEmail::Skip,
             problem: address.err(),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
@@ -177,7 +214,11 @@ impl Operations {
     pub async fn preview(&self, mapping: &MappingName, record: &RecordId) -> Done<Preview> {
         let (spec, connection) = self.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
-        let record = self.person(&connection)?.highlevel.record(&object, record).await?;
+        let record = self
+            .person(&connection)?
+            .highlevel
+            .record(&object, record)
+            .await?;
         self.preview_record(mapping, record, true).await
     }
 
@@ -193,12 +234,22 @@ impl Operations {
         Ok(pairs
             .into_iter()
             .filter(|pair| !taken.contains(&pair.field.as_str()))
-            .map(|pair| SuggestedPair { field: pair.field, from: pair.from, score: pair.score, reason: pair.reason })
+            .map(|pair| SuggestedPair {
+                field: pair.field,
+                from: pair.from,
+                score: pair.score,
+                reason: pair.reason,
+            })
             .collect())
     }
 
     /// Syncs records now and waits for the results, in the order asked for. `dry_run` writes nothing.
-    pub async fn sync(&self, mapping: &MappingName, records: &[RecordId], dry_run: bool) -> Done<Vec<SyncResult>> {
+    pub async fn sync(
+        &self,
+        mapping: &MappingName,
+        records: &[RecordId],
+        dry_run: bool,
+    ) -> Done<Vec<SyncResult>> {
         let (spec, connection) = self.spec(mapping)?;
         if dry_run {
             let mut results = Vec::with_capacity(records.len());
@@ -210,7 +261,10 @@ impl Operations {
         self.writable()?;
         let account = self.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
-        self.inner.engine.sync_now(&account, &compiled, records).await
+        self.inner
+            .engine
+            .sync_now(&account, &compiled, records)
+            .await
     }
 
     async fn rehearse(&self, mapping: &MappingName, record: &RecordId) -> SyncResult {

@@ -22,7 +22,7 @@ use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
 use crate::store::Store;
 use crate::sync::{Account, Engine};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use contacts::WholeContact;
@@ -56,7 +56,10 @@ impl Operations {
 
     /// True where writes are asked for once more: the environment is `production`.
     pub fn is_production(&self) -> bool {
-        self.inner.config.environment.eq_ignore_ascii_case("production")
+        self.inner
+            .config
+            .environment
+            .eq_ignore_ascii_case("production")
     }
 
     /// True under `--read-only`: every operation that writes answers with a problem.
@@ -66,8 +69,15 @@ impl Operations {
 
     /// A short name of a connection's accounts for the header: the ActiveCampaign host's first label.
     pub fn account(&self, connection: &ConnectionName) -> String {
-        let Some(settings) = self.inner.config.connections.get(connection) else { return connection.to_string() };
-        let host = settings.activecampaign.url.split("://").nth(1).unwrap_or_default();
+        let Some(settings) = self.inner.config.connections.get(connection) else {
+            return connection.to_string();
+        };
+        let host = settings
+            .activecampaign
+            .url
+            .split("://")
+            .nth(1)
+            .unwrap_or_default();
         let host = host.split(['/', ':']).next().unwrap_or_default();
         if host.parse::<std::net::IpAddr>().is_ok() {
             return host.to_owned();
@@ -87,11 +97,22 @@ impl Operations {
     pub fn connection(&self, name: Option<&str>) -> Done<ConnectionName> {
         let known = self.connections();
         match name {
-            None => known.into_iter().next().ok_or_else(|| Problem::new(ErrorClass::Config, "there is no connection")),
-            Some(name) => known.iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(ConnectionName::as_str).collect();
-                Problem::new(ErrorClass::Config, format!("there is no connection `{name}`")).remedy(format!("known: {}", names.join(", ")))
-            }),
+            None => known
+                .into_iter()
+                .next()
+                .ok_or_else(|| Problem::new(ErrorClass::Config, "there is no connection")),
+            Some(name) => known
+                .iter()
+                .find(|known| known.as_str() == name)
+                .cloned()
+                .ok_or_else(|| {
+                    let names: Vec<&str> = known.iter().map(ConnectionName::as_str).collect();
+                    Problem::new(
+                        ErrorClass::Config,
+                        format!("there is no connection `{name}`"),
+                    )
+                    .remedy(format!("known: {}", names.join(", ")))
+                }),
         }
     }
 
@@ -102,46 +123,84 @@ impl Operations {
 
     /// Reads what was remembered of the last session under a key (`tui.view`): JSON text.
     pub async fn remembered(&self, key: &str) -> Done<Option<String>> {
-        Ok(self.inner.store.get(key).await?)
+        Ok(self.inner.store.get(&self.anywhere(), key).await?)
     }
 
     /// Remembers JSON text under a key.
     pub async fn remember(&self, key: &str, value: &str) -> Done<()> {
-        Ok(self.inner.store.set(key, value).await?)
+        Ok(self
+            .inner
+            .store
+            .set(&self.anywhere(), key, Some(value))
+            .await?)
     }
 
     /// Stops what runs in this process and closes the store: running jobs finish or are released, a running
     /// export can be gone on with.
     pub async fn close(&self) {
         self.inner.engine.stop().await;
-        self.inner.store.close().await;
+        if let Err(error) = self.inner.store.close().await {
+            tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
+        }
     }
 
-    fn config_folder(&self) -> &Path {
-        self.inner.config.folder()
+    /// The connection of what belongs to none.
+    fn anywhere(&self) -> ConnectionName {
+        ConnectionName::from("")
+    }
+
+    /// Returns once no job is ready or running and no export of this process runs.
+    pub async fn idle(&self) -> Done<()> {
+        self.inner.engine.idle().await
     }
 
     fn open_account(&self, connection: &ConnectionName) -> Done<&open::Opened> {
-        self.inner.accounts.get(connection).ok_or_else(|| Problem::new(ErrorClass::Config, format!("there is no connection `{connection}`")))
+        self.inner.accounts.get(connection).ok_or_else(|| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("there is no connection `{connection}`"),
+            )
+        })
     }
 
     /// The connection's clients, their calls in the lane of a waiting person.
     fn person(&self, connection: &ConnectionName) -> Done<Account> {
-        Ok(self.open_account(connection)?.account.lane(crate::http::Lane::Person))
+        Ok(self
+            .open_account(connection)?
+            .account
+            .lane(crate::http::Lane::Person))
     }
 
     fn spec(&self, mapping: &MappingName) -> Done<(&MappingSpec, ConnectionName)> {
         let spec = self.inner.config.mappings.get(mapping).ok_or_else(|| {
-            let names: Vec<&str> = self.inner.config.mappings.keys().map(MappingName::as_str).collect();
-            let known = if names.is_empty() { "config.toml has no mapping; add [mappings.NAME]".to_owned() } else { format!("known: {}", names.join(", ")) };
-            Problem::new(ErrorClass::Config, format!("there is no mapping `{mapping}`")).remedy(known)
+            let names: Vec<&str> = self
+                .inner
+                .config
+                .mappings
+                .keys()
+                .map(MappingName::as_str)
+                .collect();
+            let known = if names.is_empty() {
+                "config.toml has no mapping; add [mappings.NAME]".to_owned()
+            } else {
+                format!("known: {}", names.join(", "))
+            };
+            Problem::new(
+                ErrorClass::Config,
+                format!("there is no mapping `{mapping}`"),
+            )
+            .remedy(known)
         })?;
         Ok((spec, self.inner.config.connection_of(spec)))
     }
 
     fn writable(&self) -> Done<()> {
         if self.inner.read_only {
-            return Err(Problem::new(ErrorClass::Config, "this would write, and --read-only forbids it").remedy("start without --read-only"));
+            return Err(Problem::new(
+                ErrorClass::Config,
+                "this would write, and --read-only forbids it",
+            )
+            .remedy("start without --read-only"));
         }
         Ok(())
     }

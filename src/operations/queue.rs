@@ -7,6 +7,9 @@ use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use tokio::sync::watch;
 
+/// Who acts, as the log names it.
+const PERSON: &str = "person";
+
 /// Jobs by filter text (product.md, Filters), newest change first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobQuery {
@@ -59,24 +62,55 @@ impl Operations {
         let filter = parse(&query.filter)?;
         let store = &self.inner.store;
         let after = query.after.as_ref().map(|cursor| &cursor.0);
-        let page = store.list(&filter, store::Sort::newest_change(), after, query.limit).await?;
-        let total = if after.is_none() { store.count(&filter).await?.exact() } else { None };
-        Ok(JobList { jobs: page.jobs, next: page.next.map(JobCursor), total })
+        let jobs = store
+            .list(&filter, store::Sort::LATEST, after, query.limit)
+            .await?;
+        let total = match after {
+            None => Some(store.count(&filter).await?)
+                .filter(|count| count.exact)
+                .map(|count| count.number),
+            Some(_) => None,
+        };
+        let full = jobs.len() >= query.limit as usize;
+        let next = jobs
+            .last()
+            .filter(|_| full)
+            .map(|job| JobCursor(store::Cursor::behind(job, store::Sort::LATEST)));
+        Ok(JobList { jobs, next, total })
     }
 
     /// One job with its attempts; `id` may be a unique beginning.
     pub async fn job(&self, id: &str) -> Done<JobDetail> {
         let store = &self.inner.store;
-        let job = store.job_by_prefix(id).await?.ok_or_else(|| {
-            Problem::new(ErrorClass::Config, format!("there is no job `{id}`, or more than one begins so")).remedy("see tramline queue list")
+        let mut found = store.find_jobs(id, 2).await?;
+        let exact = found.iter().position(|job| job.id.as_str() == id);
+        let job = match (exact, found.len()) {
+            (Some(place), _) => Some(found.swap_remove(place)),
+            (None, 1) => found.pop(),
+            _ => None,
+        };
+        let job = job.ok_or_else(|| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("there is no job `{id}`, or more than one begins so"),
+            )
+            .remedy("see tramline queue list")
         })?;
         let attempts = store.attempts(&job.id).await?;
-        Ok(JobDetail { why: why(&job, self.inner.worker), job, attempts })
+        Ok(JobDetail {
+            why: why(&job, self.inner.worker),
+            job,
+            attempts,
+        })
     }
 
     /// How many jobs an action would touch.
     pub async fn count_chosen(&self, chosen: &Chosen) -> Done<u64> {
-        Ok(self.inner.store.count_selected(&selection(chosen)?).await?)
+        Ok(self
+            .inner
+            .store
+            .retry(&selection(chosen)?, PERSON, true)
+            .await?)
     }
 
     /// The ids of the jobs an action would touch.
@@ -84,7 +118,11 @@ impl Operations {
         match chosen {
             Chosen::Ids(ids) => Ok(ids.clone()),
             Chosen::Filter(text) => {
-                let mut query = JobQuery { filter: text.clone(), after: None, limit: 500 };
+                let mut query = JobQuery {
+                    filter: text.clone(),
+                    after: None,
+                    limit: 500,
+                };
                 let mut ids = Vec::new();
                 loop {
                     let page = self.jobs(&query).await?;
@@ -101,7 +139,11 @@ impl Operations {
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.
     pub async fn retry(&self, chosen: &Chosen) -> Done<u64> {
         self.writable()?;
-        let changed = self.inner.store.retry(&selection(chosen)?).await?;
+        let changed = self
+            .inner
+            .store
+            .retry(&selection(chosen)?, PERSON, false)
+            .await?;
         self.inner.engine.wake();
         Ok(changed)
     }
@@ -109,12 +151,16 @@ impl Operations {
     /// Gives jobs up. Answers the number.
     pub async fn discard(&self, chosen: &Chosen) -> Done<u64> {
         self.writable()?;
-        Ok(self.inner.store.discard(&selection(chosen)?).await?)
+        Ok(self
+            .inner
+            .store
+            .discard(&selection(chosen)?, PERSON, false)
+            .await?)
     }
 
     /// Completions of a filter text's last word.
     pub fn complete_filter(&self, text: &str) -> Vec<String> {
-        crate::model::filter::complete(text)
+        Filter::complete(text)
     }
 
     /// A number that grows with every change of the store made by this process.
@@ -124,12 +170,13 @@ impl Operations {
 
     /// A cheap number that differs when another process may have written: compare it with the last one.
     pub fn foreign_changes(&self) -> u64 {
-        self.inner.store.version_probe()
+        self.inner.store.wal_stamp()
     }
 }
 
 fn parse(text: &str) -> Done<Filter> {
-    Filter::parse(text).map_err(|error| Problem::new(ErrorClass::Config, error.to_string()).field("filter"))
+    Filter::parse(text)
+        .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()).field("filter"))
 }
 
 fn selection(chosen: &Chosen) -> Done<store::Selection> {
@@ -145,20 +192,52 @@ fn why(job: &Job, worker_here: bool) -> String {
         Some(until) => format!(" until {}", until.strftime("%H:%M:%S UTC")),
         None => String::new(),
     };
-    let error = || job.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-    match (job.state, job.waiting.as_ref().map(|waiting| waiting.reason)) {
-        (JobState::Ready, _) if worker_here => "It is ready and the next free worker takes it.".into(),
-        (JobState::Ready, _) => "It is ready and waits for a worker: start `tramline worker` or open the control room.".into(),
-        (JobState::Waiting, Some(WaitReason::Scheduled)) => format!("It is tried again by itself; it waits{}{}", until(job), error()),
-        (JobState::Waiting, Some(WaitReason::RateLimited)) => format!("The rate limit was met; it waits{}.", until(job)),
+    let error = || {
+        job.error
+            .as_ref()
+            .map(|error| format!(": {error}"))
+            .unwrap_or_default()
+    };
+    match (
+        job.state,
+        job.waiting.as_ref().map(|waiting| waiting.reason),
+    ) {
+        (JobState::Ready, _) if worker_here => {
+            "It is ready and the next free worker takes it.".into()
+        }
+        (JobState::Ready, _) => {
+            "It is ready and waits for a worker: start `tramline worker` or open the control room."
+                .into()
+        }
+        (JobState::Waiting, Some(WaitReason::Scheduled)) => format!(
+            "It is tried again by itself; it waits{}{}",
+            until(job),
+            error()
+        ),
+        (JobState::Waiting, Some(WaitReason::RateLimited)) => {
+            format!("The rate limit was met; it waits{}.", until(job))
+        }
         (JobState::Waiting, Some(WaitReason::Paused)) => format!("It is paused{}.", until(job)),
-        (JobState::Waiting, Some(WaitReason::BreakerOpen)) => format!("Its account does not answer; it waits{}{}", until(job), error()),
-        (JobState::Waiting, Some(WaitReason::ContactBusy)) => format!("Another write to its contact is under way; it waits{}.", until(job)),
-        (JobState::Waiting, Some(WaitReason::NoContactYet)) => format!("The record's association leads to no contact yet; it is looked at again{}.", until(job).replace(" until", " at")),
+        (JobState::Waiting, Some(WaitReason::BreakerOpen)) => format!(
+            "Its account does not answer; it waits{}{}",
+            until(job),
+            error()
+        ),
+        (JobState::Waiting, Some(WaitReason::ContactBusy)) => format!(
+            "Another write to its contact is under way; it waits{}.",
+            until(job)
+        ),
+        (JobState::Waiting, Some(WaitReason::NoContactYet)) => format!(
+            "The record's association leads to no contact yet; it is looked at again{}.",
+            until(job).replace(" until", " at")
+        ),
         (JobState::Waiting, None) => format!("It waits{}.", until(job)),
         (JobState::Running, _) => "A worker is on it.".into(),
         (JobState::Failed, _) => format!("It needs a person{}", error()),
-        (JobState::Unknown, _) => format!("It is not known whether the write arrived; look at the contact, then retry or discard{}", error()),
+        (JobState::Unknown, _) => format!(
+            "It is not known whether the write arrived; look at the contact, then retry or discard{}",
+            error()
+        ),
         (JobState::Done, _) => "It is done.".into(),
         (JobState::Discarded, _) => "A person gave it up.".into(),
     }

@@ -1,7 +1,7 @@
 //! Records of HighLevel objects.
 
 use super::{Done, Operations};
-use crate::highlevel::{PageCursor, Search, SortDirection};
+use crate::highlevel::{Order, PageCursor, Search};
 use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ impl Operations {
             query: query.map(str::to_owned),
             page: page.clone(),
             limit,
-            sort: Some(("updatedAt".into(), SortDirection::Descending)),
+            sort: Some(("updatedAt".into(), Order::Desc)),
             filters: None,
         };
         let found = match highlevel.search(object, &search).await {
@@ -78,23 +78,50 @@ impl Operations {
         let full = found.records.len() >= limit as usize;
         let next = match page {
             _ if !full => None,
-            PageCursor::Page(page) if (page + 1).saturating_mul(limit) <= PAGE_REACH => Some(RecordCursor::Page(page + 1)),
-            _ => found.records.last().and_then(|record| record.search_after.clone()).map(RecordCursor::After),
+            PageCursor::Page(page) if (page + 1).saturating_mul(limit) <= PAGE_REACH => {
+                Some(RecordCursor::Page(page + 1))
+            }
+            _ => found
+                .records
+                .last()
+                .and_then(|record| record.search_after.clone())
+                .map(RecordCursor::After),
         };
-        Ok(RecordList { records: found.records, total: found.total, next })
+        Ok(RecordList {
+            records: found.records,
+            total: found.total,
+            next,
+        })
     }
 
     /// One record.
-    pub async fn record(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<Record> {
-        Ok(self.person(connection)?.highlevel.record(object, record).await?)
+    pub async fn record(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        record: &RecordId,
+    ) -> Done<Record> {
+        Ok(self
+            .person(connection)?
+            .highlevel
+            .record(object, record)
+            .await?)
     }
 
     /// Creates a record after checking the properties against the schema.
-    pub async fn create_record(&self, connection: &ConnectionName, object: &ObjectKey, properties: &Properties) -> Done<Record> {
+    pub async fn create_record(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        properties: &Properties,
+    ) -> Done<Record> {
         self.writable()?;
         let account = self.person(connection)?;
         super::values::check(&*account.schema(object).await?, properties)?;
-        Ok(account.highlevel.create_record(object, properties, &[]).await?)
+        Ok(account
+            .highlevel
+            .create_record(object, properties, &[])
+            .await?)
     }
 
     /// Changes the given properties of a record; the others stay.
@@ -108,17 +135,34 @@ impl Operations {
         self.writable()?;
         let account = self.person(connection)?;
         super::values::check(&*account.schema(object).await?, properties)?;
-        Ok(account.highlevel.update_record(object, record, properties).await?)
+        Ok(account
+            .highlevel
+            .update_record(object, record, properties)
+            .await?)
     }
 
     /// Deletes a record.
-    pub async fn delete_record(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<()> {
+    pub async fn delete_record(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        record: &RecordId,
+    ) -> Done<()> {
         self.writable()?;
-        Ok(self.person(connection)?.highlevel.delete_record(object, record).await?)
+        Ok(self
+            .person(connection)?
+            .highlevel
+            .delete_record(object, record)
+            .await?)
     }
 
     /// Records and contacts linked with a record.
-    pub async fn related(&self, connection: &ConnectionName, object: &ObjectKey, record: &RecordId) -> Done<Vec<RelatedRecord>> {
+    pub async fn related(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        record: &RecordId,
+    ) -> Done<Vec<RelatedRecord>> {
         let account = self.person(connection)?;
         let relations = account.highlevel.relations(record).await?;
         if relations.is_empty() {
@@ -130,17 +174,30 @@ impl Operations {
             let association = associations
                 .iter()
                 .find(|association| association.id == relation.association)
-                .map_or_else(|| relation.association.to_string(), |association| association.key.clone());
+                .map_or_else(
+                    || relation.association.to_string(),
+                    |association| association.key.clone(),
+                );
             let title = if relation.other_object.as_str() == "contact" {
                 // A contact that was deleted still stands in the relation; the line is shown without its name.
-                account.highlevel.contact(relation.other_record.as_str()).await.ok().map(|contact| {
-                    let parts = [contact.first_name, contact.last_name, contact.email];
-                    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
-                })
+                account
+                    .highlevel
+                    .contact(relation.other_record.as_str())
+                    .await
+                    .ok()
+                    .map(|contact| {
+                        let parts = [contact.first_name, contact.last_name, contact.email];
+                        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+                    })
             } else {
                 None
             };
-            related.push(RelatedRecord { association, object: relation.other_object, record: relation.other_record, title });
+            related.push(RelatedRecord {
+                association,
+                object: relation.other_object,
+                record: relation.other_record,
+                title,
+            });
         }
         Ok(related)
     }

@@ -38,7 +38,13 @@ pub async fn start(options: SandboxOptions) -> Done<Running> {
         ..Options::default()
     })
     .await
-    .map_err(|error| Problem::new(ErrorClass::Config, format!("cannot listen on {addresses}: {error}")).remedy("choose other ports with --highlevel and --activecampaign"))?;
+    .map_err(|error| {
+        Problem::new(
+            ErrorClass::Config,
+            format!("cannot listen on {addresses}: {error}"),
+        )
+        .remedy("choose other ports with --highlevel and --activecampaign")
+    })?;
     Ok(Running { sandbox })
 }
 

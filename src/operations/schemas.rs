@@ -3,7 +3,7 @@
 use super::{Done, Operations};
 use crate::highlevel::{PageCursor, Search};
 use crate::mapping::is_template;
-use crate::model::{ConnectionName, ContactField, FieldKind, ObjectKey, ObjectSchema};
+use crate::model::{ConnectionName, ContactField, FieldKind, FieldOption, ObjectKey, ObjectSchema};
 use serde::Serialize;
 
 /// An object with the number of its records.
@@ -18,7 +18,11 @@ pub struct SchemaSummary {
 impl Operations {
     /// All objects: custom ones first, then the standard ones. Costs one call, and one more for each
     /// object whose records are counted when `with_totals`.
-    pub async fn schemas(&self, connection: &ConnectionName, with_totals: bool) -> Done<Vec<SchemaSummary>> {
+    pub async fn schemas(
+        &self,
+        connection: &ConnectionName,
+        with_totals: bool,
+    ) -> Done<Vec<SchemaSummary>> {
         let account = self.person(connection)?;
         let mut schemas = account.highlevel.objects().await?;
         schemas.sort_by(|a, b| (a.standard, &a.key).cmp(&(b.standard, &b.key)));
@@ -27,8 +31,17 @@ impl Operations {
             // Fact sheet §2.2: only business and custom objects have searchable records.
             let countable = !schema.standard || schema.key.as_str() == "business";
             let records = if with_totals && countable {
-                let search = Search { page: PageCursor::Page(1), limit: 1, ..Search::default() };
-                account.highlevel.search(&schema.key, &search).await.ok().and_then(|page| page.total)
+                let search = Search {
+                    page: PageCursor::Page(1),
+                    limit: 1,
+                    ..Search::default()
+                };
+                account
+                    .highlevel
+                    .search(&schema.key, &search)
+                    .await
+                    .ok()
+                    .and_then(|page| page.total)
             } else {
                 None
             };
@@ -38,8 +51,17 @@ impl Operations {
     }
 
     /// One object with its properties.
-    pub async fn schema(&self, connection: &ConnectionName, object: &ObjectKey) -> Done<ObjectSchema> {
-        Ok(self.person(connection)?.schema(object).await?.as_ref().clone())
+    pub async fn schema(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+    ) -> Done<ObjectSchema> {
+        Ok(self
+            .person(connection)?
+            .schema(object)
+            .await?
+            .as_ref()
+            .clone())
     }
 
     /// All contact fields of the ActiveCampaign account.
@@ -58,18 +80,35 @@ impl Operations {
     ) -> Done<ContactField> {
         self.writable()?;
         let account = self.person(connection)?;
-        let field = account.activecampaign.create_field(title, tag, kind, options).await?;
+        let options: Vec<FieldOption> = options
+            .iter()
+            .map(|text| FieldOption {
+                value: text.clone(),
+                label: text.clone(),
+            })
+            .collect();
+        let field = account
+            .activecampaign
+            .create_field(title, tag, kind, &options)
+            .await?;
         account.forget().await;
         Ok(field)
     }
 
     /// Where an object's properties go: pairs of property key and contact field name, over all mappings.
-    pub fn mapped_to(&self, connection: &ConnectionName, object: &ObjectKey) -> Vec<(String, String)> {
+    pub fn mapped_to(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+    ) -> Vec<(String, String)> {
         let config = &self.inner.config;
         config
             .mappings
             .values()
-            .filter(|spec| config.connection_of(spec) == *connection && ObjectKey::from_input(&spec.object) == *object)
+            .filter(|spec| {
+                config.connection_of(spec) == *connection
+                    && ObjectKey::from_input(&spec.object) == *object
+            })
             .flat_map(|spec| spec.fields.iter())
             .filter(|(_, field)| !is_template(field.source()))
             .map(|(target, field)| (field.source().to_owned(), target.to_owned()))

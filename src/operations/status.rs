@@ -3,7 +3,7 @@
 use super::{Done, Operations};
 use crate::model::call::{BudgetView, Call};
 use crate::model::export::{Run, RunState};
-use crate::model::filter::Filter;
+use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
 use crate::model::{ConnectionName, JobState, Problem};
 use crate::store::Sort;
@@ -37,13 +37,14 @@ impl Operations {
     /// Everything the status bar shows. No network; a few small reads of the store.
     pub async fn status(&self, connection: &ConnectionName) -> Done<Status> {
         let opened = self.open_account(connection)?;
+        let [activecampaign, imports] = opened.account.activecampaign.budget_views();
         let store = &self.inner.store;
-        let mut exports = store.runs(20).await?;
+        let mut exports = store.runs(20, None).await?;
         exports.retain(|run| run.state == RunState::Running);
         Ok(Status {
-            highlevel: Some(opened.account.highlevel.budget().view()),
-            activecampaign: Some(opened.account.activecampaign.budget().view()),
-            imports: Some(opened.account.activecampaign.import_budget().view()),
+            highlevel: Some(opened.account.highlevel.budget()),
+            activecampaign: Some(activecampaign),
+            imports: Some(imports),
             counts: store.counts().await?,
             workers: self.inner.engine.workers().await?,
             exports,
@@ -53,11 +54,24 @@ impl Operations {
 
     async fn last_error(&self) -> Done<Option<LastError>> {
         let store = &self.inner.store;
-        let page = store.list(&Filter::state(JobState::Failed), Sort::newest_change(), None, 1).await?;
-        let Some(job) = page.jobs.into_iter().next() else { return Ok(None) };
-        let Some(problem) = job.error else { return Ok(None) };
+        let failed = Filter::default().and(Condition::State(vec![JobState::Failed]));
+        let Some(job) = store
+            .list(&failed, Sort::LATEST, None, 1)
+            .await?
+            .into_iter()
+            .next()
+        else {
+            return Ok(None);
+        };
+        let Some(problem) = job.error else {
+            return Ok(None);
+        };
         let count = store.same_error(&job.id).await?;
-        Ok(Some(LastError { at: job.updated_at, problem, count }))
+        Ok(Some(LastError {
+            at: job.updated_at,
+            problem,
+            count,
+        }))
     }
 
     /// The latest HTTP calls of this process, oldest first, at most 1,000.

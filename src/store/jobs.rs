@@ -239,6 +239,18 @@ impl Store {
         self.counts_where(|_, _| true).await
     }
 
+    /// How many jobs that need a person have the same error as this one, itself included.
+    pub async fn same_error(&self, id: &JobId) -> Result<u64> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM jobs WHERE state IN ('failed', 'unknown')
+                 AND error_group = (SELECT error_group FROM jobs WHERE id = $1)",
+        )
+        .bind(id.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        count(&row, 0)
+    }
+
     /// Jobs of one mapping by state.
     pub async fn counts_by(
         &self,

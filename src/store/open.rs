@@ -108,6 +108,17 @@ impl Store {
         sqlite::quick_check(self.readers()).await
     }
 
+    /// A number that differs once any process has written. Costs one `stat`.
+    pub fn wal_stamp(&self) -> u64 {
+        let wal = fs::metadata(sqlite::wal_path(&self.inner.path)).ok();
+        let modified = wal.as_ref().and_then(|wal| wal.modified().ok());
+        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let nanos = since.map_or(0, |since| since.as_nanos() as u64);
+        nanos
+            .wrapping_mul(31)
+            .wrapping_add(wal.map_or(0, |wal| wal.len()))
+    }
+
     /// True if any process has written since the probe was taken, which is brought up to date. Costs one `stat`
     /// while nothing happens.
     pub async fn version_probe(&self, probe: &mut Probe) -> Result<bool> {

@@ -405,15 +405,25 @@ impl CountsChange {
 
 impl Store {
     /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
-    pub async fn contenders(&self, run: &RunId, emails: &[Email]) -> Result<Vec<(Email, RecordId, i64)>> {
+    pub async fn contenders(
+        &self,
+        run: &RunId,
+        emails: &[Email],
+    ) -> Result<Vec<(Email, RecordId, i64)>> {
         let mut found = Vec::with_capacity(emails.len());
         let mut reader = self.readers().acquire().await?;
         let row = run_row(&mut reader, run).await?;
         for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new("SELECT email, record_id, version FROM records WHERE connection = ");
+            let mut query = QueryBuilder::new(
+                "SELECT email, record_id, version FROM records WHERE connection = ",
+            );
             query.push_bind(row.connection.as_str());
-            query.push(" AND mapping = ").push_bind(row.mapping.as_str());
-            query.push(" AND competes = 1 AND run_id = ").push_bind(run.as_str());
+            query
+                .push(" AND mapping = ")
+                .push_bind(row.mapping.as_str());
+            query
+                .push(" AND competes = 1 AND run_id = ")
+                .push_bind(run.as_str());
             query.push(" AND email IN ");
             push_list(&mut query, chunk.iter().map(Email::as_str));
             for row in query.build().fetch_all(&mut *reader).await? {

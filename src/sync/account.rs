@@ -5,8 +5,8 @@ use crate::highlevel::HighLevel;
 use crate::http::{ApiError, Lane, Meter};
 use crate::mapping::{Compiled, Mapping, MappingSpec};
 use crate::model::{
-    Association, ConnectionName, ContactField, ErrorClass, Finding, Fingerprint, Level, MappingName, ObjectKey, ObjectSchema,
-    Problem,
+    Association, ConnectionName, ContactField, ErrorClass, Finding, Fingerprint, Level,
+    MappingName, ObjectKey, ObjectSchema, Problem,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,10 @@ struct Aged<T> {
 
 impl<T: Clone> Aged<T> {
     fn new(value: T) -> Self {
-        Self { value, at: Instant::now() }
+        Self {
+            value,
+            at: Instant::now(),
+        }
     }
 
     fn fresh(&self) -> Option<T> {
@@ -51,7 +54,12 @@ impl<T: Clone> Aged<T> {
 impl Account {
     /// An account of which nothing was read yet.
     pub fn new(name: ConnectionName, highlevel: HighLevel, activecampaign: ActiveCampaign) -> Self {
-        Self { name, highlevel, activecampaign, learned: Arc::default() }
+        Self {
+            name,
+            highlevel,
+            activecampaign,
+            learned: Arc::default(),
+        }
     }
 
     /// The same account with calls counted by `meter`.
@@ -65,7 +73,11 @@ impl Account {
 
     /// The same account with its calls in a lane: a person's go first.
     pub fn lane(&self, lane: Lane) -> Self {
-        Self { highlevel: self.highlevel.lane(lane), activecampaign: self.activecampaign.lane(lane), ..self.clone() }
+        Self {
+            highlevel: self.highlevel.lane(lane),
+            activecampaign: self.activecampaign.lane(lane),
+            ..self.clone()
+        }
     }
 
     /// Forgets what was learned: the next question is asked of the APIs.
@@ -75,17 +87,35 @@ impl Account {
 
     /// An object with its properties.
     pub async fn schema(&self, object: &ObjectKey) -> Result<Arc<ObjectSchema>, ApiError> {
-        if let Some(schema) = self.learned.lock().await.schemas.get(object).and_then(Aged::fresh) {
+        if let Some(schema) = self
+            .learned
+            .lock()
+            .await
+            .schemas
+            .get(object)
+            .and_then(Aged::fresh)
+        {
             return Ok(schema);
         }
         let schema = Arc::new(self.highlevel.object(object).await?);
-        self.learned.lock().await.schemas.insert(object.clone(), Aged::new(Arc::clone(&schema)));
+        self.learned
+            .lock()
+            .await
+            .schemas
+            .insert(object.clone(), Aged::new(Arc::clone(&schema)));
         Ok(schema)
     }
 
     /// All contact fields.
     pub async fn fields(&self) -> Result<Arc<Vec<ContactField>>, ApiError> {
-        if let Some(fields) = self.learned.lock().await.fields.as_ref().and_then(Aged::fresh) {
+        if let Some(fields) = self
+            .learned
+            .lock()
+            .await
+            .fields
+            .as_ref()
+            .and_then(Aged::fresh)
+        {
             return Ok(fields);
         }
         let fields = Arc::new(self.activecampaign.fields().await?);
@@ -94,17 +124,35 @@ impl Account {
     }
 
     /// The associations of an object.
-    pub async fn associations(&self, object: &ObjectKey) -> Result<Arc<Vec<Association>>, ApiError> {
-        if let Some(associations) = self.learned.lock().await.associations.get(object).and_then(Aged::fresh) {
+    pub async fn associations(
+        &self,
+        object: &ObjectKey,
+    ) -> Result<Arc<Vec<Association>>, ApiError> {
+        if let Some(associations) = self
+            .learned
+            .lock()
+            .await
+            .associations
+            .get(object)
+            .and_then(Aged::fresh)
+        {
             return Ok(associations);
         }
         let associations = Arc::new(self.highlevel.associations_of(object).await?);
-        self.learned.lock().await.associations.insert(object.clone(), Aged::new(Arc::clone(&associations)));
+        self.learned
+            .lock()
+            .await
+            .associations
+            .insert(object.clone(), Aged::new(Arc::clone(&associations)));
         Ok(associations)
     }
 
     /// Holds a mapping against both live schemas.
-    pub async fn compile(&self, name: &MappingName, spec: &MappingSpec) -> Result<Compiled, ApiError> {
+    pub async fn compile(
+        &self,
+        name: &MappingName,
+        spec: &MappingSpec,
+    ) -> Result<Compiled, ApiError> {
         let object = ObjectKey::from_input(&spec.object);
         let schema = self.schema(&object).await?;
         let fields = self.fields().await?;
@@ -112,38 +160,68 @@ impl Account {
             crate::mapping::EmailSpec::Association(_) => self.associations(&object).await?,
             crate::mapping::EmailSpec::Property(_) => Arc::default(),
         };
-        Ok(Mapping::compile(name, spec, &schema, &fields, &associations))
+        Ok(Mapping::compile(
+            name,
+            spec,
+            &schema,
+            &fields,
+            &associations,
+        ))
     }
 
     /// A mapping ready for use; compiled again when its specification changed or the schemas are old.
     ///
     /// # Errors
     /// The schemas cannot be read, or the mapping does not fit them: the problem names the first fault.
-    pub async fn mapping(&self, name: &MappingName, spec: &MappingSpec) -> Result<Arc<Mapping>, Problem> {
+    pub async fn mapping(
+        &self,
+        name: &MappingName,
+        spec: &MappingSpec,
+    ) -> Result<Arc<Mapping>, Problem> {
         let hash = spec.hash();
-        if let Some((known, mapping)) = self.learned.lock().await.mappings.get(name).and_then(Aged::fresh)
+        if let Some((known, mapping)) = self
+            .learned
+            .lock()
+            .await
+            .mappings
+            .get(name)
+            .and_then(Aged::fresh)
             && known == hash
         {
             return Ok(mapping);
         }
         let compiled = self.compile(name, spec).await?;
-        let Some(mapping) = compiled.mapping else { return Err(first_error(name, &compiled.findings)) };
+        let Some(mapping) = compiled.mapping else {
+            return Err(first_error(name, &compiled.findings));
+        };
         let mapping = Arc::new(mapping);
-        self.learned.lock().await.mappings.insert(name.clone(), Aged::new((hash, Arc::clone(&mapping))));
+        self.learned
+            .lock()
+            .await
+            .mappings
+            .insert(name.clone(), Aged::new((hash, Arc::clone(&mapping))));
         Ok(mapping)
     }
 }
 
 fn first_error(name: &MappingName, findings: &[Finding]) -> Problem {
-    let mut errors = findings.iter().filter(|finding| finding.level == Level::Error);
+    let mut errors = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error);
     let Some(first) = errors.next() else {
-        return Problem::new(ErrorClass::Config, format!("the mapping {name} cannot be used"));
+        return Problem::new(
+            ErrorClass::Config,
+            format!("the mapping {name} cannot be used"),
+        );
     };
     let more = match errors.count() {
         0 => String::new(),
         count => format!(" (and {count} more: tramline mappings check {name})"),
     };
-    let mut problem = Problem::new(ErrorClass::Config, format!("{}: {}{more}", first.item, first.message));
+    let mut problem = Problem::new(
+        ErrorClass::Config,
+        format!("{}: {}{more}", first.item, first.message),
+    );
     problem.remedy.clone_from(&first.remedy);
     problem
 }

@@ -15,14 +15,27 @@ pub enum Verdict {
 }
 
 /// Decides between a record, at the version just read, and the candidates the store knows.
-pub fn decide(conflict: Conflict, record: &RecordId, version: i64, candidates: &[Candidate]) -> Verdict {
-    let others = candidates.iter().filter(|candidate| candidate.record != *record);
+pub fn decide(
+    conflict: Conflict,
+    record: &RecordId,
+    version: i64,
+    candidates: &[Candidate],
+) -> Verdict {
+    let others = candidates
+        .iter()
+        .filter(|candidate| candidate.record != *record);
     if conflict == Conflict::Fail {
         let others: Vec<RecordId> = others.map(|candidate| candidate.record.clone()).collect();
-        return if others.is_empty() { Verdict::Wins } else { Verdict::Fails(others) };
+        return if others.is_empty() {
+            Verdict::Wins
+        } else {
+            Verdict::Fails(others)
+        };
     }
     let mine = (version, record);
-    let best = others.map(|candidate| (candidate.version, &candidate.record)).reduce(|a, b| if beats(conflict, a, b) { a } else { b });
+    let best = others
+        .map(|candidate| (candidate.version, &candidate.record))
+        .reduce(|a, b| if beats(conflict, a, b) { a } else { b });
     match best {
         Some(best) if !beats(conflict, mine, best) => Verdict::Loses(best.1.clone()),
         _ => Verdict::Wins,
@@ -42,16 +55,26 @@ pub fn winner(conflict: Conflict, candidates: &[Candidate]) -> Option<RecordId> 
     if conflict == Conflict::Fail && candidates.len() > 1 {
         return None;
     }
-    let all = candidates.iter().map(|candidate| (candidate.version, &candidate.record));
-    all.reduce(|a, b| if beats(conflict, a, b) { a } else { b }).map(|(_, record)| record.clone())
+    let all = candidates
+        .iter()
+        .map(|candidate| (candidate.version, &candidate.record));
+    all.reduce(|a, b| if beats(conflict, a, b) { a } else { b })
+        .map(|(_, record)| record.clone())
 }
 
 /// The error of a record that shares its contact under `conflict = "fail"`.
 pub fn problem(email: &Email, others: Vec<RecordId>) -> Problem {
     let names: Vec<String> = others.iter().take(5).map(ToString::to_string).collect();
-    Problem::new(ErrorClass::Invalid, format!("{} other record(s) have the address {email}: {}", others.len(), names.join(", ")))
-        .field("email")
-        .remedy("give each record its own address, or set conflict = \"newest\" or \"oldest\"")
+    Problem::new(
+        ErrorClass::Invalid,
+        format!(
+            "{} other record(s) have the address {email}: {}",
+            others.len(),
+            names.join(", ")
+        ),
+    )
+    .field("email")
+    .remedy("give each record its own address, or set conflict = \"newest\" or \"oldest\"")
 }
 
 #[cfg(test)]
@@ -59,30 +82,62 @@ mod tests {
     use super::*;
 
     fn candidate(record: &str, version: i64) -> Candidate {
-        Candidate { record: record.into(), version, outcome: None, run: None }
+        Candidate {
+            record: record.into(),
+            version,
+            outcome: None,
+            run: None,
+        }
     }
 
     #[test]
     fn the_newest_wins_and_ties_go_by_id() {
         let others = [candidate("a", 5), candidate("c", 7)];
-        assert_eq!(decide(Conflict::Newest, &"b".into(), 8, &others), Verdict::Wins);
-        assert_eq!(decide(Conflict::Newest, &"b".into(), 6, &others), Verdict::Loses("c".into()));
-        assert_eq!(decide(Conflict::Newest, &"b".into(), 7, &others), Verdict::Loses("c".into()));
-        assert_eq!(decide(Conflict::Newest, &"d".into(), 7, &others), Verdict::Wins);
+        assert_eq!(
+            decide(Conflict::Newest, &"b".into(), 8, &others),
+            Verdict::Wins
+        );
+        assert_eq!(
+            decide(Conflict::Newest, &"b".into(), 6, &others),
+            Verdict::Loses("c".into())
+        );
+        assert_eq!(
+            decide(Conflict::Newest, &"b".into(), 7, &others),
+            Verdict::Loses("c".into())
+        );
+        assert_eq!(
+            decide(Conflict::Newest, &"d".into(), 7, &others),
+            Verdict::Wins
+        );
     }
 
     #[test]
     fn the_oldest_wins_where_asked_for() {
         let others = [candidate("a", 5), candidate("c", 7)];
-        assert_eq!(decide(Conflict::Oldest, &"b".into(), 4, &others), Verdict::Wins);
-        assert_eq!(decide(Conflict::Oldest, &"b".into(), 6, &others), Verdict::Loses("a".into()));
+        assert_eq!(
+            decide(Conflict::Oldest, &"b".into(), 4, &others),
+            Verdict::Wins
+        );
+        assert_eq!(
+            decide(Conflict::Oldest, &"b".into(), 6, &others),
+            Verdict::Loses("a".into())
+        );
         assert_eq!(winner(Conflict::Oldest, &others), Some("a".into()));
     }
 
     #[test]
     fn a_record_does_not_compete_with_its_own_older_version() {
-        assert_eq!(decide(Conflict::Newest, &"a".into(), 5, &[candidate("a", 9)]), Verdict::Wins);
-        assert_eq!(decide(Conflict::Fail, &"a".into(), 5, &[candidate("a", 9)]), Verdict::Wins);
-        assert_eq!(decide(Conflict::Fail, &"a".into(), 5, &[candidate("b", 1)]), Verdict::Fails(vec!["b".into()]));
+        assert_eq!(
+            decide(Conflict::Newest, &"a".into(), 5, &[candidate("a", 9)]),
+            Verdict::Wins
+        );
+        assert_eq!(
+            decide(Conflict::Fail, &"a".into(), 5, &[candidate("a", 9)]),
+            Verdict::Wins
+        );
+        assert_eq!(
+            decide(Conflict::Fail, &"a".into(), 5, &[candidate("b", 1)]),
+            Verdict::Fails(vec!["b".into()])
+        );
     }
 }

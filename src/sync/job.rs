@@ -11,10 +11,12 @@ use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, PreviewField, SyncResult, SyncedField};
 use crate::model::{
-    ContactId, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact, Trigger, WaitReason,
-    Waiting,
+    ContactId, Email, ErrorClass, Job, JobState, Problem, Record, RecordId, RelatedContact,
+    Trigger, WaitReason, Waiting,
 };
-use crate::store::{Claim, LinkWrite, NewAttempt, NewJob, RecordSeen, Settlement, Store, StoreError};
+use crate::store::{
+    Claim, LinkWrite, NewAttempt, NewJob, RecordSeen, Settlement, Store, StoreError,
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +62,10 @@ impl Ended {
     }
 
     fn failed(problem: Problem) -> Self {
-        Self { error: Some(problem), ..Self::new(Outcome::Failed) }
+        Self {
+            error: Some(problem),
+            ..Self::new(Outcome::Failed)
+        }
     }
 }
 
@@ -101,11 +106,19 @@ impl Desk {
                 return Ok(result(job, &Ended::new(Outcome::Waiting)));
             }
         };
-        let uses_attempt = ended.outcome != Outcome::Waiting || ended.waiting.as_ref().is_none_or(|(reason, _)| *reason == WaitReason::Scheduled);
+        let uses_attempt = ended.outcome != Outcome::Waiting
+            || ended
+                .waiting
+                .as_ref()
+                .is_none_or(|(reason, _)| *reason == WaitReason::Scheduled);
         let settlement = Settlement {
             outcome: ended.outcome,
             state: state(ended.outcome),
-            waiting: ended.waiting.map(|(reason, until)| Waiting { reason, until: Some(until), by: self.worker.clone() }),
+            waiting: ended.waiting.map(|(reason, until)| Waiting {
+                reason,
+                until: Some(until),
+                by: self.worker.clone(),
+            }),
             error: ended.error.clone(),
             contact: ended.contact.clone(),
             attempt: Some(NewAttempt {
@@ -132,23 +145,33 @@ impl Desk {
 
     async fn attempt(&self, claim: &Claim) -> Result<Ended, Stop> {
         let job = &claim.job;
-        let record = match self.account.highlevel.record(&job.object, &job.record).await {
+        let record = match self
+            .account
+            .highlevel
+            .record(&job.object, &job.record)
+            .await
+        {
             Ok(record) => record,
             Err(error) if error.class == ErrorClass::Missing => return self.gone(job, error).await,
             Err(error) => return Err(error.into()),
         };
         let related = match self.mapping.email() {
             EmailSource::Property(_) => None,
-            EmailSource::Association(association) => match related::of_record(&self.account.highlevel, association, &record).await? {
-                Some(contact) => Some(contact),
-                None => match no_contact_yet(&record) {
-                    Some(ended) => return Ok(ended),
-                    None => None,
-                },
-            },
+            EmailSource::Association(association) => {
+                match related::of_record(&self.account.highlevel, association, &record).await? {
+                    Some(contact) => Some(contact),
+                    None => match no_contact_yet(&record) {
+                        Some(ended) => return Ok(ended),
+                        None => None,
+                    },
+                }
+            }
         };
         match plan(&self.mapping, &record, related.as_ref()) {
-            Plan::Skip => Ok(Ended { record: Some(seen(&record, None, Outcome::Skipped)), ..Ended::new(Outcome::Skipped) }),
+            Plan::Skip => Ok(Ended {
+                record: Some(seen(&record, None, Outcome::Skipped)),
+                ..Ended::new(Outcome::Skipped)
+            }),
             Plan::Fail { problem, email } => {
                 let fields = fields(self.mapping.preview_fields(&record, related.as_ref(), None));
                 Ok(Ended {
@@ -163,22 +186,49 @@ impl Desk {
     }
 
     /// The record's values go to its contact, unless another record won it or it holds them already.
-    async fn send(&self, claim: &Claim, record: &Record, related: Option<&RelatedContact>, planned: Planned) -> Result<Ended, Stop> {
+    async fn send(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        planned: Planned,
+    ) -> Result<Ended, Stop> {
         let (connection, mapping) = (&self.account.name, self.mapping.name());
         let email = planned.write.email.clone();
-        let candidates = self.store.candidates(connection, mapping, &email, write::CANDIDATES).await?;
-        match contest::decide(self.mapping.spec().conflict, &record.id, version(record), &candidates) {
+        let candidates = self
+            .store
+            .candidates(connection, mapping, &email, write::CANDIDATES)
+            .await?;
+        match contest::decide(
+            self.mapping.spec().conflict,
+            &record.id,
+            version(record),
+            &candidates,
+        ) {
             contest::Verdict::Wins => {}
             contest::Verdict::Loses(winner) => {
                 let mut seen = seen(record, Some(email.clone()), Outcome::Superseded);
                 seen.superseded_by = Some(winner);
-                return Ok(Ended { record: Some(seen), contact: JobContact { id: None, email: Some(email) }, ..Ended::new(Outcome::Superseded) });
+                return Ok(Ended {
+                    record: Some(seen),
+                    contact: JobContact {
+                        id: None,
+                        email: Some(email),
+                    },
+                    ..Ended::new(Outcome::Superseded)
+                });
             }
             contest::Verdict::Fails(others) => {
                 let problem = contest::problem(&email, others);
                 return Ok(Ended {
-                    record: Some(RecordSeen { competes: true, ..seen(record, Some(email.clone()), Outcome::Failed) }),
-                    contact: JobContact { id: None, email: Some(email) },
+                    record: Some(RecordSeen {
+                        competes: true,
+                        ..seen(record, Some(email.clone()), Outcome::Failed)
+                    }),
+                    contact: JobContact {
+                        id: None,
+                        email: Some(email),
+                    },
                     ..Ended::failed(problem)
                 });
             }
@@ -190,40 +240,86 @@ impl Desk {
         let person = matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry);
         let mut known = link.as_ref().and_then(|link| link.contact_id.clone());
         let in_step = if person {
-            let contact = self.account.activecampaign.find_contact(&email, true).await?;
+            let contact = self
+                .account
+                .activecampaign
+                .find_contact(&email, true)
+                .await?;
             known = contact.as_ref().map(|contact| contact.id.clone());
-            let preview = self.mapping.preview_fields(record, related, contact.as_ref());
+            let preview = self
+                .mapping
+                .preview_fields(record, related, contact.as_ref());
             let same = contact.is_some() && preview.iter().all(|field| !field.changes);
             done.fields = fields(preview);
             same
         } else {
-            link.as_ref().is_some_and(|link| link.fingerprint == planned.fingerprint)
+            link.as_ref()
+                .is_some_and(|link| link.fingerprint == planned.fingerprint)
         };
         let mut created = link.as_ref().is_some_and(|link| link.created_by_us);
         if !in_step {
             self.may_send(claim).await?;
-            let moves_from = write::moves_from(&self.store, &self.account, &self.mapping, &record.id, &email).await?;
-            let synced = write::write(&self.account, &self.mapping, &planned.write, moves_from.as_ref()).await?;
+            let moves_from = write::moves_from(
+                &self.store,
+                &self.account,
+                &self.mapping,
+                &record.id,
+                &email,
+            )
+            .await?;
+            let synced = write::write(
+                &self.account,
+                &self.mapping,
+                &planned.write,
+                moves_from.as_ref(),
+            )
+            .await?;
             created |= synced.created;
-            done.request = Some(format!("POST /contact/sync {}", crate::store::to_json(&planned.write)?));
-            done.response = Some(format!("{} contact {}", if synced.created { 201 } else { 200 }, synced.id));
+            done.request = Some(format!(
+                "POST /contact/sync {}",
+                crate::store::to_json(&planned.write)?
+            ));
+            done.response = Some(format!(
+                "{} contact {}",
+                if synced.created { 201 } else { 200 },
+                synced.id
+            ));
             known = Some(synced.id);
             done.outcome = Outcome::Synced;
         }
-        done.contact = JobContact { id: known.clone(), email: Some(email.clone()) };
+        done.contact = JobContact {
+            id: known.clone(),
+            email: Some(email.clone()),
+        };
         done.record = Some(seen(record, Some(email.clone()), done.outcome));
         done.link = Some(confirmed(&self.mapping, record, &planned, known, created)?);
         Ok(done)
     }
 
     /// A record whose address changed leaves its contact to the next in line.
-    async fn successors(&self, claim: &Claim, record: &Record, email: &Email) -> Result<Vec<NewJob>, StoreError> {
+    async fn successors(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        email: &Email,
+    ) -> Result<Vec<NewJob>, StoreError> {
         let mut jobs = Vec::new();
-        for link in self.store.links_of_record(&self.account.name, self.mapping.name(), &record.id).await? {
+        for link in self
+            .store
+            .links_of_record(&self.account.name, self.mapping.name(), &record.id)
+            .await?
+        {
             if link.email == *email {
                 continue;
             }
-            let next = write::next_in_line(&self.store, &self.account, &self.mapping, &link.email, &record.id).await?;
+            let next = write::next_in_line(
+                &self.store,
+                &self.account,
+                &self.mapping,
+                &link.email,
+                &record.id,
+            )
+            .await?;
             jobs.extend(next.map(|record| NewJob {
                 connection: self.account.name.clone(),
                 mapping: self.mapping.name().clone(),
@@ -240,8 +336,18 @@ impl Desk {
     async fn may_send(&self, claim: &Claim) -> Result<(), Stop> {
         const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
         match self.store.lease(&claim.job.id, claim.epoch).await? {
-            Some(until) if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT && until > Timestamp::now() => Ok(()),
-            Some(_) => match self.store.heartbeat(&[(claim.job.id.clone(), claim.epoch)]).await?.is_empty() {
+            Some(until)
+                if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT
+                    && until > Timestamp::now() =>
+            {
+                Ok(())
+            }
+            Some(_) => match self
+                .store
+                .heartbeat(&[(claim.job.id.clone(), claim.epoch)])
+                .await?
+                .is_empty()
+            {
                 true => Ok(()),
                 false => Err(Stop::Lost),
             },
@@ -255,8 +361,20 @@ impl Desk {
         self.account.highlevel.object(&job.object).await?;
         let (request, response) = (Some(error.request.clone()), error.response.clone());
         let problem = Problem::from(error).remedy("it was deleted in HighLevel: discard the job");
-        let seen = RecordSeen { record: job.record.clone(), email: None, version: 0, outcome: Outcome::Failed, superseded_by: None, competes: false };
-        Ok(Ended { request, response, record: Some(seen), ..Ended::failed(problem) })
+        let seen = RecordSeen {
+            record: job.record.clone(),
+            email: None,
+            version: 0,
+            outcome: Outcome::Failed,
+            superseded_by: None,
+            competes: false,
+        };
+        Ok(Ended {
+            request,
+            response,
+            record: Some(seen),
+            ..Ended::failed(problem)
+        })
     }
 
     /// What an API error means for the job (sync.md, error classes).
@@ -266,13 +384,22 @@ impl Desk {
         let retry_after = error.retry_after;
         let class = error.class;
         let problem = Problem::from(error);
-        let mut ended = Ended { request, response, ..Ended::failed(problem) };
+        let mut ended = Ended {
+            request,
+            response,
+            ..Ended::failed(problem)
+        };
         match class {
             ErrorClass::Throttled => {
                 ended.outcome = Outcome::Waiting;
-                ended.waiting = Some((WaitReason::RateLimited, now + retry_after.unwrap_or(Duration::from_secs(60))));
+                ended.waiting = Some((
+                    WaitReason::RateLimited,
+                    now + retry_after.unwrap_or(Duration::from_secs(60)),
+                ));
             }
-            ErrorClass::Transient | ErrorClass::Unknown if claim.tries + 1 < backoff::MAX_ATTEMPTS => {
+            ErrorClass::Transient | ErrorClass::Unknown
+                if claim.tries + 1 < backoff::MAX_ATTEMPTS =>
+            {
                 ended.outcome = Outcome::Waiting;
                 ended.waiting = Some((WaitReason::Scheduled, now + backoff::next(claim.tries + 1)));
             }
@@ -285,7 +412,9 @@ impl Desk {
 /// A record whose association leads to no contact waits a while, then `on_missing_email` decides.
 /// Records older than the whole wait are not waited for.
 fn no_contact_yet(record: &Record) -> Option<Ended> {
-    let age = Timestamp::now().duration_since(record.created_at?).as_secs();
+    let age = Timestamp::now()
+        .duration_since(record.created_at?)
+        .as_secs();
     // Each wait ends later than the one before, so the record's age tells which one is next.
     let mut end = 0;
     for wait in (0..).map_while(backoff::no_contact_yet) {
@@ -305,7 +434,9 @@ fn no_contact_yet(record: &Record) -> Option<Ended> {
 /// The state a job takes for an outcome.
 fn state(outcome: Outcome) -> JobState {
     match outcome {
-        Outcome::Synced | Outcome::Unchanged | Outcome::Superseded | Outcome::Skipped => JobState::Done,
+        Outcome::Synced | Outcome::Unchanged | Outcome::Superseded | Outcome::Skipped => {
+            JobState::Done
+        }
         Outcome::Failed => JobState::Failed,
         Outcome::Unknown => JobState::Unknown,
         Outcome::Waiting => JobState::Waiting,
@@ -313,12 +444,29 @@ fn state(outcome: Outcome) -> JobState {
 }
 
 fn seen(record: &Record, email: Option<Email>, outcome: Outcome) -> RecordSeen {
-    let competes = email.is_some() && matches!(outcome, Outcome::Synced | Outcome::Unchanged | Outcome::Superseded);
-    RecordSeen { record: record.id.clone(), email, version: version(record), outcome, superseded_by: None, competes }
+    let competes = email.is_some()
+        && matches!(
+            outcome,
+            Outcome::Synced | Outcome::Unchanged | Outcome::Superseded
+        );
+    RecordSeen {
+        record: record.id.clone(),
+        email,
+        version: version(record),
+        outcome,
+        superseded_by: None,
+        competes,
+    }
 }
 
 /// The link of a confirmed write.
-pub fn confirmed(mapping: &Mapping, record: &Record, planned: &Planned, contact: Option<ContactId>, created: bool) -> Result<LinkWrite, StoreError> {
+pub fn confirmed(
+    mapping: &Mapping,
+    record: &Record,
+    planned: &Planned,
+    contact: Option<ContactId>,
+    created: bool,
+) -> Result<LinkWrite, StoreError> {
     Ok(LinkWrite {
         email: planned.write.email.clone(),
         contact_id: contact,
@@ -326,7 +474,11 @@ pub fn confirmed(mapping: &Mapping, record: &Record, planned: &Planned, contact:
         version: version(record),
         fingerprint: planned.fingerprint.clone(),
         write_json: crate::store::to_json(&planned.write)?,
-        properties_json: if mapping.spec().rules.is_empty() { None } else { Some(crate::store::to_json(&record.properties)?) },
+        properties_json: if mapping.spec().rules.is_empty() {
+            None
+        } else {
+            Some(crate::store::to_json(&record.properties)?)
+        },
         created_by_us: created,
     })
 }
@@ -336,7 +488,12 @@ pub fn fields(preview: Vec<PreviewField>) -> Vec<SyncedField> {
     preview
         .into_iter()
         .filter(|field| field.send.is_some() || field.problem.is_some())
-        .map(|field| SyncedField { field: field.field, old: field.contact, new: field.send, problem: field.problem })
+        .map(|field| SyncedField {
+            field: field.field,
+            old: field.contact,
+            new: field.send,
+            problem: field.problem,
+        })
         .collect()
 }
 
@@ -352,12 +509,21 @@ fn result(job: &Job, ended: &Ended) -> SyncResult {
 
 /// The result of a record that could not even be read.
 pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
-    SyncResult { record, outcome: Outcome::Failed, contact_id: None, fields: Vec::new(), error: Some(problem) }
+    SyncResult {
+        record,
+        outcome: Outcome::Failed,
+        contact_id: None,
+        fields: Vec::new(),
+        error: Some(problem),
+    }
 }
 
 /// What a sync would come to, from a preview.
 pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
-    let first = preview.fields.iter().find_map(|field| field.problem.clone());
+    let first = preview
+        .fields
+        .iter()
+        .find_map(|field| field.problem.clone());
     let error = preview.problem.clone().or(first);
     let outcome = match &error {
         Some(_) if preview.skips => Outcome::Skipped,

@@ -17,11 +17,13 @@ pub use job::{failed, rehearsed};
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{ConnectionName, ErrorClass, JobId, JobState, MappingName, Problem, RecordId, RunId, Trigger};
+use crate::model::{
+    ConnectionName, ErrorClass, JobId, JobState, MappingName, Problem, RecordId, RunId, Trigger,
+};
 use crate::store::{NewJob, Store};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -92,7 +94,10 @@ impl Engine {
     pub async fn stop(&self) {
         self.inner.stop.cancel();
         self.inner.tracker.close();
-        if tokio::time::timeout(Duration::from_secs(10), self.inner.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(10), self.inner.tracker.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some work did not end within 10 s; its leases will expire");
         }
     }
@@ -123,7 +128,12 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed. What becomes of each record stands in its result.
-    pub async fn sync_now(&self, account: &Account, mapping: &Arc<Mapping>, records: &[RecordId]) -> Result<Vec<SyncResult>, Problem> {
+    pub async fn sync_now(
+        &self,
+        account: &Account,
+        mapping: &Arc<Mapping>,
+        records: &[RecordId],
+    ) -> Result<Vec<SyncResult>, Problem> {
         let store = &self.inner.settings.store;
         let mut results = self.inner.results.subscribe();
         let jobs: Vec<NewJob> = records
@@ -165,7 +175,9 @@ impl Engine {
 
     /// The result of a job that no longer is ready or running.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
-        let Some(job) = self.inner.settings.store.job(id).await? else { return Ok(None) };
+        let Some(job) = self.inner.settings.store.job(id).await? else {
+            return Ok(None);
+        };
         let outcome = match job.state {
             JobState::Ready | JobState::Running => return Ok(None),
             JobState::Done => Outcome::Synced,
@@ -173,14 +185,25 @@ impl Engine {
             JobState::Unknown => Outcome::Unknown,
             JobState::Failed | JobState::Discarded => Outcome::Failed,
         };
-        Ok(Some(SyncResult { record: job.record, outcome, contact_id: job.contact.id, fields: Vec::new(), error: job.error }))
+        Ok(Some(SyncResult {
+            record: job.record,
+            outcome,
+            contact_id: job.contact.id,
+            fields: Vec::new(),
+            error: job.error,
+        }))
     }
 
     /// Starts an export in the background, or goes on with the mapping's run whose process died.
     ///
     /// # Errors
     /// Another process works on a run of this mapping, or it is paused: the problem names the run.
-    pub async fn start_export(&self, account: &Account, mapping: Arc<Mapping>, options: ExportOptions) -> Result<Run, Problem> {
+    pub async fn start_export(
+        &self,
+        account: &Account,
+        mapping: Arc<Mapping>,
+        options: ExportOptions,
+    ) -> Result<Run, Problem> {
         export::start(self, account, mapping, options).await
     }
 
@@ -188,7 +211,12 @@ impl Engine {
     ///
     /// # Errors
     /// The run cannot be resumed in its state, or another process works on it.
-    pub async fn resume_export(&self, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+    pub async fn resume_export(
+        &self,
+        account: &Account,
+        mapping: Arc<Mapping>,
+        run: Run,
+    ) -> Result<Run, Problem> {
         export::resume(self, account, mapping, run).await
     }
 
@@ -197,8 +225,18 @@ impl Engine {
     /// # Errors
     /// Its state does not allow that.
     pub async fn end_export(&self, id: &RunId, state: RunState) -> Result<(), Problem> {
-        if !self.inner.settings.store.set_run_state(id, state, None).await? {
-            return Err(Problem::new(ErrorClass::Config, format!("run {id} cannot be {} now", state.name())).remedy("see tramline exports show"));
+        if !self
+            .inner
+            .settings
+            .store
+            .set_run_state(id, state, None)
+            .await?
+        {
+            return Err(Problem::new(
+                ErrorClass::Config,
+                format!("run {id} cannot be {} now", state.name()),
+            )
+            .remedy("see tramline exports show"));
         }
         self.inner.exports.wake(id);
         Ok(())
@@ -208,13 +246,22 @@ impl Engine {
     /// a dry run waits for its listener.
     pub fn rehearsals(&self) -> mpsc::Receiver<SyncResult> {
         let (sender, receiver) = mpsc::channel(256);
-        *self.inner.rehearsals.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *self
+            .inner
+            .rehearsals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
         receiver
     }
 
     /// Tells the listener of a dry run's result; without one it is only counted.
     async fn rehearsed(&self, result: SyncResult) {
-        let listener = self.inner.rehearsals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let listener = self
+            .inner
+            .rehearsals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(listener) = listener {
             // A listener that went away misses nothing it wanted.
             let _ = listener.send(result).await;

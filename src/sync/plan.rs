@@ -29,7 +29,9 @@ pub struct Planned {
 /// followed already.
 pub fn plan(mapping: &Mapping, record: &Record, related: Option<&RelatedContact>) -> Plan {
     let applied = mapping.apply(record, related);
-    if applied.email == EmailOutcome::Missing && mapping.spec().on_missing_email == OnMissingEmail::Skip {
+    if applied.email == EmailOutcome::Missing
+        && mapping.spec().on_missing_email == OnMissingEmail::Skip
+    {
         return Plan::Skip;
     }
     let email = match &applied.email {
@@ -37,8 +39,14 @@ pub fn plan(mapping: &Mapping, record: &Record, related: Option<&RelatedContact>
         _ => None,
     };
     match applied.write() {
-        Ok(write) => Plan::Send(Planned { fingerprint: write.fingerprint(), write }),
-        Err(problems) => Plan::Fail { problem: merged(problems), email },
+        Ok(write) => Plan::Send(Planned {
+            fingerprint: write.fingerprint(),
+            write,
+        }),
+        Err(problems) => Plan::Fail {
+            problem: merged(problems),
+            email,
+        },
     }
 }
 
@@ -47,7 +55,10 @@ fn merged(problems: Vec<Problem>) -> Problem {
     let more = problems.len().saturating_sub(1);
     let mut problems = problems.into_iter();
     let Some(mut first) = problems.next() else {
-        return Problem::new(crate::model::ErrorClass::Invalid, "the record cannot be mapped");
+        return Problem::new(
+            crate::model::ErrorClass::Invalid,
+            "the record cannot be mapped",
+        );
     };
     if more > 0 {
         let fields: Vec<String> = problems.filter_map(|problem| problem.field).collect();

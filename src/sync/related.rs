@@ -7,7 +7,11 @@ use std::collections::HashMap;
 
 /// The contact that a record's association leads to; of several the one with the smallest id, so that the
 /// choice does not change from one sync to the next.
-pub async fn of_record(highlevel: &HighLevel, association: &AssociationId, record: &Record) -> Result<Option<RelatedContact>, ApiError> {
+pub async fn of_record(
+    highlevel: &HighLevel,
+    association: &AssociationId,
+    record: &Record,
+) -> Result<Option<RelatedContact>, ApiError> {
     for id in contact_ids(highlevel, association, record).await? {
         if let Some(contact) = contact(highlevel, &id).await? {
             return Ok(Some(contact));
@@ -18,7 +22,11 @@ pub async fn of_record(highlevel: &HighLevel, association: &AssociationId, recor
 
 /// Ids of the contacts a record is linked with, smallest first. The relations that came with the record are
 /// a fast path only: once reported to come back empty (fact sheet §2.5), an empty list is asked for again.
-async fn contact_ids(highlevel: &HighLevel, association: &AssociationId, record: &Record) -> Result<Vec<String>, ApiError> {
+async fn contact_ids(
+    highlevel: &HighLevel,
+    association: &AssociationId,
+    record: &Record,
+) -> Result<Vec<String>, ApiError> {
     let given = record.relations.as_deref().unwrap_or_default();
     let mut ids = pick(given, association);
     if ids.is_empty() {
@@ -30,7 +38,9 @@ async fn contact_ids(highlevel: &HighLevel, association: &AssociationId, record:
 fn pick(relations: &[crate::model::Relation], association: &AssociationId) -> Vec<String> {
     let mut ids: Vec<String> = relations
         .iter()
-        .filter(|relation| relation.association == *association && relation.other_object.as_str() == "contact")
+        .filter(|relation| {
+            relation.association == *association && relation.other_object.as_str() == "contact"
+        })
         .map(|relation| relation.other_record.to_string())
         .collect();
     ids.sort_unstable();
@@ -65,7 +75,12 @@ impl ContactBook {
         records: &[Record],
         expected: u64,
     ) -> Result<Vec<Option<RelatedContact>>, ApiError> {
-        let wanted = futures_util::future::try_join_all(records.iter().map(|record| contact_ids(highlevel, association, record))).await?;
+        let wanted = futures_util::future::try_join_all(
+            records
+                .iter()
+                .map(|record| contact_ids(highlevel, association, record)),
+        )
+        .await?;
         if !self.asked {
             self.asked = true;
             self.read_all_if_cheaper(highlevel, expected).await?;
@@ -75,7 +90,11 @@ impl ContactBook {
             let mut found = None;
             for id in ids {
                 if !self.known.contains_key(&id) {
-                    let contact = if self.complete { None } else { contact(highlevel, &id).await? };
+                    let contact = if self.complete {
+                        None
+                    } else {
+                        contact(highlevel, &id).await?
+                    };
                     self.known.insert(id.clone(), contact);
                 }
                 if let Some(Some(contact)) = self.known.get(&id) {
@@ -89,19 +108,27 @@ impl ContactBook {
     }
 
     /// Reads all contacts of the location if their pages are fewer than the records.
-    async fn read_all_if_cheaper(&mut self, highlevel: &HighLevel, expected: u64) -> Result<(), ApiError> {
+    async fn read_all_if_cheaper(
+        &mut self,
+        highlevel: &HighLevel,
+        expected: u64,
+    ) -> Result<(), ApiError> {
         if expected < 20 {
             return Ok(());
         }
         let mut cursor = PageCursor::Page(1);
         let mut read = 0;
         loop {
-            let page = highlevel.contacts_search(&cursor).await?;
+            let page = highlevel.contacts_search(None, &cursor, 100).await?;
             let pages = page.total.map_or(1, |total| total.div_ceil(100));
             if pages > expected {
                 return Ok(());
             }
-            let fresh = page.contacts.iter().filter(|contact| !self.known.contains_key(&contact.id)).count();
+            let fresh = page
+                .contacts
+                .iter()
+                .filter(|contact| !self.known.contains_key(&contact.id))
+                .count();
             read += page.contacts.len() as u64;
             let full = page.contacts.len() >= 100;
             for contact in page.contacts {

@@ -6,7 +6,7 @@ use crate::http::Lane;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{ConnectionName, ErrorClass, JobId, JobState, Problem, Trigger};
-use crate::store::{Claim, Settlement, StoreError};
+use crate::store::{Claim, Probe, Settlement, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,20 +24,29 @@ type Held = Arc<Mutex<HashMap<JobId, i64>>>;
 /// Names this process: host, process id and the process's start, so that a dead owner can be told from a
 /// living one that got the same number.
 pub fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    let host =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
     let pid = std::process::id();
-    format!("{}/{pid}/{}", host.as_deref().unwrap_or("host"), started(pid).unwrap_or_default())
+    format!(
+        "{}/{pid}/{}",
+        host.as_deref().unwrap_or("host"),
+        started(pid).unwrap_or_default()
+    )
 }
 
 /// True if an owner is of this host and its process is no more.
 pub fn is_dead(owner: &str) -> bool {
     let own = self::owner();
     let mut parts = owner.rsplitn(3, '/');
-    let (Some(start), Some(pid), Some(host)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let (Some(start), Some(pid), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
     if own.rsplitn(3, '/').nth(2) != Some(host) {
         return false;
     }
-    let Ok(pid) = pid.parse::<u32>() else { return false };
+    let Ok(pid) = pid.parse::<u32>() else {
+        return false;
+    };
     started(pid).as_deref() != Some(start)
 }
 
@@ -47,7 +56,9 @@ fn started(pid: u32) -> Option<String> {
     // The name in brackets may hold spaces; the start is the 20th field behind it.
     let fields = stat.rsplit_once(')')?.1;
     // A zombie has ended, it is only not yet buried.
-    (!fields.trim_start().starts_with('Z')).then(|| fields.split_whitespace().nth(19).map(str::to_owned)).flatten()
+    (!fields.trim_start().starts_with('Z'))
+        .then(|| fields.split_whitespace().nth(19).map(str::to_owned))
+        .flatten()
 }
 
 /// Works the queue until the engine stops.
@@ -55,18 +66,31 @@ pub async fn run(engine: Engine) {
     let connections: Vec<ConnectionName> = engine.inner.settings.accounts.keys().cloned().collect();
     let slots = Arc::new(Semaphore::new(engine.inner.settings.concurrency));
     let held: Held = Arc::default();
-    let beat = engine.inner.tracker.spawn(heartbeats(engine.clone(), Arc::clone(&held)));
+    let beat = engine
+        .inner
+        .tracker
+        .spawn(heartbeats(engine.clone(), Arc::clone(&held)));
     let mut changes = engine.store().changes();
-    let mut probe = engine.store().version_probe();
+    let mut probe = Probe::default();
     loop {
         // A slot first, then the claim: what is claimed can be begun at once.
-        let Some(free) = free_slots(&engine, &slots).await else { break };
+        let Some(free) = free_slots(&engine, &slots).await else {
+            break;
+        };
         changes.mark_unchanged();
-        let claims = match engine.store().claim(&engine.inner.owner, &connections, free).await {
+        let claims = match engine
+            .store()
+            .claim(&engine.inner.owner, &connections, free)
+            .await
+        {
             Ok(claims) => claims,
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
-                if pause(&engine, LOOK).await { continue } else { break }
+                if pause(&engine, LOOK).await {
+                    continue;
+                } else {
+                    break;
+                }
             }
         };
         if !claims.is_empty() {
@@ -77,7 +101,9 @@ pub async fn run(engine: Engine) {
         }
         let due = engine.store().next_due(&connections).await.ok().flatten();
         let wait = due.map_or(Duration::from_secs(3600), |at| {
-            Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO).max(Duration::from_millis(20))
+            Duration::try_from(at.duration_since(Timestamp::now()))
+                .unwrap_or(Duration::ZERO)
+                .max(Duration::from_millis(20))
         });
         let sleep = tokio::time::sleep(wait);
         tokio::pin!(sleep);
@@ -91,8 +117,7 @@ pub async fn run(engine: Engine) {
                 _ = changes.changed() => break,
                 () = &mut sleep => break,
                 _ = look.tick() => {
-                    let now = engine.store().version_probe();
-                    if std::mem::replace(&mut probe, now) != now {
+                    if engine.store().version_probe(&mut probe).await.unwrap_or(true) {
                         break;
                     }
                 }
@@ -125,7 +150,9 @@ async fn pause(engine: &Engine, time: Duration) -> bool {
 }
 
 async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Held) {
-    let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
+    let Ok(permit) = Arc::clone(slots).acquire_owned().await else {
+        return;
+    };
     lock(held).insert(claim.job.id.clone(), claim.epoch);
     let (engine, held) = (engine.clone(), Arc::clone(held));
     let tracker = engine.inner.tracker.clone();
@@ -143,22 +170,47 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     });
 }
 
-async fn work(engine: &Engine, claim: &Claim) -> Result<crate::model::view::SyncResult, StoreError> {
+async fn work(
+    engine: &Engine,
+    claim: &Claim,
+) -> Result<crate::model::view::SyncResult, StoreError> {
     let job = &claim.job;
     let settings = &engine.inner.settings;
-    let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) { Lane::Person } else { Lane::Bulk };
+    let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) {
+        Lane::Person
+    } else {
+        Lane::Bulk
+    };
     let problem = match settings.mappings.get(&job.mapping) {
-        None => Problem::new(ErrorClass::Config, format!("config.toml has no mapping `{}` any more", job.mapping)).remedy("bring it back, or discard the job"),
-        Some((connection, _)) if *connection != job.connection => {
-            Problem::new(ErrorClass::Config, format!("the mapping `{}` belongs to another connection now", job.mapping)).remedy("discard the job")
-        }
+        None => Problem::new(
+            ErrorClass::Config,
+            format!("config.toml has no mapping `{}` any more", job.mapping),
+        )
+        .remedy("bring it back, or discard the job"),
+        Some((connection, _)) if *connection != job.connection => Problem::new(
+            ErrorClass::Config,
+            format!(
+                "the mapping `{}` belongs to another connection now",
+                job.mapping
+            ),
+        )
+        .remedy("discard the job"),
         Some((connection, spec)) => match settings.accounts.get(connection) {
-            None => Problem::new(ErrorClass::Config, format!("config.toml has no connection `{connection}` any more")).remedy("bring it back, or discard the job"),
+            None => Problem::new(
+                ErrorClass::Config,
+                format!("config.toml has no connection `{connection}` any more"),
+            )
+            .remedy("bring it back, or discard the job"),
             Some(account) => {
                 let account = account.lane(lane);
                 match account.mapping(&job.mapping, spec).await {
                     Ok(mapping) => {
-                        let desk = Desk { store: settings.store.clone(), account, mapping, worker: engine.inner.owner.clone() };
+                        let desk = Desk {
+                            store: settings.store.clone(),
+                            account,
+                            mapping,
+                            worker: engine.inner.owner.clone(),
+                        };
                         return desk.work(claim).await;
                     }
                     Err(problem) => problem,
@@ -167,10 +219,18 @@ async fn work(engine: &Engine, claim: &Claim) -> Result<crate::model::view::Sync
         },
     };
     let waits = matches!(problem.class, ErrorClass::Transient | ErrorClass::Throttled);
-    let outcome = if waits { Outcome::Waiting } else { Outcome::Failed };
+    let outcome = if waits {
+        Outcome::Waiting
+    } else {
+        Outcome::Failed
+    };
     let settlement = Settlement {
         outcome,
-        state: if waits { JobState::Waiting } else { JobState::Failed },
+        state: if waits {
+            JobState::Waiting
+        } else {
+            JobState::Failed
+        },
         waiting: waits.then(|| crate::model::Waiting {
             reason: crate::model::WaitReason::Scheduled,
             until: Some(Timestamp::now() + super::backoff::next(claim.tries + 1)),
@@ -195,7 +255,10 @@ async fn heartbeats(engine: Engine, held: Held) {
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         beat.tick().await;
-        let leases: Vec<(JobId, i64)> = lock(&held).iter().map(|(id, epoch)| (id.clone(), *epoch)).collect();
+        let leases: Vec<(JobId, i64)> = lock(&held)
+            .iter()
+            .map(|(id, epoch)| (id.clone(), *epoch))
+            .collect();
         if leases.is_empty() {
             continue;
         }

@@ -16,7 +16,12 @@ pub const CANDIDATES: u32 = 100;
 ///
 /// # Errors
 /// As every call.
-pub async fn write(account: &Account, mapping: &Mapping, write: &ContactWrite, moves_from: Option<&Email>) -> Result<Synced, ApiError> {
+pub async fn write(
+    account: &Account,
+    mapping: &Mapping,
+    write: &ContactWrite,
+    moves_from: Option<&Email>,
+) -> Result<Synced, ApiError> {
     let client = &account.activecampaign;
     if let Some(old) = moves_from
         && client.find_contact(&write.email, false).await?.is_none()
@@ -40,8 +45,19 @@ fn cleared_dates(mapping: &Mapping, write: &ContactWrite) -> Vec<TargetField> {
     if !write.clears() {
         return Vec::new();
     }
-    let dates = mapping.columns().into_iter().filter(|column| matches!(column.target_type.as_str(), "date" | "datetime"));
-    dates.map(|column| column.target).filter(|date| write.values.iter().any(|(target, value)| target == date && value.is_empty())).collect()
+    let dates = mapping
+        .columns()
+        .into_iter()
+        .filter(|column| matches!(column.target_type.as_str(), "date" | "datetime"));
+    dates
+        .map(|column| column.target)
+        .filter(|date| {
+            write
+                .values
+                .iter()
+                .any(|(target, value)| target == date && value.is_empty())
+        })
+        .collect()
 }
 
 /// `on_email_change = "rename"`: the address that a record's contact has so far, if the record has another one now
@@ -49,15 +65,25 @@ fn cleared_dates(mapping: &Mapping, write: &ContactWrite) -> Vec<TargetField> {
 ///
 /// # Errors
 /// The store failed.
-pub async fn moves_from(store: &Store, account: &Account, mapping: &Mapping, record: &RecordId, email: &Email) -> Result<Option<Email>, StoreError> {
+pub async fn moves_from(
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    record: &RecordId,
+    email: &Email,
+) -> Result<Option<Email>, StoreError> {
     if mapping.spec().on_email_change != OnEmailChange::Rename {
         return Ok(None);
     }
-    let links = store.links_of_record(&account.name, mapping.name(), record).await?;
+    let links = store
+        .links_of_record(&account.name, mapping.name(), record)
+        .await?;
     if links.iter().any(|link| link.email == *email) {
         return Ok(None);
     }
-    let Some(old) = links.into_iter().next() else { return Ok(None) };
+    let Some(old) = links.into_iter().next() else {
+        return Ok(None);
+    };
     let next = next_in_line(store, account, mapping, &old.email, record).await?;
     Ok(next.is_none().then_some(old.email))
 }
@@ -66,8 +92,16 @@ pub async fn moves_from(store: &Store, account: &Account, mapping: &Mapping, rec
 ///
 /// # Errors
 /// The store failed.
-pub async fn next_in_line(store: &Store, account: &Account, mapping: &Mapping, email: &Email, leaver: &RecordId) -> Result<Option<RecordId>, StoreError> {
-    let mut candidates = store.candidates(&account.name, mapping.name(), email, CANDIDATES).await?;
+pub async fn next_in_line(
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    email: &Email,
+    leaver: &RecordId,
+) -> Result<Option<RecordId>, StoreError> {
+    let mut candidates = store
+        .candidates(&account.name, mapping.name(), email, CANDIDATES)
+        .await?;
     candidates.retain(|candidate| candidate.record != *leaver);
     Ok(contest::winner(mapping.spec().conflict, &candidates))
 }

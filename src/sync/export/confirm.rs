@@ -47,7 +47,14 @@ struct Awaited {
 impl<'a> Confirmer<'a> {
     /// A confirmer of the batches that come through `queued`.
     pub fn new(work: &'a Work, queued: mpsc::Receiver<Batch>) -> Self {
-        Self { work, queued, awaited: VecDeque::new(), takes: FIRST_LOOK, unnamed: HashMap::new(), since: None }
+        Self {
+            work,
+            queued,
+            awaited: VecDeque::new(),
+            takes: FIRST_LOOK,
+            unnamed: HashMap::new(),
+            since: None,
+        }
     }
 
     /// Works until every batch that came is settled and no more can come.
@@ -76,18 +83,28 @@ impl<'a> Confirmer<'a> {
             return self.read_back(batch).await;
         }
         // After a restart the time since the sending counts.
-        let age = Duration::try_from(Timestamp::now().duration_since(batch.sent_at)).unwrap_or(Duration::ZERO);
+        let age = Duration::try_from(Timestamp::now().duration_since(batch.sent_at))
+            .unwrap_or(Duration::ZERO);
         let now = Instant::now();
         let sent = now.checked_sub(age).unwrap_or(now);
-        self.awaited.push_back(Awaited { batch, sent, look: sent + self.takes });
+        self.awaited.push_back(Awaited {
+            batch,
+            sent,
+            look: sent + self.takes,
+        });
         Ok(())
     }
 
     async fn look(&mut self, awaited: Awaited) -> Result<(), Halt> {
-        let Awaited { mut batch, sent, .. } = awaited;
+        let Awaited {
+            mut batch, sent, ..
+        } = awaited;
         let id = BatchId::new(batch.import_id.clone().unwrap_or_default());
         let asked = Instant::now();
-        let info = self.work.persist(|| self.work.account.activecampaign.import_info(&id)).await?;
+        let info = self
+            .work
+            .persist(|| self.work.account.activecampaign.import_info(&id))
+            .await?;
         match info.state {
             ImportState::Completed => {
                 // A little sooner each time, as long as that finds them ready.
@@ -104,11 +121,20 @@ impl<'a> Confirmer<'a> {
                 let all = batch.rows.iter().map(|row| row.email.clone()).collect();
                 self.settle(&batch, Vec::new(), Vec::new(), all).await
             }
-            ImportState::TooEarly | ImportState::Waiting | ImportState::Active | ImportState::Unknown(_) if sent.elapsed() < GIVEN_UP => {
+            ImportState::TooEarly
+            | ImportState::Waiting
+            | ImportState::Active
+            | ImportState::Unknown(_)
+                if sent.elapsed() < GIVEN_UP =>
+            {
                 let age = asked.duration_since(sent);
                 self.takes = age.mul_f64(1.3).clamp(SOONEST_LOOK, LATEST_LOOK);
                 let wait = (age / 4).clamp(Duration::from_millis(200), LATEST_LOOK);
-                self.awaited.push_front(Awaited { batch, sent, look: Instant::now() + wait });
+                self.awaited.push_front(Awaited {
+                    batch,
+                    sent,
+                    look: Instant::now() + wait,
+                });
                 Ok(())
             }
             _ => self.read_back(batch).await,
@@ -116,10 +142,24 @@ impl<'a> Confirmer<'a> {
     }
 
     async fn send_again(&mut self, mut batch: Batch) -> Result<(), Halt> {
-        let rows: Vec<String> = batch.rows.iter().map(|row| Ok(crate::activecampaign::import_row_json(&write_of(&row.write_json)?))).collect::<Result<_, Halt>>()?;
+        let rows: Vec<String> = batch
+            .rows
+            .iter()
+            .map(|row| {
+                Ok(crate::activecampaign::import_row_json(&write_of(
+                    &row.write_json,
+                )?))
+            })
+            .collect::<Result<_, Halt>>()?;
         let exclude = self.work.mapping.spec().exclude_automations;
         let sent = self.work.persist(|| async {
-            match self.work.account.activecampaign.bulk_import_rows(&rows, exclude).await {
+            match self
+                .work
+                .account
+                .activecampaign
+                .bulk_import_rows(&rows, exclude)
+                .await
+            {
                 Ok(id) => Ok(Some(id)),
                 Err(crate::activecampaign::ImportError::Refused { .. }) => Ok(None),
                 Err(crate::activecampaign::ImportError::Api(error)) => Err(error),
@@ -128,7 +168,10 @@ impl<'a> Confirmer<'a> {
         match sent.await? {
             Some(id) => {
                 let now = Timestamp::now();
-                self.work.store().batch_queued(batch.id, id.as_str(), now).await?;
+                self.work
+                    .store()
+                    .batch_queued(batch.id, id.as_str(), now)
+                    .await?;
                 batch.import_id = Some(id.as_str().to_owned());
                 batch.sent_at = now;
                 self.take(batch).await
@@ -143,10 +186,26 @@ impl<'a> Confirmer<'a> {
     /// An import is final. Where successes and failures together account for every contact, all but the failures
     /// are confirmed; otherwise those it does not name are read back.
     async fn completed(&mut self, batch: Batch, info: ImportInfo) -> Result<(), Halt> {
-        let refused: HashSet<Email> = info.failed.iter().filter_map(|text| Email::parse(text).ok()).collect();
-        let failed: Vec<Email> = batch.rows.iter().map(|row| &row.email).filter(|email| refused.contains(*email)).cloned().collect();
+        let refused: HashSet<Email> = info
+            .failed
+            .iter()
+            .filter_map(|text| Email::parse(text).ok())
+            .collect();
+        let failed: Vec<Email> = batch
+            .rows
+            .iter()
+            .map(|row| &row.email)
+            .filter(|email| refused.contains(*email))
+            .cloned()
+            .collect();
         if info.succeeded.len() + failed.len() >= batch.rows.len() {
-            let result = BatchResult { confirmed: Confirmed::Rest, known: Vec::new(), failed: Vec::new(), again: failed, spent: self.work.spent() };
+            let result = BatchResult {
+                confirmed: Confirmed::Rest,
+                known: Vec::new(),
+                failed: Vec::new(),
+                again: failed,
+                spent: self.work.spent(),
+            };
             self.work.store().settle_batch(batch.id, &result).await?;
             return Ok(());
         }
@@ -158,15 +217,36 @@ impl<'a> Confirmer<'a> {
             }
         }
         // Ids that no row knows are of contacts the import made: their addresses are asked for, 100 a call.
-        let ours: HashSet<&ContactId> = batch.rows.iter().filter_map(|row| row.contact_id.as_ref()).collect();
-        let made: Vec<ContactId> = info.succeeded.iter().filter(|id| !ours.contains(id)).cloned().collect();
+        let ours: HashSet<&ContactId> = batch
+            .rows
+            .iter()
+            .filter_map(|row| row.contact_id.as_ref())
+            .collect();
+        let made: Vec<ContactId> = info
+            .succeeded
+            .iter()
+            .filter(|id| !ours.contains(id))
+            .cloned()
+            .collect();
         if !made.is_empty() {
-            let contacts = self.work.persist(|| self.work.account.activecampaign.contacts_by_ids(&made, false)).await?;
+            let contacts = self
+                .work
+                .persist(|| {
+                    self.work
+                        .account
+                        .activecampaign
+                        .contacts_by_ids(&made, false)
+                })
+                .await?;
             for contact in contacts {
                 if let Ok(email) = Email::parse(&contact.email)
                     && batch.rows.iter().any(|row| row.email == email)
                 {
-                    known.push(KnownContact { email: email.clone(), contact_id: contact.id, created: true });
+                    known.push(KnownContact {
+                        email: email.clone(),
+                        contact_id: contact.id,
+                        created: true,
+                    });
                     confirmed.push(email);
                 }
             }
@@ -182,29 +262,62 @@ impl<'a> Confirmer<'a> {
     /// are looked up one by one where they are few.
     async fn read_back(&mut self, batch: Batch) -> Result<(), Halt> {
         let client = &self.work.account.activecampaign;
-        let ids: Vec<ContactId> = batch.rows.iter().filter_map(|row| row.contact_id.clone()).collect();
+        let ids: Vec<ContactId> = batch
+            .rows
+            .iter()
+            .filter_map(|row| row.contact_id.clone())
+            .collect();
         let (mut confirmed, mut known, mut again) = (Vec::new(), Vec::new(), Vec::new());
         if !ids.is_empty() {
-            let contacts = self.work.persist(|| client.contacts_by_ids(&ids, true)).await?;
-            let by_id: HashMap<&ContactId, &Contact> = contacts.iter().map(|contact| (&contact.id, contact)).collect();
+            let contacts = self
+                .work
+                .persist(|| client.contacts_by_ids(&ids, true))
+                .await?;
+            let by_id: HashMap<&ContactId, &Contact> = contacts
+                .iter()
+                .map(|contact| (&contact.id, contact))
+                .collect();
             for row in batch.rows.iter().filter(|row| row.contact_id.is_some()) {
                 let contact = row.contact_id.as_ref().and_then(|id| by_id.get(id));
                 // The id may be of a contact that has another address by now.
-                match contact.filter(|contact| Email::parse(&contact.email).is_ok_and(|email| email == row.email)) {
-                    Some(contact) if self.holds(contact, row, batch.sent_at)? => confirmed.push(row.email.clone()),
+                match contact.filter(|contact| {
+                    Email::parse(&contact.email).is_ok_and(|email| email == row.email)
+                }) {
+                    Some(contact) if self.holds(contact, row, batch.sent_at)? => {
+                        confirmed.push(row.email.clone())
+                    }
                     _ => again.push(row.email.clone()),
                 }
             }
         }
-        let unknown: Vec<&OutboxRow> = batch.rows.iter().filter(|row| row.contact_id.is_none()).collect();
+        let unknown: Vec<&OutboxRow> = batch
+            .rows
+            .iter()
+            .filter(|row| row.contact_id.is_none())
+            .collect();
         if unknown.len() > WALK_FROM || !self.unnamed.is_empty() {
-            self.since = Some(self.since.map_or(batch.sent_at, |since| since.min(batch.sent_at)));
-            self.unnamed.extend(unknown.into_iter().map(|row| (row.email.clone(), (batch.id, row.clone()))));
+            self.since = Some(
+                self.since
+                    .map_or(batch.sent_at, |since| since.min(batch.sent_at)),
+            );
+            self.unnamed.extend(
+                unknown
+                    .into_iter()
+                    .map(|row| (row.email.clone(), (batch.id, row.clone()))),
+            );
         } else {
             for row in unknown {
-                match self.work.persist(|| client.find_contact(&row.email, true)).await? {
+                match self
+                    .work
+                    .persist(|| client.find_contact(&row.email, true))
+                    .await?
+                {
                     Some(contact) if self.holds(&contact, row, batch.sent_at)? => {
-                        known.push(KnownContact { email: row.email.clone(), contact_id: contact.id, created: false });
+                        known.push(KnownContact {
+                            email: row.email.clone(),
+                            contact_id: contact.id,
+                            created: false,
+                        });
                         confirmed.push(row.email.clone());
                     }
                     _ => again.push(row.email.clone()),
@@ -216,31 +329,49 @@ impl<'a> Confirmer<'a> {
 
     /// Walks the contacts that changed since the first unnamed import, and settles those that are waited for.
     async fn walk(&mut self) -> Result<(), Halt> {
-        let Some(since) = self.since else { return Ok(()) };
+        let Some(since) = self.since else {
+            return Ok(());
+        };
         let client = &self.work.account.activecampaign;
         // The filter may know whole days only (fact sheet §2.2).
-        let updated_after = since.checked_sub(Duration::from_secs(86_400)).unwrap_or(since);
+        let updated_after = since
+            .checked_sub(Duration::from_secs(86_400))
+            .unwrap_or(since);
         let mut after: Option<ContactId> = None;
         while !self.unnamed.is_empty() {
-            let page = self.work.persist(|| client.walk_contacts(after.as_ref(), Some(updated_after), true)).await?;
-            let Some(last) = page.last().map(|contact| contact.id.clone()) else { break };
+            let page = self
+                .work
+                .persist(|| client.walk_contacts(after.as_ref(), Some(updated_after), true))
+                .await?;
+            let Some(last) = page.last().map(|contact| contact.id.clone()) else {
+                break;
+            };
             if after.as_ref() == Some(&last) {
                 break;
             }
             after = Some(last);
             let mut found: HashMap<i64, (Vec<Email>, Vec<KnownContact>)> = HashMap::new();
             for contact in page {
-                let Ok(email) = Email::parse(&contact.email) else { continue };
-                let Some((batch, row)) = self.unnamed.get(&email) else { continue };
+                let Ok(email) = Email::parse(&contact.email) else {
+                    continue;
+                };
+                let Some((batch, row)) = self.unnamed.get(&email) else {
+                    continue;
+                };
                 if self.holds(&contact, row, since)? {
                     let entry = found.entry(*batch).or_default();
                     entry.0.push(email.clone());
-                    entry.1.push(KnownContact { email: email.clone(), contact_id: contact.id, created: false });
+                    entry.1.push(KnownContact {
+                        email: email.clone(),
+                        contact_id: contact.id,
+                        created: false,
+                    });
                     self.unnamed.remove(&email);
                 }
             }
             for (batch, (confirmed, known)) in found {
-                self.settle_part(batch, confirmed, known, Vec::new()).await?;
+                self.settle_part(batch, confirmed, known, Vec::new())
+                    .await?;
             }
         }
         // Not found as sent: they go one by one, which is safe and tells the reason.
@@ -249,7 +380,8 @@ impl<'a> Confirmer<'a> {
             rest.entry(batch).or_default().push(email);
         }
         for (batch, again) in rest {
-            self.settle_part(batch, Vec::new(), Vec::new(), again).await?;
+            self.settle_part(batch, Vec::new(), Vec::new(), again)
+                .await?;
         }
         Ok(())
     }
@@ -257,31 +389,78 @@ impl<'a> Confirmer<'a> {
     /// True if a contact holds what was sent; without its values, if it was written since.
     fn holds(&self, contact: &Contact, row: &OutboxRow, sent_at: Timestamp) -> Result<bool, Halt> {
         let write = write_of(&row.write_json)?;
-        if contact.values.is_none() && write.values.iter().any(|(target, _)| matches!(target, TargetField::Custom(_))) {
+        if contact.values.is_none()
+            && write
+                .values
+                .iter()
+                .any(|(target, _)| matches!(target, TargetField::Custom(_)))
+        {
             let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
-            return Ok(contact.updated_at.is_some_and(|at| at >= floor) && self.builtins_match(contact, &write.values));
+            return Ok(contact.updated_at.is_some_and(|at| at >= floor)
+                && self.builtins_match(contact, &write.values));
         }
-        Ok(write.values.iter().all(|(target, sent)| self.work.mapping.same(target, sent, contact.value(target).unwrap_or_default())))
+        Ok(write.values.iter().all(|(target, sent)| {
+            self.work
+                .mapping
+                .same(target, sent, contact.value(target).unwrap_or_default())
+        }))
     }
 
     fn builtins_match(&self, contact: &Contact, values: &[(TargetField, String)]) -> bool {
-        Builtin::ALL.into_iter().map(TargetField::Builtin).all(|target| {
-            let sent = values.iter().find(|(known, _)| *known == target);
-            sent.is_none_or(|(target, sent)| self.work.mapping.same(target, sent, contact.value(target).unwrap_or_default()))
-        })
+        Builtin::ALL
+            .into_iter()
+            .map(TargetField::Builtin)
+            .all(|target| {
+                let sent = values.iter().find(|(known, _)| *known == target);
+                sent.is_none_or(|(target, sent)| {
+                    self.work
+                        .mapping
+                        .same(target, sent, contact.value(target).unwrap_or_default())
+                })
+            })
     }
 
-    async fn partly(&self, batch: &Batch, confirmed: Vec<Email>, known: Vec<KnownContact>, again: Vec<Email>) -> Result<Option<Batch>, Halt> {
-        let result = BatchResult { confirmed: Confirmed::These(confirmed), known, failed: Vec::new(), again, spent: self.work.spent() };
+    async fn partly(
+        &self,
+        batch: &Batch,
+        confirmed: Vec<Email>,
+        known: Vec<KnownContact>,
+        again: Vec<Email>,
+    ) -> Result<Option<Batch>, Halt> {
+        let result = BatchResult {
+            confirmed: Confirmed::These(confirmed),
+            known,
+            failed: Vec::new(),
+            again,
+            spent: self.work.spent(),
+        };
         Ok(self.work.store().settle_batch(batch.id, &result).await?)
     }
 
-    async fn settle(&self, batch: &Batch, confirmed: Vec<Email>, known: Vec<KnownContact>, again: Vec<Email>) -> Result<(), Halt> {
+    async fn settle(
+        &self,
+        batch: &Batch,
+        confirmed: Vec<Email>,
+        known: Vec<KnownContact>,
+        again: Vec<Email>,
+    ) -> Result<(), Halt> {
         self.settle_part(batch.id, confirmed, known, again).await
     }
 
-    async fn settle_part(&self, batch: i64, confirmed: Vec<Email>, known: Vec<KnownContact>, again: Vec<Email>) -> Result<(), Halt> {
-        let result = BatchResult { confirmed: Confirmed::These(confirmed), known, failed: Vec::new(), again, spent: self.work.spent() };
+    async fn settle_part(
+        &self,
+        batch: i64,
+        confirmed: Vec<Email>,
+        known: Vec<KnownContact>,
+        again: Vec<Email>,
+    ) -> Result<(), Halt> {
+        let result = BatchResult {
+            confirmed: Confirmed::These(confirmed),
+            known,
+            failed: Vec::new(),
+            again,
+            spent: self.work.spent(),
+        };
         self.work.store().settle_batch(batch, &result).await?;
         Ok(())
     }

@@ -25,10 +25,18 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
     let mut confirmer = Confirmer::new(work, awaited);
     tokio::try_join!(send_imports(work, queued), confirmer.run())?;
     // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
-    while let Some(batch) = work.store().take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX).await? {
+    while let Some(batch) = work
+        .store()
+        .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
+        .await?
+    {
         send_singly(work, batch).await?;
     }
-    if work.halt.is_cancelled() { Err(Halt::Asked) } else { Ok(()) }
+    if work.halt.is_cancelled() {
+        Err(Halt::Asked)
+    } else {
+        Ok(())
+    }
 }
 
 async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Halt> {
@@ -37,7 +45,9 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             (BatchKind::Single, _) => send_singly(work, batch).await?,
             // Its request may have left before the crash. Values are upserted, so it is sent again.
             (BatchKind::Import, BatchState::Sending) => import(work, batch, &queued).await?,
-            (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => hand_over(&queued, batch).await?,
+            (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => {
+                hand_over(&queued, batch).await?
+            }
         }
     }
     let room = (IMPORT_BYTES - 64) as u32;
@@ -49,9 +59,14 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
         // Looked at before the outbox: what was planned in between is then seen.
         let read = work.is_read();
         let rows = work.backlog.rows.load(Ordering::Acquire);
-        let full = rows >= IMPORT_ROWS as u64 || work.backlog.bytes.load(Ordering::Acquire) >= u64::from(room);
+        let full = rows >= IMPORT_ROWS as u64
+            || work.backlog.bytes.load(Ordering::Acquire) >= u64::from(room);
         if (full && !work.hold.load(Ordering::Acquire)) || read {
-            match work.store().take_batch(&work.id, BatchKind::Import, IMPORT_ROWS as u32, room).await? {
+            match work
+                .store()
+                .take_batch(&work.id, BatchKind::Import, IMPORT_ROWS as u32, room)
+                .await?
+            {
                 Some(batch) => {
                     taken(work, &batch);
                     import(work, batch, &queued).await?;
@@ -72,7 +87,9 @@ fn taken(work: &Work, batch: &Batch) {
     let bytes: u64 = batch.rows.iter().map(|row| u64::from(row.size)).sum();
     let less = |counter: &std::sync::atomic::AtomicU64, by: u64| {
         // A restart knows rows without their bytes, so the counters may run short of each other.
-        let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_sub(by)));
+        let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+            Some(now.saturating_sub(by))
+        });
     };
     less(&work.backlog.rows, batch.rows.len() as u64);
     less(&work.backlog.bytes, bytes);
@@ -98,7 +115,9 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
         match send(work, &rows, exclude).await? {
             Ok(id) => {
                 let now = Timestamp::now();
-                work.store().batch_queued(batch.id, id.as_str(), now).await?;
+                work.store()
+                    .batch_queued(batch.id, id.as_str(), now)
+                    .await?;
                 batch.import_id = Some(id.as_str().to_owned());
                 batch.state = BatchState::Queued;
                 batch.sent_at = now;
@@ -114,7 +133,12 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
                         parts.push((rest, false));
                     }
                 } else {
-                    let half: Vec<Email> = batch.rows.iter().skip(batch.rows.len() / 2).map(|row| row.email.clone()).collect();
+                    let half: Vec<Email> = batch
+                        .rows
+                        .iter()
+                        .skip(batch.rows.len() / 2)
+                        .map(|row| row.email.clone())
+                        .collect();
                     let other = work.store().split_batch(batch.id, &half).await?;
                     if let Some(rest) = work.store().batch(batch.id).await? {
                         parts.push((rest, hints_wanted));
@@ -130,11 +154,23 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
 type Hints = Vec<usize>;
 
 /// Sends an import; the inner error is a refusal with the row numbers it names.
-async fn send(work: &Work, rows: &[String], exclude: bool) -> Result<Result<crate::activecampaign::BatchId, Hints>, Halt> {
+async fn send(
+    work: &Work,
+    rows: &[String],
+    exclude: bool,
+) -> Result<Result<crate::activecampaign::BatchId, Hints>, Halt> {
     work.persist(|| async {
-        match work.account.activecampaign.bulk_import_rows(rows, exclude).await {
+        match work
+            .account
+            .activecampaign
+            .bulk_import_rows(rows, exclude)
+            .await
+        {
             Ok(id) => Ok(Ok(id)),
-            Err(ImportError::Refused { hints, .. }) => Ok(Err(hints.into_iter().filter_map(|hint| hint.index).collect())),
+            Err(ImportError::Refused { hints, .. }) => Ok(Err(hints
+                .into_iter()
+                .filter_map(|hint| hint.index)
+                .collect())),
             Err(ImportError::Api(error)) => Err(error),
         }
     })
@@ -144,24 +180,49 @@ async fn send(work: &Work, rows: &[String], exclude: bool) -> Result<Result<crat
 /// The rows that a refusal names. Whether it counts from 0 or from 1 is not known (fact sheet §3.3), so both
 /// neighbours go.
 fn named_rows(batch: &Batch, hints: &[usize]) -> Vec<Email> {
-    let places: HashSet<usize> = hints.iter().flat_map(|index| [Some(*index), index.checked_sub(1)]).flatten().collect();
-    batch.rows.iter().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, row)| row.email.clone()).collect()
+    let places: HashSet<usize> = hints
+        .iter()
+        .flat_map(|index| [Some(*index), index.checked_sub(1)])
+        .flatten()
+        .collect();
+    batch
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| places.contains(place))
+        .map(|(_, row)| row.email.clone())
+        .collect()
 }
 
 /// Contacts of a batch that go one by one instead.
 async fn again(work: &Work, batch: &Batch, emails: Vec<Email>) -> Result<(), Halt> {
-    let result = BatchResult { confirmed: Confirmed::These(Vec::new()), known: Vec::new(), failed: Vec::new(), again: emails, spent: work.spent() };
+    let result = BatchResult {
+        confirmed: Confirmed::These(Vec::new()),
+        known: Vec::new(),
+        failed: Vec::new(),
+        again: emails,
+        spent: work.spent(),
+    };
     work.store().settle_batch(batch.id, &result).await?;
     Ok(())
 }
 
 fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
-    batch.rows.iter().map(|row| Ok(import_row_json(&write_of(&row.write_json)?))).collect()
+    batch
+        .rows
+        .iter()
+        .map(|row| Ok(import_row_json(&write_of(&row.write_json)?)))
+        .collect()
 }
 
 /// A planned write as it was kept.
 pub fn write_of(json: &str) -> Result<ContactWrite, Halt> {
-    serde_json::from_str(json).map_err(|error| Halt::Failed(Problem::new(ErrorClass::Store, format!("a planned write cannot be read: {error}"))))
+    serde_json::from_str(json).map_err(|error| {
+        Halt::Failed(Problem::new(
+            ErrorClass::Store,
+            format!("a planned write cannot be read: {error}"),
+        ))
+    })
 }
 
 /// Writes the contacts of a batch one by one. A row that is refused goes to the queue with the reason.
@@ -169,18 +230,42 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     let mut rows = batch.rows.iter();
     for row in rows.by_ref() {
         let write = write_of(&row.write_json)?;
-        let mut result = BatchResult { confirmed: Confirmed::These(Vec::new()), known: Vec::new(), failed: Vec::new(), again: Vec::new(), spent: work.spent() };
+        let mut result = BatchResult {
+            confirmed: Confirmed::These(Vec::new()),
+            known: Vec::new(),
+            failed: Vec::new(),
+            again: Vec::new(),
+            spent: work.spent(),
+        };
         match write_one(work, &row.record, &write).await {
             Ok((contact_id, created)) => {
-                result.known.push(KnownContact { email: row.email.clone(), contact_id, created });
+                result.known.push(KnownContact {
+                    email: row.email.clone(),
+                    contact_id,
+                    created,
+                });
                 result.confirmed = Confirmed::These(vec![row.email.clone()]);
             }
             Err(Halt::Asked) => return Err(Halt::Asked),
             // A dead token or an API out of reach is no fault of this row: the run stops and can be resumed.
-            Err(Halt::Failed(problem)) if matches!(problem.class, ErrorClass::Auth | ErrorClass::Config | ErrorClass::Store) => return Err(Halt::Failed(problem)),
+            Err(Halt::Failed(problem))
+                if matches!(
+                    problem.class,
+                    ErrorClass::Auth | ErrorClass::Config | ErrorClass::Store
+                ) =>
+            {
+                return Err(Halt::Failed(problem));
+            }
             Err(Halt::Failed(problem)) => {
-                let attempt = work.attempt(Some(format!("POST /contact/sync {}", row.write_json)), Some(problem.to_string()));
-                result.failed.push(FailedRow { email: row.email.clone(), problem, attempt });
+                let attempt = work.attempt(
+                    Some(format!("POST /contact/sync {}", row.write_json)),
+                    Some(problem.to_string()),
+                );
+                result.failed.push(FailedRow {
+                    email: row.email.clone(),
+                    problem,
+                    attempt,
+                });
             }
         }
         work.store().settle_batch(batch.id, &result).await?;
@@ -196,8 +281,21 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     Ok(())
 }
 
-async fn write_one(work: &Work, record: &crate::model::RecordId, write: &ContactWrite) -> Result<(crate::model::ContactId, bool), Halt> {
-    let moves_from = write::moves_from(work.store(), &work.account, &work.mapping, record, &write.email).await?;
-    let synced = work.persist(|| write::write(&work.account, &work.mapping, write, moves_from.as_ref())).await?;
+async fn write_one(
+    work: &Work,
+    record: &crate::model::RecordId,
+    write: &ContactWrite,
+) -> Result<(crate::model::ContactId, bool), Halt> {
+    let moves_from = write::moves_from(
+        work.store(),
+        &work.account,
+        &work.mapping,
+        record,
+        &write.email,
+    )
+    .await?;
+    let synced = work
+        .persist(|| write::write(&work.account, &work.mapping, write, moves_from.as_ref()))
+        .await?;
     Ok((synced.id, synced.created))
 }

@@ -24,7 +24,12 @@ use run::Work;
 use std::sync::Arc;
 
 /// Starts a run in the background, or goes on with the mapping's run whose process died.
-pub async fn start(engine: &Engine, account: &Account, mapping: Arc<Mapping>, options: ExportOptions) -> Result<Run, Problem> {
+pub async fn start(
+    engine: &Engine,
+    account: &Account,
+    mapping: Arc<Mapping>,
+    options: ExportOptions,
+) -> Result<Run, Problem> {
     let owner = &engine.inner.owner;
     let new = NewRun {
         connection: account.name.clone(),
@@ -36,29 +41,54 @@ pub async fn start(engine: &Engine, account: &Account, mapping: Arc<Mapping>, op
     };
     match engine.store().start_run(&new).await? {
         Started::Run(run) => begin(engine, account, mapping, run).await,
-        Started::Already(run) if run.state == RunState::Paused => {
-            Err(busy(&run, "is paused").remedy(format!("tramline exports resume {}, or cancel it", run.id)))
-        }
+        Started::Already(run) if run.state == RunState::Paused => Err(busy(&run, "is paused")
+            .remedy(format!("tramline exports resume {}, or cancel it", run.id))),
         Started::Already(run) => adopt(engine, account, mapping, run).await,
     }
 }
 
 /// Goes on with a run that was paused, failed, or left by a process that died.
-pub async fn resume(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
-    if run.state != RunState::Running && !engine.store().set_run_state(&run.id, RunState::Running, None).await? {
-        return Err(Problem::new(ErrorClass::Config, format!("run {} is {} and cannot be resumed", run.id, run.state.name()))
-            .remedy(format!("start a new one: tramline export {}", run.mapping)));
+pub async fn resume(
+    engine: &Engine,
+    account: &Account,
+    mapping: Arc<Mapping>,
+    run: Run,
+) -> Result<Run, Problem> {
+    if run.state != RunState::Running
+        && !engine
+            .store()
+            .set_run_state(&run.id, RunState::Running, None)
+            .await?
+    {
+        return Err(Problem::new(
+            ErrorClass::Config,
+            format!(
+                "run {} is {} and cannot be resumed",
+                run.id,
+                run.state.name()
+            ),
+        )
+        .remedy(format!("start a new one: tramline export {}", run.mapping)));
     }
     adopt(engine, account, mapping, run).await
 }
 
 /// Takes a run over if its owner is gone: its lease ran out, or its process on this host is no more.
-async fn adopt(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+async fn adopt(
+    engine: &Engine,
+    account: &Account,
+    mapping: Arc<Mapping>,
+    run: Run,
+) -> Result<Run, Problem> {
     let store = engine.store();
     let owner = &engine.inner.owner;
     let context = store.run_context(&run.id).await?;
     if let Some(context) = &context {
-        if let Some(former) = context.owner.as_deref().filter(|former| *former != owner && worker::is_dead(former)) {
+        if let Some(former) = context
+            .owner
+            .as_deref()
+            .filter(|former| *former != owner && worker::is_dead(former))
+        {
             store.release_run(&run.id, former).await?;
         }
         if context.mapping_hash != mapping.hash().as_str() {
@@ -73,12 +103,24 @@ async fn adopt(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: R
 }
 
 fn busy(run: &Run, how: &str) -> Problem {
-    Problem::new(ErrorClass::Invalid, format!("run {} of {} {how}", run.id, run.mapping)).remedy("one export of a mapping runs at a time")
+    Problem::new(
+        ErrorClass::Invalid,
+        format!("run {} of {} {how}", run.id, run.mapping),
+    )
+    .remedy("one export of a mapping runs at a time")
 }
 
-async fn begin(engine: &Engine, account: &Account, mapping: Arc<Mapping>, run: Run) -> Result<Run, Problem> {
+async fn begin(
+    engine: &Engine,
+    account: &Account,
+    mapping: Arc<Mapping>,
+    run: Run,
+) -> Result<Run, Problem> {
     let work = Arc::new(Work::new(engine.clone(), account, mapping, &run));
-    engine.inner.exports.insert(run.id.clone(), work.wake_handle());
+    engine
+        .inner
+        .exports
+        .insert(run.id.clone(), work.wake_handle());
     let id = run.id.clone();
     let engine = engine.clone();
     engine.inner.tracker.clone().spawn(async move {

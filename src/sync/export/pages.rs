@@ -114,7 +114,11 @@ impl Position {
         self.rows += count as u64;
         self.total = page.total.or(self.total);
         self.stale = if fresh == 0 { self.stale + 1 } else { 0 };
-        if let Some(after) = page.records.last().and_then(|record| record.search_after.clone()) {
+        if let Some(after) = page
+            .records
+            .last()
+            .and_then(|record| record.search_after.clone())
+        {
             self.after = Some(after);
         }
         let all = self.total.is_some_and(|total| self.rows >= total);
@@ -137,7 +141,9 @@ impl Position {
                 (PageCursor::Page(page), after) => {
                     let next = page + 1;
                     match after {
-                        Some(after) if next.saturating_mul(PAGE) > PAGE_REACH => PageCursor::After(after),
+                        Some(after) if next.saturating_mul(PAGE) > PAGE_REACH => {
+                            PageCursor::After(after)
+                        }
                         _ => PageCursor::Page(next),
                     }
                 }

@@ -80,13 +80,21 @@ impl Planner {
             if rehearsal.waits {
                 return Vec::new();
             }
-            rehearsal.best.values_mut().for_each(|contender| contender.row = None);
+            rehearsal
+                .best
+                .values_mut()
+                .for_each(|contender| contender.row = None);
         }
         std::mem::take(&mut self.rows)
     }
 
     /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
-    pub async fn plan(&mut self, work: &Work, records: Vec<Record>, expected: Option<u64>) -> Result<usize, Halt> {
+    pub async fn plan(
+        &mut self,
+        work: &Work,
+        records: Vec<Record>,
+        expected: Option<u64>,
+    ) -> Result<usize, Halt> {
         let records = self.fresh(work, records).await?;
         let fresh = records.len();
         let related = self.related(work, &records, expected).await?;
@@ -101,7 +109,10 @@ impl Planner {
                 _ => None,
             })
             .collect();
-        let links = work.store().links(work.connection(), work.name(), &emails).await?;
+        let links = work
+            .store()
+            .links(work.connection(), work.name(), &emails)
+            .await?;
         let mut best = self.leaders(work, &emails).await?;
         for (record, plan) in records.iter().zip(plans) {
             match plan {
@@ -109,9 +120,20 @@ impl Planner {
                 Plan::Fail { problem, email } => {
                     self.rehearse_failure(work, record, &problem).await;
                     let attempt = work.attempt(None, None);
-                    self.push(record, email, Planned::Failed { problem, contact_id: None, attempt });
+                    self.push(
+                        record,
+                        email,
+                        Planned::Failed {
+                            problem,
+                            contact_id: None,
+                            attempt,
+                        },
+                    );
                 }
-                Plan::Send(values) => self.contend(work, record, values, &links, &mut best).await?,
+                Plan::Send(values) => {
+                    self.contend(work, record, values, &links, &mut best)
+                        .await?
+                }
             }
         }
         if let Some(rehearsal) = &mut self.rehearsal {
@@ -140,7 +162,10 @@ impl Planner {
                 }
                 (None, Some(_)) => false,
             };
-            if !new || !in_page.insert(record.id.clone()) || work.options.limit.is_some_and(|limit| self.read >= limit) {
+            if !new
+                || !in_page.insert(record.id.clone())
+                || work.options.limit.is_some_and(|limit| self.read >= limit)
+            {
                 continue;
             }
             self.read += 1;
@@ -149,26 +174,51 @@ impl Planner {
         Ok(fresh)
     }
 
-    async fn related(&mut self, work: &Work, records: &[Record], expected: Option<u64>) -> Result<Vec<Option<RelatedContact>>, Halt> {
+    async fn related(
+        &mut self,
+        work: &Work,
+        records: &[Record],
+        expected: Option<u64>,
+    ) -> Result<Vec<Option<RelatedContact>>, Halt> {
         match work.mapping.email() {
             EmailSource::Property(_) => Ok(vec![None; records.len()]),
             EmailSource::Association(association) => {
                 let expected = expected.unwrap_or(records.len() as u64);
-                Ok(self.book.of_records(&work.account.highlevel, association, records, expected).await?)
+                Ok(self
+                    .book
+                    .of_records(&work.account.highlevel, association, records, expected)
+                    .await?)
             }
         }
     }
 
     /// The records of this run that lead for these contacts.
-    async fn leaders(&mut self, work: &Work, emails: &[Email]) -> Result<HashMap<Email, Contender>, Halt> {
+    async fn leaders(
+        &mut self,
+        work: &Work,
+        emails: &[Email],
+    ) -> Result<HashMap<Email, Contender>, Halt> {
         if let Some(rehearsal) = &mut self.rehearsal {
             return Ok(std::mem::take(&mut rehearsal.best));
         }
         let mut best: HashMap<Email, Contender> = HashMap::new();
         for (email, record, version) in work.store().contenders(&work.id, emails).await? {
-            let leads = best.get(&email).is_none_or(|other| beats(self.conflict, (version, &record), (other.version, &other.record)));
+            let leads = best.get(&email).is_none_or(|other| {
+                beats(
+                    self.conflict,
+                    (version, &record),
+                    (other.version, &other.record),
+                )
+            });
             if leads {
-                best.insert(email, Contender { record, version, row: None });
+                best.insert(
+                    email,
+                    Contender {
+                        record,
+                        version,
+                        row: None,
+                    },
+                );
             }
         }
         Ok(best)
@@ -185,7 +235,11 @@ impl Planner {
     ) -> Result<(), Halt> {
         let email = values.write.email.clone();
         let mine = (version(record), &record.id);
-        if let Some(other) = best.get(&email).filter(|other| other.record != record.id).cloned() {
+        if let Some(other) = best
+            .get(&email)
+            .filter(|other| other.record != record.id)
+            .cloned()
+        {
             if self.conflict == Conflict::Fail {
                 let fault = |work: &Work, other: &RecordId| Planned::Failed {
                     problem: contest::problem(&email, vec![other.clone()]),
@@ -197,75 +251,141 @@ impl Planner {
                 return Ok(());
             }
             if !beats(self.conflict, mine, (other.version, &other.record)) {
-                self.push(record, Some(email), Planned::Superseded { by: other.record });
+                self.push(
+                    record,
+                    Some(email),
+                    Planned::Superseded { by: other.record },
+                );
                 return Ok(());
             }
-            self.replan(&other, &email, Planned::Superseded { by: record.id.clone() });
+            self.replan(
+                &other,
+                &email,
+                Planned::Superseded {
+                    by: record.id.clone(),
+                },
+            );
         }
         let link = links.get(&email);
-        let planned = if !work.options.full && link.is_some_and(|link| link.fingerprint == values.fingerprint) {
+        let planned = if !work.options.full
+            && link.is_some_and(|link| link.fingerprint == values.fingerprint)
+        {
             Planned::Unchanged
         } else {
             self.rehearse_write(work, record, &values.write, link).await;
             send(work, record, &values).await?
         };
-        best.insert(email.clone(), Contender { record: record.id.clone(), version: mine.0, row: Some(self.rows.len()) });
+        best.insert(
+            email.clone(),
+            Contender {
+                record: record.id.clone(),
+                version: mine.0,
+                row: Some(self.rows.len()),
+            },
+        );
         self.push(record, Some(email), planned);
         Ok(())
     }
 
     /// Changes what was planned for a record that lost its contact.
     fn replan(&mut self, other: &Contender, email: &Email, planned: Planned) {
-        match other.row.and_then(|row| self.rows.get_mut(row)) {
-            Some(row) => row.plan = planned,
-            None if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record) => {
-                self.rows.push(PlannedRow { record: other.record.clone(), email: Some(email.clone()), version: other.version, plan: planned });
+        if let Some(row) = other.row {
+            if let Some(row) = self.rows.get_mut(row) {
+                row.plan = planned;
             }
-            None => {}
+        } else if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record)
+        {
+            self.rows.push(PlannedRow {
+                record: other.record.clone(),
+                email: Some(email.clone()),
+                version: other.version,
+                plan: planned,
+            });
         }
     }
 
     fn push(&mut self, record: &Record, email: Option<Email>, plan: Planned) {
-        self.rows.push(PlannedRow { record: record.id.clone(), email, version: version(record), plan });
+        self.rows.push(PlannedRow {
+            record: record.id.clone(),
+            email,
+            version: version(record),
+            plan,
+        });
     }
 
-    async fn rehearse_write(&self, work: &Work, record: &Record, write: &ContactWrite, link: Option<&Link>) {
+    async fn rehearse_write(
+        &self,
+        work: &Work,
+        record: &Record,
+        write: &ContactWrite,
+        link: Option<&Link>,
+    ) {
         if self.rehearsal.is_none() {
             return;
         }
-        let before: Option<ContactWrite> = link.and_then(|link| serde_json::from_str(&link.write_json).ok());
+        let before: Option<ContactWrite> =
+            link.and_then(|link| serde_json::from_str(&link.write_json).ok());
         let names = work.mapping.columns();
         let fields = write
             .values
             .iter()
             .map(|(target, value)| {
-                let held = before.as_ref().and_then(|before| before.values.iter().find(|(known, _)| known == target)).map(|(_, value)| value.clone());
-                let field = names.iter().find(|column| column.target == *target).map_or_else(String::new, |column| column.field.to_string());
-                SyncedField { field, old: held, new: Some(value.clone()), problem: None }
+                let held = before
+                    .as_ref()
+                    .and_then(|before| before.values.iter().find(|(known, _)| known == target))
+                    .map(|(_, value)| value.clone());
+                let field = names
+                    .iter()
+                    .find(|column| column.target == *target)
+                    .map_or_else(String::new, |column| column.field.to_string());
+                SyncedField {
+                    field,
+                    old: held,
+                    new: Some(value.clone()),
+                    problem: None,
+                }
             })
             .filter(|field| field.old != field.new)
             .collect();
         let contact_id = link.and_then(|link| link.contact_id.clone());
-        let result = SyncResult { record: record.id.clone(), outcome: Outcome::Synced, contact_id, fields, error: None };
+        let result = SyncResult {
+            record: record.id.clone(),
+            outcome: Outcome::Synced,
+            contact_id,
+            fields,
+            error: None,
+        };
         work.engine.rehearsed(result).await;
     }
 
     async fn rehearse_failure(&self, work: &Work, record: &Record, problem: &Problem) {
         if self.rehearsal.is_some() {
-            work.engine.rehearsed(crate::sync::failed(record.id.clone(), problem.clone())).await;
+            work.engine
+                .rehearsed(crate::sync::failed(record.id.clone(), problem.clone()))
+                .await;
         }
     }
 }
 
 async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, Halt> {
     let row = import_row_json(&values.write);
-    let exclude = if work.mapping.spec().exclude_automations { crate::activecampaign::IMPORT_EXCLUDE_BYTES } else { 0 };
+    let exclude = if work.mapping.spec().exclude_automations {
+        crate::activecampaign::IMPORT_EXCLUDE_BYTES
+    } else {
+        0
+    };
     // Two bytes for what stands between the rows.
     let size = u32::try_from(row.len() + exclude + 2).unwrap_or(u32::MAX);
-    let single = values.write.clears() || moves(work, record, &values.write.email).await? || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
+    let single = values.write.clears()
+        || moves(work, record, &values.write.email).await?
+        || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
     Ok(Planned::Send {
         write_json: crate::store::to_json(&values.write)?,
-        properties_json: if work.mapping.spec().rules.is_empty() { None } else { Some(crate::store::to_json(&record.properties)?) },
+        properties_json: if work.mapping.spec().rules.is_empty() {
+            None
+        } else {
+            Some(crate::store::to_json(&record.properties)?)
+        },
         fingerprint: values.fingerprint.clone(),
         size,
         single,
@@ -277,6 +397,9 @@ async fn moves(work: &Work, record: &Record, email: &Email) -> Result<bool, Halt
     if work.mapping.spec().on_email_change != OnEmailChange::Rename {
         return Ok(false);
     }
-    let links = work.store().links_of_record(work.connection(), work.name(), &record.id).await?;
+    let links = work
+        .store()
+        .links_of_record(work.connection(), work.name(), &record.id)
+        .await?;
     Ok(!links.is_empty() && links.iter().all(|link| link.email != *email))
 }

@@ -12,7 +12,12 @@ use std::sync::atomic::Ordering;
 pub async fn read(work: &Work) -> Result<(), Halt> {
     let mut position = position(work).await?;
     let mut planner = Planner::open(work).await?;
-    work.backlog.rows.fetch_add(work.store().outbox_len(&work.id, crate::store::BatchKind::Import).await?, Ordering::AcqRel);
+    work.backlog.rows.fetch_add(
+        work.store()
+            .outbox_len(&work.id, crate::store::BatchKind::Import)
+            .await?,
+        Ordering::AcqRel,
+    );
     work.filled.notify_one();
     while position.walk != Walk::Done {
         if work.halt.is_cancelled() {
@@ -20,10 +25,16 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         }
         let page = fetch(work, &mut position).await?;
         position.look(&page.records);
-        work.hold.store(planner.must_wait(&position), Ordering::Release);
+        work.hold
+            .store(planner.must_wait(&position), Ordering::Release);
         let (wanted, enough) = wanted(work, &page, &position);
-        let fresh = planner.plan(work, wanted, position.total.or(page.total)).await?;
-        let limit = work.options.limit.is_some_and(|limit| planner.read() >= limit);
+        let fresh = planner
+            .plan(work, wanted, position.total.or(page.total))
+            .await?;
+        let limit = work
+            .options
+            .limit
+            .is_some_and(|limit| planner.read() >= limit);
         position.advance(&page, fresh, enough || limit);
         // Part of the records was asked for: their number says nothing about the whole.
         if work.options.limit.is_some() || work.options.since.is_some() {
@@ -46,14 +57,26 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
 /// Where the run stood when its process ended; a new run begins at the first page.
 async fn position(work: &Work) -> Result<Position, Halt> {
     let Some(context) = work.store().run_context(&work.id).await? else {
-        return Err(Halt::Failed(Problem::new(ErrorClass::Store, format!("run {} is gone from the store", work.id))));
+        return Err(Halt::Failed(Problem::new(
+            ErrorClass::Store,
+            format!("run {} is gone from the store", work.id),
+        )));
     };
     match context.cursor_json {
         None => Ok(Position::default()),
         Some(text) => serde_json::from_str(&text).map_err(|error| {
             Halt::Failed(
-                Problem::new(ErrorClass::Store, format!("run {} has a checkpoint that cannot be read: {error}", work.id))
-                    .remedy(format!("cancel it (tramline exports cancel {}) and start a new one", work.id)),
+                Problem::new(
+                    ErrorClass::Store,
+                    format!(
+                        "run {} has a checkpoint that cannot be read: {error}",
+                        work.id
+                    ),
+                )
+                .remedy(format!(
+                    "cancel it (tramline exports cancel {}) and start a new one",
+                    work.id
+                )),
             )
         }),
     }
@@ -62,10 +85,18 @@ async fn position(work: &Work) -> Result<Position, Halt> {
 async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt> {
     loop {
         let search = position.search();
-        let result = work.persist(|| work.account.highlevel.search(work.mapping.object(), &search)).await;
+        let result = work
+            .persist(|| {
+                work.account
+                    .highlevel
+                    .search(work.mapping.object(), &search)
+            })
+            .await;
         match result {
             // Sorting is documented by one source only (fact sheet §2.7): without it the plan waits for the last page.
-            Err(Halt::Failed(problem)) if position.sort && problem.field.as_deref() == Some("sort") => {
+            Err(Halt::Failed(problem))
+                if position.sort && problem.field.as_deref() == Some("sort") =>
+            {
                 position.sort = false;
                 position.ordered = false;
             }
@@ -75,9 +106,18 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
 }
 
 /// The records of a page that were asked for, and true if none behind them was.
-fn wanted(work: &Work, page: &RecordPage, position: &Position) -> (Vec<crate::model::Record>, bool) {
+fn wanted(
+    work: &Work,
+    page: &RecordPage,
+    position: &Position,
+) -> (Vec<crate::model::Record>, bool) {
     let since = work.options.since;
-    let records: Vec<_> = page.records.iter().filter(|record| !too_old(record, since)).cloned().collect();
+    let records: Vec<_> = page
+        .records
+        .iter()
+        .filter(|record| !too_old(record, since))
+        .cloned()
+        .collect();
     let enough = position.sort && position.ordered && records.len() < page.records.len();
     (records, enough)
 }
@@ -87,7 +127,12 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
     let rows = planner.take_rows();
     let (mut sends, mut bytes) = (0, 0);
     for row in &rows {
-        if let Planned::Send { size, single: false, .. } = row.plan {
+        if let Planned::Send {
+            size,
+            single: false,
+            ..
+        } = row.plan
+        {
             sends += 1;
             bytes += u64::from(size);
         }

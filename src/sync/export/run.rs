@@ -146,13 +146,19 @@ impl Work {
                     return;
                 }
             }
-            match self.store().run_heartbeat(&self.id, &self.engine.inner.owner, self.spent()).await {
+            match self
+                .store()
+                .run_heartbeat(&self.id, &self.engine.inner.owner, self.spent())
+                .await
+            {
                 Ok(Some(RunState::Running)) => {}
                 Ok(_) => {
                     self.halt.cancel();
                     return;
                 }
-                Err(error) => tracing::warn!(run = %self.id, %error, "the run's lease could not be prolonged"),
+                Err(error) => {
+                    tracing::warn!(run = %self.id, %error, "the run's lease could not be prolonged")
+                }
             }
         }
     }
@@ -170,13 +176,19 @@ impl Work {
 
     async fn leave(&self) -> Result<(), Problem> {
         let store = self.store();
-        store.run_heartbeat(&self.id, &self.engine.inner.owner, self.spent()).await?;
-        Ok(store.release_run(&self.id, &self.engine.inner.owner).await?)
+        store
+            .run_heartbeat(&self.id, &self.engine.inner.owner, self.spent())
+            .await?;
+        Ok(store
+            .release_run(&self.id, &self.engine.inner.owner)
+            .await?)
     }
 
     async fn fail(&self, problem: &Problem) -> Result<(), Problem> {
         self.leave().await?;
-        self.store().set_run_state(&self.id, RunState::Failed, Some(problem)).await?;
+        self.store()
+            .set_run_state(&self.id, RunState::Failed, Some(problem))
+            .await?;
         Ok(())
     }
 
@@ -184,7 +196,10 @@ impl Work {
     pub fn spent(&self) -> Spent {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = self.meter.counts();
-        let now = Spent { requests: counts, throttled: self.meter.throttled() };
+        let now = Spent {
+            requests: counts,
+            throttled: self.meter.throttled(),
+        };
         let since = Spent {
             requests: RequestCounts {
                 highlevel: counts.highlevel - reported.requests.highlevel,
@@ -214,7 +229,10 @@ impl Work {
     ///
     /// # Errors
     /// `Asked` if the run halts meanwhile; `Failed` if the error does not pass.
-    pub async fn persist<T, F: Future<Output = Result<T, ApiError>>>(&self, call: impl Fn() -> F) -> Result<T, Halt> {
+    pub async fn persist<T, F: Future<Output = Result<T, ApiError>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> Result<T, Halt> {
         let mut tries = 0;
         loop {
             let error = tokio::select! {

@@ -1,0 +1,124 @@
+//! `tramline demo`
+
+use super::{Context, Exit, export, signals, tui};
+use crate::model::Problem;
+use crate::operations::demo::{Demo, Story};
+use std::io::IsTerminal;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Number of pet records in the sandbox
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    records: usize,
+    /// Run the main job once without a screen, with progress on stderr and a summary on stdout
+    #[arg(long)]
+    headless: bool,
+}
+
+pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
+    let headless = arguments.headless || context.output.is_json() || !tui::has_terminal();
+    let demo = Demo::start(arguments.records).await?;
+    let result = if headless {
+        story(context, &demo).await
+    } else {
+        screen(&demo).await
+    };
+    demo.end().await;
+    result
+}
+
+async fn screen(demo: &Demo) -> Result<Exit, Problem> {
+    tui::show(&demo.operations).await
+}
+
+/// The main job once: check, export, one changed record, one failure and its retry.
+async fn story(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
+    tokio::select! {
+        result = tell(context, demo) => result,
+        exit = signals::stop() => Ok(exit),
+    }
+}
+
+async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
+    let note = |text: String| context.output.note(&text);
+    note("1/4 check: credentials, scopes, mappings against both schemas".into());
+    let check = demo.check().await;
+    note(format!(
+        "    {} good, {} warnings, {} errors",
+        check.0, check.1, check.2
+    ));
+    note("2/4 export: every pet to its contact, under the real rate limits".into());
+    let run = demo.export().await?;
+    let progress = if std::io::stderr().is_terminal() {
+        export::Progress::Bar
+    } else {
+        export::Progress::Lines
+    };
+    let run = match export::follow(&demo.operations, &run, progress).await? {
+        export::Ended::Run(run) => run,
+        export::Ended::Signal(exit) => return Ok(exit),
+    };
+    note(format!(
+        "    {} read, {} synced, {} failed, {} skipped in {:.1} s",
+        run.counts.read,
+        run.counts.synced,
+        run.counts.failed,
+        run.counts.skipped,
+        run.elapsed_ms as f64 / 1000.0
+    ));
+    note("3/4 one record changed in HighLevel, synced by hand".into());
+    let changed = demo.change_one().await?;
+    for field in changed.fields.iter().filter(|field| field.old != field.new) {
+        note(format!(
+            "    {}: {} → {}",
+            field.field,
+            field.old.as_deref().unwrap_or("—"),
+            field.new.as_deref().unwrap_or("—")
+        ));
+    }
+    note("4/4 one failed job: its record mended, the job retried".into());
+    let mended = demo.mend_one().await?;
+    note(format!(
+        "    record {}: {} → {}",
+        mended.record,
+        mended.error,
+        mended.state.name()
+    ));
+    let story = Story {
+        check,
+        export: run.summary(),
+        changed,
+        mended,
+    };
+    if context.output.is_json() {
+        context.output.document(&story);
+    } else {
+        let export = &story.export;
+        context.output.line(&format!(
+            "exported {} pets: {} synced, {} unchanged, {} superseded, {} skipped, {} failed; requests: HighLevel {}, ActiveCampaign {}; rate-limit answers: {}",
+            export.read, export.synced, export.unchanged, export.superseded, export.skipped, export.failed, export.requests.highlevel, export.requests.activecampaign, export.throttled,
+        ));
+        context.output.line(&format!(
+            "changed record {}: {} (contact {})",
+            story.changed.record,
+            story.changed.outcome.name(),
+            story
+                .changed
+                .contact_id
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        ));
+        context.output.line(&format!(
+            "mended record {}: {} (contact {})",
+            story.mended.record,
+            story.mended.state.name(),
+            story.mended.contact_id.as_deref().unwrap_or_default()
+        ));
+    }
+    Ok(if check.2 == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
