@@ -1,1 +1,96 @@
+//! The store's promises, on real files.
 
+mod export;
+mod lists;
+mod opening;
+mod queue;
+
+use super::*;
+use crate::model::job::JobContact;
+use crate::model::view::Outcome;
+use crate::model::{
+    ConnectionName, Email, ErrorClass, Fingerprint, JobState, MappingName, Problem, RecordId,
+    Trigger, WaitReason, Waiting,
+};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A clock that a test moves by hand.
+struct TestClock(AtomicI64);
+
+impl TestClock {
+    fn at_start() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000_000)))
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+async fn store() -> (Store, Arc<TestClock>) {
+    let clock = TestClock::at_start();
+    (Store::memory_at(clock.clone()).await.unwrap(), clock)
+}
+
+fn connection() -> ConnectionName {
+    "default".into()
+}
+
+fn mapping() -> MappingName {
+    "pets".into()
+}
+
+fn address(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+fn new_job(record: &str, trigger: Trigger) -> NewJob {
+    NewJob {
+        connection: connection(),
+        mapping: mapping(),
+        object: "custom_objects.pets".into(),
+        record: record.into(),
+        trigger,
+        not_before: None,
+    }
+}
+
+fn attempt(store: &Store) -> NewAttempt {
+    NewAttempt {
+        started_at: store.now(),
+        ended_at: Some(store.now()),
+        worker: "test".into(),
+        request: Some("é".repeat(3000)),
+        response: None,
+        mapping_hash: "m1".into(),
+    }
+}
+
+fn settlement(store: &Store, outcome: Outcome, state: JobState) -> Settlement {
+    Settlement {
+        outcome,
+        state,
+        waiting: None,
+        error: None,
+        contact: JobContact::default(),
+        attempt: Some(attempt(store)),
+        uses_attempt: true,
+        link: None,
+        record: None,
+    }
+}
+
+async fn claim_one(store: &Store) -> Claim {
+    let mut claims = store.claim("test", &[connection()], 1).await.unwrap();
+    claims.pop().expect("a job is due")
+}
+
+async fn state_of(store: &Store, id: &crate::model::JobId) -> JobState {
+    store.job(id).await.unwrap().unwrap().state
+}

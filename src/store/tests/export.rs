@@ -1,0 +1,553 @@
+use super::*;
+use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
+
+const OWNER: &str = "host:1";
+
+async fn started(store: &Store) -> Run {
+    match start(store, false).await {
+        Started::Run(run) => run,
+        Started::Already(run) => panic!("{} is at work", run.id),
+    }
+}
+
+async fn start(store: &Store, dry_run: bool) -> Started {
+    let new = NewRun {
+        connection: connection(),
+        mapping: mapping(),
+        object: "custom_objects.pets".into(),
+        options: ExportOptions {
+            dry_run,
+            ..ExportOptions::default()
+        },
+        mapping_hash: "m1".into(),
+        owner: OWNER.into(),
+    };
+    store.start_run(&new).await.unwrap()
+}
+
+fn send(n: usize, version: i64) -> PlannedRow {
+    row(
+        &format!("r{n}"),
+        Some(&format!("o{n}@example.org")),
+        version,
+        write(&format!("{n}/{version}")),
+    )
+}
+
+fn write(text: &str) -> Planned {
+    Planned::Send {
+        write_json: format!("{{\"v\":\"{text}\"}}"),
+        properties_json: None,
+        fingerprint: Fingerprint::of(text.as_bytes()),
+        size: 100,
+        single: false,
+    }
+}
+
+fn row(record: &str, email: Option<&str>, version: i64, plan: Planned) -> PlannedRow {
+    PlannedRow {
+        record: record.into(),
+        email: email.map(address),
+        version,
+        plan,
+    }
+}
+
+fn page(rows: Vec<PlannedRow>) -> PagePlan {
+    PagePlan {
+        cursor_json: Some("{\"page\":2}".into()),
+        checkpoint: Some("page 2".into()),
+        total: Some(1000),
+        rows,
+        spent: Spent {
+            requests: RequestCounts {
+                highlevel: 1,
+                activecampaign: 0,
+            },
+            throttled: 1,
+        },
+    }
+}
+
+fn all_confirmed() -> BatchResult {
+    BatchResult {
+        confirmed: Confirmed::Rest,
+        known: Vec::new(),
+        failed: Vec::new(),
+        again: Vec::new(),
+        spent: Spent::default(),
+    }
+}
+
+async fn import(store: &Store, run: &Run) -> Option<Batch> {
+    store
+        .take_batch(&run.id, BatchKind::Import, 250, 400_000)
+        .await
+        .unwrap()
+}
+
+async fn counts(store: &Store, run: &Run) -> [u64; 6] {
+    let counts = store.run(&run.id).await.unwrap().unwrap().counts;
+    [
+        counts.read,
+        counts.unchanged,
+        counts.synced,
+        counts.superseded,
+        counts.skipped,
+        counts.failed,
+    ]
+}
+
+fn problem(store: &Store) -> Planned {
+    Planned::Failed {
+        problem: Problem::new(ErrorClass::Invalid, "no option Nope").field("%SIZE%"),
+        contact_id: None,
+        attempt: attempt(store),
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_has_one_run_at_work() {
+    let (store, clock) = store().await;
+    let run = started(&store).await;
+    assert!(matches!(start(&store, false).await, Started::Already(open) if open.id == run.id));
+    let dry = start(&store, true).await;
+    assert!(matches!(&dry, Started::Run(run) if run.options.dry_run));
+    assert_eq!(store.adopt_run(&run.id, "host:2").await.unwrap(), None);
+    clock.advance(10);
+    let state = store
+        .run_heartbeat(&run.id, OWNER, Spent::default())
+        .await
+        .unwrap();
+    assert_eq!(state, Some(RunState::Running));
+    assert!(store.orphaned_runs().await.unwrap().is_empty());
+    clock.advance(31);
+    assert_eq!(store.orphaned_runs().await.unwrap().len(), 2);
+    let adopted = store.adopt_run(&run.id, "host:2").await.unwrap().unwrap();
+    assert_eq!(
+        (adopted.id.clone(), adopted.elapsed_ms),
+        (run.id.clone(), 10_000)
+    );
+    assert_eq!(
+        store
+            .run_heartbeat(&run.id, OWNER, Spent::default())
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(
+        store
+            .set_run_state(&run.id, RunState::Paused, None)
+            .await
+            .unwrap()
+    );
+    assert!(matches!(start(&store, false).await, Started::Already(_)));
+    clock.advance(100);
+    assert!(
+        store
+            .set_run_state(&run.id, RunState::Running, None)
+            .await
+            .unwrap()
+    );
+    clock.advance(5);
+    let finished = store
+        .finish_run(&run.id, Spent::default())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (finished.state, finished.elapsed_ms),
+        (RunState::Completed, 15_000)
+    );
+    assert!(
+        !store
+            .set_run_state(&run.id, RunState::Running, None)
+            .await
+            .unwrap()
+    );
+    let next = started(&store).await;
+    let runs = store.runs(10, None).await.unwrap();
+    assert_eq!(runs.first().map(|run| &run.id), Some(&next.id));
+    assert_eq!(store.runs(10, Some(&next.id)).await.unwrap().len(), 2);
+    let short = crate::model::RunId::from(&next.id.as_str()[..next.id.as_str().len() - 1]);
+    let found = store.run(&short).await.unwrap();
+    assert!(found.is_none_or(|found| found.id == next.id));
+}
+
+#[tokio::test]
+async fn a_page_is_counted_once_and_its_writes_become_links() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    let mut rows: Vec<PlannedRow> = (0..130).map(|n| send(n, 10)).collect();
+    rows.push(row("u", Some("u@example.org"), 3, Planned::Unchanged));
+    rows.push(row(
+        "s",
+        Some("o1@example.org"),
+        3,
+        Planned::Superseded { by: "r1".into() },
+    ));
+    rows.push(row("k", None, 3, Planned::Skipped));
+    rows.push(row("f", Some("f@example.org"), 3, problem(&store)));
+    store
+        .page_planned(&run.id, &page(rows.clone()))
+        .await
+        .unwrap();
+    assert_eq!(counts(&store, &run).await, [134, 1, 0, 1, 1, 1]);
+    // The same page once more, as after a crash just behind the commit.
+    store.page_planned(&run.id, &page(rows)).await.unwrap();
+    assert_eq!(counts(&store, &run).await, [134, 1, 0, 1, 1, 1]);
+    let ids: Vec<RecordId> = ["r5", "f", "new"].map(RecordId::from).into();
+    let seen = store.seen_in_run(&run.id, &ids).await.unwrap();
+    assert_eq!(seen.len(), 2);
+    assert!(seen[&ids[0]].sending && !seen[&ids[1]].sending);
+    assert_eq!(
+        store.outbox_len(&run.id, BatchKind::Import).await.unwrap(),
+        130
+    );
+    let context = store.run_context(&run.id).await.unwrap().unwrap();
+    assert_eq!(context.cursor_json.as_deref(), Some("{\"page\":2}"));
+    let job = &store
+        .record_jobs(&connection(), &mapping(), &"f".into(), 1)
+        .await
+        .unwrap()[0];
+    assert_eq!(
+        (job.state, job.trigger.clone()),
+        (JobState::Failed, Trigger::Export(run.id.clone()))
+    );
+
+    let batch = store
+        .take_batch(&run.id, BatchKind::Import, 250, 5_050)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(batch.rows.len(), 50);
+    store
+        .batch_queued(batch.id, "imp-1", store.now())
+        .await
+        .unwrap();
+    let open = store.open_batches(&run.id).await.unwrap();
+    assert_eq!(
+        (open[0].state, open[0].import_id.as_deref()),
+        (BatchState::Queued, Some("imp-1"))
+    );
+    assert_eq!(store.run(&run.id).await.unwrap().unwrap().sent, 50);
+    let result = BatchResult {
+        known: vec![KnownContact {
+            email: address("o3@example.org"),
+            contact_id: "77".into(),
+            created: true,
+        }],
+        ..all_confirmed()
+    };
+    assert_eq!(store.settle_batch(batch.id, &result).await.unwrap(), None);
+    let link = store
+        .link(&connection(), &mapping(), &address("o3@example.org"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (link.contact_id, link.created_by_us, link.version),
+        (Some("77".into()), true, 10)
+    );
+    assert_eq!(link.fingerprint, Fingerprint::of(b"3/10"));
+    assert_eq!(counts(&store, &run).await[2], 50);
+    assert_eq!(
+        store.finish_run(&run.id, Spent::default()).await.unwrap(),
+        None
+    );
+    let rest = import(&store, &run).await.unwrap();
+    assert_eq!(rest.rows.len(), 80);
+    store.settle_batch(rest.id, &all_confirmed()).await.unwrap();
+    let finished = store
+        .finish_run(&run.id, Spent::default())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(finished.counts.read, finished.counts.settled());
+    assert_eq!((finished.requests.highlevel, finished.throttled), (2, 2));
+    assert_eq!(
+        store.count_links(&connection(), &mapping()).await.unwrap(),
+        130
+    );
+}
+
+#[tokio::test]
+async fn a_partly_confirmed_batch_keeps_the_rest() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    store
+        .page_planned(&run.id, &page((0..10).map(|n| send(n, 1)).collect()))
+        .await
+        .unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    let email = |n: usize| address(&format!("o{n}@example.org"));
+    let result = BatchResult {
+        confirmed: Confirmed::These((0..5).map(email).collect()),
+        failed: vec![FailedRow {
+            email: email(5),
+            problem: Problem::new(ErrorClass::Invalid, "refused"),
+            attempt: attempt(&store),
+        }],
+        again: vec![email(6)],
+        ..all_confirmed()
+    };
+    let left = store
+        .settle_batch(batch.id, &result)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(left.state, BatchState::Confirming);
+    let names: Vec<Email> = left.rows.iter().map(|row| row.email.clone()).collect();
+    assert_eq!(names, (7..10).map(email).collect::<Vec<_>>());
+    assert_eq!(counts(&store, &run).await, [10, 0, 5, 0, 0, 1]);
+    assert!(
+        store
+            .contact_busy(&connection(), &email(8))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        store.contact_busy(&connection(), &email(1)).await.unwrap(),
+        None
+    );
+
+    let single = store
+        .take_batch(&run.id, BatchKind::Single, 5, 1000)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(single.rows[0].email, email(6));
+    store
+        .settle_batch(single.id, &all_confirmed())
+        .await
+        .unwrap();
+    let apart = store
+        .split_batch(left.id, &[email(7), email(9)])
+        .await
+        .unwrap();
+    assert_eq!((apart.state, apart.rows.len()), (BatchState::Sending, 2));
+    assert_eq!(store.batch(left.id).await.unwrap().unwrap().rows.len(), 1);
+    for id in [left.id, apart.id] {
+        assert_eq!(
+            store.settle_batch(id, &all_confirmed()).await.unwrap(),
+            None
+        );
+    }
+    assert_eq!(counts(&store, &run).await, [10, 0, 9, 0, 0, 1]);
+    assert!(
+        store
+            .finish_run(&run.id, Spent::default())
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_newer_write_waits_for_the_one_under_way() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    store
+        .page_planned(&run.id, &page(vec![send(1, 1), send(2, 1)]))
+        .await
+        .unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    // Both are read again, newer; one of them twice before it is taken.
+    store
+        .page_planned(&run.id, &page(vec![send(1, 2), send(2, 2)]))
+        .await
+        .unwrap();
+    store
+        .page_planned(&run.id, &page(vec![send(1, 3)]))
+        .await
+        .unwrap();
+    assert_eq!(import(&store, &run).await, None);
+    assert_eq!(counts(&store, &run).await[0], 2);
+    // An import that refuses a row does not bring the old state behind the new one.
+    let refused = BatchResult {
+        again: vec![address("o1@example.org")],
+        ..all_confirmed()
+    };
+    assert_eq!(store.settle_batch(batch.id, &refused).await.unwrap(), None);
+    assert_eq!(
+        store.outbox_len(&run.id, BatchKind::Single).await.unwrap(),
+        0
+    );
+    let next = import(&store, &run).await.unwrap();
+    let versions: Vec<i64> = next.rows.iter().map(|row| row.version).collect();
+    assert_eq!(versions, [2, 3]);
+    store.settle_batch(next.id, &all_confirmed()).await.unwrap();
+    assert_eq!(counts(&store, &run).await, [2, 0, 2, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_better_record_takes_the_planned_write() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    let email = Some("o@example.org");
+    store
+        .page_planned(&run.id, &page(vec![row("a", email, 1, write("a"))]))
+        .await
+        .unwrap();
+    let better = vec![
+        row("b", email, 2, write("b")),
+        row("a", email, 1, Planned::Superseded { by: "b".into() }),
+    ];
+    store.page_planned(&run.id, &page(better)).await.unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    assert_eq!(batch.rows.len(), 1);
+    assert_eq!(batch.rows[0].record.as_str(), "b");
+    store
+        .settle_batch(batch.id, &all_confirmed())
+        .await
+        .unwrap();
+    assert_eq!(counts(&store, &run).await, [2, 0, 1, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_write_that_a_single_sync_has_overtaken_is_not_sent() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    store
+        .page_planned(&run.id, &page(vec![send(1, 10), send(2, 10)]))
+        .await
+        .unwrap();
+    let newer = LinkWrite {
+        email: address("o1@example.org"),
+        contact_id: None,
+        record: "r1".into(),
+        version: 11,
+        fingerprint: Fingerprint::of(b"newer"),
+        write_json: "{}".into(),
+        properties_json: None,
+        created_by_us: false,
+    };
+    store
+        .put_link(&connection(), &mapping(), &newer)
+        .await
+        .unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    assert_eq!(batch.rows.len(), 1);
+    assert_eq!(batch.rows[0].record.as_str(), "r2");
+    assert_eq!(counts(&store, &run).await, [2, 0, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_run_resolves_the_failures_it_mends() {
+    let (store, clock) = store().await;
+    let first = started(&store).await;
+    let failed: Vec<PlannedRow> = (0..3)
+        .map(|n| {
+            row(
+                &format!("r{n}"),
+                Some(&format!("o{n}@example.org")),
+                1,
+                problem(&store),
+            )
+        })
+        .collect();
+    store.page_planned(&first.id, &page(failed)).await.unwrap();
+    store
+        .finish_run(&first.id, Spent::default())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(store.counts().await.unwrap().failed, 3);
+    clock.advance(5);
+    let second = started(&store).await;
+    let rows = vec![
+        send(0, 2),
+        row("r1", Some("o1@example.org"), 2, Planned::Unchanged),
+        send(2, 2),
+    ];
+    store.page_planned(&second.id, &page(rows)).await.unwrap();
+    assert_eq!(store.counts().await.unwrap().failed, 2);
+    let batch = import(&store, &second).await.unwrap();
+    let result = BatchResult {
+        confirmed: Confirmed::These(vec![address("o0@example.org")]),
+        ..all_confirmed()
+    };
+    store.settle_batch(batch.id, &result).await.unwrap();
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.failed, counts.done), (1, 2));
+}
+
+#[tokio::test]
+async fn an_export_leaves_a_running_job_to_its_worker() {
+    let (store, _) = store().await;
+    let id = store
+        .enqueue(&new_job("r1", Trigger::Webhook))
+        .await
+        .unwrap();
+    claim_one(&store).await;
+    let run = started(&store).await;
+    let rows = vec![row("r1", Some("o1@example.org"), 1, problem(&store))];
+    store.page_planned(&run.id, &page(rows)).await.unwrap();
+    assert_eq!(state_of(&store, &id).await, JobState::Running);
+    assert!(store.attempts(&id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_only_counts() {
+    let (store, _) = store().await;
+    let Started::Run(run) = start(&store, true).await else {
+        panic!("a dry run was refused");
+    };
+    let rows = vec![send(1, 1), row("f", None, 1, problem(&store))];
+    store.page_planned(&run.id, &page(rows)).await.unwrap();
+    assert_eq!(counts(&store, &run).await, [2, 0, 1, 0, 0, 1]);
+    assert_eq!(store.counts().await.unwrap().total(), 0);
+    assert_eq!(
+        store.outbox_len(&run.id, BatchKind::Import).await.unwrap(),
+        0
+    );
+    let winners = store
+        .winners(
+            &connection(),
+            &mapping(),
+            &[address("o1@example.org")],
+            false,
+        )
+        .await
+        .unwrap();
+    assert!(winners.is_empty());
+}
+
+#[tokio::test]
+async fn a_paused_run_gives_no_batch_and_a_cancelled_one_forgets_its_plans() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    store
+        .page_planned(&run.id, &page((0..4).map(|n| send(n, 1)).collect()))
+        .await
+        .unwrap();
+    let under_way = store
+        .take_batch(&run.id, BatchKind::Import, 1, 1000)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        store
+            .set_run_state(&run.id, RunState::Paused, None)
+            .await
+            .unwrap()
+    );
+    assert_eq!(import(&store, &run).await, None);
+    assert!(
+        store
+            .set_run_state(&run.id, RunState::Cancelled, None)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        store.outbox_len(&run.id, BatchKind::Import).await.unwrap(),
+        0
+    );
+    store
+        .settle_batch(under_way.id, &all_confirmed())
+        .await
+        .unwrap();
+    assert_eq!(counts(&store, &run).await[2], 1);
+    assert!(store.open_batches(&run.id).await.unwrap().is_empty());
+}
