@@ -126,11 +126,9 @@ impl Store {
 
     /// A look without the write lock, so that an idle worker writes nothing.
     async fn is_anything_due(&self, connections: &[ConnectionName]) -> Result<bool> {
-        let now = self.now();
-        Ok(self
-            .next_due(connections)
-            .await?
-            .is_some_and(|due| due <= now))
+        // The clock is read after the look: what is ready is due at the moment of the look.
+        let due = self.next_due(connections).await?;
+        Ok(due.is_some_and(|due| due <= self.now()))
     }
 }
 
