@@ -171,14 +171,14 @@ pub fn span(milliseconds: u64) -> String {
     }
 }
 
-/// Long ids in the middle of text: `66b1c0…9f2e`.
+/// Long ids in the middle of text: `66b1c0…0009f2`.
 pub fn short_id(id: &str) -> String {
     let chars: Vec<char> = id.chars().collect();
-    if chars.len() <= 11 {
+    if chars.len() <= 13 {
         return id.to_owned();
     }
-    let tail: String = chars[chars.len() - 4..].iter().collect();
-    let head: String = chars[..4].iter().collect();
+    let tail: String = chars[chars.len() - 6..].iter().collect();
+    let head: String = chars[..6].iter().collect();
     format!("{head}…{tail}")
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn short_ids_keep_both_ends() {
-        assert_eq!(short_id("66b1c0ffee000000000009f2"), "66b1…09f2");
+        assert_eq!(short_id("66b1c0ffee000000000009f2"), "66b1c0…0009f2");
         assert_eq!(short_id("4711"), "4711");
     }
 }

@@ -16,7 +16,7 @@ use super::screens::exports::{left_ms, percent};
 use super::slots::{SPINNER_AFTER, Slot};
 use super::widgets::gauge;
 use super::widgets::overlay::Overlay;
-use crate::model::call::BudgetView;
+use crate::operations::status::Status;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -120,14 +120,16 @@ impl App {
         let full: u16 = Tab::ALL.iter().map(|t| t.title().len() as u16 + 4).sum();
         let room = area.right().saturating_sub(x + 3);
         let titles = full + hint_width <= room;
+        let longest = self.tab.title().len() as u16;
+        let short = 7 * Tab::ALL.len() as u16 + longest <= room + 2;
         let mut tabs: Pieces = Vec::new();
         for tab in Tab::ALL {
             let number = (tab.index() + 1).to_string();
             let here = tab == self.tab;
-            let text = if titles || here {
-                format!(" {number} {} ", tab.title())
-            } else {
-                format!(" {number} ")
+            let text = match (titles || here, short) {
+                (true, _) => format!(" {number} {} ", tab.title()),
+                (false, true) => format!(" {number} {} ", &tab.title()[..3]),
+                (false, false) => format!(" {number} "),
             };
             tabs.push((text, if here { theme.tab } else { theme.muted }));
         }
@@ -210,80 +212,81 @@ impl App {
         for (text, style) in &queue {
             x += canvas.put(x, area.y, area.right().saturating_sub(x), text, *style);
         }
-        let bars = area.width >= 100 && !self.session.low_bandwidth;
+        // Both budgets are always in view: what is said about them is what gives way.
+        let bars = !self.session.low_bandwidth;
+        let room = end.saturating_sub(area.x + 2);
+        let pieces = [
+            (bars, true, true),
+            (bars, false, true),
+            (false, true, true),
+            (false, false, true),
+            (false, false, false),
+        ]
+        .into_iter()
+        .map(|(bars, daily, window)| self.budgets(canvas, status, bars, daily, window))
+        .find(|pieces| width_of(pieces) <= room)
+        .unwrap_or_else(|| self.budgets(canvas, status, false, false, false));
         let mut x = area.x + 1;
-        if let Some(budget) = &status.highlevel {
-            x += self.budget(
-                canvas,
-                Rect::new(x, area.y, end.saturating_sub(x), 1),
-                "GHL",
-                budget,
-                bars,
-            ) + 3;
-        }
-        if let Some(budget) = &status.activecampaign {
-            x += self.budget(
-                canvas,
-                Rect::new(x, area.y, end.saturating_sub(x), 1),
-                "AC",
-                budget,
-                bars,
-            );
-        }
-        if let Some(budget) = &status.imports {
-            let text = format!("{dot}import {}/{}", budget.left, budget.size);
-            canvas.put(x, area.y, end.saturating_sub(x + 1), &text, theme.muted);
+        for (text, style) in &pieces {
+            x += canvas.put(x, area.y, end.saturating_sub(x + 1), text, *style);
         }
     }
 
-    fn budget(
+    fn budgets(
         &self,
-        canvas: &mut Canvas,
-        area: Rect,
-        name: &str,
-        budget: &BudgetView,
+        canvas: &Canvas,
+        status: &Status,
         bars: bool,
-    ) -> u16 {
+        daily: bool,
+        window: bool,
+    ) -> Pieces {
         let theme = canvas.theme;
-        let low = budget.left * 5 < budget.size;
-        let style = if low { theme.warn } else { theme.ok };
-        let mut x = area.x;
-        x += canvas.put(
-            x,
-            area.y,
-            area.right().saturating_sub(x),
-            &format!("{name} "),
-            theme.muted,
-        );
-        if bars && area.right() > x + 12 {
-            x += gauge::bar(
-                canvas,
-                x,
-                area.y,
-                10,
-                u64::from(budget.left),
-                u64::from(budget.size),
-                style,
-            ) + 1;
+        let mut pieces: Pieces = Vec::new();
+        let all = [
+            ("GHL", &status.highlevel, "   "),
+            (
+                "AC",
+                &status.activecampaign,
+                if window { " · " } else { "  " },
+            ),
+            ("import", &status.imports, ""),
+        ];
+        for (name, budget, gap) in all {
+            let Some(budget) = budget else { continue };
+            let low = budget.left * 5 < budget.size;
+            let style = if low { theme.warn } else { theme.ok };
+            pieces.push((format!("{name} "), theme.muted));
+            if bars && name != "import" {
+                let (full, empty) = gauge::cells(
+                    theme,
+                    if name == "GHL" { 10 } else { 5 },
+                    u64::from(budget.left),
+                    u64::from(budget.size),
+                );
+                pieces.push((full, style));
+                pieces.push((format!("{empty} "), theme.muted));
+            }
+            pieces.push((format!("{}/{}", budget.left, budget.size), style));
+            if window && name != "import" {
+                let span = span(budget.window_ms).replace(' ', "");
+                pieces.push((
+                    format!(" {}", if span == "1s" { "s" } else { &span }),
+                    theme.muted,
+                ));
+            }
+            if let Some(left) = budget.daily_left.filter(|_| daily) {
+                pieces.push((
+                    format!(" {} {} today", theme.glyphs.dot, grouped(left)),
+                    theme.muted,
+                ));
+            }
+            if let Some(until) = budget.blocked_until.filter(|until| *until > self.now) {
+                let left = until.duration_since(self.now).as_millis().max(0) as u64;
+                pieces.push((format!(" blocked {}", span(left)), theme.error));
+            }
+            pieces.push((gap.replace('·', theme.glyphs.dot), theme.muted));
         }
-        let window = span(budget.window_ms).replace(' ', "");
-        let mut text = format!("{}/{} {window}", budget.left, budget.size);
-        if let Some(daily) = budget.daily_left {
-            text.push_str(&format!(" {} {} today", theme.glyphs.dot, grouped(daily)));
-        }
-        x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style);
-        if let Some(until) = budget.blocked_until.filter(|until| *until > self.now) {
-            let left = until.duration_since(self.now).as_millis().max(0) as u64;
-            let text = format!(" blocked {}", span(left));
-            x += canvas.put(
-                x,
-                area.y,
-                area.right().saturating_sub(x),
-                &text,
-                theme.error,
-            );
-        }
-        x - area.x
+        pieces
     }
 
     fn view_foot(&self, canvas: &mut Canvas, area: Rect) {
@@ -307,11 +310,16 @@ impl App {
             left.push((text, theme.accent));
         }
         let keys = self.keys();
-        let most = area.width / 2;
+        let error = self.status.value().and_then(|s| s.last_error.as_ref());
+        let most = if error.is_some() && area.width < 100 {
+            25
+        } else {
+            area.width / 2
+        };
         let mut shown: Pieces = Vec::new();
         for (key, label) in keys {
             let piece = vec![(key, theme.key), (format!(" {label}  "), theme.muted)];
-            if width_of(&shown) + width_of(&piece) > most.max(30) {
+            if width_of(&shown) + width_of(&piece) > most {
                 break;
             }
             shown.extend(piece);
@@ -321,16 +329,18 @@ impl App {
         for (text, style) in &left {
             x += canvas.put(x, area.y, start.saturating_sub(x + 1), text, *style);
         }
-        if let Some(error) = self.status.value().and_then(|s| s.last_error.as_ref())
-            && start > x + 20
-        {
+        let room = start.saturating_sub(x + 1);
+        if let Some(error) = error.filter(|_| room > 6) {
             let group = if error.count > 1 {
                 format!(" ({})", grouped(error.count))
             } else {
                 String::new()
             };
-            let head = format!("   ! {} ", canvas.time(error.at));
-            x += canvas.put(x, area.y, start.saturating_sub(x + 1), &head, theme.error);
+            let head = match room {
+                30.. => format!("   ! {} ", canvas.time(error.at)),
+                _ => "  ! ".to_owned(),
+            };
+            x += canvas.put(x, area.y, room, &head, theme.error);
             let room = start.saturating_sub(x + 1);
             let message = room.saturating_sub(group.len() as u16);
             x += canvas.put(x, area.y, message, &error.problem.message, theme.error);

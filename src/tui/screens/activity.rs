@@ -3,7 +3,7 @@
 use super::schemas::below;
 use super::{Screen, contains, find_row};
 use crate::model::Level;
-use crate::model::call::Call;
+use crate::model::call::{Api, Call};
 use crate::tui::canvas::{Canvas, grouped};
 use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
@@ -28,6 +28,14 @@ pub struct Activity {
     table: TableState,
     still: bool,
     filter: String,
+}
+
+/// The names that the status bar uses too.
+fn short_name(api: Api) -> &'static str {
+    match api {
+        Api::HighLevel => "GHL",
+        Api::ActiveCampaign => "AC",
+    }
 }
 
 fn text(call: &Call) -> String {
@@ -193,7 +201,7 @@ impl Screen for Activity {
         }
         let columns = [
             Column::new("time", 0, 11, 11),
-            Column::new("api", 4, 9, 14),
+            Column::new("api", 2, 3, 3),
             Column::new("method", 2, 6, 6),
             Column::new("path", 1, 20, 90),
             Column::new("status", 1, 6, 6).right(),
@@ -231,7 +239,7 @@ impl Screen for Activity {
                 Some(Row {
                     cells: vec![
                         TableCell::new(time.as_str(), theme.muted),
-                        TableCell::new(call.api.name(), theme.muted),
+                        TableCell::new(short_name(call.api), theme.muted),
                         TableCell::new(call.method.as_str(), theme.text),
                         TableCell::new(call.path.as_str(), theme.text),
                         TableCell::new(status, style),

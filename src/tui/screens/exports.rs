@@ -455,7 +455,7 @@ impl Screen for Exports {
         let columns = [
             Column::new("mapping", 0, 10, 18),
             Column::new("state", 1, 11, 11),
-            Column::new("progress", 3, 14, 26),
+            Column::new("progress", 3, 16, 16),
             Column::new("read", 4, 9, 11).right(),
             Column::new("unchanged", 7, 9, 11).right(),
             Column::new("confirmed", 4, 9, 11).right(),
@@ -463,7 +463,7 @@ impl Screen for Exports {
             Column::new("rate", 6, 8, 10).right(),
             Column::new("left", 5, 8, 9).right(),
             Column::new("started", 3, 11, 11),
-            Column::new("options", 8, 8, 14),
+            Column::new("options", 5, 7, 14),
         ];
         let looks: Vec<_> = shown
             .iter()

@@ -1,5 +1,6 @@
 //! A mapping as lines between record fields and contact fields, with a live sample going through.
 
+use super::records::value;
 use super::schemas::below;
 use super::{Screen, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
@@ -194,7 +195,13 @@ impl Mappings {
             );
             let x = area.x + 3 + name;
             let off = if mapping.enabled { "" } else { "  off" };
-            let note = format!("{}{off}", mapping.object.short());
+            let object = mapping.object.short();
+            let object = if object == mapping.name.as_str() {
+                ""
+            } else {
+                object
+            };
+            let note = format!("{object}{off}");
             canvas.put(x, y, area.right().saturating_sub(x), &note, theme.muted);
         }
     }
@@ -361,7 +368,10 @@ impl Mappings {
                     (Some(kind), false) => kind.as_str(),
                     (None, false) => "unknown",
                 };
-                let sample = field.and_then(|f| f.record.as_deref()).unwrap_or("");
+                let sample = field
+                    .and_then(|f| f.record.as_deref())
+                    .map(plain)
+                    .unwrap_or_default();
                 Some(Row {
                     cells: vec![
                         TableCell::new(line.source.as_str(), theme.text),
@@ -412,6 +422,14 @@ impl Mappings {
             ));
         }
         all
+    }
+}
+
+/// A raw value without the marks of JSON.
+fn plain(raw: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(raw) {
+        Ok(value) => value::show(None, &value),
+        Err(_) => raw.to_owned(),
     }
 }
 

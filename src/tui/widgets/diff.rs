@@ -135,8 +135,7 @@ pub fn draw(canvas: &mut Canvas, area: Rect, preview: &Preview, cursor: usize, f
         y += 1;
     }
     // The mark takes what is left: it says why, so it wants room.
-    let part = area.width / 9;
-    let widths = [part * 3 - 1, part * 2 - 1, part * 2 - 1, part - 1].map(|w| w.max(3));
+    let widths = [26, 18, 20, 14].map(|part| (area.width * part / 100).max(4));
     let mut x = area.x;
     for (title, width) in ["field", "record", "will send", "contact now"]
         .iter()

@@ -156,10 +156,18 @@ pub fn fit(columns: &[Column], from: usize, width: u16) -> Vec<(usize, u16)> {
             break;
         }
     }
-    for (at, wide) in &mut taken {
-        let more = (columns[*at].max.saturating_sub(*wide)).min(room);
-        *wide += more;
-        room -= more;
+    // What is left goes round, a cell at a time, so that no column takes it all.
+    while room > 0 {
+        let before = room;
+        for (at, wide) in &mut taken {
+            if room > 0 && *wide < columns[*at].max {
+                *wide += 1;
+                room -= 1;
+            }
+        }
+        if room == before {
+            break;
+        }
     }
     taken.sort_by_key(|(at, _)| *at);
     taken

@@ -92,6 +92,10 @@ impl Queue {
             if narrow && count == 0 && !here && state.is_some() {
                 continue;
             }
+            let name = match state {
+                Some(state) if narrow && !here => state_look(theme, state).0,
+                _ => name,
+            };
             let style = match (here, state) {
                 (true, _) => theme.cursor,
                 (false, Some(state)) if count > 0 => state_look(theme, state).1,
@@ -153,11 +157,11 @@ impl Queue {
         }
         let columns = [
             Column::new("state", 0, 11, 11),
-            Column::new("record", 1, 9, 26),
-            Column::new("mapping", 4, 8, 16),
+            Column::new("record", 1, 13, 13),
+            Column::new("mapping", 5, 8, 16),
             Column::new("contact", 3, 14, 30),
             Column::new("tries", 6, 5, 5).right(),
-            Column::new("message", 1, 14, 90),
+            Column::new("message", 1, 22, 90),
             Column::new("by", 7, 8, 14),
             Column::new("changed", 5, 11, 11),
         ];
@@ -191,7 +195,7 @@ impl Queue {
                 Some(Row {
                     cells: vec![
                         TableCell::new(format!("{glyph} {}", job.state.name()), state_style),
-                        TableCell::new(job.record.as_str(), theme.text),
+                        TableCell::new(short_id(job.record.as_str()), theme.text),
                         TableCell::new(job.mapping.as_str(), theme.muted),
                         TableCell::new(contact, theme.text),
                         TableCell::new(job.attempts.to_string(), theme.muted),

@@ -2,7 +2,7 @@
 
 mod detail;
 mod table;
-mod value;
+pub mod value;
 mod write;
 
 use super::{Screen, WakeCx, contains, find_row};
