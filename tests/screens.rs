@@ -2,6 +2,10 @@
 
 #[path = "screens/driver.rs"]
 mod driver;
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/limits.rs"]
+mod limits;
 #[path = "screens/world.rs"]
 mod world;
 

@@ -5,6 +5,7 @@ use super::slots::{SPINNER_AFTER, Slot, Slots};
 use super::theme::Theme;
 use crate::model::sanitize;
 use crate::tui::context::Session;
+use crate::tui::keymap::{Action, Keymap};
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -19,6 +20,7 @@ pub struct Canvas<'a> {
     pub now: Timestamp,
     pub slots: &'a Slots,
     pub session: &'a Session,
+    pub keymap: &'a Keymap,
     /// Where the terminal's own cursor stands: in the text field that takes the keys.
     pub cursor: Option<Position>,
 }
@@ -48,7 +50,10 @@ impl Canvas<'_> {
             return 0;
         }
         let (text, cut) = prefix(text, width);
-        let text: Cow<str> = sanitize::line(text);
+        let mut text: Cow<str> = sanitize::line(text);
+        if self.theme.ascii && text.contains('…') {
+            text = Cow::Owned(text.replace('…', self.theme.glyphs.cut));
+        }
         if !cut && text.width() <= usize::from(width) {
             let (end, _) = self.buf.set_stringn(x, y, &text, usize::from(width), style);
             return end - x;
@@ -110,6 +115,11 @@ impl Canvas<'_> {
     /// Puts a style over cells that are drawn already.
     pub fn restyle(&mut self, area: Rect, style: Style) {
         self.buf.set_style(area.intersection(self.buf.area), style);
+    }
+
+    /// The key of an action, for hints in running text.
+    pub fn key(&self, action: Action) -> String {
+        self.keymap.key_of(action)
     }
 
     /// The spinner of a slot that has been waiting long enough to show one.

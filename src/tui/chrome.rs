@@ -44,6 +44,7 @@ impl App {
             now: self.now,
             slots: &self.slots,
             session: &self.session,
+            keymap: &self.keymap,
             cursor: None,
         };
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {

@@ -101,11 +101,7 @@ impl Cx<'_> {
     /// Does something that writes: refused under `--read-only`, asked for with `question`, and asked for once
     /// a session on production. `did` is the command that does the same.
     pub fn write(&mut self, request: Request, question: Option<Confirm>, did: String) {
-        if self.session.read_only {
-            self.toast(
-                Level::Error,
-                "read-only: nothing is written. Start without --read-only to write",
-            );
+        if self.refused() {
             return;
         }
         let first = self.session.production && !self.session.writes_allowed;
@@ -127,6 +123,17 @@ impl Cx<'_> {
             }
             None => self.write_now(request, did),
         }
+    }
+
+    /// True under `--read-only`, which is then said.
+    pub fn refused(&mut self) -> bool {
+        if self.session.read_only {
+            self.toast(
+                Level::Error,
+                "read-only: nothing is written. Start without --read-only to write",
+            );
+        }
+        self.session.read_only
     }
 
     /// Writes without asking again.

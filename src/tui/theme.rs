@@ -127,6 +127,8 @@ pub struct Theme {
     pub cursor: Style,
     /// Rows that an action of many is about.
     pub selected: Style,
+    /// Nothing but ASCII is drawn, apart from what the data holds.
+    pub ascii: bool,
     pub glyphs: &'static Glyphs,
 }
 
@@ -151,6 +153,7 @@ impl Theme {
             production: colour(error).add_modifier(Modifier::BOLD),
             cursor: bold.add_modifier(Modifier::REVERSED),
             selected: colour(accent),
+            ascii,
             glyphs,
         };
         match name {
@@ -188,6 +191,7 @@ impl Theme {
                 production: bold.add_modifier(Modifier::REVERSED),
                 cursor: bold.add_modifier(Modifier::REVERSED),
                 selected: bold,
+                ascii,
                 glyphs,
             },
         }

@@ -286,6 +286,8 @@ impl Screen for Exports {
             (Action::Reload, _) => self.read(cx),
             (Action::New, _) => self.new_export(cx),
             (Action::Pause, Some(run)) => match run.state {
+                _ if cx.refused() => {}
+                // Stopping is never asked for twice, not even on production.
                 RunState::Running => cx.write_now(
                     Request::PauseExport(run.id.clone()),
                     format!("tramline exports pause {}", run.id),
@@ -441,10 +443,13 @@ impl Screen for Exports {
         let shown = self.shown();
         if shown.is_empty() {
             let text = match self.filter.is_empty() {
-                true => "no export yet: a starts one, as a dry run first",
-                false => "no export matches; esc clears the filter",
+                true => format!(
+                    "no export yet: {} starts one, as a dry run first",
+                    canvas.key(Action::New)
+                ),
+                false => "no export matches; esc clears the filter".to_owned(),
             };
-            state::notice(canvas, body, &[(text, Tone::Muted)]);
+            state::notice(canvas, body, &[(&text, Tone::Muted)]);
             return;
         }
         let detail = DETAIL.min(body.height / 2);

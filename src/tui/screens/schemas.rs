@@ -446,6 +446,10 @@ impl Screen for Schemas {
     }
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {
+        if self.list.value().is_none_or(Vec::is_empty) {
+            self.view_objects(canvas, area);
+            return;
+        }
         let left = (area.width * 2 / 5).clamp(26, 60);
         self.view_objects(
             canvas,

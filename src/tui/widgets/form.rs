@@ -47,6 +47,8 @@ pub struct Field {
     chosen: BTreeSet<usize>,
     at: usize,
     before: Option<Value>,
+    /// The text before anybody typed.
+    initial: String,
     pub problem: Option<String>,
 }
 
@@ -93,6 +95,7 @@ impl Field {
             kind,
             required: false,
             options: Vec::new(),
+            initial: text.clone(),
             input: Input::new(text),
             chosen: BTreeSet::new(),
             at: 0,
@@ -140,6 +143,10 @@ impl Field {
     pub fn value(&self) -> Result<Option<Value>, String> {
         let was_empty = matches!(&self.before, None | Some(Value::Null));
         let text = self.input.value();
+        if !was_empty && !matches!(self.kind, Kind::One | Kind::Many) && text == self.initial {
+            // What nobody touched is not judged: a wrong date of old must not stop another field's change.
+            return Ok(self.before.clone());
+        }
         let value = match self.kind {
             Kind::One => match self.chosen() {
                 Some(at) => Value::String(self.options[at].0.clone()),
@@ -463,7 +470,7 @@ impl Form {
                 (" save   ", muted),
                 ("tab", key),
                 (" next   ", muted),
-                ("←→ space", key),
+                ("arrows space", key),
                 (" choose   ", muted),
                 ("esc", key),
                 (" leave", muted),

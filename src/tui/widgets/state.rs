@@ -3,6 +3,7 @@
 use super::text::{Tone, wrap};
 use crate::model::Problem;
 use crate::tui::canvas::Canvas;
+use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
 use ratatui::layout::Rect;
@@ -44,7 +45,8 @@ pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem) {
     if let Some(request) = &request {
         lines.push((request, Tone::Muted));
     }
-    lines.push(("ctrl-r reads it again", Tone::Muted));
+    let again = format!("{} reads it again", canvas.key(Action::Reload));
+    lines.push((&again, Tone::Muted));
     notice(canvas, area, &lines);
 }
 
@@ -84,7 +86,7 @@ pub fn of<T>(
             None
         }
         (false, _) => {
-            let text = format!("{what}: not read; ctrl-r reads");
+            let text = format!("{what}: not read; {} reads", canvas.key(Action::Reload));
             notice(canvas, area, &[(&text, Tone::Muted)]);
             None
         }

@@ -307,6 +307,7 @@ impl Screen for Queue {
             }
             Action::Switch => self.next_state(true, cx),
             Action::SwitchBack => self.next_state(false, cx),
+            Action::Open if !self.open && self.current().is_none() => {}
             Action::Open => {
                 self.open = !self.open;
                 self.in_detail = self.open;

@@ -4,6 +4,7 @@ use super::Queue;
 use crate::model::{Attempt, Job, JobState};
 use crate::operations::queue::JobDetail;
 use crate::tui::canvas::{Canvas, grouped, short_id, span};
+use crate::tui::keymap::{Action, Tab};
 use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
@@ -144,12 +145,16 @@ impl Queue {
         let theme = canvas.theme;
         if self.list.is_empty() {
             let text = match (self.state, self.filter.is_empty()) {
-                (None, true) => {
-                    "the queue is empty: sync a record (2, s) or start an export (5, a)".to_owned()
-                }
-                (Some(state), true) => {
-                    format!("no job is {}; tab shows the next state", state.name())
-                }
+                (None, true) => format!(
+                    "the queue is empty: sync a record ({}) or start an export ({})",
+                    canvas.key(Action::Show(Tab::Records)),
+                    canvas.key(Action::Show(Tab::Exports))
+                ),
+                (Some(state), true) => format!(
+                    "no job is {}; {} shows the next state",
+                    state.name(),
+                    canvas.key(Action::Switch)
+                ),
                 _ => "no job matches; esc clears the filter".to_owned(),
             };
             state::notice(canvas, area, &[(&text, Tone::Muted)]);

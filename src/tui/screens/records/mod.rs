@@ -11,7 +11,7 @@ use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
 use crate::operations::records::RecordCursor;
 use crate::tui::canvas::Canvas;
 use crate::tui::context::Cx;
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Tab};
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
 use crate::tui::slots::Slot;
@@ -331,6 +331,7 @@ impl Screen for Records {
                     }
                 }
             }
+            Action::Open | Action::Switch | Action::Diff if self.current().is_none() => {}
             Action::Open => match (self.open, self.in_detail) {
                 (false, _) => self.show_view(self.view, cx),
                 (true, false) => self.in_detail = true,
@@ -517,13 +518,13 @@ impl Screen for Records {
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {
         if self.object.is_none() {
-            let lines = [
-                ("no object is chosen", Tone::Plain),
-                (
-                    "1 shows the objects, enter opens their records; O chooses one here",
-                    Tone::Muted,
-                ),
-            ];
+            let hint = format!(
+                "{} shows the objects, {} opens their records; {} chooses one here",
+                canvas.key(Action::Show(Tab::Schemas)),
+                canvas.key(Action::Open),
+                canvas.key(Action::ChooseObject)
+            );
+            let lines = [("no object is chosen", Tone::Plain), (&hint, Tone::Muted)];
             state::notice(canvas, area, &lines);
             return;
         }

@@ -4,6 +4,7 @@ use super::Records;
 use super::value;
 use crate::model::{DataType, ObjectSchema, Property, Record};
 use crate::tui::canvas::{Canvas, grouped, short_id};
+use crate::tui::keymap::Action;
 use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
@@ -116,11 +117,18 @@ impl Records {
         let rows = self.rows();
         if rows == 0 {
             let text = match (&self.query, self.local.is_empty()) {
-                (Some(_), _) => "no record matches the search; esc clears it",
-                (None, false) => "none of the rows read matches; enter searches all, esc clears",
-                (None, true) => "this object has no records; a makes one",
+                (Some(_), _) => "no record matches the search; esc clears it".to_owned(),
+                (None, false) => {
+                    "none of the rows read matches; enter searches all, esc clears".to_owned()
+                }
+                (None, true) => {
+                    format!(
+                        "this object has no records; {} makes one",
+                        canvas.key(Action::New)
+                    )
+                }
             };
-            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            state::notice(canvas, area, &[(&text, Tone::Muted)]);
             return;
         }
         let schema = self.schema.value();

@@ -100,8 +100,7 @@ impl Records {
     }
 
     pub(super) fn edit_json(&mut self, cx: &mut Cx) {
-        if cx.session.read_only {
-            cx.toast(Level::Error, "read-only: nothing is written");
+        if cx.refused() {
             return;
         }
         let Some(record) = self.current() else { return };
