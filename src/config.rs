@@ -378,6 +378,18 @@ pub enum Theme {
     Ansi,
 }
 
+impl Theme {
+    /// The name in config.toml.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Mono => "mono",
+            Self::Ansi => "16",
+        }
+    }
+}
+
 /// One key or several.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]

@@ -1,8 +1,10 @@
 //! `tramline tui`: opens the control room.
 
 use super::{Context, Exit, usage};
+use crate::config;
 use crate::model::{ErrorClass, Problem};
 use crate::operations::Operations;
+use crate::tui::{Options, ThemeName};
 use std::io::IsTerminal;
 
 #[derive(Debug, Default, clap::Args)]
@@ -19,8 +21,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
             "use a command, see `tramline --help`",
         ));
     }
-    let operations = context.open(!arguments.no_worker).await?;
-    let result = show(&operations).await;
+    let config = context.config()?;
+    let settings = config.tui.clone();
+    let operations = context.open_with(config, !arguments.no_worker).await?;
+    let result = show(&operations, &settings).await;
     operations.close().await;
     result
 }
@@ -33,12 +37,24 @@ pub fn has_terminal() -> bool {
 }
 
 /// Runs the control room to its end.
-pub async fn show(operations: &Operations) -> Result<Exit, Problem> {
-    let _ = operations;
-    let result = crate::tui::run(operations.clone(), crate::tui::Options).await;
+pub async fn show(operations: &Operations, settings: &config::Tui) -> Result<Exit, Problem> {
+    let options = Options {
+        fps: settings.fps,
+        low_bandwidth: settings.low_bandwidth,
+        ascii: settings.ascii,
+        mouse: settings.mouse,
+        theme: ThemeName::parse(settings.theme.name()).unwrap_or_default(),
+        keys: settings
+            .keys
+            .iter()
+            .map(|(action, keys)| (action.clone(), keys.list()))
+            .collect(),
+        connection: operations.connection(None)?,
+    };
+    let result = crate::tui::run(operations.clone(), options).await;
     result.map(|()| Exit::Done).map_err(|error| {
         Problem::new(
-            ErrorClass::Store,
+            ErrorClass::Config,
             format!("the control room stopped: {error:#}"),
         )
     })

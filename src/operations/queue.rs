@@ -5,6 +5,7 @@ use crate::model::filter::Filter;
 use crate::model::job::{JobCounts, JobState, WaitReason};
 use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
 use crate::store;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// Who acts, as the log names it.
@@ -22,7 +23,10 @@ pub struct JobQuery {
 
 /// Where a page of jobs ended; opaque outside `operations`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct JobCursor(store::Cursor);
+pub struct JobCursor {
+    pub updated_at: Timestamp,
+    pub id: JobId,
+}
 
 /// One page of jobs.
 #[derive(Clone, Debug, Default)]
@@ -61,9 +65,12 @@ impl Operations {
     pub async fn jobs(&self, query: &JobQuery) -> Done<JobList> {
         let filter = parse(&query.filter)?;
         let store = &self.inner.store;
-        let after = query.after.as_ref().map(|cursor| &cursor.0);
+        let after = query
+            .after
+            .as_ref()
+            .map(|cursor| store::Cursor::new(cursor.updated_at, cursor.id.clone()));
         let jobs = store
-            .list(&filter, store::Sort::LATEST, after, query.limit)
+            .list(&filter, store::Sort::LATEST, after.as_ref(), query.limit)
             .await?;
         let total = match after {
             None => Some(store.count(&filter).await?)
@@ -72,10 +79,10 @@ impl Operations {
             Some(_) => None,
         };
         let full = jobs.len() >= query.limit as usize;
-        let next = jobs
-            .last()
-            .filter(|_| full)
-            .map(|job| JobCursor(store::Cursor::behind(job, store::Sort::LATEST)));
+        let next = jobs.last().filter(|_| full).map(|job| JobCursor {
+            updated_at: job.updated_at,
+            id: job.id.clone(),
+        });
         Ok(JobList { jobs, next, total })
     }
 

@@ -77,6 +77,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The place behind a job by the time and the id it was listed with.
+    pub fn new(at: Timestamp, id: JobId) -> Self {
+        Self { at, id }
+    }
+
     /// The place behind a listed job.
     pub fn behind(job: &Job, sort: Sort) -> Self {
         Self {

@@ -1,0 +1,173 @@
+//! What `update` may touch: the session, the slots, and the list of effects it answers with.
+
+use super::effect::Effect;
+use super::keymap::Tab;
+use super::request::Request;
+use super::slots::{Slot, Slots};
+use super::widgets::confirm::Confirm;
+use super::widgets::overlay::Overlay;
+use crate::model::{ConnectionName, Level, MappingName, ObjectKey, ObjectSchema};
+use crate::operations::mappings::MappingSummary;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
+
+/// What holds for the whole session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub connection: ConnectionName,
+    /// A short name of the connection's accounts.
+    pub account: String,
+    /// `production`, `sandbox`, …; may be empty.
+    pub environment: String,
+    pub production: bool,
+    pub read_only: bool,
+    /// True once a person has said yes to writing to production in this session.
+    pub writes_allowed: bool,
+    pub log_path: Option<PathBuf>,
+    pub time_zone: TimeZone,
+    pub low_bandwidth: bool,
+    /// The mappings of this connection.
+    pub mappings: Vec<MappingSummary>,
+}
+
+impl Session {
+    /// The mapping of an object: the first by name.
+    pub fn mapping_of(&self, object: &ObjectKey) -> Option<&MappingSummary> {
+        self.mappings
+            .iter()
+            .find(|mapping| mapping.object == *object)
+    }
+}
+
+/// Where to go.
+#[derive(Clone, Debug)]
+pub enum Go {
+    Tab(Tab),
+    /// Records of an object, with its schema where it is at hand.
+    Records(ObjectKey, Option<Box<ObjectSchema>>),
+    Mapping(MappingName),
+    /// The queue under a filter text.
+    Queue(String),
+}
+
+/// What a screen asks the app for.
+#[derive(Debug)]
+pub enum Wish {
+    Toast(Level, String),
+    Show(Box<Overlay>),
+    Go(Go),
+    /// The command that does what was just done.
+    Did(String),
+}
+
+/// What happens when a question is answered with yes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Then {
+    Ask(Request),
+    /// Go back to the editor with this text.
+    Edit(super::request::Editing, String),
+    Quit,
+}
+
+/// The hands of one update.
+pub struct Cx<'a> {
+    pub now: Timestamp,
+    pub session: &'a mut Session,
+    pub slots: &'a mut Slots,
+    pub effects: &'a mut Vec<Effect>,
+    pub wishes: &'a mut Vec<Wish>,
+}
+
+impl Cx<'_> {
+    /// Asks a question for a slot; an older question of the slot is given up.
+    pub fn ask(&mut self, slot: Slot, request: Request) {
+        let generation = self.slots.start(slot, self.now);
+        self.effects.push(Effect::Ask {
+            slot,
+            generation,
+            request,
+        });
+    }
+
+    /// Gives a question up.
+    pub fn give_up(&mut self, slot: Slot) {
+        if self.slots.waits(slot) {
+            self.slots.cancel(slot);
+            self.effects.push(Effect::Cancel(slot));
+        }
+    }
+
+    /// Does something that writes: refused under `--read-only`, asked for with `question`, and asked for once
+    /// a session on production. `did` is the command that does the same.
+    pub fn write(&mut self, request: Request, question: Option<Confirm>, did: String) {
+        if self.refused() {
+            return;
+        }
+        let first = self.session.production && !self.session.writes_allowed;
+        let question = match (question, first) {
+            (Some(question), true) => {
+                Some(question.warn("This is production: yes allows writes until you quit."))
+            }
+            (Some(question), false) => Some(question),
+            (None, true) => Some(
+                Confirm::new("Write to production?")
+                    .line(did.clone())
+                    .warn("This is production: yes allows writes until you quit."),
+            ),
+            (None, false) => None,
+        };
+        match question {
+            Some(question) => {
+                self.show(Overlay::Confirm(question.then(Then::Ask(request)).did(did)))
+            }
+            None => self.write_now(request, did),
+        }
+    }
+
+    /// True under `--read-only`, which is then said.
+    pub fn refused(&mut self) -> bool {
+        if self.session.read_only {
+            self.toast(
+                Level::Error,
+                "read-only: nothing is written. Start without --read-only to write",
+            );
+        }
+        self.session.read_only
+    }
+
+    /// Writes without asking again.
+    pub fn write_now(&mut self, request: Request, did: String) {
+        let slot = self.slots.write();
+        self.ask(slot, request);
+        self.did(did);
+    }
+
+    /// Says something for a few seconds.
+    pub fn toast(&mut self, level: Level, text: impl Into<String>) {
+        self.wishes.push(Wish::Toast(level, text.into()));
+    }
+
+    /// Opens something above the screen.
+    pub fn show(&mut self, overlay: Overlay) {
+        self.wishes.push(Wish::Show(Box::new(overlay)));
+    }
+
+    /// Goes somewhere else.
+    pub fn go(&mut self, go: Go) {
+        self.wishes.push(Wish::Go(go));
+    }
+
+    /// Notes the command that does what was just done.
+    pub fn did(&mut self, command: impl Into<String>) {
+        self.wishes.push(Wish::Did(command.into()));
+    }
+
+    /// Copies text to the terminal's clipboard.
+    pub fn copy(&mut self, what: &str, text: String) {
+        self.effects.push(Effect::Copy {
+            what: what.to_owned(),
+            text,
+        });
+    }
+}

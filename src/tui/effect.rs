@@ -1,0 +1,277 @@
+//! What `update` answers with, and the runner that does it on tokio through `operations`.
+
+use super::event::{Answer, Event};
+use super::request::{Editing, Reply, Request, SchemaDetail};
+use super::slots::Slot;
+use crate::model::ConnectionName;
+use crate::model::call::Call;
+use crate::operations::Operations;
+use futures_util::future::BoxFuture;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Something to be done outside `update`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// A question for a slot; its answer must carry the generation.
+    Ask {
+        slot: Slot,
+        generation: u64,
+        request: Request,
+    },
+    /// Nobody waits for the slot's answer any more.
+    Cancel(Slot),
+    /// Text for the terminal's clipboard; `what` names it for people.
+    Copy {
+        what: String,
+        text: String,
+    },
+    /// The person's editor on a text.
+    Edit(Editing, String),
+    /// JSON text of the view, for the next start.
+    Remember(String),
+    Suspend,
+    /// Draw every cell again.
+    Redraw,
+    Quit,
+}
+
+/// The doors that the control room goes through: `operations` of one connection, or what a test puts in
+/// their place.
+#[derive(Clone)]
+pub struct Doors {
+    /// Does what a request asks.
+    pub perform: Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>,
+    /// Keeps JSON text for the next start.
+    pub remember: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
+    /// Grows with every change of the store by this process.
+    pub changes: watch::Receiver<u64>,
+    /// Differs when another process may have written.
+    pub foreign: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Every HTTP call of this process.
+    pub calls: Arc<dyn Fn() -> broadcast::Receiver<Call> + Send + Sync>,
+}
+
+/// The key under which the last view is remembered.
+const VIEW_KEY: &str = "tui.view";
+
+impl Doors {
+    /// The doors of one connection.
+    pub fn of(operations: &Operations, connection: &ConnectionName) -> Self {
+        let (performer, keeper) = (operations.clone(), operations.clone());
+        let (stat, listen) = (operations.clone(), operations.clone());
+        let connection = connection.clone();
+        Self {
+            perform: Arc::new(move |request| {
+                let (operations, connection) = (performer.clone(), connection.clone());
+                Box::pin(async move { perform(&operations, &connection, request).await })
+            }),
+            remember: Arc::new(move |view| {
+                let operations = keeper.clone();
+                Box::pin(async move {
+                    // Losing the last view loses no data: there is nobody left to tell.
+                    let _ = operations.remember(VIEW_KEY, &view).await;
+                })
+            }),
+            changes: operations.changes(),
+            foreign: Arc::new(move || stat.foreign_changes()),
+            calls: Arc::new(move || listen.watch_calls()),
+        }
+    }
+}
+
+/// How many of a mapping's records are read for samples.
+const SAMPLES: u32 = 20;
+/// How many runs the exports screen lists.
+const RUNS: u32 = 200;
+
+async fn perform(ops: &Operations, connection: &ConnectionName, request: Request) -> Reply {
+    match request {
+        Request::Remembered => Reply::Remembered(ops.remembered(VIEW_KEY).await),
+        Request::Status => Reply::Status(ops.status(connection).await),
+        Request::Mappings => {
+            let mut mappings = ops.mappings();
+            mappings.retain(|mapping| mapping.connection == *connection);
+            Reply::Mappings(mappings)
+        }
+        Request::Schemas { totals } => Reply::Schemas {
+            totals,
+            result: ops.schemas(connection, totals).await,
+        },
+        Request::Schema(object) => {
+            let result = ops.schema(connection, &object).await;
+            let mapped_to = ops.mapped_to(connection, &object);
+            let detail = result.map(|schema| SchemaDetail { schema, mapped_to });
+            Reply::Schema(object, detail)
+        }
+        Request::Records {
+            object,
+            query,
+            page,
+            cursor,
+            limit,
+        } => Reply::Records {
+            page,
+            result: ops
+                .records(
+                    connection,
+                    &object,
+                    query.as_deref(),
+                    cursor.as_ref(),
+                    limit,
+                )
+                .await,
+        },
+        Request::Record(object, record) => {
+            Reply::Record(ops.record(connection, &object, &record).await)
+        }
+        Request::Related(object, record) => {
+            let result = ops.related(connection, &object, &record).await;
+            Reply::Related(record, result)
+        }
+        Request::Preview(mapping, record) => {
+            let result = ops.preview(&mapping, &record).await;
+            Reply::Preview(record, result)
+        }
+        Request::Sync(mapping, records) => Reply::Synced(ops.sync(&mapping, &records, false).await),
+        Request::Create(object, properties) => {
+            Reply::Saved(ops.create_record(connection, &object, &properties).await)
+        }
+        Request::Update(object, record, properties) => Reply::Saved(
+            ops.update_record(connection, &object, &record, &properties)
+                .await,
+        ),
+        Request::Delete(object, records) => {
+            let mut deleted = Vec::new();
+            for record in records {
+                match ops.delete_record(connection, &object, &record).await {
+                    Ok(()) => deleted.push(record),
+                    Err(problem) => return Reply::Deleted(deleted, Some(problem)),
+                }
+            }
+            Reply::Deleted(deleted, None)
+        }
+        Request::MappingDetail(name) => {
+            let result = ops.mapping_detail(&name).await;
+            Reply::MappingDetail(name, result)
+        }
+        Request::Samples(name) => {
+            let result = ops.mapping_samples(&name, SAMPLES).await;
+            Reply::Samples(name, result)
+        }
+        Request::SamplePreview(mapping, record) => {
+            Reply::SamplePreview(ops.preview_record(&mapping, *record, false).await)
+        }
+        Request::Suggest(mapping) => Reply::Suggestions(ops.suggest(&mapping).await),
+        Request::Check => Reply::Findings(ops.check().await),
+        Request::Jobs { query, page } => Reply::Jobs {
+            page,
+            result: ops.jobs(&query).await,
+        },
+        Request::Job(id) => Reply::Job(ops.job(&id).await),
+        Request::Count(chosen) => {
+            let result = ops.count_chosen(&chosen).await;
+            Reply::Count(chosen, result)
+        }
+        Request::Complete(text) => {
+            let completions = ops.complete_filter(&text);
+            Reply::Complete(text, completions)
+        }
+        Request::Retry(chosen) => {
+            let result = ops.retry(&chosen).await;
+            Reply::Retried(chosen, result)
+        }
+        Request::Discard(chosen) => Reply::Discarded(ops.discard(&chosen).await),
+        Request::Exports => Reply::Exports(ops.exports(RUNS).await),
+        Request::StartExport(mapping, options) => {
+            Reply::Run("started", ops.start_export(&mapping, options).await)
+        }
+        Request::PauseExport(id) => Reply::Run("paused", ops.pause_export(&id).await),
+        Request::ResumeExport(id) => Reply::Run("resumed", ops.resume_export(&id).await),
+        Request::CancelExport(id) => Reply::Run("cancelled", ops.cancel_export(&id).await),
+        Request::Calls => Reply::Calls(ops.recent_calls()),
+    }
+}
+
+/// Runs questions as tasks. A newer question of a slot ends the older; writes run to their end.
+pub struct Runner {
+    doors: Doors,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    running: HashMap<Slot, CancellationToken>,
+    answers: mpsc::Sender<Event>,
+}
+
+impl Runner {
+    /// A runner that answers into a channel.
+    pub fn new(doors: Doors, answers: mpsc::Sender<Event>) -> Self {
+        Self {
+            doors,
+            tasks: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+            running: HashMap::new(),
+            answers,
+        }
+    }
+
+    /// Starts a question.
+    pub fn ask(&mut self, slot: Slot, generation: u64, request: Request) {
+        let token = self.cancel.child_token();
+        if let Some(older) = self.running.insert(slot, token.clone()) {
+            older.cancel();
+        }
+        let work = (self.doors.perform)(request);
+        let answers = self.answers.clone();
+        let writes = matches!(slot, Slot::Write(_));
+        if writes {
+            self.running.remove(&slot);
+        }
+        self.tasks.spawn(async move {
+            let reply = if writes {
+                work.await
+            } else {
+                tokio::select! {
+                    reply = work => reply,
+                    () = token.cancelled() => return,
+                }
+            };
+            let answer = Box::new(Answer {
+                slot,
+                generation,
+                reply,
+            });
+            // The receiver is gone only when the control room is being left.
+            let _ = answers.send(Event::Answer(answer)).await;
+        });
+    }
+
+    /// Ends a question.
+    pub fn cancel(&mut self, slot: Slot) {
+        if let Some(token) = self.running.remove(&slot) {
+            token.cancel();
+        }
+    }
+
+    /// Keeps the view for the next start.
+    pub fn remember(&self, view: String) {
+        self.tasks.spawn((self.doors.remember)(view));
+    }
+
+    /// Ends all questions and waits for writes in flight; answers that still come are dropped.
+    pub async fn shut_down(self, answers: &mut mpsc::Receiver<Event>, most: std::time::Duration) {
+        self.cancel.cancel();
+        self.tasks.close();
+        let drain = async {
+            // Writers must not hang on a full channel that nobody reads.
+            while answers.recv().await.is_some() {}
+        };
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = drain => {}
+            () = tokio::time::sleep(most) => {}
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The control room: one event loop over the terminal, the answers of effects, changes of the store, and one
+//! timer that exists only while something moves.
+
+pub mod app;
+pub mod canvas;
+mod chrome;
+mod clipboard;
+pub mod context;
+mod editor;
+pub mod effect;
+pub mod event;
+pub mod frame;
+pub mod keymap;
+pub mod load;
+mod overlays;
+pub mod painter;
+pub mod request;
+pub mod screens;
+pub mod slots;
+mod terminal;
+pub mod theme;
+pub mod widgets;
+
+use crate::model::call::Call;
+use crate::model::{ConnectionName, Level};
+use crate::operations::Operations;
+use anyhow::Context as _;
+use app::App;
+use context::Session;
+use crossterm::event::{Event as TerminalEvent, EventStream};
+use effect::{Doors, Effect, Runner};
+use event::Event;
+use frame::Pacer;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use keymap::Keymap;
+use painter::Painter;
+use ratatui::layout::Size;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufWriter, Stdout, stdout};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use terminal::Held;
+use theme::Theme;
+pub use theme::ThemeName;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// How the control room looks and listens: `[tui]` of config.toml.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Frames a second at most when data changes.
+    pub fps: u16,
+    /// Numbers that change often are drawn once a second, and no bars.
+    pub low_bandwidth: bool,
+    /// Draws with ASCII only.
+    pub ascii: bool,
+    /// Takes the mouse wheel; the terminal's own selection then needs shift.
+    pub mouse: bool,
+    pub theme: ThemeName,
+    /// Action → keys, none to unbind it.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// The connection in view.
+    pub connection: ConnectionName,
+}
+
+/// Answers that wait to be taken in.
+const ANSWERS: usize = 256;
+/// Other processes' writes are looked for this often: a stat, no draw.
+const FOREIGN: Duration = Duration::from_millis(250);
+/// Quitting waits this long for writes in flight.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// Opens the control room and runs it until the person quits or a signal ends it. The terminal is given back
+/// on every way out. Fails if the key table is wrong or the terminal cannot be used.
+pub async fn run(operations: Operations, options: Options) -> anyhow::Result<()> {
+    let session = Session {
+        connection: options.connection.clone(),
+        account: operations.account(&options.connection),
+        environment: operations.environment().to_owned(),
+        production: operations.is_production(),
+        read_only: operations.is_read_only(),
+        writes_allowed: false,
+        log_path: operations.log_path(),
+        time_zone: jiff::tz::TimeZone::system(),
+        low_bandwidth: options.low_bandwidth,
+        mappings: Vec::new(),
+    };
+    let doors = Doors::of(&operations, &options.connection);
+    run_with(doors, session, options).await
+}
+
+/// As [`run`], through doors of any make.
+pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyhow::Result<()> {
+    let keymap = Keymap::new(&options.keys)?;
+    let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let name = if mono { ThemeName::Mono } else { options.theme };
+    let theme = Theme::new(name, options.ascii);
+    let log_path = session.log_path.clone();
+    let app = App::new(session, keymap, theme, Timestamp::now());
+    let held = Held::enter(options.mouse, log_path).context("the terminal cannot be used")?;
+    let mut room = Room::new(app, doors, held, &options)?;
+    let result = room.live().await;
+    room.leave().await;
+    result
+}
+
+struct Room {
+    app: App,
+    painter: Painter<BufWriter<Stdout>>,
+    pacer: Pacer,
+    doors: Doors,
+    runner: Runner,
+    answers: mpsc::Receiver<Event>,
+    /// `None` once nobody makes calls any more.
+    calls: Option<broadcast::Receiver<Call>>,
+    /// Dropped while the terminal is lent: two readers of one terminal steal each other's keys.
+    keys: Option<EventStream>,
+    signals: Signals,
+    panicked: Arc<Notify>,
+    foreign: Interval,
+    seen: u64,
+    held: Held,
+    over: bool,
+}
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl Room {
+    fn new(app: App, doors: Doors, held: Held, options: &Options) -> anyhow::Result<Self> {
+        let (sender, answers) = mpsc::channel(ANSWERS);
+        let mut foreign = tokio::time::interval(FOREIGN);
+        foreign.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Ok(Self {
+            app,
+            painter: Painter::new(BufWriter::with_capacity(64 * 1024, stdout())),
+            pacer: Pacer::new(options.fps, options.low_bandwidth),
+            runner: Runner::new(doors.clone(), sender),
+            answers,
+            calls: Some((doors.calls)()),
+            keys: None,
+            signals: Signals::new()?,
+            panicked: held.panicked(),
+            foreign,
+            seen: (doors.foreign)(),
+            doors,
+            held,
+            over: false,
+        })
+    }
+
+    async fn live(&mut self) -> anyhow::Result<()> {
+        // The first frame waits for nothing; then the questions are asked and the keys are read.
+        self.draw()?;
+        self.keys = Some(EventStream::new());
+        let effects = self.app.start();
+        self.perform(effects).await?;
+        while !self.over {
+            let now = Instant::now();
+            let due = self.pacer.due(self.app.dirty(), now);
+            if due.is_some_and(|due| due <= now) {
+                self.draw()?;
+                continue;
+            }
+            let wake = self.app.wake().map(|at| now + until(at));
+            let timer = [due, wake].into_iter().flatten().min();
+            let event = self.next(timer).await?;
+            let Some(event) = event else { continue };
+            let effects = self.app.update(event, Timestamp::now());
+            self.perform(effects).await?;
+        }
+        Ok(())
+    }
+
+    /// The next thing that happens; `None` if it changes nothing.
+    async fn next(&mut self, timer: Option<Instant>) -> anyhow::Result<Option<Event>> {
+        let sleep = async {
+            match timer {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let key = async {
+            match &mut self.keys {
+                Some(keys) => keys.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let call = async {
+            match &mut self.calls {
+                Some(calls) => calls.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let event = tokio::select! {
+            biased;
+            () = self.panicked.notified() => anyhow::bail!("a part of Tramline failed; its message is above"),
+            () = self.signals.any() => {
+                self.over = true;
+                None
+            }
+            key = key => match key {
+                Some(Ok(event)) => terminal_event(event),
+                // The terminal is gone: the connection was lost.
+                Some(Err(_)) | None => {
+                    self.over = true;
+                    None
+                }
+            },
+            Some(answer) = self.answers.recv() => Some(answer),
+            Ok(()) = self.doors.changes.changed() => Some(Event::Changed),
+            call = call => match call {
+                Ok(call) => Some(Event::Call(call)),
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => {
+                    self.calls = None;
+                    None
+                }
+            },
+            _ = self.foreign.tick() => {
+                let seen = (self.doors.foreign)();
+                let changed = seen != self.seen;
+                self.seen = seen;
+                changed.then_some(Event::Changed)
+            }
+            () = sleep => Some(Event::Tick),
+        };
+        Ok(event)
+    }
+
+    fn draw(&mut self) -> anyhow::Result<()> {
+        let (width, height) = crossterm::terminal::size()?;
+        let app = &self.app;
+        self.painter
+            .draw(Size::new(width, height), |buf| app.view(buf))?;
+        self.app.drawn();
+        self.pacer.drawn(Instant::now());
+        Ok(())
+    }
+
+    async fn perform(&mut self, effects: Vec<Effect>) -> anyhow::Result<()> {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            let event = match effect {
+                Effect::Ask {
+                    slot,
+                    generation,
+                    request,
+                } => {
+                    self.runner.ask(slot, generation, request);
+                    None
+                }
+                Effect::Cancel(slot) => {
+                    self.runner.cancel(slot);
+                    None
+                }
+                Effect::Copy { what, text } => Some(self.copy(&what, &text)?),
+                Effect::Remember(view) => {
+                    self.runner.remember(view);
+                    None
+                }
+                Effect::Redraw => {
+                    self.painter.forget();
+                    None
+                }
+                Effect::Quit => {
+                    self.over = true;
+                    None
+                }
+                Effect::Suspend => {
+                    self.lend();
+                    terminal::stop()?;
+                    Some(self.take_back()?)
+                }
+                Effect::Edit(editing, text) => {
+                    self.lend();
+                    let result = editor::edit(&text).await;
+                    self.take_back()?;
+                    // A ctrl-c meant for the editor is not for Tramline.
+                    self.signals.interrupt = signal(SignalKind::interrupt())?;
+                    Some(Event::Edited(editing, result))
+                }
+            };
+            if let Some(event) = event {
+                effects.extend(self.app.update(event, Timestamp::now()));
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, what: &str, text: &str) -> anyhow::Result<Event> {
+        let tmux = std::env::var_os("TMUX").is_some();
+        Ok(match clipboard::sequence(text, tmux) {
+            Some(sequence) => {
+                self.painter.pass(&sequence)?;
+                let way = if tmux {
+                    "OSC 52 through tmux"
+                } else {
+                    "OSC 52"
+                };
+                Event::Note(Level::Ok, format!("{what} copied by {way}"))
+            }
+            None => Event::Note(
+                Level::Warning,
+                format!(
+                    "{what} is too long to copy: at most {} bytes",
+                    clipboard::MOST
+                ),
+            ),
+        })
+    }
+
+    fn lend(&mut self) {
+        self.keys = None;
+        self.held.lend();
+    }
+
+    fn take_back(&mut self) -> anyhow::Result<Event> {
+        self.held.take_back()?;
+        self.painter.forget();
+        self.keys = Some(EventStream::new());
+        let (width, height) = crossterm::terminal::size()?;
+        Ok(Event::Resize(width, height))
+    }
+
+    /// Gives the terminal back first, then waits for writes in flight.
+    async fn leave(self) {
+        let Self {
+            held,
+            keys,
+            runner,
+            mut answers,
+            ..
+        } = self;
+        drop(keys);
+        drop(held);
+        runner.shut_down(&mut answers, LAST_WRITES).await;
+    }
+}
+
+fn terminal_event(event: TerminalEvent) -> Option<Event> {
+    match event {
+        TerminalEvent::Key(key) => Some(Event::Key(key)),
+        TerminalEvent::Paste(text) => Some(Event::Paste(text)),
+        TerminalEvent::Mouse(mouse) => Some(Event::Mouse(mouse)),
+        TerminalEvent::Resize(width, height) => Some(Event::Resize(width, height)),
+        TerminalEvent::FocusGained | TerminalEvent::FocusLost => None,
+    }
+}
+
+/// The time until a moment, never negative.
+fn until(at: Timestamp) -> Duration {
+    let left = at.duration_since(Timestamp::now());
+    Duration::try_from(left).unwrap_or(Duration::ZERO)
+}

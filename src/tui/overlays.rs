@@ -1,0 +1,182 @@
+//! Keys while something lies above the screen.
+
+use super::app::App;
+use super::keymap::{Action, Tab};
+use super::request::Request;
+use super::screens::exports::from_form;
+use super::screens::records::quoted;
+use super::widgets::form::{Form, FormOutcome, Purpose};
+use super::widgets::line::LineOutcome;
+use super::widgets::overlay::Overlay;
+use super::widgets::picker::PickOutcome;
+use crossterm::event::{KeyCode, KeyEvent};
+use serde_json::Value;
+
+impl App {
+    /// Gives a key to the topmost overlay.
+    pub(super) fn overlay_key(&mut self, key: &KeyEvent) {
+        let action = self.keymap.action(self.tab, key);
+        if action == Some(Action::Suspend) {
+            self.act(Action::Suspend);
+            return;
+        }
+        let Some(mut overlay) = self.overlays.pop() else {
+            return;
+        };
+        let keep = match &mut overlay {
+            Overlay::Confirm(confirm) => match key.code {
+                KeyCode::Char('y' | 'Y') => {
+                    let confirm = confirm.clone();
+                    self.confirmed(confirm);
+                    return;
+                }
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
+                _ => true,
+            },
+            Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
+            Overlay::Text(text) => {
+                if action == Some(Action::Copy) {
+                    let lines: Vec<&str> = text.text.0.iter().map(|(l, _)| l.as_str()).collect();
+                    let text = lines.join("\n");
+                    self.copy("text", text);
+                    true
+                } else {
+                    self.scrolls(key, action, |a| text.scroll.act(a))
+                }
+            }
+            Overlay::Filter(line) => {
+                let outcome = line.key(key);
+                match outcome {
+                    LineOutcome::Stay => {
+                        let text = line.text().to_owned();
+                        // The line is put back first: completions are for the line on top.
+                        self.overlays.push(overlay);
+                        self.set_filter(&text, false);
+                        return;
+                    }
+                    LineOutcome::Done => {
+                        let text = line.text().to_owned();
+                        self.set_filter(&text, true);
+                    }
+                    LineOutcome::Dropped => {
+                        let text = line.before.clone();
+                        self.drop_filter(&text);
+                    }
+                }
+                false
+            }
+            Overlay::Palette(palette) => match palette.picker.key(key) {
+                PickOutcome::Stay => true,
+                PickOutcome::Dropped => false,
+                PickOutcome::Chosen(at) => {
+                    if let Some((tab, action)) = palette.action(at) {
+                        if let Some(tab) = tab.filter(|tab| *tab != self.tab) {
+                            self.act(Action::Show(tab));
+                        }
+                        self.act(action);
+                    }
+                    return;
+                }
+            },
+            Overlay::Pick(picker, choice) => match picker.key(key) {
+                PickOutcome::Stay => true,
+                PickOutcome::Dropped => false,
+                PickOutcome::Chosen(at) => {
+                    let choice = choice.clone();
+                    self.chosen(choice, at);
+                    return;
+                }
+            },
+            Overlay::Form(form) => match form.key(key) {
+                FormOutcome::Stay => true,
+                FormOutcome::Dropped => false,
+                FormOutcome::Save => {
+                    let Overlay::Form(form) = overlay else { return };
+                    self.save(form);
+                    return;
+                }
+            },
+        };
+        if keep {
+            self.overlays.push(overlay);
+        }
+    }
+
+    /// Scrolls, or closes on any of the keys that leave; true to stay open.
+    fn scrolls(
+        &self,
+        key: &KeyEvent,
+        action: Option<Action>,
+        scroll: impl FnOnce(Action) -> bool,
+    ) -> bool {
+        match (key.code, action) {
+            (KeyCode::Esc | KeyCode::Enter, _) => false,
+            (_, Some(Action::Quit | Action::Help | Action::Back)) => false,
+            (_, Some(action)) => {
+                scroll(action);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn drop_filter(&mut self, before: &str) {
+        // The records screen narrows what is read while typing; its search goes on as it was.
+        if self.tab == Tab::Records {
+            self.set_filter("", false);
+        } else if self.tab != Tab::Queue {
+            self.set_filter(before, true);
+        }
+    }
+
+    fn save(&mut self, mut form: Box<Form>) {
+        let Some(changes) = form.changes() else {
+            self.overlays.push(Overlay::Form(form));
+            return;
+        };
+        form.error = None;
+        let set = || -> String {
+            changes
+                .iter()
+                .map(|(key, value)| {
+                    let value = match value {
+                        Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    format!(" --set {}", quoted(&format!("{key}={value}")))
+                })
+                .collect()
+        };
+        match form.purpose.clone() {
+            Purpose::Export(names) => {
+                if let Some((mapping, options, did)) = from_form(&form, &names) {
+                    if options.dry_run {
+                        self.start_dry_run(Request::StartExport(mapping, options), did);
+                    } else {
+                        self.write(Request::StartExport(mapping, options), did);
+                    }
+                }
+            }
+            Purpose::New(object) => {
+                let did = format!("tramline records create {}{}", object.short(), set());
+                self.wait_for(form, Request::Create(object, changes.clone()), did);
+            }
+            Purpose::Edit(..) if changes.is_empty() => {}
+            Purpose::Edit(object, record, _) => {
+                let did = format!(
+                    "tramline records update {} {record}{}",
+                    object.short(),
+                    set()
+                );
+                self.wait_for(form, Request::Update(object, record, changes.clone()), did);
+            }
+        }
+    }
+
+    /// The form stays until the answer comes, so that what was typed is never lost.
+    fn wait_for(&mut self, mut form: Box<Form>, request: Request, did: String) {
+        form.busy = !self.session.read_only;
+        self.overlays.push(Overlay::Form(form));
+        self.write(request, did);
+    }
+}

@@ -1,0 +1,120 @@
+//! Questions to `operations` and their answers, as data: `update` only names them.
+
+use crate::model::call::Call;
+use crate::model::export::{ExportOptions, Run};
+use crate::model::view::{Preview, SyncResult};
+use crate::model::{
+    Finding, MappingName, ObjectKey, ObjectSchema, Properties, Record, RecordId, RunId,
+};
+use crate::operations::Done;
+use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
+use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
+use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use crate::operations::schemas::SchemaSummary;
+use crate::operations::status::Status;
+
+/// One question, or one thing to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    Remembered,
+    Status,
+    Mappings,
+    Schemas {
+        totals: bool,
+    },
+    Schema(ObjectKey),
+    Records {
+        object: ObjectKey,
+        query: Option<String>,
+        page: usize,
+        cursor: Option<RecordCursor>,
+        limit: u32,
+    },
+    Record(ObjectKey, RecordId),
+    Related(ObjectKey, RecordId),
+    Preview(MappingName, RecordId),
+    Sync(MappingName, Vec<RecordId>),
+    Create(ObjectKey, Properties),
+    Update(ObjectKey, RecordId, Properties),
+    Delete(ObjectKey, Vec<RecordId>),
+    MappingDetail(MappingName),
+    Samples(MappingName),
+    SamplePreview(MappingName, Box<Record>),
+    Suggest(MappingName),
+    Check,
+    Jobs {
+        query: JobQuery,
+        page: usize,
+    },
+    Job(String),
+    Count(Chosen),
+    Complete(String),
+    Retry(Chosen),
+    Discard(Chosen),
+    Exports,
+    StartExport(MappingName, ExportOptions),
+    PauseExport(RunId),
+    ResumeExport(RunId),
+    CancelExport(RunId),
+    Calls,
+}
+
+/// An object's schema with the contact fields that its properties go to.
+#[derive(Clone, Debug)]
+pub struct SchemaDetail {
+    pub schema: ObjectSchema,
+    /// Pairs of property key and contact field, over all mappings.
+    pub mapped_to: Vec<(String, String)>,
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    Remembered(Done<Option<String>>),
+    Status(Done<Status>),
+    Mappings(Vec<MappingSummary>),
+    Schemas {
+        totals: bool,
+        result: Done<Vec<SchemaSummary>>,
+    },
+    Schema(ObjectKey, Done<SchemaDetail>),
+    Records {
+        page: usize,
+        result: Done<RecordList>,
+    },
+    Record(Done<Record>),
+    Related(RecordId, Done<Vec<RelatedRecord>>),
+    Preview(RecordId, Done<Preview>),
+    Synced(Done<Vec<SyncResult>>),
+    Saved(Done<Record>),
+    /// Deleted records, and the problem that stopped the rest.
+    Deleted(Vec<RecordId>, Option<crate::model::Problem>),
+    MappingDetail(MappingName, Done<MappingDetail>),
+    Samples(MappingName, Done<Vec<Record>>),
+    SamplePreview(Done<Preview>),
+    Suggestions(Done<Vec<SuggestedPair>>),
+    Findings(Vec<Finding>),
+    Jobs {
+        page: usize,
+        result: Done<JobList>,
+    },
+    Job(Done<JobDetail>),
+    Count(Chosen, Done<u64>),
+    Complete(String, Vec<String>),
+    Retried(Chosen, Done<u64>),
+    Discarded(Done<u64>),
+    Exports(Done<Vec<Run>>),
+    /// A run that was started, paused, resumed or cancelled, with the word for it.
+    Run(&'static str, Done<Run>),
+    Calls(Vec<Call>),
+}
+
+/// What a text in the editor is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Editing {
+    pub object: ObjectKey,
+    /// `None` for a record that is to be created.
+    pub record: Option<RecordId>,
+    /// The properties as they were: only what differs is written.
+    pub before: Properties,
+}

@@ -1,0 +1,140 @@
+//! The six screens: state, update and view of each.
+
+pub mod activity;
+pub mod exports;
+pub mod mappings;
+pub mod queue;
+pub mod records;
+pub mod schemas;
+
+use super::canvas::Canvas;
+use super::context::Cx;
+use super::keymap::Action;
+use super::request::Reply;
+use super::slots::Slot;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::layout::Rect;
+
+/// What every screen can do.
+pub trait Screen {
+    /// The screen comes into view: reads what is missing.
+    fn open(&mut self, cx: &mut Cx);
+    /// An action of the key table that the app does not do itself.
+    fn act(&mut self, action: Action, cx: &mut Cx);
+    /// An answer to a question of this screen.
+    fn answer(&mut self, reply: Reply, cx: &mut Cx);
+    /// `esc`: closes or clears the innermost thing; false if there was none.
+    fn back(&mut self, cx: &mut Cx) -> bool;
+    /// The filter text in force.
+    fn filter(&self) -> &str;
+    /// The filter text while it is typed, and `done` when it is entered.
+    fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx);
+    /// A question was given up.
+    fn cancelled(&mut self, slot: Slot);
+    /// The screen is in view and something may be due.
+    fn tick(&mut self, _cx: &mut Cx) {}
+    /// When [`Screen::tick`] is next needed.
+    fn wake(&self, _cx: &WakeCx) -> Option<Timestamp> {
+        None
+    }
+    /// Draws the screen.
+    fn view(&self, canvas: &mut Canvas, area: Rect);
+}
+
+/// What deciding about the next tick may look at.
+pub struct WakeCx<'a> {
+    pub now: Timestamp,
+    pub slots: &'a super::slots::Slots,
+}
+
+/// When something that streams is read again: at once when it was quiet, at most every `every` otherwise.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    stale: bool,
+    last: Option<Timestamp>,
+    every: SignedDuration,
+}
+
+impl Refresh {
+    /// Reads at most every so often; `low_bandwidth` once a second.
+    pub fn new(low_bandwidth: bool) -> Self {
+        Self {
+            stale: true,
+            last: None,
+            every: SignedDuration::from_millis(if low_bandwidth { 1000 } else { 250 }),
+        }
+    }
+
+    /// What was read is old.
+    pub fn mark(&mut self) {
+        self.stale = true;
+    }
+
+    /// True if it is to be read now; then it counts as read.
+    pub fn take(&mut self, now: Timestamp) -> bool {
+        let due = self.due_at().is_some_and(|at| at <= now);
+        if due {
+            self.stale = false;
+            self.last = Some(now);
+        }
+        due
+    }
+
+    /// When it is to be read; `None` while nothing changed.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.stale
+            .then(|| self.last.map_or(Timestamp::MIN, |last| last + self.every))
+    }
+}
+
+/// True if a text contains another, letters of either case.
+pub fn contains(text: &str, part: &str) -> bool {
+    part.is_empty() || text.to_lowercase().contains(&part.to_lowercase())
+}
+
+/// The next row after `from` that `matches`, going round; `None` if no row does.
+pub fn find_row(
+    rows: usize,
+    from: usize,
+    forward: bool,
+    matches: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    (1..=rows)
+        .map(|step| {
+            if forward {
+                (from + step) % rows
+            } else {
+                (from + rows - step % rows) % rows
+            }
+        })
+        .find(|row| matches(*row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_thing_is_read_at_once_and_a_busy_one_four_times_a_second() {
+        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let mut refresh = Refresh::new(false);
+        assert!(refresh.take(at(1000)));
+        assert!(!refresh.take(at(1001)), "nothing changed");
+        refresh.mark();
+        assert!(!refresh.take(at(1100)));
+        assert_eq!(refresh.due_at(), Some(at(1250)));
+        assert!(refresh.take(at(1250)));
+        assert_eq!(refresh.due_at(), None);
+        refresh.mark();
+        assert!(refresh.take(at(9000)));
+    }
+
+    #[test]
+    fn finding_goes_round() {
+        let even = |row: usize| row.is_multiple_of(2);
+        assert_eq!(find_row(5, 4, true, even), Some(0));
+        assert_eq!(find_row(5, 0, false, even), Some(4));
+        assert_eq!(find_row(0, 0, true, even), None);
+        assert_eq!(find_row(3, 1, true, |_| false), None);
+    }
+}

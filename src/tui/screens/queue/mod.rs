@@ -1,0 +1,505 @@
+//! The live queue: states with counts, filter, detail with attempts, retry and discard.
+
+mod view;
+
+use super::records::quoted;
+use super::{Refresh, Screen, WakeCx, find_row};
+use crate::model::job::JobCounts;
+use crate::model::{Job, JobId, JobState, Level};
+use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
+use crate::tui::canvas::{Canvas, grouped};
+use crate::tui::context::Cx;
+use crate::tui::keymap::Action;
+use crate::tui::load::Load;
+use crate::tui::request::{Reply, Request};
+use crate::tui::slots::Slot;
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::{Overlay, TextBox};
+use crate::tui::widgets::paged::Paged;
+use crate::tui::widgets::table::TableState;
+use crate::tui::widgets::text::{Paragraphs, Scroll, Tone};
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+use std::collections::BTreeSet;
+
+/// Jobs a page.
+pub const PAGE: u32 = 100;
+/// Pages held at a time.
+const KEEP: usize = 20;
+
+/// What a count was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Retry,
+    Discard,
+}
+
+/// The screen.
+pub struct Queue {
+    state: Option<JobState>,
+    filter: String,
+    list: Paged<Job, JobCursor>,
+    load: Load<()>,
+    refresh: Refresh,
+    table: TableState,
+    under: Option<JobId>,
+    selected: BTreeSet<JobId>,
+    follow: bool,
+    open: bool,
+    in_detail: bool,
+    detail: Load<JobDetail>,
+    scroll: Scroll,
+    why: bool,
+    ask: Option<Ask>,
+    counts: JobCounts,
+    low_bandwidth: bool,
+}
+
+impl Queue {
+    /// An empty screen; `low_bandwidth` reads the list once a second at most.
+    pub fn new(low_bandwidth: bool) -> Self {
+        Self::holding(KEEP, low_bandwidth)
+    }
+
+    /// A screen that holds at most so many pages.
+    pub fn holding(pages: usize, low_bandwidth: bool) -> Self {
+        Self {
+            state: None,
+            filter: String::new(),
+            list: Paged::new(pages),
+            load: Load::Idle,
+            refresh: Refresh::new(low_bandwidth),
+            table: TableState::default(),
+            under: None,
+            selected: BTreeSet::new(),
+            follow: false,
+            open: false,
+            in_detail: false,
+            detail: Load::Idle,
+            scroll: Scroll::default(),
+            why: false,
+            ask: None,
+            counts: JobCounts::default(),
+            low_bandwidth,
+        }
+    }
+
+    /// The store changed: what is shown is read again when it is due.
+    pub fn mark(&mut self) {
+        self.refresh.mark();
+    }
+
+    /// The counts by state, as the status was read last.
+    pub fn count(&mut self, counts: JobCounts) {
+        self.counts = counts;
+    }
+
+    /// Shows the jobs of a filter text.
+    pub fn choose(&mut self, filter: &str, cx: &mut Cx) {
+        let state = filter
+            .split_whitespace()
+            .find_map(|word| JobState::from_name(word.strip_prefix("state:")?));
+        let rest: Vec<&str> = filter
+            .split_whitespace()
+            .filter(|word| state.is_none() || !word.starts_with("state:"))
+            .collect();
+        self.restore(state, rest.join(" "));
+        self.restart(cx);
+    }
+
+    /// Takes a remembered state and filter.
+    pub fn restore(&mut self, state: Option<JobState>, filter: String) {
+        self.state = state;
+        self.filter = filter;
+        self.open = false;
+        self.in_detail = false;
+    }
+
+    /// State and filter in force, for the remembered view.
+    pub fn remembered(&self) -> (Option<JobState>, &str) {
+        (self.state, &self.filter)
+    }
+
+    fn whole_filter(&self) -> String {
+        match self.state {
+            Some(state) if self.filter.is_empty() => format!("state:{}", state.name()),
+            Some(state) => format!("state:{} {}", state.name(), self.filter),
+            None => self.filter.clone(),
+        }
+    }
+
+    fn current(&self) -> Option<&Job> {
+        self.list.get(self.table.cursor)
+    }
+
+    fn restart(&mut self, cx: &mut Cx) {
+        self.list.reset();
+        self.table.reset();
+        self.under = None;
+        self.load = Load::Idle;
+        self.load.start();
+        self.refresh = Refresh::new(self.low_bandwidth);
+        self.refresh.take(cx.now);
+        self.ask_page(0, None, cx);
+    }
+
+    fn ask_page(&mut self, page: usize, after: Option<JobCursor>, cx: &mut Cx) {
+        let query = JobQuery {
+            filter: self.whole_filter(),
+            after,
+            limit: PAGE,
+        };
+        cx.ask(Slot::Jobs, Request::Jobs { query, page });
+    }
+
+    fn read_ahead(&mut self, cx: &mut Cx) {
+        if cx.slots.waits(Slot::Jobs)
+            || self.load.value().is_none()
+            || self.load.problem().is_some()
+        {
+            return;
+        }
+        if let Some((page, after)) = self.list.wanted(self.table.near()) {
+            self.ask_page(page, after, cx);
+        }
+    }
+
+    fn read_job(&mut self, cx: &mut Cx) {
+        if let Some(id) = self.current().map(|job| job.id.to_string()) {
+            self.detail.start();
+            cx.ask(Slot::Job, Request::Job(id));
+        }
+    }
+
+    fn moved(&mut self, cx: &mut Cx) {
+        self.under = self.current().map(|job| job.id.clone());
+        self.read_ahead(cx);
+        if self.open {
+            self.detail = Load::Idle;
+            self.scroll.reset();
+            self.read_job(cx);
+        }
+    }
+
+    fn next_state(&mut self, forward: bool, cx: &mut Cx) {
+        let mut states = vec![None];
+        states.extend(JobState::ALL.map(Some));
+        let at = states.iter().position(|s| *s == self.state).unwrap_or(0);
+        let step = if forward { 1 } else { states.len() - 1 };
+        self.state = states[(at + step) % states.len()];
+        self.open = false;
+        self.in_detail = false;
+        cx.did(format!(
+            "tramline queue list --filter {}",
+            quoted(&self.whole_filter())
+        ));
+        self.restart(cx);
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        if !self.selected.is_empty() {
+            return Some(Chosen::Ids(self.selected.iter().cloned().collect()));
+        }
+        let id = match (self.open, self.detail.value()) {
+            (true, Some(detail)) => detail.job.id.clone(),
+            _ => self.current()?.id.clone(),
+        };
+        Some(Chosen::Ids(vec![id]))
+    }
+
+    fn retry(&mut self, cx: &mut Cx) {
+        let Some(chosen) = self.chosen() else { return };
+        let did = command("retry", &chosen);
+        cx.write(Request::Retry(chosen), None, did);
+    }
+
+    fn count_first(&mut self, ask: Ask, chosen: Chosen, cx: &mut Cx) {
+        self.ask = Some(ask);
+        cx.ask(Slot::Count, Request::Count(chosen));
+    }
+
+    fn counted(&mut self, chosen: Chosen, count: u64, cx: &mut Cx) {
+        let Some(ask) = self.ask.take() else { return };
+        if count == 0 {
+            cx.toast(Level::Ok, "no job matches");
+            return;
+        }
+        let jobs = if count == 1 { "job" } else { "jobs" };
+        let of = match &chosen {
+            Chosen::Filter(filter) if filter.is_empty() => "All that can be retried.".to_owned(),
+            Chosen::Filter(filter) => format!("All that match {filter}"),
+            Chosen::Ids(_) => "The chosen ones.".to_owned(),
+        };
+        let number = grouped(count);
+        let (question, request, did) = match ask {
+            Ask::Retry => (
+                Confirm::new(format!("Retry {number} {jobs}?")).line(of),
+                Request::Retry(chosen.clone()),
+                command("retry", &chosen),
+            ),
+            Ask::Discard => (
+                Confirm::new(format!("Discard {number} {jobs}?"))
+                    .line(of)
+                    .warn(
+                        "They are given up: only a later change of their records makes new jobs.",
+                    ),
+                Request::Discard(chosen.clone()),
+                command("discard", &chosen),
+            ),
+        };
+        cx.write(request, Some(question), did);
+    }
+
+    fn arrived(
+        &mut self,
+        page: usize,
+        result: Result<crate::operations::queue::JobList, crate::model::Problem>,
+        cx: &mut Cx,
+    ) {
+        match result {
+            Ok(list) => {
+                self.list.insert(page, list.jobs, list.next, list.total);
+                self.load.finish(Ok(()), cx.now);
+                if self.follow {
+                    self.table.cursor = 0;
+                } else if let Some(under) = &self.under {
+                    // The cursor stays on its job, wherever the job went.
+                    let row = self.list.held().find(|(_, job)| job.id == *under);
+                    if let Some((row, _)) = row {
+                        self.table.cursor = row;
+                    }
+                }
+                let rows = self.list.len();
+                self.table.clamp(rows);
+                self.under = self.current().map(|job| job.id.clone());
+                self.read_ahead(cx);
+            }
+            Err(problem) => self.load.finish(Err(problem), cx.now),
+        }
+    }
+}
+
+fn command(verb: &str, chosen: &Chosen) -> String {
+    match chosen {
+        Chosen::Ids(ids) => {
+            let ids: Vec<&str> = ids.iter().map(JobId::as_str).collect();
+            format!("tramline queue {verb} {}", ids.join(" "))
+        }
+        Chosen::Filter(filter) => format!("tramline queue {verb} --filter {}", quoted(filter)),
+    }
+}
+
+impl Screen for Queue {
+    fn open(&mut self, cx: &mut Cx) {
+        if self.load.is_idle() {
+            self.restart(cx);
+        }
+        self.tick(cx);
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) {
+        match action {
+            Action::Reload => {
+                self.restart(cx);
+                if self.open {
+                    self.read_job(cx);
+                }
+            }
+            Action::Switch => self.next_state(true, cx),
+            Action::SwitchBack => self.next_state(false, cx),
+            Action::Open if !self.open && self.current().is_none() => {}
+            Action::Open => {
+                self.open = !self.open;
+                self.in_detail = self.open;
+                if self.open {
+                    self.why = false;
+                    self.detail = Load::Idle;
+                    self.scroll.reset();
+                    self.read_job(cx);
+                    if let Some(job) = self.current() {
+                        cx.did(format!("tramline queue show {}", job.id));
+                    }
+                }
+            }
+            Action::Why => {
+                if let Some(job) = self.current() {
+                    cx.did(format!("tramline queue why {}", job.id));
+                    self.why = true;
+                    self.read_job(cx);
+                }
+            }
+            Action::Select => {
+                if let Some(id) = self.current().map(|job| job.id.clone()) {
+                    if !self.selected.remove(&id) {
+                        self.selected.insert(id);
+                    }
+                    let rows = self.list.len();
+                    self.table.act(Action::Down, rows);
+                    self.moved(cx);
+                }
+            }
+            Action::Follow => {
+                self.follow = !self.follow;
+                let text = if self.follow {
+                    "following the newest row"
+                } else {
+                    "not following any more"
+                };
+                cx.toast(Level::Ok, text);
+                if self.follow {
+                    self.table.cursor = 0;
+                    self.moved(cx);
+                }
+            }
+            Action::Retry => self.retry(cx),
+            Action::RetryAll => {
+                let filter = self.whole_filter();
+                self.count_first(Ask::Retry, Chosen::Filter(filter), cx);
+            }
+            Action::Discard => {
+                if let Some(chosen) = self.chosen() {
+                    self.count_first(Ask::Discard, chosen, cx);
+                }
+            }
+            Action::Copy => {
+                if let Some(job) = self.current() {
+                    cx.copy("job id", job.id.to_string());
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                let rows = self.list.len();
+                let forward = action == Action::NextMatch;
+                if let Some(row) = find_row(rows, self.table.cursor, forward, |_| true) {
+                    self.table.cursor = row;
+                    self.moved(cx);
+                }
+            }
+            Action::Left => self.in_detail = false,
+            Action::Right => self.in_detail = self.open,
+            _ if self.in_detail && self.open => {
+                self.scroll.act(action);
+            }
+            _ => {
+                let rows = self.list.len();
+                if self.table.act(action, rows) {
+                    self.follow = self.follow && self.table.cursor == 0;
+                    self.moved(cx);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, cx: &mut Cx) {
+        match reply {
+            Reply::Jobs { page, result } => self.arrived(page, result, cx),
+            Reply::Job(result) => {
+                if self.why {
+                    self.why = false;
+                    match &result {
+                        Ok(detail) => {
+                            let mut text = Paragraphs::default();
+                            text.add(detail.why.clone(), Tone::Plain);
+                            let title =
+                                format!("Job {}: {}", detail.job.id, detail.job.state.name());
+                            cx.show(Overlay::Text(TextBox::new(title, text)));
+                        }
+                        Err(problem) => cx.toast(Level::Error, problem.to_string()),
+                    }
+                }
+                self.detail.finish(result, cx.now);
+            }
+            Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
+            Reply::Retried(_, Ok(count)) => {
+                self.selected.clear();
+                let jobs = if count == 1 { "job is" } else { "jobs are" };
+                cx.toast(Level::Ok, format!("{} {jobs} ready again", grouped(count)));
+                self.mark();
+            }
+            Reply::Discarded(Ok(count)) => {
+                self.selected.clear();
+                cx.toast(Level::Ok, format!("{} discarded", grouped(count)));
+                self.mark();
+            }
+            Reply::Count(_, Err(problem))
+            | Reply::Retried(_, Err(problem))
+            | Reply::Discarded(Err(problem)) => cx.toast(Level::Error, problem.to_string()),
+            _ => {}
+        }
+    }
+
+    fn back(&mut self, cx: &mut Cx) -> bool {
+        if self.open {
+            self.open = false;
+            self.in_detail = false;
+        } else if !self.selected.is_empty() {
+            self.selected.clear();
+        } else if !self.filter.is_empty() {
+            self.filter.clear();
+            self.restart(cx);
+        } else if self.state.is_some() {
+            self.state = None;
+            self.restart(cx);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
+        if !done {
+            cx.ask(Slot::Complete, Request::Complete(text.to_owned()));
+            return;
+        }
+        if text.trim() != self.filter {
+            self.filter = text.trim().to_owned();
+            cx.did(format!(
+                "tramline queue list --filter {}",
+                quoted(&self.whole_filter())
+            ));
+            self.restart(cx);
+        }
+    }
+
+    fn cancelled(&mut self, slot: Slot) {
+        match slot {
+            Slot::Jobs => self.load.cancel(),
+            Slot::Job => {
+                self.why = false;
+                self.detail.cancel();
+            }
+            Slot::Count => self.ask = None,
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Cx) {
+        if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
+            return;
+        }
+        if self.refresh.take(cx.now) {
+            let (page, after) = self.list.again(self.table.cursor);
+            self.ask_page(page, after, cx);
+            if self.open && !cx.slots.waits(Slot::Job) {
+                let id = self.detail.value().map(|detail| detail.job.id.to_string());
+                if let Some(id) = id {
+                    cx.ask(Slot::Job, Request::Job(id));
+                }
+            }
+        }
+    }
+
+    fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
+        if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
+            return None;
+        }
+        self.refresh.due_at()
+    }
+
+    fn view(&self, canvas: &mut Canvas, area: Rect) {
+        self.draw(canvas, area);
+    }
+}

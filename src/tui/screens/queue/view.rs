@@ -1,0 +1,319 @@
+//! How the queue looks.
+
+use super::Queue;
+use crate::model::{Attempt, Job, JobState};
+use crate::operations::queue::JobDetail;
+use crate::tui::canvas::{Canvas, grouped, short_id, span};
+use crate::tui::keymap::{Action, Tab};
+use crate::tui::screens::schemas::below;
+use crate::tui::slots::Slot;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::state;
+use crate::tui::widgets::table::{self, Column, Row, TableCell};
+use crate::tui::widgets::text::{Paragraphs, Tone};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// From this width on the detail stands beside the list.
+const BESIDE: u16 = 140;
+
+/// The glyph and the style of a state; its name always stands beside them.
+pub fn state_look(theme: &Theme, state: JobState) -> (&'static str, Style) {
+    let glyphs = theme.glyphs;
+    match state {
+        JobState::Ready => (glyphs.ready, theme.text),
+        JobState::Waiting => (glyphs.waiting, theme.muted),
+        JobState::Running => (glyphs.running, theme.accent),
+        JobState::Done => (glyphs.check, theme.ok),
+        JobState::Failed => (glyphs.cross, theme.error),
+        JobState::Unknown => (glyphs.unknown, theme.warn),
+        JobState::Discarded => (glyphs.discarded, theme.muted),
+    }
+}
+
+fn says(canvas: &Canvas, job: &Job) -> (String, Style) {
+    let theme = canvas.theme;
+    match (&job.waiting, &job.error) {
+        (Some(waiting), error) => {
+            let mut text = waiting.reason.name().replace('_', " ");
+            if let Some(until) = waiting.until {
+                text.push_str(&format!(" until {}", canvas.time(until)));
+            }
+            if let Some(error) = error {
+                text.push_str(&format!(": {error}"));
+            }
+            (text, theme.muted)
+        }
+        (None, Some(error)) if job.state == JobState::Done => (error.to_string(), theme.muted),
+        (None, Some(error)) => (error.to_string(), theme.error),
+        (None, None) => (String::new(), theme.muted),
+    }
+}
+
+impl Queue {
+    /// Draws the screen.
+    pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
+        self.draw_states(canvas, area);
+        let body = below(area, 1);
+        if !self.open {
+            self.draw_list(canvas, body, true);
+        } else if area.width >= BESIDE {
+            let left = area.width / 2;
+            self.draw_list(
+                canvas,
+                Rect {
+                    width: left,
+                    ..body
+                },
+                !self.in_detail,
+            );
+            let right = canvas.divide(Rect {
+                x: body.x + left,
+                width: body.width - left,
+                ..body
+            });
+            self.draw_detail(canvas, right);
+        } else {
+            self.draw_detail(canvas, body);
+        }
+    }
+
+    fn draw_states(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        let mut x = area.x;
+        let all = self.counts.total();
+        let states = std::iter::once(None).chain(JobState::ALL.map(Some));
+        let narrow = area.width < 110;
+        for state in states {
+            let (name, count) = match state {
+                None => ("all", all),
+                Some(state) => (state.name(), self.counts.of(state)),
+            };
+            let here = self.state == state;
+            if narrow && count == 0 && !here && state.is_some() {
+                continue;
+            }
+            let name = match state {
+                Some(state) if narrow && !here => state_look(theme, state).0,
+                _ => name,
+            };
+            let style = match (here, state) {
+                (true, _) => theme.cursor,
+                (false, Some(state)) if count > 0 => state_look(theme, state).1,
+                _ => theme.muted,
+            };
+            let text = format!("{name} {}", grouped(count));
+            x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+        }
+        let mut notes = Vec::new();
+        if self.follow {
+            notes.push("following".to_owned());
+        }
+        if !self.selected.is_empty() {
+            notes.push(format!(
+                "{} {} selected",
+                theme.glyphs.selected,
+                self.selected.len()
+            ));
+        }
+        if !self.filter.is_empty() {
+            notes.push(format!("/{}", self.filter));
+        }
+        if !self.list.is_empty() {
+            let rows = self.list.total().unwrap_or(self.list.len() as u64);
+            let more = if self.list.total().is_none() { "+" } else { "" };
+            notes.push(format!(
+                "{} of {}{more}",
+                grouped(self.table.cursor as u64 + 1),
+                grouped(rows)
+            ));
+        }
+        let text = notes.join("  ");
+        canvas.put_right(
+            x,
+            area.y,
+            area.right().saturating_sub(x),
+            &text,
+            theme.accent,
+        );
+    }
+
+    fn draw_list(&self, canvas: &mut Canvas, area: Rect, focused: bool) {
+        let Some(area) = state::of(canvas, area, &self.load, Slot::Jobs, "jobs") else {
+            return;
+        };
+        let theme = canvas.theme;
+        if self.list.is_empty() {
+            let text = match (self.state, self.filter.is_empty()) {
+                (None, true) => format!(
+                    "the queue is empty: sync a record ({}) or start an export ({})",
+                    canvas.key(Action::Show(Tab::Records)),
+                    canvas.key(Action::Show(Tab::Exports))
+                ),
+                (Some(state), true) => format!(
+                    "no job is {}; {} shows the next state",
+                    state.name(),
+                    canvas.key(Action::Switch)
+                ),
+                _ => "no job matches; esc clears the filter".to_owned(),
+            };
+            state::notice(canvas, area, &[(&text, Tone::Muted)]);
+            return;
+        }
+        let columns = [
+            Column::new("state", 0, 11, 11),
+            Column::new("record", 1, 13, 13),
+            Column::new("mapping", 5, 8, 16),
+            Column::new("contact", 3, 14, 30),
+            Column::new("tries", 6, 5, 5).right(),
+            Column::new("message", 1, 22, 90),
+            Column::new("by", 7, 8, 14),
+            Column::new("changed", 5, 11, 11),
+        ];
+        // A closure cannot look at the canvas while it is drawn on: the rows in sight are made first.
+        let rows: Vec<_> = self
+            .table
+            .shown_rows(area.height, self.list.len())
+            .map(|at| {
+                let job = self.list.get(at)?;
+                let (text, style) = says(canvas, job);
+                Some((job, text, style, canvas.time(job.updated_at)))
+            })
+            .collect();
+        let first = self.table.shown_rows(area.height, self.list.len()).start;
+        table::draw(
+            canvas,
+            area,
+            &columns,
+            &self.table,
+            self.list.len(),
+            focused,
+            |at| {
+                let (job, text, style, time) = rows.get(at.checked_sub(first)?)?.as_ref()?;
+                let (glyph, state_style) = state_look(theme, job.state);
+                let contact = match (&job.contact.email, &job.contact.id) {
+                    (Some(email), _) => email.to_string(),
+                    (None, Some(id)) => id.to_string(),
+                    (None, None) => String::new(),
+                };
+                let by = String::from(job.trigger.clone());
+                Some(Row {
+                    cells: vec![
+                        TableCell::new(format!("{glyph} {}", job.state.name()), state_style),
+                        TableCell::new(short_id(job.record.as_str()), theme.text),
+                        TableCell::new(job.mapping.as_str(), theme.muted),
+                        TableCell::new(contact, theme.text),
+                        TableCell::new(job.attempts.to_string(), theme.muted),
+                        TableCell::new(text.as_str(), *style),
+                        TableCell::new(by, theme.muted),
+                        TableCell::new(time.as_str(), theme.muted),
+                    ],
+                    selected: self.selected.contains(&job.id),
+                })
+            },
+        );
+    }
+
+    fn draw_detail(&self, canvas: &mut Canvas, area: Rect) {
+        let Some(area) = state::of(canvas, area, &self.detail, Slot::Job, "the job") else {
+            return;
+        };
+        let Some(detail) = self.detail.value() else {
+            return;
+        };
+        let lines = text_of(canvas, detail).lines(area.width);
+        self.scroll.draw(canvas, area, &lines);
+    }
+}
+
+fn text_of(canvas: &Canvas, detail: &JobDetail) -> Paragraphs {
+    let mut text = Paragraphs::default();
+    let job = &detail.job;
+    let (glyph, _) = state_look(canvas.theme, job.state);
+    let tone = match job.state {
+        JobState::Failed => Tone::Error,
+        JobState::Unknown => Tone::Warn,
+        JobState::Done => Tone::Ok,
+        _ => Tone::Title,
+    };
+    text.add(
+        format!(
+            "{glyph} {}   {} / {}   job {}",
+            job.state.name(),
+            job.object.short(),
+            job.record,
+            job.id
+        ),
+        tone,
+    );
+    let contact = match (&job.contact.email, &job.contact.id) {
+        (Some(email), Some(id)) => format!("contact {id} {email}"),
+        (Some(email), None) => format!("contact {email}"),
+        (None, Some(id)) => format!("contact {id}"),
+        (None, None) => "contact not known yet".to_owned(),
+    };
+    text.add(
+        format!(
+            "{contact}   mapping {}   by {}   {} attempts   made {}",
+            job.mapping,
+            String::from(job.trigger.clone()),
+            job.attempts,
+            canvas.date_time(job.created_at)
+        ),
+        Tone::Muted,
+    );
+    text.gap();
+    text.add(detail.why.clone(), Tone::Plain);
+    if let Some(error) = &job.error {
+        let class = error.class.name();
+        text.add(
+            format!("{} {class}: {error}", canvas.theme.glyphs.cross),
+            Tone::Error,
+        );
+        if let Some(id) = &error.request_id {
+            text.add(format!("request {id}"), Tone::Muted);
+        }
+    }
+    if detail.attempts.is_empty() {
+        text.gap();
+        text.add("no attempt yet", Tone::Muted);
+    }
+    for attempt in detail.attempts.iter().rev() {
+        add_attempt(canvas, &mut text, attempt);
+    }
+    text
+}
+
+fn add_attempt(canvas: &Canvas, text: &mut Paragraphs, attempt: &Attempt) {
+    text.gap();
+    let took = attempt.ended_at.map_or("running".to_owned(), |end| {
+        let took = end.duration_since(attempt.started_at).as_millis().max(0);
+        span(took as u64)
+    });
+    let tone = match attempt.outcome.as_str() {
+        "failed" | "unknown" => Tone::Error,
+        "synced" | "unchanged" => Tone::Ok,
+        _ => Tone::Warn,
+    };
+    let mapping = short_id(&attempt.mapping_hash);
+    text.add(
+        format!(
+            "attempt {}   {}   {}   {took}   {}   mapping version {mapping}",
+            attempt.number,
+            canvas.date_time(attempt.started_at),
+            attempt.outcome,
+            attempt.worker
+        ),
+        tone,
+    );
+    if let Some(error) = &attempt.error {
+        text.add(format!("  {error}"), Tone::Error);
+    }
+    let to = canvas.theme.glyphs.to;
+    if let Some(request) = &attempt.request {
+        text.add(format!("  {to} {request}"), Tone::Plain);
+    }
+    if let Some(response) = &attempt.response {
+        text.add(format!("  = {response}"), Tone::Muted);
+    }
+}

@@ -1,0 +1,154 @@
+//! One record in three views: properties, JSON, and beside its contact.
+
+use super::table::{ordered, title};
+use super::{Records, View, value};
+use crate::model::Record;
+use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::load::Load;
+use crate::tui::screens::schemas::below;
+use crate::tui::slots::Slot;
+use crate::tui::widgets::text::{Tone, wrap};
+use crate::tui::widgets::{diff, state};
+use ratatui::layout::Rect;
+
+/// A record as JSON, as `records get --json` prints it.
+pub fn json(record: &Record) -> serde_json::Value {
+    serde_json::to_value(record).unwrap_or_default()
+}
+
+/// A record's properties as lines: label, type, value.
+pub(super) fn properties(records: &Records, record: &Record) -> Vec<(String, String, String)> {
+    let mut lines = Vec::new();
+    let schema = records.schema.value();
+    if let Some(schema) = schema {
+        for property in ordered(schema) {
+            lines.push((
+                property.name.clone(),
+                property.data_type.as_str().to_owned(),
+                value::of(property, &record.properties),
+            ));
+        }
+    }
+    for (key, raw) in &record.properties {
+        let base = key.split('.').next().unwrap_or(key);
+        let known = schema.is_some_and(|s| s.property(key).is_some() || s.property(base).is_some());
+        if !known {
+            lines.push((key.clone(), String::new(), value::show(None, raw)));
+        }
+    }
+    lines
+}
+
+impl Records {
+    /// Draws the detail of the record under the cursor.
+    pub(super) fn view_detail(&self, canvas: &mut Canvas, area: Rect, focused: bool) {
+        let Some(record) = self.current() else {
+            return;
+        };
+        let theme = canvas.theme;
+        let mut x = area.x;
+        for (view, name) in [
+            (View::Properties, "properties"),
+            (View::Json, "JSON"),
+            (View::Sync, "sync view"),
+        ] {
+            let style = if self.view == view {
+                theme.title
+            } else {
+                theme.muted
+            };
+            x += canvas.put(x, area.y, area.right().saturating_sub(x), name, style) + 2;
+        }
+        let id = record.id.as_str();
+        let width = shown_width(id) as u16;
+        if x + width < area.right() {
+            canvas.put_right(x, area.y, area.right() - x, id, theme.muted);
+        }
+        let body = below(area, 1);
+        match self.view {
+            View::Properties => self.view_properties(canvas, body, record, focused),
+            View::Json => self.tree.draw(canvas, body, &json(record), focused),
+            View::Sync => self.view_sync(canvas, body, record, focused),
+        }
+    }
+
+    fn view_properties(&self, canvas: &mut Canvas, area: Rect, record: &Record, focused: bool) {
+        let theme = canvas.theme;
+        let lines = properties(self, record);
+        let name = title(self.schema.value(), record);
+        canvas.put(area.x, area.y, area.width, &name, theme.title);
+        let mut y = area.y + 1;
+        let label = (area.width / 4).clamp(10, 28);
+        let kind = if area.width >= 70 { 17 } else { 0 };
+        let room = area.width.saturating_sub(label + kind + 2);
+        let cursor = self.field.min(lines.len().saturating_sub(1));
+        // The value under the cursor is shown whole, so the lines above it may have to leave.
+        let whole = lines
+            .get(cursor)
+            .map_or(1, |(_, _, v)| wrap(v, room).len().clamp(1, 200));
+        let visible = usize::from(area.height.saturating_sub(3));
+        let from = (cursor + whole.min(visible)).saturating_sub(visible);
+        for (at, (name, data_type, text)) in lines.iter().enumerate().skip(from) {
+            if y + 1 >= area.bottom() {
+                break;
+            }
+            let under = focused && at == cursor;
+            let style = if under { theme.cursor } else { theme.accent };
+            canvas.put(area.x, y, label, name, style);
+            if kind > 0 {
+                canvas.put(area.x + label + 1, y, kind - 1, data_type, theme.muted);
+            }
+            let x = area.x + label + kind + 1;
+            if under {
+                for line in wrap(text, room) {
+                    if y + 1 >= area.bottom() {
+                        break;
+                    }
+                    canvas.put(x, y, room, &line, theme.text);
+                    y += 1;
+                }
+                continue;
+            }
+            if text.is_empty() {
+                canvas.put(x, y, room, theme.glyphs.none, theme.muted);
+            } else {
+                canvas.put(x, y, room, text, theme.text);
+            }
+            y += 1;
+        }
+        let times = [
+            ("created", record.created_at),
+            ("updated", record.updated_at),
+        ];
+        let times: Vec<String> = times
+            .into_iter()
+            .filter_map(|(what, at)| Some(format!("{what} {}", canvas.date_time(at?))))
+            .collect();
+        if y < area.bottom() {
+            canvas.put(area.x, y, area.width, &times.join("   "), theme.muted);
+        }
+    }
+
+    fn view_sync(&self, canvas: &mut Canvas, area: Rect, record: &Record, focused: bool) {
+        let mapping = canvas.session.mapping_of(&record.object);
+        if mapping.is_none() {
+            let text = format!("no mapping of {}", record.object);
+            let lines = [
+                (text.as_str(), Tone::Plain),
+                ("add [mappings.NAME] to config.toml", Tone::Muted),
+            ];
+            state::notice(canvas, area, &lines);
+            return;
+        }
+        let idle = Load::Loading { last: None };
+        let load = match &self.preview {
+            Some((id, load)) if *id == record.id => load,
+            _ => &idle,
+        };
+        if let Some(area) = state::of(canvas, area, load, Slot::Preview, "the contact")
+            && let Some(preview) = load.value()
+        {
+            diff::draw(canvas, area, preview, self.field, focused);
+        }
+    }
+}

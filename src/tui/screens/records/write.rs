@@ -1,0 +1,186 @@
+//! What the records screen writes: sync, edit, delete; and what it says about the results.
+
+use super::table::title;
+use super::{Records, SETTLE, View, detail};
+use crate::model::view::{Outcome, SyncResult};
+use crate::model::{Level, Problem, Record, RecordId};
+use crate::operations::Done;
+use crate::tui::context::Cx;
+use crate::tui::effect::Effect;
+use crate::tui::request::{Editing, Request};
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::{Overlay, TextBox};
+use crate::tui::widgets::text::{Paragraphs, Tone};
+
+impl Records {
+    pub(super) fn sync(&mut self, selected: bool, cx: &mut Cx) {
+        let Some(object) = &self.object else { return };
+        let Some(mapping) = cx.session.mapping_of(object).map(|m| m.name.clone()) else {
+            let text = format!("no mapping of {object}: add [mappings.NAME] to config.toml");
+            cx.toast(Level::Warning, text);
+            return;
+        };
+        let ids: Vec<RecordId> = match (selected, self.current()) {
+            (true, _) => self.selected.iter().cloned().collect(),
+            (false, Some(record)) => vec![record.id.clone()],
+            (false, None) => return,
+        };
+        if ids.is_empty() {
+            cx.toast(Level::Warning, "nothing is selected: space selects");
+            return;
+        }
+        let names: Vec<&str> = ids.iter().map(RecordId::as_str).collect();
+        let did = format!("tramline sync {mapping} {}", names.join(" "));
+        let question = selected.then(|| {
+            Confirm::new(format!("Sync {} records?", ids.len())).line(format!(
+                "Through the mapping {mapping}, now, one contact each."
+            ))
+        });
+        cx.write(Request::Sync(mapping, ids), question, did);
+    }
+
+    pub(super) fn synced(&mut self, result: Done<Vec<SyncResult>>, cx: &mut Cx) {
+        let results = match result {
+            Ok(results) => results,
+            Err(problem) => {
+                cx.toast(Level::Error, problem.to_string());
+                return;
+            }
+        };
+        for result in &results {
+            self.selected.remove(&result.record);
+        }
+        let good = |r: &&SyncResult| !matches!(r.outcome, Outcome::Failed | Outcome::Unknown);
+        let bad = results.len() - results.iter().filter(good).count();
+        if let [one] = results.as_slice() {
+            let changed = one
+                .fields
+                .iter()
+                .filter(|f| f.old != f.new && f.problem.is_none())
+                .count();
+            let contact = one
+                .contact_id
+                .as_ref()
+                .map(|id| format!(", contact {id}"))
+                .unwrap_or_default();
+            match &one.error {
+                Some(problem) => {
+                    cx.toast(Level::Error, format!("{}: {problem}", one.outcome.name()));
+                }
+                None => {
+                    let text = format!("{}{contact}, {changed} fields changed", one.outcome.name());
+                    cx.toast(Level::Ok, text);
+                }
+            }
+        } else if bad == 0 {
+            cx.toast(Level::Ok, format!("{} records synced", results.len()));
+        } else {
+            let mut text = Paragraphs::default();
+            for result in &results {
+                let tone = if good(&result) { Tone::Ok } else { Tone::Error };
+                let error = result
+                    .error
+                    .as_ref()
+                    .map(|e| format!("  {e}"))
+                    .unwrap_or_default();
+                text.add(
+                    format!("{}  {}{error}", result.record, result.outcome.name()),
+                    tone,
+                );
+            }
+            let heading = format!("{bad} of {} did not go through", results.len());
+            cx.show(Overlay::Text(TextBox::new(heading, text)));
+        }
+        if self.open && self.view == View::Sync {
+            self.settle = Some(cx.now);
+            self.read_preview(cx);
+        } else {
+            self.preview = None;
+        }
+    }
+
+    pub(super) fn edit_json(&mut self, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        let Some(record) = self.current() else { return };
+        let text = serde_json::to_string_pretty(&record.properties).unwrap_or_default();
+        let editing = Editing {
+            object: record.object.clone(),
+            record: Some(record.id.clone()),
+            before: record.properties.clone(),
+        };
+        cx.effects.push(Effect::Edit(editing, text));
+    }
+
+    pub(super) fn delete(&mut self, cx: &mut Cx) {
+        let Some(object) = self.object.clone() else {
+            return;
+        };
+        let (ids, what): (Vec<RecordId>, String) = if !self.selected.is_empty() {
+            let count = self.selected.len();
+            let many = if count == 1 { "record" } else { "records" };
+            (
+                self.selected.iter().cloned().collect(),
+                format!("{count} selected {many}"),
+            )
+        } else {
+            let Some(record) = self.current() else { return };
+            let name = title(self.schema.value(), record);
+            (vec![record.id.clone()], format!("1 record: {name}"))
+        };
+        let names: Vec<&str> = ids.iter().map(RecordId::as_str).collect();
+        let did = format!(
+            "tramline records delete {} {}",
+            object.short(),
+            names.join(" ")
+        );
+        let question = Confirm::new(format!("Delete {what}?")).line(format!(
+            "From {object} in HighLevel. This cannot be undone."
+        ));
+        cx.write(Request::Delete(object, ids), Some(question), did);
+    }
+
+    pub(super) fn saved(&mut self, record: Record, cx: &mut Cx) {
+        cx.toast(
+            Level::Ok,
+            format!("saved {}", title(self.schema.value(), &record)),
+        );
+        let mut held = false;
+        for row in self.list.held_mut() {
+            if row.id == record.id {
+                *row = record.clone();
+                held = true;
+            }
+        }
+        self.preview = None;
+        if !held && self.object.as_ref() == Some(&record.object) {
+            self.restart(cx);
+        } else if self.open && self.view == View::Sync {
+            self.settle = Some(cx.now + SETTLE);
+        }
+    }
+
+    pub(super) fn deleted(&mut self, deleted: &[RecordId], problem: Option<Problem>, cx: &mut Cx) {
+        for id in deleted {
+            self.selected.remove(id);
+        }
+        if !deleted.is_empty() {
+            cx.toast(Level::Ok, format!("{} deleted", deleted.len()));
+            self.open = false;
+            self.in_detail = false;
+            self.restart(cx);
+        }
+        if let Some(problem) = problem {
+            cx.toast(Level::Error, problem.to_string());
+        }
+    }
+
+    pub(super) fn show_other(&mut self, record: &Record, cx: &mut Cx) {
+        let mut text = Paragraphs::default();
+        let json = serde_json::to_string_pretty(&detail::json(record)).unwrap_or_default();
+        text.add(json, Tone::Plain);
+        let title = format!("{} {}", record.object, record.id);
+        cx.show(Overlay::Text(TextBox::new(title, text)));
+    }
+}

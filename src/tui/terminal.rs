@@ -1,0 +1,117 @@
+//! The terminal as it was found: entered once, always given back, whatever happens.
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{execute, style};
+use std::io::{self, stdout};
+use std::panic::{self, PanicHookInfo};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// True while the terminal is ours: giving it back twice would print stray sequences.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static;
+
+/// Holds the terminal in raw mode on its alternate screen until it is dropped.
+pub struct Held {
+    mouse: bool,
+    panicked: Arc<Notify>,
+    before: Arc<Hook>,
+}
+
+fn enter(mouse: bool) -> io::Result<()> {
+    // NO_COLOR makes crossterm write a reset for each colour, which erases highlights: the mono theme is the
+    // answer to NO_COLOR instead.
+    style::force_color_output(true);
+    ENTERED.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+    if mouse {
+        execute!(stdout(), EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
+/// Gives the terminal back; does nothing if that was done already.
+fn leave() {
+    if !ENTERED.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Each step is tried even if one before it failed: there is nobody to tell.
+    let _ = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        style::ResetColor,
+        Show,
+        LeaveAlternateScreen
+    );
+    let _ = disable_raw_mode();
+}
+
+impl Held {
+    /// Enters the alternate screen. From now on a panic gives the terminal back before it prints its message,
+    /// and the path of the log after it.
+    pub fn enter(mouse: bool, log_path: Option<PathBuf>) -> io::Result<Self> {
+        let panicked = Arc::new(Notify::new());
+        let before: Arc<Hook> = Arc::from(panic::take_hook());
+        let (inner, notify) = (Arc::clone(&before), Arc::clone(&panicked));
+        panic::set_hook(Box::new(move |info| {
+            leave();
+            inner(info);
+            if let Some(path) = &log_path {
+                eprintln!("log: {}", path.display());
+            }
+            notify.notify_one();
+        }));
+        let held = Self {
+            mouse,
+            panicked,
+            before,
+        };
+        enter(mouse)?;
+        Ok(held)
+    }
+
+    /// Resolves after a panic anywhere in the process: the terminal is given back already.
+    pub fn panicked(&self) -> Arc<Notify> {
+        Arc::clone(&self.panicked)
+    }
+
+    /// Lends the terminal: to an editor, or to the shell.
+    pub fn lend(&self) {
+        leave();
+    }
+
+    /// Takes the lent terminal again.
+    pub fn take_back(&self) -> io::Result<()> {
+        enter(self.mouse)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        leave();
+        if !std::thread::panicking() {
+            let before = Arc::clone(&self.before);
+            panic::set_hook(Box::new(move |info| before(info)));
+        }
+    }
+}
+
+/// Stops the whole process group, as ctrl-z does in a shell; comes back when it is continued.
+pub fn stop() -> io::Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    kill(Pid::from_raw(0), Signal::SIGTSTP).map_err(io::Error::from)
+}

@@ -1,0 +1,163 @@
+//! One line of input below the screen: the filter of a list.
+
+use crate::tui::canvas::{Canvas, shown_width};
+use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::{Position, Rect};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+/// What became of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineOutcome {
+    /// The text or the cursor changed, or nothing did.
+    Stay,
+    Done,
+    Dropped,
+}
+
+/// A text being typed, with completions of its last word.
+#[derive(Clone, Debug, Default)]
+pub struct InputLine {
+    input: Input,
+    /// What the list was filtered by before; `esc` goes back to it.
+    pub before: String,
+    completions: Vec<String>,
+    chosen: usize,
+}
+
+impl InputLine {
+    /// Starts with a text.
+    pub fn new(text: &str) -> Self {
+        Self {
+            input: Input::new(text.to_owned()),
+            before: text.to_owned(),
+            completions: Vec::new(),
+            chosen: 0,
+        }
+    }
+
+    /// The text as it stands.
+    pub fn text(&self) -> &str {
+        self.input.value()
+    }
+
+    /// Completions of a text came; they count only if the text is still the same.
+    pub fn complete(&mut self, text: &str, completions: Vec<String>) {
+        if text == self.text() {
+            self.completions = completions;
+            self.chosen = 0;
+        }
+    }
+
+    /// Puts pasted text in, on one line.
+    pub fn paste(&mut self, text: &str) {
+        for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+            self.input.handle(tui_input::InputRequest::InsertChar(c));
+        }
+    }
+
+    /// Takes a key.
+    pub fn key(&mut self, key: &KeyEvent) -> LineOutcome {
+        match (key.code, key.modifiers) {
+            (KeyCode::Enter, _) => return LineOutcome::Done,
+            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
+                return LineOutcome::Dropped;
+            }
+            (KeyCode::Tab | KeyCode::Right, _)
+                if !self.completions.is_empty()
+                    && self.input.cursor() == self.text().chars().count() =>
+            {
+                self.take_completion();
+            }
+            (KeyCode::Down, _) if !self.completions.is_empty() => {
+                self.chosen = (self.chosen + 1) % self.completions.len();
+            }
+            (KeyCode::Up, _) if !self.completions.is_empty() => {
+                self.chosen = (self.chosen + self.completions.len() - 1) % self.completions.len();
+            }
+            _ => {
+                self.input.handle_event(&TerminalEvent::Key(*key));
+            }
+        }
+        LineOutcome::Stay
+    }
+
+    fn take_completion(&mut self) {
+        let Some(word) = self.completions.get(self.chosen) else {
+            return;
+        };
+        let text = self.input.value();
+        let start = text.rfind(' ').map_or(0, |at| at + 1);
+        let text = format!("{}{word}", &text[..start]);
+        self.input = Input::new(text);
+        self.completions.clear();
+    }
+
+    /// Draws the line, and the completions above it.
+    pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
+        let y = area.bottom().saturating_sub(1);
+        canvas.clear(Rect::new(area.x, y, area.width, 1));
+        let (key, text, muted) = (canvas.theme.key, canvas.theme.text, canvas.theme.muted);
+        canvas.put(area.x + 1, y, 1, "/", key);
+        let room = area.width.saturating_sub(4);
+        let scroll = self.input.visual_scroll(usize::from(room));
+        let mut skipped = 0;
+        let shown: String = self
+            .text()
+            .chars()
+            .skip_while(|c| {
+                let wide = unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
+                let skip = skipped < scroll;
+                if skip {
+                    skipped += wide;
+                }
+                skip
+            })
+            .collect();
+        canvas.put(area.x + 2, y, room, &shown, text);
+        let x = area.x + 2 + (self.input.visual_cursor().saturating_sub(scroll)) as u16;
+        canvas.cursor = Some(Position::new(x.min(area.right().saturating_sub(1)), y));
+        let most = usize::from(area.height.saturating_sub(1)).min(8);
+        let from = (self.chosen + 1).saturating_sub(most);
+        let list: Vec<_> = self.completions.iter().skip(from).take(most).collect();
+        let width = list.iter().map(|c| shown_width(c)).max().unwrap_or(0) as u16 + 2;
+        for (at, completion) in list.iter().enumerate() {
+            let row = y - list.len() as u16 + at as u16;
+            let width = width.min(area.width);
+            canvas.clear(Rect::new(area.x, row, width, 1));
+            let under = from + at == self.chosen;
+            let style = if under { canvas.theme.cursor } else { muted };
+            canvas.put(area.x + 1, row, width.saturating_sub(1), completion, style);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(line: &mut InputLine, code: KeyCode) -> LineOutcome {
+        line.key(&KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    #[test]
+    fn a_completion_replaces_the_last_word() {
+        let mut line = InputLine::new("mapping:pets st");
+        line.complete("mapping:pets st", vec!["state:".into(), "status:".into()]);
+        press(&mut line, KeyCode::Down);
+        press(&mut line, KeyCode::Tab);
+        assert_eq!(line.text(), "mapping:pets status:");
+        line.complete("something older", vec!["x".into()]);
+        press(&mut line, KeyCode::Tab);
+        assert_eq!(line.text(), "mapping:pets status:");
+    }
+
+    #[test]
+    fn pasted_lines_become_one() {
+        let mut line = InputLine::new("");
+        line.paste("a\nb\u{1b}");
+        assert_eq!(line.text(), "a b ");
+        assert_eq!(press(&mut line, KeyCode::Enter), LineOutcome::Done);
+        assert_eq!(press(&mut line, KeyCode::Esc), LineOutcome::Dropped);
+    }
+}

@@ -1,0 +1,17 @@
+//! Parts that several screens are made of.
+
+pub mod confirm;
+pub mod diff;
+pub mod form;
+pub mod gauge;
+pub mod help;
+pub mod json;
+pub mod line;
+pub mod overlay;
+pub mod paged;
+pub mod palette;
+pub mod picker;
+pub mod state;
+pub mod table;
+pub mod text;
+pub mod toast;

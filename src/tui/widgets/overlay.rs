@@ -1,0 +1,109 @@
+//! What lies above a screen and takes the keys until it is closed.
+
+use super::confirm::Confirm;
+use super::form::Form;
+use super::help::Help;
+use super::line::InputLine;
+use super::palette::Palette;
+use super::picker::Picker;
+use super::text::{Paragraphs, Scroll};
+use crate::model::{ObjectKey, RecordId};
+use crate::tui::canvas::Canvas;
+use crate::tui::keymap::Keymap;
+use ratatui::layout::Rect;
+
+/// Text in a window.
+#[derive(Clone, Debug, Default)]
+pub struct TextBox {
+    pub title: String,
+    pub text: Paragraphs,
+    pub scroll: Scroll,
+}
+
+impl TextBox {
+    /// Text under a title.
+    pub fn new(title: impl Into<String>, text: Paragraphs) -> Self {
+        Self {
+            title: title.into(),
+            text,
+            scroll: Scroll::default(),
+        }
+    }
+}
+
+/// What a choice is for.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    Object(Vec<ObjectKey>),
+    Related(Vec<(ObjectKey, RecordId)>),
+}
+
+/// Anything above a screen.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    Confirm(Confirm),
+    Help(Help),
+    Palette(Palette),
+    Form(Box<Form>),
+    Pick(Picker, Choice),
+    Text(TextBox),
+    Filter(InputLine),
+}
+
+impl Overlay {
+    /// Draws it over the screen's area.
+    pub fn draw(&self, canvas: &mut Canvas, area: Rect, keymap: &Keymap) {
+        match self {
+            Self::Confirm(confirm) => confirm.draw(canvas, area),
+            Self::Help(help) => help.draw(canvas, area, keymap),
+            Self::Palette(palette) => palette.picker.draw(canvas, area),
+            Self::Form(form) => form.draw(canvas, area),
+            Self::Pick(picker, _) => picker.draw(canvas, area),
+            Self::Filter(line) => line.draw(canvas, area),
+            Self::Text(text) => {
+                let width = area.width.saturating_sub(4).min(110);
+                let lines = text.text.lines(width.saturating_sub(4));
+                let height = (lines.len() as u16).saturating_add(2);
+                let height = height.min(area.height.saturating_sub(2));
+                let inner = frame(canvas, area, width, height.max(3), &text.title);
+                text.scroll.draw(canvas, inner, &lines);
+            }
+        }
+    }
+}
+
+/// An empty window of a size in the middle of an area, with a title; returns its inside.
+pub fn frame(canvas: &mut Canvas, area: Rect, width: u16, height: u16, title: &str) -> Rect {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    let window = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    canvas.clear(window);
+    if window.width < 4 || window.height < 2 {
+        return Rect {
+            width: 0,
+            height: 0,
+            ..window
+        };
+    }
+    let (muted, glyphs) = (canvas.theme.muted, canvas.theme.glyphs);
+    canvas.rule(window.x, window.y, window.width);
+    canvas.rule(window.x, window.bottom() - 1, window.width);
+    for y in window.y + 1..window.bottom() - 1 {
+        canvas.put(window.x, y, 1, glyphs.vertical, muted);
+        canvas.put(window.right() - 1, y, 1, glyphs.vertical, muted);
+    }
+    let title = format!(" {title} ");
+    let style = canvas.theme.title;
+    canvas.put(window.x + 2, window.y, window.width - 4, &title, style);
+    Rect {
+        x: window.x + 2,
+        y: window.y + 1,
+        width: window.width - 4,
+        height: window.height - 2,
+    }
+}

@@ -1,0 +1,279 @@
+//! A table that knows only the rows it shows: its cost does not depend on how many there are.
+
+use crate::tui::canvas::Canvas;
+use crate::tui::keymap::Action;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::borrow::Cow;
+use std::cell::Cell as Shared;
+
+/// One column. Columns of a lower priority number stay longest when there is little room.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub title: Cow<'static, str>,
+    pub priority: u8,
+    pub min: u16,
+    pub max: u16,
+    /// Numbers end at the right.
+    pub right: bool,
+}
+
+impl Column {
+    /// A column of `min` to `max` columns of the terminal.
+    pub fn new(title: impl Into<Cow<'static, str>>, priority: u8, min: u16, max: u16) -> Self {
+        Self {
+            title: title.into(),
+            priority,
+            min,
+            max: max.max(min),
+            right: false,
+        }
+    }
+
+    /// Ends at the right.
+    pub fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+}
+
+/// One cell of a row that is shown.
+pub struct TableCell<'a> {
+    pub text: Cow<'a, str>,
+    pub style: Style,
+}
+
+impl<'a> TableCell<'a> {
+    /// A cell with its style.
+    pub fn new(text: impl Into<Cow<'a, str>>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+        }
+    }
+}
+
+/// A row that is shown.
+pub struct Row<'a> {
+    pub cells: Vec<TableCell<'a>>,
+    /// True if the person selected it for an action of many.
+    pub selected: bool,
+}
+
+/// Where the cursor stands, and what was shown last.
+#[derive(Clone, Debug, Default)]
+pub struct TableState {
+    pub cursor: usize,
+    /// First column shown, for tables wider than the screen.
+    pub column: usize,
+    offset: Shared<usize>,
+    height: Shared<usize>,
+}
+
+impl TableState {
+    /// Rows that fit on the screen, as of the last frame.
+    pub fn height(&self) -> usize {
+        self.height.get().max(1)
+    }
+
+    /// The rows shown, and as many again on both sides: what should be at hand.
+    pub fn near(&self) -> std::ops::Range<usize> {
+        let height = self.height().max(20);
+        self.cursor.saturating_sub(height)..self.cursor + 2 * height
+    }
+
+    /// Moves the cursor; true if the action was a movement.
+    pub fn act(&mut self, action: Action, rows: usize) -> bool {
+        let last = rows.saturating_sub(1);
+        let half = (self.height() / 2).max(1);
+        self.cursor = match action {
+            Action::Up => self.cursor.saturating_sub(1),
+            Action::Down => self.cursor + 1,
+            Action::Top => 0,
+            Action::Bottom => last,
+            Action::HalfDown => self.cursor + half,
+            Action::HalfUp => self.cursor.saturating_sub(half),
+            Action::PageDown => self.cursor + self.height(),
+            Action::PageUp => self.cursor.saturating_sub(self.height()),
+            _ => return false,
+        }
+        .min(last);
+        true
+    }
+
+    /// Keeps the cursor inside a list that became shorter.
+    pub fn clamp(&mut self, rows: usize) {
+        self.cursor = self.cursor.min(rows.saturating_sub(1));
+    }
+
+    /// Back to the first row.
+    pub fn reset(&mut self) {
+        self.cursor = 0;
+        self.column = 0;
+        self.offset.set(0);
+    }
+
+    /// The rows that [`draw`] will show in an area of this height, its heading included.
+    pub fn shown_rows(&self, area_height: u16, rows: usize) -> std::ops::Range<usize> {
+        let height = usize::from(area_height.saturating_sub(1));
+        let offset = self.scroll(height, rows);
+        offset..(offset + height).min(rows)
+    }
+
+    /// The first row to show at this height, so that the cursor is in sight.
+    fn scroll(&self, height: usize, rows: usize) -> usize {
+        self.height.set(height);
+        let highest = self.cursor.saturating_sub(height.saturating_sub(1));
+        let offset = self
+            .offset
+            .get()
+            .clamp(highest, self.cursor)
+            .min(rows.saturating_sub(height).max(highest));
+        self.offset.set(offset);
+        offset
+    }
+}
+
+/// Which columns fit into a width, and how wide each is. The first never leaves.
+pub fn fit(columns: &[Column], from: usize, width: u16) -> Vec<(usize, u16)> {
+    let mut order: Vec<usize> = (0..columns.len())
+        .filter(|at| *at == 0 || *at > from)
+        .collect();
+    order.sort_by_key(|at| (*at != 0, columns[*at].priority, *at));
+    let mut room = width;
+    let mut taken: Vec<(usize, u16)> = Vec::new();
+    for at in order {
+        let gap = if taken.is_empty() { 0 } else { 2 };
+        let least = columns[at].min + gap;
+        if taken.is_empty() {
+            let first = columns[at].min.min(room);
+            taken.push((at, first));
+            room -= first;
+        } else if least <= room {
+            taken.push((at, columns[at].min));
+            room -= least;
+        } else {
+            break;
+        }
+    }
+    // What is left goes round, a cell at a time, so that no column takes it all.
+    while room > 0 {
+        let before = room;
+        for (at, wide) in &mut taken {
+            if room > 0 && *wide < columns[*at].max {
+                *wide += 1;
+                room -= 1;
+            }
+        }
+        if room == before {
+            break;
+        }
+    }
+    taken.sort_by_key(|(at, _)| *at);
+    taken
+}
+
+/// Draws the heading and the rows in sight. `row` is asked only for those; `None` is a row whose page is not
+/// read yet.
+pub fn draw<'r>(
+    canvas: &mut Canvas,
+    area: Rect,
+    columns: &[Column],
+    state: &TableState,
+    rows: usize,
+    focused: bool,
+    mut row: impl FnMut(usize) -> Option<Row<'r>>,
+) {
+    if area.height < 2 || area.width < 4 {
+        return;
+    }
+    let theme = canvas.theme;
+    let shown = fit(columns, state.column, area.width - 2);
+    let heading = theme.muted;
+    let mut x = area.x + 2;
+    for (at, width) in &shown {
+        let column = &columns[*at];
+        if column.right {
+            canvas.put_right(x, area.y, *width, &column.title, heading);
+        } else {
+            canvas.put(x, area.y, *width, &column.title, heading);
+        }
+        x += width + 2;
+    }
+    let height = usize::from(area.height - 1);
+    let offset = state.scroll(height, rows);
+    for line in 0..height.min(rows.saturating_sub(offset)) {
+        let number = offset + line;
+        let y = area.y + 1 + line as u16;
+        let under = number == state.cursor;
+        let Some(row) = row(number) else {
+            canvas.put(area.x + 2, y, area.width - 2, theme.glyphs.dot, theme.muted);
+            continue;
+        };
+        let mark = if under { theme.glyphs.marker } else { " " };
+        let mark_style = if focused { theme.accent } else { theme.muted };
+        canvas.put(area.x, y, 1, mark, mark_style);
+        if row.selected {
+            canvas.put(area.x + 1, y, 1, theme.glyphs.selected, theme.selected);
+        }
+        let mut x = area.x + 2;
+        for (at, width) in &shown {
+            let Some(cell) = row.cells.get(*at) else {
+                break;
+            };
+            let mut style = cell.style;
+            if row.selected {
+                style = style.patch(theme.selected);
+            }
+            if columns[*at].right {
+                canvas.put_right(x, y, *width, &cell.text, style);
+            } else {
+                canvas.put(x, y, *width, &cell.text, style);
+            }
+            // Only the first cell is highlighted: a whole row would cost a slow line hundreds of bytes a step.
+            if under && focused && *at == 0 {
+                canvas.restyle(Rect::new(x, y, *width, 1), theme.cursor);
+            }
+            x += width + 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_leave_by_priority_and_the_first_stays() {
+        let columns = [
+            Column::new("a", 0, 10, 20),
+            Column::new("b", 3, 10, 10),
+            Column::new("c", 1, 10, 10),
+        ];
+        let at = |width| -> Vec<usize> { fit(&columns, 0, width).iter().map(|c| c.0).collect() };
+        assert_eq!(at(5), [0]);
+        assert_eq!(at(22), [0, 2]);
+        assert_eq!(at(34), [0, 1, 2]);
+        assert_eq!(fit(&columns, 0, 60)[0], (0, 20));
+        let used: u16 = fit(&columns, 0, 40).iter().map(|c| c.1 + 2).sum();
+        assert!(used - 2 <= 40);
+    }
+
+    #[test]
+    fn the_cursor_stays_inside_and_in_sight() {
+        let mut state = TableState::default();
+        for _ in 0..5 {
+            state.act(Action::Down, 3);
+        }
+        assert_eq!(state.cursor, 2);
+        state.act(Action::Bottom, 1000);
+        assert_eq!(state.scroll(10, 1000), 990);
+        state.act(Action::Up, 1000);
+        assert_eq!(state.scroll(10, 1000), 990);
+        state.act(Action::Top, 1000);
+        assert_eq!(state.scroll(10, 1000), 0);
+        state.clamp(0);
+        assert_eq!(state.cursor, 0);
+        assert!(!state.act(Action::Copy, 10));
+    }
+}

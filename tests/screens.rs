@@ -1,0 +1,76 @@
+//! The control room without a terminal: keys in, frames out.
+
+#[path = "screens/driver.rs"]
+mod driver;
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/limits.rs"]
+mod limits;
+#[path = "screens/world.rs"]
+mod world;
+
+use driver::Driver;
+use world::Mood;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+/// Keys that lead from the start to each view that is worth looking at.
+const VIEWS: [(&str, &str); 9] = [
+    ("schemas", "1"),
+    ("records", "2"),
+    ("record", "2\n"),
+    ("sync", "2d"),
+    ("mappings", "3"),
+    ("queue", "4"),
+    ("job", "4jjj\n"),
+    ("exports", "5"),
+    ("activity", "6"),
+];
+
+fn view(mood: Mood, keys: &str) -> Driver {
+    let mut driver = Driver::new(mood).start();
+    driver.text(120, 40);
+    driver.keys(keys);
+    driver.wait(200);
+    driver
+}
+
+#[test]
+fn every_view_with_data() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_view_in_every_mood() {
+    for mood in [Mood::Empty, Mood::Broken, Mood::Hostile, Mood::Million] {
+        for (name, keys) in VIEWS {
+            let driver = view(mood, keys);
+            for (width, height) in SIZES {
+                let name = format!("{name}-{mood:?}-{width}x{height}").to_lowercase();
+                insta::assert_snapshot!(name, driver.text(width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_view_while_it_loads() {
+    for (name, keys) in VIEWS {
+        let mut driver = Driver::new(Mood::Normal).start();
+        driver.silent = true;
+        driver.keys(keys);
+        driver.wait(400);
+        for (width, height) in SIZES {
+            let name = format!("{name}-loading-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Drives the app as a person at a keyboard would, with the world's answers.
+
+use super::world::{self, Mood};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::{SignedDuration, Timestamp};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::BTreeMap;
+use tramline::tui::app::App;
+use tramline::tui::context::Session;
+use tramline::tui::effect::Effect;
+use tramline::tui::event::{Answer, Event};
+use tramline::tui::keymap::Keymap;
+use tramline::tui::theme::{Theme, ThemeName};
+
+pub struct Driver {
+    pub app: App,
+    pub now: Timestamp,
+    pub mood: Mood,
+    /// Effects that are no questions, in the order they came.
+    pub effects: Vec<Effect>,
+    /// Questions asked, in the order they came.
+    pub asked: Vec<tramline::tui::request::Request>,
+    /// Answers are held back: everything stays loading.
+    pub silent: bool,
+    held: Vec<Effect>,
+}
+
+pub fn session() -> Session {
+    Session {
+        connection: "default".into(),
+        account: "acme".into(),
+        environment: "sandbox".into(),
+        production: false,
+        read_only: false,
+        writes_allowed: false,
+        log_path: Some("/home/jo/.local/state/tramline/tramline.log".into()),
+        time_zone: jiff::tz::TimeZone::UTC,
+        low_bandwidth: false,
+        mappings: Vec::new(),
+    }
+}
+
+impl Driver {
+    pub fn new(mood: Mood) -> Self {
+        Self::with(mood, session(), ThemeName::Dark, false)
+    }
+
+    pub fn with(mood: Mood, session: Session, theme: ThemeName, ascii: bool) -> Self {
+        let now = world::noon();
+        let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+        Self {
+            app: App::new(session, keymap, Theme::new(theme, ascii), now),
+            now,
+            mood,
+            effects: Vec::new(),
+            asked: Vec::new(),
+            silent: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// Starts the app and answers until it is quiet.
+    pub fn start(mut self) -> Self {
+        let effects = self.app.start();
+        self.settle(effects);
+        self
+    }
+
+    fn settle(&mut self, effects: Vec<Effect>) {
+        let mut todo: Vec<Effect> = effects;
+        let mut rounds = 0;
+        while !todo.is_empty() {
+            rounds += 1;
+            assert!(
+                rounds < 200,
+                "the app never comes to rest: {:?}",
+                todo.first()
+            );
+            let mut next = Vec::new();
+            for effect in todo {
+                match effect {
+                    Effect::Ask {
+                        slot,
+                        generation,
+                        request,
+                    } => {
+                        self.asked.push(request.clone());
+                        if self.silent {
+                            self.held.push(Effect::Ask {
+                                slot,
+                                generation,
+                                request,
+                            });
+                            continue;
+                        }
+                        let reply = world::answer(self.mood, request);
+                        let answer = Box::new(Answer {
+                            slot,
+                            generation,
+                            reply,
+                        });
+                        next.extend(self.app.update(Event::Answer(answer), self.now));
+                    }
+                    other => self.effects.push(other),
+                }
+            }
+            todo = next;
+        }
+    }
+
+    /// Gives the answers that were held back.
+    pub fn speak(&mut self) {
+        self.silent = false;
+        let held = std::mem::take(&mut self.held);
+        self.settle(held);
+    }
+
+    pub fn event(&mut self, event: Event) {
+        let effects = self.app.update(event, self.now);
+        self.settle(effects);
+    }
+
+    pub fn wait(&mut self, milliseconds: i64) {
+        self.now += SignedDuration::from_millis(milliseconds);
+        self.event(Event::Tick);
+    }
+
+    pub fn press(&mut self, code: KeyCode) {
+        self.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+
+    pub fn ctrl(&mut self, c: char) {
+        self.event(Event::Key(KeyEvent::new(
+            KeyCode::Char(c),
+            KeyModifiers::CONTROL,
+        )));
+    }
+
+    /// Presses each character of a text; `\n` is enter, `\t` tab, `\u{1b}` esc.
+    pub fn keys(&mut self, keys: &str) {
+        for c in keys.chars() {
+            self.press(match c {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                '\u{1b}' => KeyCode::Esc,
+                c => KeyCode::Char(c),
+            });
+        }
+    }
+
+    pub fn frame(&self, width: u16, height: u16) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        self.app.view(&mut buffer);
+        buffer
+    }
+
+    pub fn text(&self, width: u16, height: u16) -> String {
+        text(&self.frame(width, height))
+    }
+}
+
+/// The characters of a frame, without spaces at line ends.
+pub fn text(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let mut lines = Vec::new();
+    for y in area.top()..area.bottom() {
+        let mut line = String::new();
+        let mut x = area.left();
+        while x < area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            // A wide character covers the cell behind it.
+            x += (unicode_width::UnicodeWidthStr::width(symbol).max(1)) as u16;
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,719 @@
+//! A world in memory that answers every request of the control room, so that the whole app can be driven
+//! without a store and without a network.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tramline::model::call::{Api, BudgetView, Call};
+use tramline::model::contact::{Membership, ScoreValue, Surroundings};
+use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
+use tramline::model::job::{JobContact, JobCounts};
+use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
+use tramline::model::{
+    Attempt, ConnectionName, DataType, Email, ErrorClass, FieldKind, Finding, Job, JobId, JobState,
+    Level, MappingName, ObjectKey, ObjectSchema, Problem, Property, PropertyOption, Record,
+    RecordId, RunId, Trigger, WaitReason, Waiting,
+};
+use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
+use tramline::operations::queue::{JobCursor, JobDetail, JobList, JobQuery};
+use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use tramline::operations::schemas::SchemaSummary;
+use tramline::operations::status::{LastError, Status};
+use tramline::tui::request::{Reply, Request, SchemaDetail};
+
+/// What the world is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Normal,
+    Empty,
+    Broken,
+    /// Long and hostile text everywhere.
+    Hostile,
+    /// A million rows in every list that has pages.
+    Million,
+}
+
+/// Noon of the day on which all happens.
+pub fn noon() -> Timestamp {
+    "2026-11-23T14:02:30Z".parse().unwrap()
+}
+
+pub const NASTY: &str =
+    "\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}31m\u{202e}evil\u{200b} 日本語 🐕‍🦺 שלום e\u{301} \r\n\ttab";
+
+fn text(mood: Mood, plain: &str) -> String {
+    match mood {
+        Mood::Hostile => format!("{plain} {NASTY} {}", "long ".repeat(400)),
+        _ => plain.to_owned(),
+    }
+}
+
+pub fn problem() -> Problem {
+    Problem {
+        status: Some(401),
+        request_id: Some("f3a9-77".into()),
+        ..Problem::new(ErrorClass::Auth, "the token is refused").remedy(
+            "set GHL_TOKEN to a Private Integration Token with the scope objects/record.readonly",
+        )
+    }
+}
+
+fn done<T>(mood: Mood, value: T) -> Result<T, Problem> {
+    match mood {
+        Mood::Broken => Err(problem()),
+        _ => Ok(value),
+    }
+}
+
+pub fn pets() -> ObjectKey {
+    ObjectKey::from("custom_objects.pets")
+}
+
+fn property(mood: Mood, key: &str, name: &str, data_type: DataType, options: &[&str]) -> Property {
+    Property {
+        id: format!("p-{key}"),
+        key: key.into(),
+        name: text(mood, name),
+        data_type,
+        options: options
+            .iter()
+            .map(|o| PropertyOption {
+                key: o.to_lowercase(),
+                label: (*o).into(),
+            })
+            .collect(),
+        allow_custom_option: false,
+        required: Some(key == "name"),
+        unique: Some(key == "chip"),
+    }
+}
+
+pub fn schema(mood: Mood, key: &ObjectKey) -> ObjectSchema {
+    let (singular, plural) = match key.short() {
+        "pets" => ("Pet", "Pets"),
+        "visits" => ("Visit", "Visits"),
+        "shelters" => ("Shelter", "Shelters"),
+        "contact" => ("Contact", "Contacts"),
+        "opportunity" => ("Opportunity", "Opportunities"),
+        _ => ("Business", "Businesses"),
+    };
+    let of = |key, name, kind, options: &[&str]| property(mood, key, name, kind, options);
+    ObjectSchema {
+        id: format!("o-{}", key.short()),
+        key: key.clone(),
+        singular: text(mood, singular),
+        plural: text(mood, plural),
+        description: None,
+        standard: !key.as_str().starts_with("custom_objects."),
+        primary_property: "name".into(),
+        searchable: vec!["name".into()],
+        updated_at: None,
+        properties: vec![
+            of("name", "Name", DataType::Text, &[]),
+            of("owner_email", "Owner e-mail", DataType::Email, &[]),
+            of(
+                "status",
+                "Status",
+                DataType::SingleOptions,
+                &["Available", "Adopted", "Pending"],
+            ),
+            of("weight", "Weight", DataType::Numerical, &[]),
+            of("fee", "Fee", DataType::Monetory, &[]),
+            of("born", "Born", DataType::Date, &[]),
+            of(
+                "temperament",
+                "Temperament",
+                DataType::MultipleOptions,
+                &["Calm", "Shy", "Bold"],
+            ),
+            of("chip", "Chip number", DataType::Text, &[]),
+            of(
+                "notes",
+                "Notes",
+                DataType::TextboxList,
+                &["Kitchen", "Garden"],
+            ),
+            of("papers", "Papers", DataType::FileUpload, &[]),
+            of(
+                "mood_ring",
+                "Mood ring",
+                DataType::Unknown("HOLOGRAM".into()),
+                &[],
+            ),
+        ],
+    }
+}
+
+pub fn record(mood: Mood, number: u64) -> Record {
+    let names = ["Rex", "Luna", "Böser Wolf", "Mia 🐕", "小雪", "Max"];
+    let name = names[(number % names.len() as u64) as usize];
+    let weight: Value = serde_json::from_str(&format!("{}.40", 3 + number % 40)).unwrap();
+    let properties = json!({
+        "name": text(mood, name),
+        "owner_email": format!("owner{number}@example.org"),
+        "status": if number % 3 == 0 { "adopted" } else { "available" },
+        "weight": weight,
+        "fee": { "currency": "EUR", "value": 120 + number % 9 },
+        "born": if number == 0 { "2024-13-01" } else { "2024-05-01" },
+        "temperament": ["calm", "shy"],
+        "chip": format!("978-{number:09}"),
+        "notes.kitchen": text(mood, "sleeps by the stove"),
+        "unknown_property": [1, { "deep": true }],
+    });
+    let Value::Object(properties) = properties else {
+        unreachable!()
+    };
+    Record {
+        id: RecordId::new(format!("66b1c0ffee{number:014x}")),
+        object: pets(),
+        properties,
+        owners: vec![],
+        followers: vec![],
+        created_at: Some(noon() - SignedDuration::from_hours(48)),
+        updated_at: Some(noon() - SignedDuration::from_mins(number as i64 % 500)),
+        relations: None,
+        search_after: None,
+    }
+}
+
+fn records(mood: Mood, query: Option<&str>, page: usize, limit: u32) -> RecordList {
+    let total: u64 = match (mood, query) {
+        (Mood::Empty, _) => 0,
+        (_, Some(_)) => 2,
+        (Mood::Million, _) => 1_000_000,
+        _ => 230,
+    };
+    let from = page as u64 * u64::from(limit);
+    let to = (from + u64::from(limit)).min(total);
+    RecordList {
+        records: (from..to).map(|n| record(mood, n)).collect(),
+        total: Some(total),
+        next: (to < total).then(|| RecordCursor::Page(page as u32 + 2)),
+    }
+}
+
+pub fn mapping(name: &str, object: &str) -> MappingSummary {
+    MappingSummary {
+        name: MappingName::from(name),
+        connection: ConnectionName::from("default"),
+        object: ObjectKey::from(object),
+        email: "owner_email".into(),
+        fields: 5,
+        rules: vec!["adopted".into()],
+        schedule: Some("*/15 * * * *".into()),
+        enabled: name != "shelters",
+    }
+}
+
+fn line(
+    source: &str,
+    kind: Option<DataType>,
+    transform: bool,
+    target: &str,
+    to: Option<FieldKind>,
+) -> MappingLine {
+    MappingLine {
+        source: source.into(),
+        source_type: kind,
+        transform,
+        target: target.into(),
+        builtin: to.is_none(),
+        target_type: to,
+        problem: None,
+    }
+}
+
+fn mapping_detail(mood: Mood, name: &MappingName) -> MappingDetail {
+    let mut lines = vec![
+        line(
+            "owner_first_name",
+            Some(DataType::Text),
+            false,
+            "first_name",
+            None,
+        ),
+        line(
+            "name",
+            Some(DataType::Text),
+            false,
+            "%PET_NAME%",
+            Some(FieldKind::Text),
+        ),
+        line(
+            "{{ weight | round(1) }}",
+            None,
+            true,
+            "%WEIGHT_KG%",
+            Some(FieldKind::Text),
+        ),
+        line(
+            "temperament",
+            Some(DataType::MultipleOptions),
+            false,
+            "%TEMPERAMENT%",
+            Some(FieldKind::Listbox),
+        ),
+        line(
+            "born",
+            Some(DataType::Date),
+            false,
+            "%BORN%",
+            Some(FieldKind::Number),
+        ),
+    ];
+    lines[4].problem = Some((Level::Error, "DATE cannot become a number".into()));
+    if mood == Mood::Hostile {
+        for line in &mut lines {
+            line.source = text(mood, &line.source);
+            line.target = text(mood, &line.target);
+        }
+    }
+    MappingDetail {
+        summary: mapping(name.as_str(), "custom_objects.pets"),
+        lines: if mood == Mood::Empty { vec![] } else { lines },
+        findings: vec![
+            Finding::ok("mapping pets", "5 fields"),
+            Finding::error(
+                "mapping pets: %BORN%",
+                text(mood, "DATE cannot become a number"),
+            )
+            .remedy("map it to a date field, or use a template"),
+        ],
+    }
+}
+
+fn preview(mood: Mood, record: Record) -> Preview {
+    let field =
+        |field: &str, source: &str, raw: &str, send: Option<&str>, contact: Option<&str>| {
+            PreviewField {
+                field: text(mood, field),
+                source: text(mood, source),
+                record: Some(text(mood, raw)),
+                send: send.map(|s| text(mood, s)),
+                contact: contact.map(|s| text(mood, s)),
+                changes: send.is_some() && send != contact,
+                problem: None,
+                warning: None,
+            }
+        };
+    let mut fields = vec![
+        field("%PET_NAME%", "name", "\"Rex\"", Some("Rex"), Some("Rex")),
+        field(
+            "%STATUS%",
+            "status",
+            "\"adopted\"",
+            Some("Adopted"),
+            Some("Available"),
+        ),
+        field(
+            "%WEIGHT_KG%",
+            "{{ weight | round(1) }}",
+            "12.40",
+            Some("12.4"),
+            None,
+        ),
+        field(
+            "%TEMPERAMENT%",
+            "temperament",
+            "[\"calm\",\"shy\"]",
+            Some("||Calm||Shy||"),
+            None,
+        ),
+        field("%BORN%", "born", "\"2024-13-01\"", None, Some("2024-12-01")),
+    ];
+    fields[2].warning = Some("arithmetic is double precision".into());
+    fields[4].problem = Some(Problem::new(ErrorClass::Invalid, "not a date").field("born"));
+    Preview {
+        mapping: "pets".into(),
+        title: text(mood, "Rex"),
+        record,
+        email: Email::parse("jo@example.org").ok(),
+        contact_id: Some("4711".into()),
+        fields,
+        rules: vec![
+            PreviewRule {
+                name: "adopted".into(),
+                fires: true,
+                actions: vec![
+                    "tag pet-adopted".into(),
+                    "automation \"Adoption welcome\"".into(),
+                ],
+                note: None,
+            },
+            PreviewRule {
+                name: "heavy".into(),
+                fires: false,
+                actions: vec![],
+                note: Some("never confirmed before".into()),
+            },
+        ],
+        skips: false,
+        problem: None,
+        last_sent: Some("2026-11-23T13:58:00Z".parse().unwrap()),
+        superseded_by: None,
+        surroundings: Some(Surroundings {
+            tags: vec![text(mood, "pet-owner"), "vip".into()],
+            lists: vec![Membership {
+                list: "Newsletter".into(),
+                status: "active".into(),
+            }],
+            automations: vec![],
+            scores: vec![ScoreValue {
+                score: "Engagement".into(),
+                value: "42".into(),
+            }],
+        }),
+    }
+}
+
+pub fn job(mood: Mood, number: u64) -> Job {
+    let state = JobState::ALL[(number % 7) as usize];
+    let failed = matches!(state, JobState::Failed | JobState::Unknown);
+    Job {
+        id: JobId::new(format!("0192f0c1-0000-7000-8000-{number:012x}")),
+        mapping: "pets".into(),
+        connection: "default".into(),
+        object: pets(),
+        record: RecordId::new(format!("66b1c0ffee{number:014x}")),
+        contact: JobContact {
+            id: (number % 2 == 0).then(|| "4711".into()),
+            email: Email::parse(&format!("owner{number}@example.org")).ok(),
+        },
+        state,
+        waiting: (state == JobState::Waiting).then(|| Waiting {
+            reason: WaitReason::RateLimited,
+            until: Some(noon() + SignedDuration::from_secs(42)),
+            by: "activecampaign".into(),
+        }),
+        trigger: match number % 3 {
+            0 => Trigger::Manual,
+            1 => Trigger::Webhook,
+            _ => Trigger::Export(RunId::from("0192aaaa-1111-7000-8000-000000000001")),
+        },
+        attempts: (number % 5) as u32,
+        error: failed.then(|| Problem {
+            status: Some(422),
+            request_id: Some("req-9".into()),
+            ..Problem::new(ErrorClass::Invalid, text(mood, "invalid e-mail")).field("email")
+        }),
+        created_at: noon() - SignedDuration::from_mins(90),
+        updated_at: noon() - SignedDuration::from_secs(number as i64),
+    }
+}
+
+fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
+    let total: u64 = match mood {
+        Mood::Empty => 0,
+        Mood::Million => 1_000_000,
+        _ => 230,
+    };
+    let from = page as u64 * u64::from(query.limit);
+    let to = (from + u64::from(query.limit)).min(total);
+    let jobs: Vec<Job> = (from..to).map(|n| job(mood, n)).collect();
+    JobList {
+        next: (to < total).then(|| JobCursor {
+            updated_at: jiff::Timestamp::from_microsecond(to as i64).unwrap(),
+            id: JobId::new(format!("{to}")),
+        }),
+        total: Some(total),
+        jobs,
+    }
+}
+
+fn job_detail(mood: Mood) -> JobDetail {
+    let mut job = job(mood, 3);
+    job.attempts = 2;
+    let attempt = |number: u32, outcome: &str| Attempt {
+        number,
+        started_at: noon() - SignedDuration::from_mins(10 - i64::from(number)),
+        ended_at: Some(
+            noon() - SignedDuration::from_mins(10 - i64::from(number))
+                + SignedDuration::from_millis(312),
+        ),
+        worker: "host:4242".into(),
+        outcome: outcome.into(),
+        error: job.error.clone(),
+        request: Some(text(
+            mood,
+            "POST /contact/sync {\"contact\":{\"email\":\"jo@\"}}",
+        )),
+        response: Some(text(
+            mood,
+            "422 {\"errors\":[{\"title\":\"Contact Email Address is not valid.\"}]}",
+        )),
+        mapping_hash: "8c1fd00dcafe0123".into(),
+    };
+    JobDetail {
+        attempts: vec![attempt(1, "retry"), attempt(2, "failed")],
+        why: "it failed for good: the data is refused. Mend the record, then retry it.".into(),
+        job,
+    }
+}
+
+pub fn run(mood: Mood, number: u64, state: RunState) -> Run {
+    Run {
+        id: RunId::new(format!("0192aaaa-1111-7000-8000-{number:012}")),
+        mapping: "pets".into(),
+        connection: "default".into(),
+        state,
+        options: ExportOptions {
+            dry_run: number == 3,
+            ..ExportOptions::default()
+        },
+        counts: ExportCounts {
+            read: 6400,
+            unchanged: 0,
+            synced: 6085,
+            superseded: 15,
+            skipped: 50,
+            failed: 50,
+        },
+        total: Some(10_000),
+        sent: 200,
+        requests: RequestCounts {
+            highlevel: 64,
+            activecampaign: 52,
+        },
+        throttled: 0,
+        checkpoint: Some("page 64".into()),
+        error: (state == RunState::Failed)
+            .then(|| Problem::new(ErrorClass::Transient, text(mood, "no answer"))),
+        started_at: noon() - SignedDuration::from_mins(5 * number as i64),
+        updated_at: noon(),
+        ended_at: None,
+        elapsed_ms: 310_000,
+    }
+}
+
+fn runs(mood: Mood) -> Vec<Run> {
+    match mood {
+        Mood::Empty => vec![],
+        _ => vec![
+            run(mood, 1, RunState::Running),
+            run(mood, 2, RunState::Paused),
+            run(mood, 3, RunState::Completed),
+            run(mood, 4, RunState::Failed),
+            run(mood, 5, RunState::Cancelled),
+        ],
+    }
+}
+
+pub fn call(mood: Mood, number: u64) -> Call {
+    let throttled = number % 7 == 3;
+    Call {
+        at: noon() - SignedDuration::from_secs(number as i64),
+        api: if number % 2 == 0 {
+            Api::HighLevel
+        } else {
+            Api::ActiveCampaign
+        },
+        method: "POST".into(),
+        path: text(mood, "/objects/custom_objects.pets/records/search"),
+        status: if throttled {
+            Some(429)
+        } else if number % 11 == 5 {
+            None
+        } else {
+            Some(200)
+        },
+        millis: 40 + number % 200,
+        request_id: Some(format!("req-{number}")),
+        retry_after: throttled.then_some(3),
+        error: (number % 11 == 5).then(|| text(mood, "connection reset")),
+    }
+}
+
+fn budget(name: &str, left: u32, size: u32, window_ms: u64) -> BudgetView {
+    BudgetView {
+        name: name.into(),
+        left,
+        size,
+        window_ms,
+        daily_left: (name == "highlevel").then_some(198_204),
+        blocked_until: None,
+    }
+}
+
+fn status(mood: Mood) -> Status {
+    if mood == Mood::Empty {
+        return Status::default();
+    }
+    Status {
+        highlevel: Some(budget("highlevel", 81, 100, 10_000)),
+        activecampaign: Some(budget("activecampaign", 2, 5, 1000)),
+        imports: Some(budget("import", 96, 100, 60_000)),
+        counts: JobCounts {
+            ready: 1200,
+            waiting: 3,
+            running: 4,
+            failed: 41,
+            unknown: 1,
+            done: 9959,
+            discarded: 0,
+        },
+        workers: 2,
+        exports: vec![run(mood, 1, RunState::Running)],
+        last_error: Some(LastError {
+            at: "2026-11-23T14:02:11Z".parse().unwrap(),
+            problem: Problem {
+                status: Some(422),
+                ..Problem::new(ErrorClass::Invalid, text(mood, "422 invalid e-mail"))
+            },
+            count: 17,
+        }),
+    }
+}
+
+/// The answer to a request.
+pub fn answer(mood: Mood, request: Request) -> Reply {
+    match request {
+        Request::Remembered => Reply::Remembered(Ok(None)),
+        Request::Status => Reply::Status(Ok(status(mood))),
+        Request::Mappings => Reply::Mappings(match mood {
+            Mood::Empty => vec![],
+            _ => vec![
+                mapping("pets", "custom_objects.pets"),
+                mapping("shelters", "custom_objects.shelters"),
+                mapping("visits", "custom_objects.visits"),
+            ],
+        }),
+        Request::Schemas { totals } => {
+            let keys = [
+                "custom_objects.pets",
+                "custom_objects.visits",
+                "custom_objects.shelters",
+                "contact",
+                "opportunity",
+                "business",
+            ];
+            let all = keys.iter().enumerate().map(|(at, key)| {
+                let mut schema = schema(mood, &ObjectKey::from(*key));
+                schema.properties.clear();
+                SchemaSummary {
+                    records: (totals && !schema.standard)
+                        .then_some([10_000, 1_234_567, 12][at % 3]),
+                    schema,
+                }
+            });
+            Reply::Schemas {
+                totals,
+                result: done(
+                    mood,
+                    if mood == Mood::Empty {
+                        vec![]
+                    } else {
+                        all.collect()
+                    },
+                ),
+            }
+        }
+        Request::Schema(key) => {
+            let schema = schema(mood, &key);
+            let mapped_to = vec![
+                ("name".into(), "%PET_NAME%".into()),
+                ("weight".into(), "%WEIGHT_KG%".into()),
+            ];
+            let result = done(mood, SchemaDetail { schema, mapped_to });
+            Reply::Schema(key, result)
+        }
+        Request::Records {
+            query, page, limit, ..
+        } => Reply::Records {
+            page,
+            result: done(mood, records(mood, query.as_deref(), page, limit)),
+        },
+        Request::Record(..) => Reply::Record(done(mood, record(mood, 7))),
+        Request::Related(_, id) => Reply::Related(
+            id,
+            done(
+                mood,
+                vec![RelatedRecord {
+                    association: "pet_owner".into(),
+                    object: "contact".into(),
+                    record: "c-1".into(),
+                    title: Some(text(mood, "Jo Doe <jo@example.org>")),
+                }],
+            ),
+        ),
+        Request::Preview(_, id) => {
+            let result = done(mood, preview(mood, record(mood, 0)));
+            Reply::Preview(id, result)
+        }
+        Request::Sync(_, ids) => Reply::Synced(done(
+            mood,
+            ids.into_iter()
+                .map(|record| SyncResult {
+                    record,
+                    outcome: Outcome::Synced,
+                    contact_id: Some("4711".into()),
+                    fields: vec![SyncedField {
+                        field: "%STATUS%".into(),
+                        old: Some("Available".into()),
+                        new: Some("Adopted".into()),
+                        problem: None,
+                    }],
+                    error: None,
+                })
+                .collect(),
+        )),
+        Request::Create(..) | Request::Update(..) => Reply::Saved(done(mood, record(mood, 0))),
+        Request::Delete(_, ids) => match mood {
+            Mood::Broken => Reply::Deleted(vec![], Some(problem())),
+            _ => Reply::Deleted(ids, None),
+        },
+        Request::MappingDetail(name) => {
+            let result = done(mood, mapping_detail(mood, &name));
+            Reply::MappingDetail(name, result)
+        }
+        Request::Samples(name) => {
+            let many = if mood == Mood::Empty { 0 } else { 5 };
+            let result = done(mood, (0..many).map(|n| record(mood, n)).collect());
+            Reply::Samples(name, result)
+        }
+        Request::SamplePreview(_, record) => {
+            Reply::SamplePreview(done(mood, preview(mood, *record)))
+        }
+        Request::Suggest(_) => Reply::Suggestions(done(
+            mood,
+            vec![SuggestedPair {
+                field: "%CHIP%".into(),
+                from: "chip".into(),
+                score: 0.87,
+                reason: text(mood, "the names agree; both are text"),
+            }],
+        )),
+        Request::Check => Reply::Findings(vec![
+            Finding::ok("highlevel token", "accepted"),
+            Finding::warning(
+                "highlevel scopes",
+                text(mood, "objects/record.write is not verifiable"),
+            ),
+        ]),
+        Request::Jobs { query, page } => Reply::Jobs {
+            page,
+            result: done(mood, jobs(mood, &query, page)),
+        },
+        Request::Job(_) => Reply::Job(done(mood, job_detail(mood))),
+        Request::Count(chosen) => Reply::Count(chosen, done(mood, 41)),
+        Request::Complete(text) => {
+            let all = ["state:failed", "state:ready", "mapping:pets"].map(String::from);
+            Reply::Complete(text, all.to_vec())
+        }
+        Request::Retry(chosen) => Reply::Retried(chosen, done(mood, 41)),
+        Request::Discard(_) => Reply::Discarded(done(mood, 41)),
+        Request::Exports => Reply::Exports(done(mood, runs(mood))),
+        Request::StartExport(..) => {
+            Reply::Run("started", done(mood, run(mood, 9, RunState::Running)))
+        }
+        Request::PauseExport(_) => Reply::Run("paused", done(mood, run(mood, 1, RunState::Paused))),
+        Request::ResumeExport(_) => {
+            Reply::Run("resumed", done(mood, run(mood, 1, RunState::Running)))
+        }
+        Request::CancelExport(_) => {
+            Reply::Run("cancelled", done(mood, run(mood, 1, RunState::Cancelled)))
+        }
+        Request::Calls => Reply::Calls(match mood {
+            Mood::Empty => vec![],
+            _ => (0..60).rev().map(|n| call(mood, n)).collect(),
+        }),
+    }
+}
