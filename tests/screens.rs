@@ -1,5 +1,10 @@
 //! The control room without a terminal: keys in, frames out.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that fails here has found something"
+)]
+
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/keys.rs"]

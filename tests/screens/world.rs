@@ -150,7 +150,7 @@ pub fn record(mood: Mood, number: u64) -> Record {
     let properties = json!({
         "name": text(mood, name),
         "owner_email": format!("owner{number}@example.org"),
-        "status": if number % 3 == 0 { "adopted" } else { "available" },
+        "status": if number.is_multiple_of(3) { "adopted" } else { "available" },
         "weight": weight,
         "fee": { "currency": "EUR", "value": 120 + number % 9 },
         "born": if number == 0 { "2024-13-01" } else { "2024-05-01" },
@@ -374,7 +374,7 @@ pub fn job(mood: Mood, number: u64) -> Job {
         object: pets(),
         record: RecordId::new(format!("66b1c0ffee{number:014x}")),
         contact: JobContact {
-            id: (number % 2 == 0).then(|| "4711".into()),
+            id: (number.is_multiple_of(2)).then(|| "4711".into()),
             email: Email::parse(&format!("owner{number}@example.org")).ok(),
         },
         state,
@@ -500,7 +500,7 @@ pub fn call(mood: Mood, number: u64) -> Call {
     let throttled = number % 7 == 3;
     Call {
         at: noon() - SignedDuration::from_secs(number as i64),
-        api: if number % 2 == 0 {
+        api: if number.is_multiple_of(2) {
             Api::HighLevel
         } else {
             Api::ActiveCampaign
