@@ -79,3 +79,30 @@ fn every_view_while_it_loads() {
         }
     }
 }
+
+/// What lies above a screen, by the keys that open it.
+const ABOVE: [(&str, &str); 10] = [
+    ("help", "4?"),
+    ("palette", "2:"),
+    ("form", "2e"),
+    ("export-form", "5a"),
+    ("delete", "2D"),
+    ("related", "2o"),
+    ("suggest", "3A"),
+    ("check", "3v"),
+    ("rules", "3r"),
+    ("filter", "4/st"),
+];
+
+#[test]
+fn what_lies_above_a_screen() {
+    for (name, keys) in ABOVE {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("above-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}

@@ -14,7 +14,7 @@ use tramline::model::{
     RecordId, RunId, Trigger, WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
-use tramline::operations::queue::{JobCursor, JobDetail, JobList, JobQuery};
+use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
@@ -620,7 +620,13 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             page,
             result: done(mood, records(mood, query.as_deref(), page, limit)),
         },
-        Request::Record(..) => Reply::Record(done(mood, record(mood, 7))),
+        Request::Record(_, id) => {
+            let record = Record {
+                id,
+                ..record(mood, 7)
+            };
+            Reply::Record(done(mood, record))
+        }
         Request::Related(_, id) => Reply::Related(
             id,
             done(
@@ -697,7 +703,13 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             let all = ["state:failed", "state:ready", "mapping:pets"].map(String::from);
             Reply::Complete(text, all.to_vec())
         }
-        Request::Retry(chosen) => Reply::Retried(chosen, done(mood, 41)),
+        Request::Retry(chosen) => {
+            let count = match &chosen {
+                Chosen::Ids(ids) => ids.len() as u64,
+                Chosen::Filter(_) => 41,
+            };
+            Reply::Retried(chosen, done(mood, count))
+        }
         Request::Discard(_) => Reply::Discarded(done(mood, 41)),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {
