@@ -1,5 +1,10 @@
 //! The control room without a terminal: keys in, frames out.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that fails here has found something"
+)]
+
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/keys.rs"]
@@ -71,6 +76,33 @@ fn every_view_while_it_loads() {
         for (width, height) in SIZES {
             let name = format!("{name}-loading-{width}x{height}");
             insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
+/// What lies above a screen, by the keys that open it.
+const ABOVE: [(&str, &str); 10] = [
+    ("help", "4?"),
+    ("palette", "2:"),
+    ("form", "2e"),
+    ("export-form", "5a"),
+    ("delete", "2D"),
+    ("related", "2o"),
+    ("suggest", "3A"),
+    ("check", "3v"),
+    ("rules", "3r"),
+    ("filter", "4/st"),
+];
+
+#[test]
+fn what_lies_above_a_screen() {
+    for (name, keys) in ABOVE {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("above-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
         }
     }
 }

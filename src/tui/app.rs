@@ -318,6 +318,10 @@ impl App {
                     .choose(object, schema.map(|s| *s), &mut hands!(self));
                 Tab::Records
             }
+            Go::Record(object, record) => {
+                self.records.choose_one(object, record, &mut hands!(self));
+                Tab::Records
+            }
             Go::Mapping(name) => {
                 self.mappings.choose(name, &mut hands!(self));
                 Tab::Mappings
@@ -438,6 +442,7 @@ impl App {
         let items = objects.iter().map(|(key, name)| Item {
             label: name.clone(),
             note: key.to_string(),
+            key: String::new(),
         });
         let picker = Picker::new("Records of", items.collect());
         let keys = objects.into_iter().map(|(key, _)| key).collect();
@@ -457,7 +462,7 @@ impl App {
                     if object.as_str() == "contact" {
                         hands!(self).copy("contact id", record.to_string());
                     } else {
-                        hands!(self).ask(Slot::Related, Request::Record(object, record));
+                        self.go(Go::Record(object, record));
                     }
                 }
             }

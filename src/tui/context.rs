@@ -6,7 +6,7 @@ use super::request::Request;
 use super::slots::{Slot, Slots};
 use super::widgets::confirm::Confirm;
 use super::widgets::overlay::Overlay;
-use crate::model::{ConnectionName, Level, MappingName, ObjectKey, ObjectSchema};
+use crate::model::{ConnectionName, Level, MappingName, ObjectKey, ObjectSchema, RecordId};
 use crate::operations::mappings::MappingSummary;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -46,6 +46,8 @@ pub enum Go {
     Tab(Tab),
     /// Records of an object, with its schema where it is at hand.
     Records(ObjectKey, Option<Box<ObjectSchema>>),
+    /// One record beside its contact.
+    Record(ObjectKey, RecordId),
     Mapping(MappingName),
     /// The queue under a filter text.
     Queue(String),

@@ -9,6 +9,7 @@ pub mod context;
 mod editor;
 pub mod effect;
 pub mod event;
+mod foreign;
 pub mod frame;
 pub mod keymap;
 pub mod load;
@@ -30,6 +31,7 @@ use context::Session;
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use effect::{Doors, Effect, Runner};
 use event::Event;
+use foreign::Foreign;
 use frame::Pacer;
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -46,7 +48,6 @@ pub use theme::ThemeName;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, mpsc};
-use tokio::time::{Interval, MissedTickBehavior};
 
 /// How the control room looks and listens: `[tui]` of config.toml.
 #[derive(Clone, Debug)]
@@ -68,8 +69,6 @@ pub struct Options {
 
 /// Answers that wait to be taken in.
 const ANSWERS: usize = 256;
-/// Other processes' writes are looked for this often: a stat, no draw.
-const FOREIGN: Duration = Duration::from_millis(250);
 /// Quitting waits this long for writes in flight.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -102,9 +101,15 @@ pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyho
     let app = App::new(session, keymap, theme, Timestamp::now());
     let held = Held::enter(options.mouse, log_path).context("the terminal cannot be used")?;
     let mut room = Room::new(app, doors, held, &options)?;
-    let result = room.live().await;
-    room.leave().await;
-    result
+    // On a worker's own thread a tick wakes one thread; on the thread that blocks on this future it would
+    // wake two, for as long as the room stands idle.
+    let life = tokio::spawn(async move {
+        let result = room.live().await;
+        room.leave().await;
+        result
+    });
+    life.await
+        .context("the control room failed; its message is above")?
 }
 
 struct Room {
@@ -120,8 +125,7 @@ struct Room {
     keys: Option<EventStream>,
     signals: Signals,
     panicked: Arc<Notify>,
-    foreign: Interval,
-    seen: u64,
+    foreign: Foreign,
     held: Held,
     over: bool,
 }
@@ -153,8 +157,6 @@ impl Signals {
 impl Room {
     fn new(app: App, doors: Doors, held: Held, options: &Options) -> anyhow::Result<Self> {
         let (sender, answers) = mpsc::channel(ANSWERS);
-        let mut foreign = tokio::time::interval(FOREIGN);
-        foreign.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
             app,
             painter: Painter::new(BufWriter::with_capacity(64 * 1024, stdout())),
@@ -165,8 +167,7 @@ impl Room {
             keys: None,
             signals: Signals::new()?,
             panicked: held.panicked(),
-            foreign,
-            seen: (doors.foreign)(),
+            foreign: Foreign::watch(Arc::clone(&doors.foreign)),
             doors,
             held,
             over: false,
@@ -241,12 +242,7 @@ impl Room {
                     None
                 }
             },
-            _ = self.foreign.tick() => {
-                let seen = (self.doors.foreign)();
-                let changed = seen != self.seen;
-                self.seen = seen;
-                changed.then_some(Event::Changed)
-            }
+            () = self.foreign.changed() => Some(Event::Changed),
             () = sleep => Some(Event::Tick),
         };
         Ok(event)
@@ -255,8 +251,8 @@ impl Room {
     fn draw(&mut self) -> anyhow::Result<()> {
         let (width, height) = crossterm::terminal::size()?;
         let app = &self.app;
-        self.painter
-            .draw(Size::new(width, height), |buf| app.view(buf))?;
+        let (painter, size) = (&mut self.painter, Size::new(width, height));
+        terminal::write_frame(|| painter.draw(size, |buf| app.view(buf)))?;
         self.app.drawn();
         self.pacer.drawn(Instant::now());
         Ok(())
@@ -316,7 +312,8 @@ impl Room {
         let tmux = std::env::var_os("TMUX").is_some();
         Ok(match clipboard::sequence(text, tmux) {
             Some(sequence) => {
-                self.painter.pass(&sequence)?;
+                let painter = &mut self.painter;
+                terminal::write_frame(|| painter.pass(&sequence))?;
                 let way = if tmux {
                     "OSC 52 through tmux"
                 } else {

@@ -15,6 +15,7 @@ pub enum Slot {
     RecordSchema,
     Records,
     Preview,
+    Record,
     Related,
     MappingDetail,
     Samples,
@@ -40,7 +41,7 @@ impl Slot {
                 None
             }
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
-            Self::RecordSchema | Self::Records | Self::Preview | Self::Related => {
+            Self::RecordSchema | Self::Records | Self::Record | Self::Preview | Self::Related => {
                 Some(Tab::Records)
             }
             Self::MappingDetail

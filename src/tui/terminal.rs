@@ -12,12 +12,43 @@ use crossterm::{execute, style};
 use std::io::{self, stdout};
 use std::panic::{self, PanicHookInfo};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// True while the terminal is ours: giving it back twice would print stray sequences.
 static ENTERED: AtomicBool = AtomicBool::new(false);
+/// Held while a frame is written, so that a panic elsewhere does not print into the middle of it.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Writes to the terminal, if it is ours; a panic of another thread waits until that is done.
+pub fn write_frame<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
+    let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    match ENTERED.load(Ordering::SeqCst) {
+        true => write().map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Gives the terminal back after a panic.
+fn leave_in_panic() {
+    // If it is the drawing itself that panicked, the lock is never free: then nothing is being written.
+    let mut guard = None;
+    for _ in 0..20 {
+        match WRITING.try_lock() {
+            Ok(free) => guard = Some(free),
+            Err(TryLockError::Poisoned(free)) => guard = Some(free.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            }
+        }
+        break;
+    }
+    leave();
+    drop(guard);
+}
 
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static;
 
@@ -67,7 +98,7 @@ impl Held {
         let before: Arc<Hook> = Arc::from(panic::take_hook());
         let (inner, notify) = (Arc::clone(&before), Arc::clone(&panicked));
         panic::set_hook(Box::new(move |info| {
-            leave();
+            leave_in_panic();
             inner(info);
             if let Some(path) = &log_path {
                 eprintln!("log: {}", path.display());

@@ -498,3 +498,40 @@ fn why_and_related_answer_above_the_screen() {
             .any(|e| matches!(e, Effect::Copy { text, .. } if text == "c-1"))
     );
 }
+
+#[test]
+fn a_failed_job_leads_to_its_record_and_back_by_esc() {
+    let mut driver = at("4jjj");
+    driver.keys("o");
+    assert_eq!(driver.app.tab(), Tab::Records);
+    let id = world::record(Mood::Normal, 3).id;
+    let wanted = |r: &Request| matches!(r, Request::Record(_, record) if *record == id);
+    assert_eq!(asked(&driver, wanted), 1);
+    assert!(driver.text(120, 40).contains("will send"));
+    driver.keys("s");
+    assert_eq!(
+        asked(&driver, |r| *r
+            == Request::Sync("pets".into(), vec![id.clone()])),
+        1
+    );
+    driver.keys("\u{1b}\u{1b}");
+    assert!(driver.text(120, 40).contains("1 of 230"));
+}
+
+#[test]
+fn how_a_retried_job_ended_is_said() {
+    let mut driver = at("4jjj");
+    driver.keys("r");
+    driver.wait(300);
+    driver.event(Event::Changed);
+    driver.wait(300);
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("failed: 422")),
+        "{:?}",
+        driver.app.toasts()
+    );
+}

@@ -14,7 +14,7 @@ use tramline::model::{
     RecordId, RunId, Trigger, WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
-use tramline::operations::queue::{JobCursor, JobDetail, JobList, JobQuery};
+use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
@@ -150,7 +150,7 @@ pub fn record(mood: Mood, number: u64) -> Record {
     let properties = json!({
         "name": text(mood, name),
         "owner_email": format!("owner{number}@example.org"),
-        "status": if number % 3 == 0 { "adopted" } else { "available" },
+        "status": if number.is_multiple_of(3) { "adopted" } else { "available" },
         "weight": weight,
         "fee": { "currency": "EUR", "value": 120 + number % 9 },
         "born": if number == 0 { "2024-13-01" } else { "2024-05-01" },
@@ -375,7 +375,7 @@ pub fn job(mood: Mood, number: u64) -> Job {
         object: pets(),
         record: RecordId::new(format!("66b1c0ffee{number:014x}")),
         contact: JobContact {
-            id: (number % 2 == 0).then(|| "4711".into()),
+            id: (number.is_multiple_of(2)).then(|| "4711".into()),
             email: Email::parse(&format!("owner{number}@example.org")).ok(),
         },
         state,
@@ -501,7 +501,7 @@ pub fn call(mood: Mood, number: u64) -> Call {
     let throttled = number % 7 == 3;
     Call {
         at: noon() - SignedDuration::from_secs(number as i64),
-        api: if number % 2 == 0 {
+        api: if number.is_multiple_of(2) {
             Api::HighLevel
         } else {
             Api::ActiveCampaign
@@ -621,7 +621,13 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             page,
             result: done(mood, records(mood, query.as_deref(), page, limit)),
         },
-        Request::Record(..) => Reply::Record(done(mood, record(mood, 7))),
+        Request::Record(_, id) => {
+            let record = Record {
+                id,
+                ..record(mood, 7)
+            };
+            Reply::Record(done(mood, record))
+        }
         Request::Related(_, id) => Reply::Related(
             id,
             done(
@@ -698,7 +704,13 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             let all = ["state:failed", "state:ready", "mapping:pets"].map(String::from);
             Reply::Complete(text, all.to_vec())
         }
-        Request::Retry(chosen) => Reply::Retried(chosen, done(mood, 41)),
+        Request::Retry(chosen) => {
+            let count = match &chosen {
+                Chosen::Ids(ids) => ids.len() as u64,
+                Chosen::Filter(_) => 41,
+            };
+            Reply::Retried(chosen, done(mood, count))
+        }
         Request::Discard(_) => Reply::Discarded(done(mood, 41)),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {

@@ -151,7 +151,9 @@ impl Mappings {
                         ("does not fire", Tone::Muted)
                     };
                     text.add(format!("{}: {says}", rule.name), tone);
-                    text.add(rule.actions.join(", "), Tone::Plain);
+                    if !rule.actions.is_empty() {
+                        text.add(rule.actions.join(", "), Tone::Plain);
+                    }
                     if let Some(note) = &rule.note {
                         text.add(note.clone(), Tone::Muted);
                     }

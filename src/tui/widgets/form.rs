@@ -2,7 +2,7 @@
 
 use super::overlay::frame;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
-use crate::tui::canvas::Canvas;
+use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 use serde_json::Value;
@@ -249,11 +249,16 @@ impl Field {
             return;
         }
         let mut x = area.x;
+        let all: usize = self
+            .options
+            .iter()
+            .map(|(_, label)| shown_width(label) + 4)
+            .sum();
         // The option under the cursor must be in sight, however many there are.
-        let from = if under {
-            self.at.saturating_sub(2)
-        } else {
-            self.chosen().unwrap_or(0)
+        let from = match under {
+            _ if all <= usize::from(area.width) => 0,
+            true => self.at.saturating_sub(2),
+            false => self.chosen().unwrap_or(0),
         };
         for (at, (_, label)) in self.options.iter().enumerate().skip(from) {
             let chosen = self.chosen.contains(&at);
@@ -447,7 +452,7 @@ impl Form {
             let mut room = inner.right().saturating_sub(x);
             if let Some(problem) = &field.problem {
                 let text = format!("{} {problem}", theme.glyphs.cross);
-                let wide = (crate::tui::canvas::shown_width(&text) as u16).min(room / 2);
+                let wide = (shown_width(&text) as u16).min(room / 2);
                 canvas.put_right(inner.right() - wide, y, wide, &text, theme.error);
                 room = room.saturating_sub(wide + 1);
             }

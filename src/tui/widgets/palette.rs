@@ -44,12 +44,9 @@ fn item(bound: &Bound) -> Item {
         Some(tab) => format!("{}: ", tab.title()),
         None => String::new(),
     };
-    let note = match bound.binding.twin {
-        "" => bound.key_names(),
-        twin => format!("{twin}   {}", bound.key_names()),
-    };
     Item {
         label: format!("{place}{}", bound.binding.help),
-        note,
+        note: bound.binding.twin.to_owned(),
+        key: bound.key_names(),
     }
 }

@@ -1,7 +1,7 @@
 //! A list to choose from, narrowed by typing.
 
 use super::overlay::frame;
-use crate::tui::canvas::Canvas;
+use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -18,11 +18,12 @@ pub enum PickOutcome {
     Dropped,
 }
 
-/// One item: what it is, and what is said about it at the right.
+/// One item: what it is, what is said about it where there is room, and its key at the right.
 #[derive(Clone, Debug)]
 pub struct Item {
     pub label: String,
     pub note: String,
+    pub key: String,
 }
 
 /// Items, the text typed, and the items that match it, best first.
@@ -160,11 +161,15 @@ impl Picker {
                 canvas.put(inner.x, y, 1, canvas.theme.glyphs.marker, accent);
             }
             let style = if under { canvas.theme.title } else { text };
-            let note = crate::tui::canvas::shown_width(&item.note) as u16;
-            let note = note.min(inner.width / 2);
-            let room = inner.width.saturating_sub(note + 3);
-            canvas.put(inner.x + 2, y, room, &item.label, style);
-            canvas.put_right(inner.right() - note, y, note, &item.note, muted);
+            let key_width = (shown_width(&item.key) as u16).min(inner.width / 3);
+            let right = inner.right() - key_width;
+            canvas.put_right(right, y, key_width, &item.key, key);
+            let room = right.saturating_sub(inner.x + 3);
+            let used = canvas.put(inner.x + 2, y, room, &item.label, style);
+            let room = room.saturating_sub(used + 2);
+            if shown_width(&item.note) <= usize::from(room) {
+                canvas.put_right(inner.x + used + 4, y, room, &item.note, muted);
+            }
         }
     }
 }
@@ -178,6 +183,7 @@ mod tests {
         let items = ["retry all", "discard", "sync"].map(|label| Item {
             label: label.into(),
             note: String::new(),
+            key: String::new(),
         });
         let mut picker = Picker::new("t", items.into());
         for c in "sy".chars() {

@@ -8,7 +8,7 @@ use crate::model::job::JobCounts;
 use crate::model::{Job, JobId, JobState, Level};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::tui::canvas::{Canvas, grouped};
-use crate::tui::context::Cx;
+use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
@@ -51,6 +51,8 @@ pub struct Queue {
     scroll: Scroll,
     why: bool,
     ask: Option<Ask>,
+    /// A job that was just retried by itself: how it ends is said, even if it left the list.
+    watched: Option<JobId>,
     counts: JobCounts,
     low_bandwidth: bool,
 }
@@ -79,6 +81,7 @@ impl Queue {
             scroll: Scroll::default(),
             why: false,
             ask: None,
+            watched: None,
             counts: JobCounts::default(),
             low_bandwidth,
         }
@@ -250,6 +253,26 @@ impl Queue {
         cx.write(request, Some(question), did);
     }
 
+    /// Says how the job ended that was just retried.
+    fn watch(&mut self, detail: &JobDetail, cx: &mut Cx) {
+        let job = &detail.job;
+        if self.watched.as_ref() != Some(&job.id) {
+            return;
+        }
+        let (level, over) = match job.state {
+            JobState::Ready | JobState::Running => return,
+            JobState::Waiting => (Level::Warning, false),
+            JobState::Done => (Level::Ok, true),
+            JobState::Failed | JobState::Unknown | JobState::Discarded => (Level::Error, true),
+        };
+        if over {
+            self.watched = None;
+        }
+        let error = job.error.as_ref().filter(|_| level != Level::Ok);
+        let error = error.map(|e| format!(": {e}")).unwrap_or_default();
+        cx.toast(level, format!("{} {}{error}", job.record, job.state.name()));
+    }
+
     fn arrived(
         &mut self,
         page: usize,
@@ -326,6 +349,15 @@ impl Screen for Queue {
                     cx.did(format!("tramline queue why {}", job.id));
                     self.why = true;
                     self.read_job(cx);
+                }
+            }
+            Action::OpenRecord => {
+                let job = match (self.open, self.detail.value()) {
+                    (true, Some(detail)) => Some(&detail.job),
+                    _ => self.current(),
+                };
+                if let Some(job) = job {
+                    cx.go(Go::Record(job.object.clone(), job.record.clone()));
                 }
             }
             Action::Select => {
@@ -406,10 +438,18 @@ impl Screen for Queue {
                         Err(problem) => cx.toast(Level::Error, problem.to_string()),
                     }
                 }
-                self.detail.finish(result, cx.now);
+                if let Ok(detail) = &result {
+                    self.watch(detail, cx);
+                }
+                if self.open || self.detail.is_loading() {
+                    self.detail.finish(result, cx.now);
+                }
             }
             Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
-            Reply::Retried(_, Ok(count)) => {
+            Reply::Retried(chosen, Ok(count)) => {
+                if let (Chosen::Ids(ids), 1) = (&chosen, count) {
+                    self.watched = ids.first().cloned();
+                }
                 self.selected.clear();
                 let jobs = if count == 1 { "job is" } else { "jobs are" };
                 cx.toast(Level::Ok, format!("{} {jobs} ready again", grouped(count)));
@@ -483,9 +523,11 @@ impl Screen for Queue {
         if self.refresh.take(cx.now) {
             let (page, after) = self.list.again(self.table.cursor);
             self.ask_page(page, after, cx);
-            if self.open && !cx.slots.waits(Slot::Job) {
-                let id = self.detail.value().map(|detail| detail.job.id.to_string());
-                if let Some(id) = id {
+            if !cx.slots.waits(Slot::Job) {
+                let open = self.detail.value().filter(|_| self.open);
+                let id = open.map(|detail| detail.job.id.to_string());
+                let watched = self.watched.as_ref().map(JobId::to_string);
+                if let Some(id) = id.or(watched) {
                     cx.ask(Slot::Job, Request::Job(id));
                 }
             }

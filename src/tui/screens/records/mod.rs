@@ -64,6 +64,9 @@ pub struct Records {
     tree: Tree,
     field: usize,
     preview: Option<(RecordId, Load<Preview>)>,
+    /// A record that was asked for by its id, and that stands in for the one under the cursor until esc.
+    pinned: Option<Record>,
+    wanted: Option<RecordId>,
     settle: Option<Timestamp>,
 }
 
@@ -93,6 +96,8 @@ impl Records {
             tree: Tree::default(),
             field: 0,
             preview: None,
+            pinned: None,
+            wanted: None,
             settle: None,
         }
     }
@@ -108,6 +113,15 @@ impl Records {
         if let Some(schema) = schema {
             self.schema.finish(Ok(schema), cx.now);
         }
+    }
+
+    /// Shows one record beside its contact, wherever it stands in the list.
+    pub fn choose_one(&mut self, object: ObjectKey, record: RecordId, cx: &mut Cx) {
+        self.choose(object.clone(), None, cx);
+        self.pinned = None;
+        self.open = false;
+        self.wanted = Some(record.clone());
+        cx.ask(Slot::Record, Request::Record(object, record));
     }
 
     /// The object in view, for the remembered view.
@@ -138,7 +152,9 @@ impl Records {
     }
 
     fn current(&self) -> Option<&Record> {
-        self.record_at(self.table.cursor)
+        self.pinned
+            .as_ref()
+            .or_else(|| self.record_at(self.table.cursor))
     }
 
     fn restart(&mut self, cx: &mut Cx) {
@@ -182,6 +198,7 @@ impl Records {
     }
 
     fn moved(&mut self, cx: &mut Cx) {
+        self.pinned = None;
         self.field = 0;
         self.tree.reset();
         self.read_ahead(cx);
@@ -336,8 +353,7 @@ impl Screen for Records {
                 (false, _) => self.show_view(self.view, cx),
                 (true, false) => self.in_detail = true,
                 (true, true) => {
-                    self.open = false;
-                    self.in_detail = false;
+                    self.back(cx);
                 }
             },
             Action::Switch => {
@@ -439,12 +455,19 @@ impl Screen for Records {
                 let items = related.iter().map(|r| Item {
                     label: r.title.clone().unwrap_or_else(|| r.record.to_string()),
                     note: format!("{} {} {}", r.association, r.object, r.record),
+                    key: String::new(),
                 });
                 let picker = Picker::new("Related records and contacts", items.collect());
                 let choice = related.into_iter().map(|r| (r.object, r.record)).collect();
                 cx.show(Overlay::Pick(picker, Choice::Related(choice)));
             }
-            Reply::Record(Ok(record)) => self.show_other(&record, cx),
+            Reply::Record(Ok(record)) => {
+                let wanted = self.wanted.take();
+                if wanted.as_ref() == Some(&record.id) {
+                    self.pinned = Some(record);
+                    self.show_view(View::Sync, cx);
+                }
+            }
             Reply::Synced(result) => self.synced(result, cx),
             Reply::Saved(Ok(record)) => self.saved(record, cx),
             Reply::Deleted(deleted, problem) => self.deleted(&deleted, problem, cx),
@@ -456,6 +479,7 @@ impl Screen for Records {
         if self.open {
             self.open = false;
             self.in_detail = false;
+            self.pinned = None;
         } else if !self.local.is_empty() {
             self.filter_local("");
         } else if !self.selected.is_empty() {

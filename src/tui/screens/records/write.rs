@@ -1,7 +1,7 @@
 //! What the records screen writes: sync, edit, delete; and what it says about the results.
 
 use super::table::title;
-use super::{Records, SETTLE, View, detail};
+use super::{Records, SETTLE, View};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{Level, Problem, Record, RecordId};
 use crate::operations::Done;
@@ -153,6 +153,10 @@ impl Records {
                 held = true;
             }
         }
+        if self.pinned.as_ref().is_some_and(|p| p.id == record.id) {
+            self.pinned = Some(record.clone());
+            held = true;
+        }
         self.preview = None;
         if !held && self.object.as_ref() == Some(&record.object) {
             self.restart(cx);
@@ -169,18 +173,11 @@ impl Records {
             cx.toast(Level::Ok, format!("{} deleted", deleted.len()));
             self.open = false;
             self.in_detail = false;
+            self.pinned = None;
             self.restart(cx);
         }
         if let Some(problem) = problem {
             cx.toast(Level::Error, problem.to_string());
         }
-    }
-
-    pub(super) fn show_other(&mut self, record: &Record, cx: &mut Cx) {
-        let mut text = Paragraphs::default();
-        let json = serde_json::to_string_pretty(&detail::json(record)).unwrap_or_default();
-        text.add(json, Tone::Plain);
-        let title = format!("{} {}", record.object, record.id);
-        cx.show(Overlay::Text(TextBox::new(title, text)));
     }
 }
