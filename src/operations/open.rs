@@ -75,7 +75,7 @@ impl Operations {
             concurrency: config.worker.concurrency,
         });
         if options.worker {
-            engine.start_worker();
+            engine.start();
         }
         let inner = Inner {
             config,

@@ -78,8 +78,25 @@ impl Engine {
         }
     }
 
+    /// Works the queue in the background from now on and goes on with exports whose process died.
+    pub fn start(&self) {
+        self.start_worker();
+        let engine = self.clone();
+        self.inner.tracker.spawn(async move {
+            // A process on another host may die at any time; on this one it is seen at the start.
+            let mut look = tokio::time::interval(Duration::from_secs(30));
+            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = look.tick() => export::adopt_abandoned(&engine).await,
+                    () = engine.inner.stop.cancelled() => return,
+                }
+            }
+        });
+    }
+
     /// Works the queue in the background from now on; a second call changes nothing.
-    pub fn start_worker(&self) {
+    fn start_worker(&self) {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
         }

@@ -73,6 +73,57 @@ pub async fn resume(
     adopt(engine, account, mapping, run).await
 }
 
+/// Goes on with the runs whose process died, and ends dry runs that nobody finishes.
+pub async fn adopt_abandoned(engine: &Engine) {
+    let runs = match engine.store().runs(50, None).await {
+        Ok(runs) => runs,
+        Err(error) => {
+            tracing::warn!(%error, "abandoned exports could not be looked for");
+            return;
+        }
+    };
+    for run in runs {
+        if run.state != RunState::Running || engine.inner.exports.has(&run.id) {
+            continue;
+        }
+        if let Err(problem) = go_on(engine, run).await {
+            tracing::debug!(%problem, "an export was left alone");
+        }
+    }
+}
+
+async fn go_on(engine: &Engine, run: Run) -> Result<(), Problem> {
+    if run.options.dry_run {
+        // It kept nothing to go on with.
+        let owner = engine
+            .store()
+            .run_context(&run.id)
+            .await?
+            .and_then(|context| context.owner);
+        if owner.is_none_or(|owner| worker::is_dead(&owner)) {
+            let problem = Problem::new(
+                ErrorClass::Store,
+                "its process ended before the dry run did",
+            )
+            .remedy("start it again");
+            engine
+                .store()
+                .set_run_state(&run.id, RunState::Failed, Some(&problem))
+                .await?;
+        }
+        return Ok(());
+    }
+    let settings = &engine.inner.settings;
+    let Some((connection, spec)) = settings.mappings.get(&run.mapping) else {
+        return Ok(());
+    };
+    let Some(account) = settings.accounts.get(connection) else {
+        return Ok(());
+    };
+    let mapping = account.mapping(&run.mapping, spec).await?;
+    adopt(engine, account, mapping, run).await.map(drop)
+}
+
 /// Takes a run over if its owner is gone: its lease ran out, or its process on this host is no more.
 async fn adopt(
     engine: &Engine,

@@ -169,8 +169,18 @@ impl Work {
                 tracing::info!(run = %self.id, read = run.counts.read, synced = run.counts.synced, failed = run.counts.failed, "export completed");
                 Ok(())
             }
-            // Paused or cancelled in its last moment.
-            None => self.leave().await,
+            None => {
+                let run = self.store().run(&self.id).await?;
+                if run.is_some_and(|run| run.state == RunState::Running) {
+                    let problem = Problem::new(
+                        ErrorClass::Store,
+                        "the export ended with writes left in the outbox",
+                    );
+                    return self.fail(&problem.remedy("resume it")).await;
+                }
+                // Paused or cancelled in its last moment.
+                self.leave().await
+            }
         }
     }
 
