@@ -1,14 +1,11 @@
 //! A form: typed fields, checked before anything is sent.
 
+use super::field::{Field, Kind};
 use super::overlay::frame;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::tui::canvas::{Canvas, shown_width};
-use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
-use ratatui::layout::{Position, Rect};
-use serde_json::Value;
-use std::collections::BTreeSet;
-use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
 
 /// What a form is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,40 +13,6 @@ pub enum Purpose {
     New(ObjectKey),
     Edit(ObjectKey, RecordId, Properties),
     Export(Vec<MappingName>),
-}
-
-/// What a field takes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    Text,
-    Number,
-    /// The amount; the currency stays as it was.
-    Money,
-    /// `YYYY-MM-DD`.
-    Date,
-    /// One of the options, or none.
-    One,
-    /// Any of the options.
-    Many,
-}
-
-/// One field.
-#[derive(Clone, Debug)]
-pub struct Field {
-    pub key: String,
-    pub label: String,
-    pub kind: Kind,
-    pub required: bool,
-    /// Keys and labels of a choice.
-    options: Vec<(String, String)>,
-    input: Input,
-    /// Options chosen, and the one under the cursor.
-    chosen: BTreeSet<usize>,
-    at: usize,
-    before: Option<Value>,
-    /// The text before anybody typed.
-    initial: String,
-    pub problem: Option<String>,
 }
 
 /// What became of a key.
@@ -71,223 +34,6 @@ pub struct Form {
     pub busy: bool,
     /// Why saving failed.
     pub error: Option<Problem>,
-}
-
-impl Field {
-    /// A field of free text.
-    pub fn text(key: &str, label: &str, kind: Kind, before: Option<Value>) -> Self {
-        let text = match &before {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Object(money)) if kind == Kind::Money => money
-                .get("value")
-                .map(|value| {
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned)
-                })
-                .unwrap_or_default(),
-            None | Some(Value::Null) => String::new(),
-            Some(other) => other.to_string(),
-        };
-        Self {
-            key: key.to_owned(),
-            label: label.to_owned(),
-            kind,
-            required: false,
-            options: Vec::new(),
-            initial: text.clone(),
-            input: Input::new(text),
-            chosen: BTreeSet::new(),
-            at: 0,
-            before,
-            problem: None,
-        }
-    }
-
-    /// A choice among options of key and label.
-    pub fn choice(
-        key: &str,
-        label: &str,
-        kind: Kind,
-        options: Vec<(String, String)>,
-        before: Option<Value>,
-    ) -> Self {
-        let holds = |option: &str| match &before {
-            Some(Value::String(text)) => text == option,
-            Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(option)),
-            _ => false,
-        };
-        let chosen: BTreeSet<usize> = (0..options.len())
-            .filter(|at| holds(&options[*at].0))
-            .collect();
-        let at = chosen.first().copied().unwrap_or(0);
-        Self {
-            options,
-            chosen,
-            at,
-            ..Self::text(key, label, kind, before)
-        }
-    }
-
-    /// The number of the chosen option of a choice of one.
-    pub fn chosen(&self) -> Option<usize> {
-        self.chosen.first().copied()
-    }
-
-    /// The text typed.
-    pub fn typed(&self) -> &str {
-        self.input.value().trim()
-    }
-
-    /// The value as the API wants it; `None` where the field is empty and was empty.
-    pub fn value(&self) -> Result<Option<Value>, String> {
-        let was_empty = matches!(&self.before, None | Some(Value::Null));
-        let text = self.input.value();
-        if !was_empty && !matches!(self.kind, Kind::One | Kind::Many) && text == self.initial {
-            // What nobody touched is not judged: a wrong date of old must not stop another field's change.
-            return Ok(self.before.clone());
-        }
-        let value = match self.kind {
-            Kind::One => match self.chosen() {
-                Some(at) => Value::String(self.options[at].0.clone()),
-                None if was_empty => return self.absent(),
-                None => Value::Null,
-            },
-            Kind::Many => {
-                if self.chosen.is_empty() && was_empty {
-                    return self.absent();
-                }
-                let keys = self
-                    .chosen
-                    .iter()
-                    .map(|at| Value::String(self.options[*at].0.clone()));
-                Value::Array(keys.collect())
-            }
-            _ if text.trim().is_empty() => {
-                if was_empty {
-                    return self.absent();
-                }
-                // A text stays a text; anything else is emptied by null.
-                if matches!(&self.before, Some(Value::String(_))) && self.kind == Kind::Text {
-                    Value::String(String::new())
-                } else {
-                    Value::Null
-                }
-            }
-            Kind::Text => Value::String(text.to_owned()),
-            Kind::Number => number(text)?,
-            Kind::Money => {
-                let currency = match &self.before {
-                    Some(Value::Object(money)) => money.get("currency").cloned(),
-                    _ => None,
-                };
-                let currency = currency.unwrap_or_else(|| Value::String("default".to_owned()));
-                serde_json::json!({ "currency": currency, "value": number(text)? })
-            }
-            Kind::Date => {
-                let day = text.trim();
-                match day.parse::<jiff::civil::Date>() {
-                    Ok(_) => Value::String(day.to_owned()),
-                    Err(_) => return Err("a date looks like 2026-11-23".to_owned()),
-                }
-            }
-        };
-        if self.required && value.is_null() {
-            return Err("this field is required".to_owned());
-        }
-        Ok(Some(value))
-    }
-
-    fn absent(&self) -> Result<Option<Value>, String> {
-        if self.required {
-            Err("this field is required".to_owned())
-        } else {
-            Ok(None)
-        }
-    }
-
-    fn key(&mut self, key: &KeyEvent) {
-        self.problem = None;
-        match self.kind {
-            Kind::One | Kind::Many => {
-                let last = self.options.len().saturating_sub(1);
-                match key.code {
-                    KeyCode::Left => self.at = self.at.saturating_sub(1),
-                    KeyCode::Right => self.at = (self.at + 1).min(last),
-                    KeyCode::Backspace | KeyCode::Delete => {
-                        self.chosen.clear();
-                        return;
-                    }
-                    KeyCode::Char(' ') if self.kind == Kind::Many => {
-                        if !self.chosen.remove(&self.at) && !self.options.is_empty() {
-                            self.chosen.insert(self.at);
-                        }
-                    }
-                    _ => return,
-                }
-                if self.kind == Kind::One && !self.options.is_empty() {
-                    self.chosen = [self.at].into();
-                }
-            }
-            _ => {
-                self.input.handle_event(&TerminalEvent::Key(*key));
-            }
-        }
-    }
-
-    fn draw(&self, canvas: &mut Canvas, area: Rect, under: bool) {
-        let theme = canvas.theme;
-        if !matches!(self.kind, Kind::One | Kind::Many) {
-            let room = area.width.saturating_sub(1);
-            let scroll = self.input.visual_scroll(usize::from(room));
-            let text: String = self.input.value().chars().skip(scroll).collect();
-            canvas.put(area.x, area.y, area.width, &text, theme.text);
-            if under {
-                let x = area.x + self.input.visual_cursor().saturating_sub(scroll) as u16;
-                canvas.cursor = Some(Position::new(x.min(area.right().saturating_sub(1)), area.y));
-            }
-            return;
-        }
-        let mut x = area.x;
-        let all: usize = self
-            .options
-            .iter()
-            .map(|(_, label)| shown_width(label) + 4)
-            .sum();
-        // The option under the cursor must be in sight, however many there are.
-        let from = match under {
-            _ if all <= usize::from(area.width) => 0,
-            true => self.at.saturating_sub(2),
-            false => self.chosen().unwrap_or(0),
-        };
-        for (at, (_, label)) in self.options.iter().enumerate().skip(from) {
-            let chosen = self.chosen.contains(&at);
-            let mark = if chosen {
-                theme.glyphs.selected
-            } else {
-                theme.glyphs.ready
-            };
-            let style = if under && at == self.at {
-                theme.cursor
-            } else if chosen {
-                theme.accent
-            } else {
-                theme.muted
-            };
-            let text = format!("{mark} {label}");
-            x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
-            if x >= area.right() {
-                break;
-            }
-        }
-    }
-}
-
-fn number(text: &str) -> Result<Value, String> {
-    let text = text.trim();
-    serde_json::from_str::<serde_json::Number>(text)
-        .map(Value::Number)
-        .map_err(|_| "a number looks like 12 or 12.5".to_owned())
 }
 
 impl Form {
@@ -488,7 +234,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn press(form: &mut Form, code: KeyCode) -> FormOutcome {
         form.key(&KeyEvent::new(code, KeyModifiers::NONE))

@@ -2,6 +2,7 @@
 
 pub mod confirm;
 pub mod diff;
+pub mod field;
 pub mod form;
 pub mod gauge;
 pub mod help;

@@ -1,53 +1,54 @@
 //! The state of the control room, and `update`: an event in, effects out. No I/O, no clock of its own.
 
-use super::context::{Cx, Go, Session, Then, Wish};
-use super::effect::Effect;
-use super::event::{Answer, Event};
-use super::frame::Dirty;
-use super::keymap::{Action, Keymap, Tab};
-use super::load::Load;
-use super::request::{Editing, Reply, Request};
-use super::screens::activity::Activity;
-use super::screens::exports::Exports;
-use super::screens::mappings::Mappings;
-use super::screens::queue::Queue;
-use super::screens::records::Records;
-use super::screens::schemas::Schemas;
-use super::screens::{Refresh, Screen, WakeCx};
-use super::slots::{SPINNER_AFTER, Slot, Slots};
-use super::theme::Theme;
-use super::widgets::confirm::Confirm;
-use super::widgets::help::Help;
-use super::widgets::line::InputLine;
-use super::widgets::overlay::{Choice, Overlay};
-use super::widgets::palette::Palette;
-use super::widgets::picker::{Item, Picker};
-use super::widgets::toast::Toasts;
+mod answers;
+
 use crate::model::export::{Run, RunState};
-use crate::model::{JobState, Level, MappingName, ObjectKey, Problem, Properties};
+use crate::model::{Level, ObjectKey};
 use crate::operations::status::Status;
+use crate::tui::context::{Cx, Go, Session, Then, Wish};
+use crate::tui::effect::Effect;
+use crate::tui::event::Event;
+use crate::tui::frame::Dirty;
+use crate::tui::keymap::{Action, Keymap, Tab};
+use crate::tui::load::Load;
+use crate::tui::request::Request;
+use crate::tui::screens::activity::Activity;
+use crate::tui::screens::exports::Exports;
+use crate::tui::screens::mappings::Mappings;
+use crate::tui::screens::queue::Queue;
+use crate::tui::screens::records::Records;
+use crate::tui::screens::schemas::Schemas;
+use crate::tui::screens::{Refresh, Screen, WakeCx};
+use crate::tui::slots::{SPINNER_AFTER, Slot, Slots};
+use crate::tui::theme::Theme;
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::help::Help;
+use crate::tui::widgets::line::InputLine;
+use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::palette::Palette;
+use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::toast::Toasts;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 
 /// The whole state.
 pub struct App {
-    pub(super) session: Session,
-    pub(super) keymap: Keymap,
-    pub(super) theme: Theme,
-    pub(super) now: Timestamp,
-    pub(super) tab: Tab,
-    pub(super) slots: Slots,
-    pub(super) toasts: Toasts,
-    pub(super) overlays: Vec<Overlay>,
-    pub(super) status: Load<Status>,
+    pub(in crate::tui) session: Session,
+    pub(in crate::tui) keymap: Keymap,
+    pub(in crate::tui) theme: Theme,
+    pub(in crate::tui) now: Timestamp,
+    pub(in crate::tui) tab: Tab,
+    pub(in crate::tui) slots: Slots,
+    pub(in crate::tui) toasts: Toasts,
+    pub(in crate::tui) overlays: Vec<Overlay>,
+    pub(in crate::tui) status: Load<Status>,
     status_refresh: Refresh,
-    pub(super) schemas: Schemas,
-    pub(super) records: Records,
-    pub(super) mappings: Mappings,
-    pub(super) queue: Queue,
-    pub(super) exports: Exports,
-    pub(super) activity: Activity,
+    pub(in crate::tui) schemas: Schemas,
+    pub(in crate::tui) records: Records,
+    pub(in crate::tui) mappings: Mappings,
+    pub(in crate::tui) queue: Queue,
+    pub(in crate::tui) exports: Exports,
+    pub(in crate::tui) activity: Activity,
     last_did: Option<String>,
     touched: bool,
     /// When something last happened that budgets and counts follow.
@@ -267,7 +268,7 @@ impl App {
         self.toasts.texts().collect()
     }
 
-    pub(super) fn screen(&self, tab: Tab) -> &dyn Screen {
+    pub(in crate::tui) fn screen(&self, tab: Tab) -> &dyn Screen {
         match tab {
             Tab::Schemas => &self.schemas,
             Tab::Records => &self.records,
@@ -346,7 +347,7 @@ impl App {
     }
 
     /// Does an action of the screen in view.
-    pub(super) fn act(&mut self, action: Action) {
+    pub(in crate::tui) fn act(&mut self, action: Action) {
         match action {
             Action::Show(tab) => self.go(Go::Tab(tab)),
             Action::Help => self.overlays.push(Overlay::Help(Help::new(self.tab))),
@@ -450,7 +451,7 @@ impl App {
             .push(Overlay::Pick(picker, Choice::Object(keys)));
     }
 
-    pub(super) fn chosen(&mut self, choice: Choice, at: usize) {
+    pub(in crate::tui) fn chosen(&mut self, choice: Choice, at: usize) {
         match choice {
             Choice::Object(keys) => {
                 if let Some(key) = keys.get(at) {
@@ -487,7 +488,7 @@ impl App {
     }
 
     /// Yes was said to a question.
-    pub(super) fn confirmed(&mut self, confirm: Confirm) {
+    pub(in crate::tui) fn confirmed(&mut self, confirm: Confirm) {
         match confirm.then {
             Some(Then::Ask(request)) => {
                 if self.session.production {
@@ -502,149 +503,25 @@ impl App {
         }
     }
 
-    pub(super) fn set_filter(&mut self, text: &str, done: bool) {
+    pub(in crate::tui) fn set_filter(&mut self, text: &str, done: bool) {
         self.with_screen(|screen, cx| screen.set_filter(text, done, cx));
     }
 
     /// Copies text to the terminal's clipboard.
-    pub(super) fn copy(&mut self, what: &str, text: String) {
+    pub(in crate::tui) fn copy(&mut self, what: &str, text: String) {
         hands!(self).copy(what, text);
     }
 
     /// A dry run writes nothing: nobody is asked.
-    pub(super) fn start_dry_run(&mut self, request: Request, did: String) {
+    pub(in crate::tui) fn start_dry_run(&mut self, request: Request, did: String) {
         hands!(self).write_now(request, did);
         self.grant();
     }
 
     /// Writes through the same door as screens do.
-    pub(super) fn write(&mut self, request: Request, did: String) {
+    pub(in crate::tui) fn write(&mut self, request: Request, did: String) {
         hands!(self).write(request, None, did);
         self.grant();
-    }
-
-    fn answer(&mut self, answer: Answer) {
-        let Answer {
-            slot,
-            generation,
-            reply,
-        } = answer;
-        if !self.slots.finish(slot, generation) {
-            return;
-        }
-        self.dirty = self.dirty.max(Dirty::Data);
-        match reply {
-            Reply::Remembered(Ok(Some(text))) => self.restore(&text),
-            Reply::Remembered(_) => self.with_screen(|screen, cx| screen.open(cx)),
-            Reply::Status(result) => {
-                if let Ok(status) = &result {
-                    self.queue.count(status.counts);
-                }
-                self.status.finish(result, self.now);
-            }
-            Reply::Mappings(mappings) => {
-                self.session.mappings = mappings;
-                if matches!(self.tab, Tab::Records | Tab::Mappings) {
-                    self.with_screen(|screen, cx| screen.open(cx));
-                }
-            }
-            Reply::Complete(text, completions) => {
-                if let Some(Overlay::Filter(line)) = self.overlays.last_mut() {
-                    line.complete(&text, completions);
-                }
-            }
-            Reply::Saved(result) => self.saved(result),
-            reply => {
-                let tab = slot.tab().unwrap_or(match &reply {
-                    Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
-                    Reply::Retried(..) | Reply::Discarded(_) => Tab::Queue,
-                    Reply::Run(..) => Tab::Exports,
-                    _ => self.tab,
-                });
-                self.with(tab, |screen, cx| screen.answer(reply, cx));
-            }
-        }
-    }
-
-    /// A record was saved, or was not: a form that waits for it says so itself.
-    fn saved(&mut self, result: Result<crate::model::Record, Problem>) {
-        let form = self
-            .overlays
-            .iter()
-            .position(|o| matches!(o, Overlay::Form(form) if form.busy));
-        match (form, result) {
-            (Some(at), Ok(record)) => {
-                self.overlays.remove(at);
-                self.with(Tab::Records, |screen, cx| {
-                    screen.answer(Reply::Saved(Ok(record)), cx)
-                });
-            }
-            (Some(at), Err(problem)) => {
-                if let Overlay::Form(form) = &mut self.overlays[at] {
-                    form.failed(problem);
-                }
-            }
-            (None, Ok(record)) => {
-                self.with(Tab::Records, |screen, cx| {
-                    screen.answer(Reply::Saved(Ok(record)), cx)
-                });
-            }
-            (None, Err(problem)) => {
-                self.toasts
-                    .push(Level::Error, problem.to_string(), self.now);
-            }
-        }
-    }
-
-    /// The editor came back.
-    fn edited(&mut self, editing: Editing, result: Result<String, String>) {
-        self.dirty = Dirty::Now;
-        let text = match result {
-            Ok(text) => text,
-            Err(problem) => {
-                self.toasts.push(Level::Error, problem, self.now);
-                return;
-            }
-        };
-        let parsed = serde_json::from_str::<Value>(&text)
-            .map_err(|error| error.to_string())
-            .and_then(|value| match value {
-                Value::Object(map) => Ok(map),
-                _ => Err("the properties are an object: { … }".to_owned()),
-            });
-        let after = match parsed {
-            Ok(after) => after,
-            Err(problem) => {
-                let question = Confirm::new("This is no JSON. Edit it again?")
-                    .warn(problem)
-                    .line("No drops the edit; nothing was written.")
-                    .then(Then::Edit(editing, text));
-                self.overlays.push(Overlay::Confirm(question));
-                return;
-            }
-        };
-        let changes = changes(&editing.before, after);
-        if changes.is_empty() {
-            self.toasts
-                .push(Level::Ok, "nothing was changed".to_owned(), self.now);
-            return;
-        }
-        let names: Vec<&str> = changes.keys().map(String::as_str).collect();
-        let (object, fields) = (editing.object.clone(), names.join(", "));
-        let (request, did) = match editing.record {
-            Some(record) => (
-                Request::Update(object.clone(), record.clone(), changes),
-                format!(
-                    "tramline records update {} {record} --data -   # {fields}",
-                    object.short()
-                ),
-            ),
-            None => (
-                Request::Create(object.clone(), changes),
-                format!("tramline records create {} --data -", object.short()),
-            ),
-        };
-        self.write(request, did);
     }
 
     fn paste(&mut self, text: &str) {
@@ -662,58 +539,9 @@ impl App {
         }
     }
 
-    /// The view as JSON text, for the next start.
-    fn remembered(&self) -> String {
-        let (state, filter) = self.queue.remembered();
-        json!({
-            "tab": self.tab.title(),
-            "queue": { "state": state.map(JobState::name), "filter": filter },
-            "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
-            "mapping": self.mappings.chosen().map(MappingName::as_str),
-        })
-        .to_string()
-    }
-
-    /// Goes back to the view of the last session, unless a key was pressed meanwhile.
-    fn restore(&mut self, text: &str) {
-        if !self.touched
-            && let Ok(view) = serde_json::from_str::<Value>(text)
-        {
-            let word = |path: &str| view.pointer(path).and_then(Value::as_str);
-            let state = word("/queue/state").and_then(JobState::from_name);
-            let filter = word("/queue/filter").unwrap_or_default();
-            self.queue.restore(state, filter.to_owned());
-            if let Some(object) = word("/records/object") {
-                let query = word("/records/query").map(str::to_owned);
-                self.records.restore(ObjectKey::from(object), query);
-            }
-            if let Some(name) = word("/mapping") {
-                self.mappings.restore(MappingName::from(name));
-            }
-            if let Some(tab) = word("/tab").and_then(Tab::from_title) {
-                self.tab = tab;
-            }
-        }
-        self.with_screen(|screen, cx| screen.open(cx));
-    }
-
     /// The running export that the status bar shows.
-    pub(super) fn running(&self) -> Option<&Run> {
+    pub(in crate::tui) fn running(&self) -> Option<&Run> {
         let exports = &self.status.value()?.exports;
         exports.iter().find(|run| run.state == RunState::Running)
     }
-}
-
-/// Properties that differ; one that was taken out is emptied by null.
-fn changes(before: &Properties, after: Properties) -> Properties {
-    let mut changes = Properties::new();
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        changes.insert(key.clone(), Value::Null);
-    }
-    for (key, value) in after {
-        if before.get(&key) != Some(&value) {
-            changes.insert(key, value);
-        }
-    }
-    changes
 }

@@ -1,0 +1,187 @@
+//! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
+
+use super::App;
+use crate::model::{JobState, Level, MappingName, ObjectKey, Problem, Properties};
+use crate::tui::context::Then;
+use crate::tui::event::Answer;
+use crate::tui::frame::Dirty;
+use crate::tui::keymap::Tab;
+use crate::tui::request::{Editing, Reply, Request};
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::Overlay;
+use serde_json::{Value, json};
+
+impl App {
+    pub(super) fn answer(&mut self, answer: Answer) {
+        let Answer {
+            slot,
+            generation,
+            reply,
+        } = answer;
+        if !self.slots.finish(slot, generation) {
+            return;
+        }
+        self.dirty = self.dirty.max(Dirty::Data);
+        match reply {
+            Reply::Remembered(Ok(Some(text))) => self.restore(&text),
+            Reply::Remembered(_) => self.with_screen(|screen, cx| screen.open(cx)),
+            Reply::Status(result) => {
+                if let Ok(status) = &result {
+                    self.queue.count(status.counts);
+                }
+                self.status.finish(result, self.now);
+            }
+            Reply::Mappings(mappings) => {
+                self.session.mappings = mappings;
+                if matches!(self.tab, Tab::Records | Tab::Mappings) {
+                    self.with_screen(|screen, cx| screen.open(cx));
+                }
+            }
+            Reply::Complete(text, completions) => {
+                if let Some(Overlay::Filter(line)) = self.overlays.last_mut() {
+                    line.complete(&text, completions);
+                }
+            }
+            Reply::Saved(result) => self.saved(result),
+            reply => {
+                let tab = slot.tab().unwrap_or(match &reply {
+                    Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
+                    Reply::Retried(..) | Reply::Discarded(_) => Tab::Queue,
+                    Reply::Run(..) => Tab::Exports,
+                    _ => self.tab,
+                });
+                self.with(tab, |screen, cx| screen.answer(reply, cx));
+            }
+        }
+    }
+
+    /// A record was saved, or was not: a form that waits for it says so itself.
+    fn saved(&mut self, result: Result<crate::model::Record, Problem>) {
+        let form = self
+            .overlays
+            .iter()
+            .position(|o| matches!(o, Overlay::Form(form) if form.busy));
+        match (form, result) {
+            (Some(at), Ok(record)) => {
+                self.overlays.remove(at);
+                self.with(Tab::Records, |screen, cx| {
+                    screen.answer(Reply::Saved(Ok(record)), cx)
+                });
+            }
+            (Some(at), Err(problem)) => {
+                if let Overlay::Form(form) = &mut self.overlays[at] {
+                    form.failed(problem);
+                }
+            }
+            (None, Ok(record)) => {
+                self.with(Tab::Records, |screen, cx| {
+                    screen.answer(Reply::Saved(Ok(record)), cx)
+                });
+            }
+            (None, Err(problem)) => {
+                self.toasts
+                    .push(Level::Error, problem.to_string(), self.now);
+            }
+        }
+    }
+
+    /// The editor came back.
+    pub(super) fn edited(&mut self, editing: Editing, result: Result<String, String>) {
+        self.dirty = Dirty::Now;
+        let text = match result {
+            Ok(text) => text,
+            Err(problem) => {
+                self.toasts.push(Level::Error, problem, self.now);
+                return;
+            }
+        };
+        let parsed = serde_json::from_str::<Value>(&text)
+            .map_err(|error| error.to_string())
+            .and_then(|value| match value {
+                Value::Object(map) => Ok(map),
+                _ => Err("the properties are an object: { … }".to_owned()),
+            });
+        let after = match parsed {
+            Ok(after) => after,
+            Err(problem) => {
+                let question = Confirm::new("This is no JSON. Edit it again?")
+                    .warn(problem)
+                    .line("No drops the edit; nothing was written.")
+                    .then(Then::Edit(editing, text));
+                self.overlays.push(Overlay::Confirm(question));
+                return;
+            }
+        };
+        let changes = changes(&editing.before, after);
+        if changes.is_empty() {
+            self.toasts
+                .push(Level::Ok, "nothing was changed".to_owned(), self.now);
+            return;
+        }
+        let names: Vec<&str> = changes.keys().map(String::as_str).collect();
+        let (object, fields) = (editing.object.clone(), names.join(", "));
+        let (request, did) = match editing.record {
+            Some(record) => (
+                Request::Update(object.clone(), record.clone(), changes),
+                format!(
+                    "tramline records update {} {record} --data -   # {fields}",
+                    object.short()
+                ),
+            ),
+            None => (
+                Request::Create(object.clone(), changes),
+                format!("tramline records create {} --data -", object.short()),
+            ),
+        };
+        self.write(request, did);
+    }
+
+    /// The view as JSON text, for the next start.
+    pub(super) fn remembered(&self) -> String {
+        let (state, filter) = self.queue.remembered();
+        json!({
+            "tab": self.tab.title(),
+            "queue": { "state": state.map(JobState::name), "filter": filter },
+            "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
+            "mapping": self.mappings.chosen().map(MappingName::as_str),
+        })
+        .to_string()
+    }
+
+    /// Goes back to the view of the last session, unless a key was pressed meanwhile.
+    fn restore(&mut self, text: &str) {
+        if !self.touched
+            && let Ok(view) = serde_json::from_str::<Value>(text)
+        {
+            let word = |path: &str| view.pointer(path).and_then(Value::as_str);
+            let state = word("/queue/state").and_then(JobState::from_name);
+            let filter = word("/queue/filter").unwrap_or_default();
+            self.queue.restore(state, filter.to_owned());
+            if let Some(object) = word("/records/object") {
+                let query = word("/records/query").map(str::to_owned);
+                self.records.restore(ObjectKey::from(object), query);
+            }
+            if let Some(name) = word("/mapping") {
+                self.mappings.restore(MappingName::from(name));
+            }
+            if let Some(tab) = word("/tab").and_then(Tab::from_title) {
+                self.tab = tab;
+            }
+        }
+        self.with_screen(|screen, cx| screen.open(cx));
+    }
+}
+
+/// Properties that differ; one that was taken out is emptied by null.
+fn changes(before: &Properties, after: Properties) -> Properties {
+    let mut changes = Properties::new();
+    for key in before.keys().filter(|key| !after.contains_key(*key)) {
+        changes.insert(key.clone(), Value::Null);
+    }
+    for (key, value) in after {
+        if before.get(&key) != Some(&value) {
+            changes.insert(key, value);
+        }
+    }
+    changes
+}

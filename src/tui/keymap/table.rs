@@ -1,0 +1,232 @@
+//! The key table: actions, the screens they belong to, their keys, and what is said about them.
+
+/// The six screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tab {
+    #[default]
+    Schemas,
+    Records,
+    Mappings,
+    Queue,
+    Exports,
+    Activity,
+}
+
+impl Tab {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Schemas,
+        Self::Records,
+        Self::Mappings,
+        Self::Queue,
+        Self::Exports,
+        Self::Activity,
+    ];
+
+    /// The title in the header.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Schemas => "Schemas",
+            Self::Records => "Records",
+            Self::Mappings => "Mappings",
+            Self::Queue => "Queue",
+            Self::Exports => "Exports",
+            Self::Activity => "Activity",
+        }
+    }
+
+    /// The tab of a title, as the remembered view spells it.
+    pub fn from_title(title: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tab| tab.title() == title)
+    }
+
+    /// 0 to 5.
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|tab| *tab == self).unwrap_or(0)
+    }
+}
+
+/// What a key can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    Show(Tab),
+    Up,
+    Down,
+    Left,
+    Right,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    PageDown,
+    PageUp,
+    Filter,
+    NextMatch,
+    PreviousMatch,
+    Help,
+    Palette,
+    Copy,
+    Twin,
+    LastError,
+    Reload,
+    Back,
+    Suspend,
+    Quit,
+    Open,
+    Switch,
+    SwitchBack,
+    Select,
+    OpenMapping,
+    Sync,
+    SyncSelected,
+    Diff,
+    Edit,
+    EditJson,
+    New,
+    Delete,
+    Related,
+    ChooseObject,
+    CopyJson,
+    NextSample,
+    Rules,
+    Suggest,
+    Check,
+    Retry,
+    RetryAll,
+    Discard,
+    Why,
+    OpenRecord,
+    Follow,
+    Pause,
+    Cancel,
+}
+
+/// One line of the key table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    pub action: Action,
+    /// The screen it works on; `None` for everywhere.
+    pub tab: Option<Tab>,
+    /// The name used in `[tui.keys]`.
+    pub name: &'static str,
+    /// Keys unless config.toml says otherwise.
+    pub keys: &'static [&'static str],
+    /// One or two words for the footer; empty where the footer does not name it.
+    pub label: &'static str,
+    /// One sentence for the help and the palette.
+    pub help: &'static str,
+    /// The command that does the same, where there is one.
+    pub twin: &'static str,
+}
+
+const fn everywhere(
+    action: Action,
+    name: &'static str,
+    keys: &'static [&'static str],
+    label: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        tab: None,
+        name,
+        keys,
+        label,
+        help,
+        twin: "",
+    }
+}
+
+const fn on(
+    tab: Tab,
+    action: Action,
+    name: &'static str,
+    keys: &'static [&'static str],
+    label: &'static str,
+    help: &'static str,
+    twin: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        tab: Some(tab),
+        name,
+        keys,
+        label,
+        help,
+        twin,
+    }
+}
+
+use Action as A;
+use Tab::{Activity, Exports, Mappings, Queue, Records, Schemas};
+
+/// Every key of every screen. The order is that of footer and help.
+#[rustfmt::skip]
+pub const TABLE: &[Binding] = &[
+    on(Schemas, A::Open, "open", &["enter"], "records", "Open the records of this object", "tramline records list OBJECT"),
+    on(Schemas, A::OpenMapping, "mapping", &["m"], "mapping", "Open the mapping of this object", "tramline mappings show NAME"),
+    on(Schemas, A::Switch, "switch", &["tab"], "other pane", "Go to the other pane", ""),
+    on(Records, A::Sync, "sync", &["s"], "sync", "Sync this record now and show the result", "tramline sync MAPPING RECORD"),
+    on(Records, A::Diff, "diff", &["d"], "diff", "Show the record beside its contact, with what a sync would change", "tramline mappings preview NAME RECORD"),
+    on(Records, A::Open, "open", &["enter"], "detail", "Open or close the detail of this record", "tramline records get OBJECT RECORD"),
+    on(Records, A::Switch, "switch", &["tab"], "view", "Next view of the detail: properties, JSON, sync", ""),
+    on(Records, A::Edit, "edit", &["e"], "edit", "Edit this record in a form", "tramline records update OBJECT RECORD --set FIELD=VALUE"),
+    on(Records, A::EditJson, "edit_json", &["E"], "", "Edit this record as JSON in $VISUAL or $EDITOR", "tramline records update OBJECT RECORD --data FILE"),
+    on(Records, A::New, "new", &["a"], "new", "Create a record in a form", "tramline records create OBJECT --set FIELD=VALUE"),
+    on(Records, A::Delete, "delete", &["D"], "", "Delete this record or the selected ones; asks with their number", "tramline records delete OBJECT RECORD"),
+    on(Records, A::Select, "select", &["space"], "select", "Select this row for an action of many", ""),
+    on(Records, A::SyncSelected, "sync_selected", &["S"], "", "Sync the selected records; asks with their number", "tramline sync MAPPING RECORD..."),
+    on(Records, A::Related, "related", &["o"], "", "Show related records and contacts", ""),
+    on(Records, A::ChooseObject, "choose_object", &["O"], "object", "Choose another object", "tramline schemas list"),
+    on(Records, A::CopyJson, "copy_json", &["Y"], "", "Copy this record as JSON", "tramline records get OBJECT RECORD --json"),
+    on(Mappings, A::NextSample, "next_sample", &["space"], "next sample", "Send the next sample record through the mapping", "tramline mappings preview NAME"),
+    on(Mappings, A::Switch, "switch", &["tab"], "next mapping", "Go to the next mapping", "tramline mappings list"),
+    on(Mappings, A::Open, "open", &["enter"], "line", "Show this line whole", "tramline mappings show NAME"),
+    on(Mappings, A::Rules, "rules", &["r"], "rules", "Show the rules and whether they would fire for the sample", "tramline mappings preview NAME"),
+    on(Mappings, A::Suggest, "suggest", &["A"], "suggest", "Suggest pairs of fields by name, type and values", "tramline mappings suggest NAME"),
+    on(Mappings, A::Check, "check", &["v"], "check", "Check configuration, scopes, limits and all mappings", "tramline check"),
+    on(Queue, A::Retry, "retry", &["r"], "retry", "Retry this job or the selected ones", "tramline queue retry ID"),
+    on(Queue, A::RetryAll, "retry_all", &["R"], "retry all", "Retry every job that matches the filter; asks with their number", "tramline queue retry --filter F"),
+    on(Queue, A::Open, "open", &["enter"], "detail", "Open or close the detail with its attempts", "tramline queue show ID"),
+    on(Queue, A::Why, "why", &["w"], "why", "Say why this job waits, or what it needs", "tramline queue why ID"),
+    on(Queue, A::OpenRecord, "open_record", &["o"], "record", "Open this job's record beside its contact, to mend it", "tramline mappings preview NAME RECORD"),
+    on(Queue, A::Switch, "switch", &["tab"], "state", "Show the jobs of the next state", "tramline queue list --filter state:STATE"),
+    on(Queue, A::SwitchBack, "switch_back", &["backtab"], "", "Show the jobs of the state before", "tramline queue list --filter state:STATE"),
+    on(Queue, A::Select, "select", &["space"], "select", "Select this row for an action of many", ""),
+    on(Queue, A::Discard, "discard", &["X"], "", "Give this job or the selected ones up; asks with their number", "tramline queue discard ID"),
+    on(Queue, A::Follow, "follow", &["f"], "follow", "Keep the newest row in view", ""),
+    on(Exports, A::New, "new", &["a"], "new", "Start an export: mapping, dry run, full", "tramline export MAPPING"),
+    on(Exports, A::Pause, "pause", &["p"], "pause/resume", "Pause this run, or go on with it", "tramline exports pause ID"),
+    on(Exports, A::Open, "open", &["enter"], "failures", "Show this run's failed jobs in the queue", "tramline queue list --filter run:ID"),
+    on(Exports, A::Cancel, "cancel", &["K"], "cancel", "End this run for good; asks", "tramline exports cancel ID"),
+    on(Activity, A::Open, "open", &["enter"], "detail", "Show this call whole", ""),
+    on(Activity, A::Follow, "follow", &["f"], "follow", "Keep the newest row in view", ""),
+    everywhere(A::Filter, "filter", &["/"], "filter", "Filter or search this screen"),
+    everywhere(A::Palette, "palette", &[":"], "command", "Every action of every screen, with its key and its command"),
+    everywhere(A::Help, "help", &["?"], "help", "Keys of this screen"),
+    everywhere(A::Back, "back", &["esc"], "", "Back: closes, clears, gives up what is awaited"),
+    everywhere(A::Copy, "copy", &["y"], "", "Copy the id or key of this row"),
+    everywhere(A::Twin, "command_line", &["C"], "", "Show and copy the command that does what was just done"),
+    everywhere(A::LastError, "last_error", &["!"], "", "Show the jobs of the last error"),
+    everywhere(A::Reload, "reload", &["ctrl-r"], "", "Read this screen again"),
+    everywhere(A::Up, "up", &["up", "k"], "", "One row up"),
+    everywhere(A::Down, "down", &["down", "j"], "", "One row down"),
+    everywhere(A::Left, "left", &["left", "h"], "", "Pane to the left, or columns to the left"),
+    everywhere(A::Right, "right", &["right", "l"], "", "Pane to the right, or columns to the right"),
+    everywhere(A::Top, "top", &["g", "home"], "", "First row"),
+    everywhere(A::Bottom, "bottom", &["G", "end"], "", "Last row that is read"),
+    everywhere(A::HalfDown, "half_down", &["ctrl-d"], "", "Half a page down"),
+    everywhere(A::HalfUp, "half_up", &["ctrl-u"], "", "Half a page up"),
+    everywhere(A::PageDown, "page_down", &["pagedown", "ctrl-f"], "", "One page down"),
+    everywhere(A::PageUp, "page_up", &["pageup", "ctrl-b"], "", "One page up"),
+    everywhere(A::NextMatch, "next_match", &["n"], "", "Next row with the text of the filter"),
+    everywhere(A::PreviousMatch, "previous_match", &["N"], "", "Row before with the text of the filter"),
+    everywhere(A::Show(Schemas), "schemas", &["1"], "", "Schemas"),
+    everywhere(A::Show(Records), "records", &["2"], "", "Records"),
+    everywhere(A::Show(Mappings), "mappings", &["3"], "", "Mappings"),
+    everywhere(A::Show(Queue), "queue", &["4"], "", "Queue"),
+    everywhere(A::Show(Exports), "exports", &["5"], "", "Exports"),
+    everywhere(A::Show(Activity), "activity", &["6"], "", "Activity"),
+    everywhere(A::Suspend, "suspend", &["ctrl-z"], "", "Suspend to the shell; fg comes back"),
+    everywhere(A::Quit, "quit", &["q", "ctrl-c"], "", "Quit; asks while something is being written"),
+];

@@ -1,0 +1,244 @@
+//! How runs look.
+
+use super::{Exports, left_ms, percent, rate};
+use crate::model::export::{Run, RunState};
+use crate::tui::canvas::{Canvas, grouped, span};
+use crate::tui::keymap::Action;
+use crate::tui::screens::schemas::below;
+use crate::tui::slots::Slot;
+use crate::tui::widgets::table::{self, Column, Row, TableCell};
+use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::{gauge, state};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Lines that the run under the cursor takes below the list.
+const DETAIL: u16 = 7;
+
+impl Exports {
+    /// Draws the screen.
+    pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        canvas.put(area.x, area.y, area.width, "Exports", theme.title);
+        if !self.filter.is_empty() {
+            canvas.put_right(
+                area.x,
+                area.y,
+                area.width,
+                &format!("/{}", self.filter),
+                theme.accent,
+            );
+        }
+        let Some(body) = state::of(canvas, below(area, 1), &self.runs, Slot::Exports, "exports")
+        else {
+            return;
+        };
+        let shown = self.shown();
+        if shown.is_empty() {
+            let text = match self.filter.is_empty() {
+                true => format!(
+                    "no export yet: {} starts one, as a dry run first",
+                    canvas.key(Action::New)
+                ),
+                false => "no export matches; esc clears the filter".to_owned(),
+            };
+            state::notice(canvas, body, &[(&text, Tone::Muted)]);
+            return;
+        }
+        let detail = DETAIL.min(body.height / 2);
+        let list = Rect {
+            height: body.height - detail,
+            ..body
+        };
+        let columns = [
+            Column::new("mapping", 0, 10, 18),
+            Column::new("state", 1, 11, 11),
+            Column::new("progress", 3, 16, 16),
+            Column::new("read", 4, 9, 11).right(),
+            Column::new("unchanged", 7, 9, 11).right(),
+            Column::new("confirmed", 4, 9, 11).right(),
+            Column::new("failed", 2, 7, 9).right(),
+            Column::new("rate", 6, 8, 10).right(),
+            Column::new("left", 5, 8, 9).right(),
+            Column::new("started", 3, 11, 11),
+            Column::new("options", 5, 7, 14),
+        ];
+        let looks: Vec<_> = shown
+            .iter()
+            .map(|run| (state_look(canvas, run.state), canvas.time(run.started_at)))
+            .collect();
+        let none = theme.glyphs.none;
+        table::draw(
+            canvas,
+            list,
+            &columns,
+            &self.table,
+            shown.len(),
+            true,
+            |at| {
+                let run = *shown.get(at)?;
+                let ((word, style), started) = looks.get(at)?;
+                let progress = percent(run).map_or(none.to_owned(), |percent| {
+                    let full = (percent / 10) as usize;
+                    format!(
+                        "{}{} {percent} %",
+                        theme.glyphs.full.repeat(full),
+                        theme.glyphs.empty.repeat(10 - full.min(10))
+                    )
+                });
+                let left = match run.state {
+                    RunState::Running => left_ms(run).map_or(none.to_owned(), span),
+                    _ => String::new(),
+                };
+                let mut options = Vec::new();
+                if run.options.dry_run {
+                    options.push("dry run");
+                }
+                if run.options.full {
+                    options.push("full");
+                }
+                let failed = if run.counts.failed > 0 {
+                    theme.error
+                } else {
+                    theme.muted
+                };
+                let rate = rate(run).map_or(none.to_owned(), |rate| {
+                    format!("{}/s", grouped(rate.round() as u64))
+                });
+                Some(Row {
+                    cells: vec![
+                        TableCell::new(run.mapping.as_str(), theme.text),
+                        TableCell::new(word.as_str(), *style),
+                        TableCell::new(progress, *style),
+                        TableCell::new(grouped(run.counts.read), theme.text),
+                        TableCell::new(grouped(run.counts.unchanged), theme.muted),
+                        TableCell::new(grouped(run.counts.synced), theme.ok),
+                        TableCell::new(grouped(run.counts.failed), failed),
+                        TableCell::new(rate, theme.muted),
+                        TableCell::new(left, theme.text),
+                        TableCell::new(started.as_str(), theme.muted),
+                        TableCell::new(options.join(", "), theme.muted),
+                    ],
+                    selected: false,
+                })
+            },
+        );
+        if let Some(run) = shown.get(self.table.cursor)
+            && detail > 2
+        {
+            let area = Rect {
+                y: list.bottom(),
+                height: detail,
+                ..body
+            };
+            self.view_run(canvas, area, run);
+        }
+    }
+
+    fn view_run(&self, canvas: &mut Canvas, area: Rect, run: &Run) {
+        let theme = canvas.theme;
+        canvas.rule(area.x, area.y, area.width);
+        let mut y = area.y + 1;
+        let (word, style) = state_look(canvas, run.state);
+        let mut kinds = Vec::new();
+        if run.options.dry_run {
+            kinds.push("dry run");
+        }
+        if run.options.full {
+            kinds.push("full");
+        }
+        let title = format!("{}  {}  {}  ", run.mapping, run.id, kinds.join(", "));
+        let x = area.x + canvas.put(area.x, y, area.width, &title, theme.title);
+        canvas.put(x, y, area.right().saturating_sub(x), &word, style);
+        y += 1;
+        let settled = run.counts.settled();
+        let width = (area.width / 3).min(40);
+        let mut x = area.x;
+        if let Some(total) = run.total {
+            x += gauge::bar(canvas, x, y, width, settled, total, style) + 1;
+            let text = format!(
+                "{} % {} of {}",
+                percent(run).unwrap_or(0),
+                grouped(settled),
+                grouped(total)
+            );
+            x += canvas.put(x, y, area.right().saturating_sub(x), &text, theme.text);
+        }
+        let mut timing = Vec::new();
+        if let Some(rate) = rate(run) {
+            timing.push(format!("{}/s", grouped(rate.round() as u64)));
+        }
+        if run.state == RunState::Running
+            && let Some(left) = left_ms(run)
+        {
+            timing.push(format!("{} left", span(left)));
+        }
+        timing.push(format!("worked {}", span(run.elapsed_ms)));
+        let text = format!("   {}", timing.join("   "));
+        canvas.put(x, y, area.right().saturating_sub(x), &text, theme.muted);
+        y += 1;
+        let c = &run.counts;
+        let confirmed = if run.options.dry_run {
+            "would send"
+        } else {
+            "confirmed"
+        };
+        let numbers = [
+            ("read", c.read, theme.text),
+            ("unchanged", c.unchanged, theme.muted),
+            ("on the way", run.sent, theme.accent),
+            (confirmed, c.synced, theme.ok),
+            ("superseded", c.superseded, theme.muted),
+            ("skipped", c.skipped, theme.muted),
+            (
+                "failed",
+                c.failed,
+                if c.failed > 0 {
+                    theme.error
+                } else {
+                    theme.muted
+                },
+            ),
+        ];
+        let mut x = area.x;
+        for (what, number, style) in numbers {
+            let text = format!("{what} {}", grouped(number));
+            x += canvas.put(x, y, area.right().saturating_sub(x), &text, style) + 3;
+        }
+        y += 1;
+        let calls = format!(
+            "calls HighLevel {}, ActiveCampaign {}, throttled {}   checkpoint {}   started {}",
+            grouped(run.requests.highlevel),
+            grouped(run.requests.activecampaign),
+            grouped(run.throttled),
+            run.checkpoint.as_deref().unwrap_or(theme.glyphs.none),
+            canvas.time(run.started_at),
+        );
+        canvas.put(area.x, y, area.width, &calls, theme.muted);
+        y += 1;
+        if let Some(problem) = &run.error {
+            let text = format!("{} {problem}", theme.glyphs.cross);
+            canvas.put(area.x, y, area.width, &text, theme.error);
+        } else if c.failed > 0 {
+            canvas.put(
+                area.x,
+                y,
+                area.width,
+                "enter shows the failed ones in the queue",
+                theme.muted,
+            );
+        }
+    }
+}
+
+fn state_look(canvas: &Canvas, state: RunState) -> (String, Style) {
+    let (theme, glyphs) = (canvas.theme, canvas.theme.glyphs);
+    let (glyph, style) = match state {
+        RunState::Running => (glyphs.running, theme.accent),
+        RunState::Paused => (glyphs.waiting, theme.warn),
+        RunState::Cancelled => (glyphs.discarded, theme.muted),
+        RunState::Completed => (glyphs.check, theme.ok),
+        RunState::Failed => (glyphs.cross, theme.error),
+    };
+    (format!("{glyph} {}", state.name()), style)
+}

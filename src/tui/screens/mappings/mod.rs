@@ -1,0 +1,338 @@
+//! A mapping as lines between record fields and contact fields, with a live sample going through.
+
+mod view;
+
+use super::{Screen, contains, find_row};
+use crate::model::view::{Preview, PreviewField};
+use crate::model::{Finding, Level, MappingName, Record};
+use crate::operations::mappings::{MappingDetail, MappingLine, SuggestedPair};
+use crate::tui::canvas::Canvas;
+use crate::tui::context::Cx;
+use crate::tui::keymap::Action;
+use crate::tui::load::Load;
+use crate::tui::request::{Reply, Request};
+use crate::tui::slots::Slot;
+use crate::tui::widgets::overlay::{Overlay, TextBox};
+use crate::tui::widgets::table::TableState;
+use crate::tui::widgets::text::{Paragraphs, Tone};
+use ratatui::layout::Rect;
+
+/// The screen.
+#[derive(Default)]
+pub struct Mappings {
+    chosen: Option<MappingName>,
+    detail: Load<MappingDetail>,
+    samples: Load<Vec<Record>>,
+    sample: usize,
+    preview: Load<Preview>,
+    lines: TableState,
+    filter: String,
+}
+
+impl Mappings {
+    /// Shows a mapping.
+    pub fn choose(&mut self, name: MappingName, cx: &mut Cx) {
+        if self.chosen.as_ref() == Some(&name) {
+            return;
+        }
+        *self = Self {
+            chosen: Some(name),
+            ..Self::default()
+        };
+        self.read(cx);
+    }
+
+    /// The mapping in view, for the remembered view.
+    pub fn chosen(&self) -> Option<&MappingName> {
+        self.chosen.as_ref()
+    }
+
+    /// Takes a remembered mapping.
+    pub fn restore(&mut self, name: MappingName) {
+        self.chosen = Some(name);
+    }
+
+    fn read(&mut self, cx: &mut Cx) {
+        let Some(name) = self.chosen.clone() else {
+            return;
+        };
+        self.detail.start();
+        cx.ask(Slot::MappingDetail, Request::MappingDetail(name.clone()));
+        self.samples.start();
+        cx.ask(Slot::Samples, Request::Samples(name));
+    }
+
+    fn read_preview(&mut self, cx: &mut Cx) {
+        let record = self.samples.value().and_then(|s| s.get(self.sample));
+        if let (Some(record), Some(name)) = (record, &self.chosen) {
+            cx.ask(
+                Slot::SamplePreview,
+                Request::SamplePreview(name.clone(), Box::new(record.clone())),
+            );
+            self.preview.start();
+        }
+    }
+
+    fn shown(&self) -> Vec<&MappingLine> {
+        let all = self
+            .detail
+            .value()
+            .map(|d| d.lines.as_slice())
+            .unwrap_or_default();
+        all.iter()
+            .filter(|l| contains(&l.source, &self.filter) || contains(&l.target, &self.filter))
+            .collect()
+    }
+
+    fn sampled(&self, line: &MappingLine) -> Option<&PreviewField> {
+        let fields = &self.preview.value()?.fields;
+        fields.iter().find(|field| field.field == line.target)
+    }
+
+    fn step(&mut self, forward: bool, cx: &mut Cx) {
+        let names: Vec<MappingName> = cx.session.mappings.iter().map(|m| m.name.clone()).collect();
+        let at = names.iter().position(|n| Some(n) == self.chosen.as_ref());
+        let at = at.unwrap_or(0);
+        let next = if forward {
+            at + 1
+        } else {
+            at + names.len().max(1) - 1
+        };
+        if let Some(name) = names.get(next % names.len().max(1)) {
+            self.choose(name.clone(), cx);
+        }
+    }
+
+    fn show_line(&self, cx: &mut Cx) {
+        let shown = self.shown();
+        let Some(line) = shown.get(self.lines.cursor) else {
+            return;
+        };
+        let mut text = Paragraphs::default();
+        text.add("from", Tone::Muted);
+        text.add(line.source.clone(), Tone::Plain);
+        text.add("to", Tone::Muted);
+        text.add(line.target.clone(), Tone::Plain);
+        if let Some((level, problem)) = &line.problem {
+            text.gap();
+            text.add(problem.clone(), tone(*level));
+        }
+        if let Some(field) = self.sampled(line) {
+            text.gap();
+            text.add("sample in", Tone::Muted);
+            text.add(field.record.clone().unwrap_or_default(), Tone::Plain);
+            text.add("sample out", Tone::Muted);
+            text.add(field.send.clone().unwrap_or_default(), Tone::Plain);
+            if let Some(problem) = &field.problem {
+                text.add(problem.to_string(), Tone::Error);
+            }
+            if let Some(warning) = &field.warning {
+                text.add(warning.clone(), Tone::Warn);
+            }
+        }
+        let title = format!("{} to {}", line.source, line.target);
+        cx.show(Overlay::Text(TextBox::new(title, text)));
+    }
+
+    fn show_rules(&self, cx: &mut Cx) {
+        let mut text = Paragraphs::default();
+        match self.preview.value() {
+            Some(preview) if !preview.rules.is_empty() => {
+                text.add(format!("for the sample {}", preview.title), Tone::Muted);
+                for rule in &preview.rules {
+                    text.gap();
+                    let (says, tone) = if rule.fires {
+                        ("fires", Tone::Ok)
+                    } else {
+                        ("does not fire", Tone::Muted)
+                    };
+                    text.add(format!("{}: {says}", rule.name), tone);
+                    if !rule.actions.is_empty() {
+                        text.add(rule.actions.join(", "), Tone::Plain);
+                    }
+                    if let Some(note) = &rule.note {
+                        text.add(note.clone(), Tone::Muted);
+                    }
+                }
+            }
+            _ => match self.detail.value() {
+                Some(detail) if !detail.summary.rules.is_empty() => {
+                    for rule in &detail.summary.rules {
+                        text.add(rule.clone(), Tone::Plain);
+                    }
+                }
+                _ => text.add("this mapping has no rules", Tone::Muted),
+            },
+        }
+        cx.show(Overlay::Text(TextBox::new("Rules", text)));
+    }
+}
+
+fn tone(level: Level) -> Tone {
+    match level {
+        Level::Ok => Tone::Ok,
+        Level::Warning => Tone::Warn,
+        Level::Error => Tone::Error,
+    }
+}
+
+fn finding_text(finding: &Finding) -> String {
+    let mark = match finding.level {
+        Level::Ok => "ok",
+        Level::Warning => "!",
+        Level::Error => "✗",
+    };
+    let mut text = format!("{mark} {}: {}", finding.item, finding.message);
+    if let Some(remedy) = &finding.remedy {
+        text.push_str(&format!(" ({remedy})"));
+    }
+    text
+}
+
+fn suggestions(pairs: &[SuggestedPair]) -> Paragraphs {
+    let mut text = Paragraphs::default();
+    if pairs.is_empty() {
+        text.add(
+            "no further pair of fields seems to belong together",
+            Tone::Muted,
+        );
+    }
+    for pair in pairs {
+        let score = (pair.score * 100.0).round();
+        text.add(
+            format!("\"{}\" = \"{}\"", pair.field, pair.from),
+            Tone::Accent,
+        );
+        text.add(format!("    {score} %  {}", pair.reason), Tone::Muted);
+    }
+    text
+}
+
+impl Screen for Mappings {
+    fn open(&mut self, cx: &mut Cx) {
+        if self.chosen.is_none() {
+            self.chosen = cx.session.mappings.first().map(|m| m.name.clone());
+        }
+        if self.detail.is_idle() {
+            self.read(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) {
+        match action {
+            Action::Reload => {
+                self.preview = Load::Idle;
+                self.read(cx);
+            }
+            Action::Switch | Action::Right => self.step(true, cx),
+            Action::Left => self.step(false, cx),
+            Action::NextSample => {
+                let count = self.samples.value().map_or(0, Vec::len);
+                if count > 0 {
+                    self.sample = (self.sample + 1) % count;
+                    self.read_preview(cx);
+                    let record = self.samples.value().and_then(|s| s.get(self.sample));
+                    if let (Some(name), Some(record)) = (&self.chosen, record) {
+                        cx.did(format!("tramline mappings preview {name} {}", record.id));
+                    }
+                }
+            }
+            Action::Open => self.show_line(cx),
+            Action::Rules => self.show_rules(cx),
+            Action::Suggest => {
+                if let Some(name) = self.chosen.clone() {
+                    cx.did(format!("tramline mappings suggest {name}"));
+                    cx.ask(Slot::Suggestions, Request::Suggest(name));
+                }
+            }
+            Action::Check => {
+                cx.did("tramline check");
+                cx.ask(Slot::Check, Request::Check);
+            }
+            Action::Copy => {
+                let target = self
+                    .shown()
+                    .get(self.lines.cursor)
+                    .map(|l| l.target.clone());
+                if let Some(target) = target {
+                    cx.copy("contact field", target);
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                let rows = self.shown().len();
+                let row = find_row(rows, self.lines.cursor, action == Action::NextMatch, |_| {
+                    true
+                });
+                self.lines.cursor = row.unwrap_or(0);
+            }
+            _ => {
+                let rows = self.shown().len();
+                self.lines.act(action, rows);
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, cx: &mut Cx) {
+        match reply {
+            Reply::MappingDetail(name, result) if Some(&name) == self.chosen.as_ref() => {
+                self.detail.finish(result, cx.now);
+                let rows = self.shown().len();
+                self.lines.clamp(rows);
+            }
+            Reply::Samples(name, result) if Some(&name) == self.chosen.as_ref() => {
+                self.samples.finish(result, cx.now);
+                let count = self.samples.value().map_or(0, Vec::len);
+                self.sample = self.sample.min(count.saturating_sub(1));
+                self.read_preview(cx);
+            }
+            Reply::SamplePreview(result) => self.preview.finish(result, cx.now),
+            Reply::Suggestions(Ok(pairs)) => {
+                let text = suggestions(&pairs);
+                cx.show(Overlay::Text(TextBox::new("Suggested pairs", text)));
+            }
+            Reply::Suggestions(Err(problem)) => cx.toast(Level::Error, problem.to_string()),
+            Reply::Findings(findings) => {
+                let mut text = Paragraphs::default();
+                for finding in &findings {
+                    text.add(finding_text(finding), tone(finding.level));
+                }
+                let errors = findings.iter().filter(|f| f.level == Level::Error).count();
+                let warnings = findings
+                    .iter()
+                    .filter(|f| f.level == Level::Warning)
+                    .count();
+                let title = format!("Check: {errors} errors, {warnings} warnings");
+                cx.show(Overlay::Text(TextBox::new(title, text)));
+            }
+            _ => {}
+        }
+    }
+
+    fn back(&mut self, _cx: &mut Cx) -> bool {
+        let filtered = !self.filter.is_empty();
+        self.filter.clear();
+        filtered
+    }
+
+    fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {
+        self.filter = text.to_owned();
+        self.lines.reset();
+    }
+
+    fn cancelled(&mut self, slot: Slot) {
+        match slot {
+            Slot::MappingDetail => self.detail.cancel(),
+            Slot::Samples => self.samples.cancel(),
+            Slot::SamplePreview => self.preview.cancel(),
+            _ => {}
+        }
+    }
+
+    fn view(&self, canvas: &mut Canvas, area: Rect) {
+        self.draw(canvas, area);
+    }
+}

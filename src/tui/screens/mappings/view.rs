@@ -1,0 +1,340 @@
+//! How a mapping looks.
+
+use super::{Mappings, finding_text, tone};
+use crate::model::Level;
+use crate::model::view::PreviewField;
+use crate::operations::mappings::MappingDetail;
+use crate::tui::canvas::{Canvas, short_id};
+use crate::tui::load::Load;
+use crate::tui::screens::records::value;
+use crate::tui::screens::schemas::below;
+use crate::tui::slots::Slot;
+use crate::tui::widgets::state;
+use crate::tui::widgets::table::{self, Column, Row, TableCell};
+use crate::tui::widgets::text::Tone;
+use ratatui::layout::Rect;
+
+/// From this width on the mappings stand in a pane of their own.
+const BESIDE: u16 = 100;
+
+impl Mappings {
+    /// Draws the screen.
+    pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
+        if canvas.session.mappings.is_empty() {
+            let lines = [
+                ("no mapping yet", Tone::Plain),
+                (
+                    "add [mappings.NAME] to config.toml; 1 shows the objects it may name",
+                    Tone::Muted,
+                ),
+            ];
+            state::notice(canvas, area, &lines);
+            return;
+        }
+        if area.width >= BESIDE {
+            let left = 24;
+            self.view_names(
+                canvas,
+                Rect {
+                    width: left,
+                    ..area
+                },
+            );
+            let right = canvas.divide(Rect {
+                x: area.x + left,
+                width: area.width - left,
+                ..area
+            });
+            self.view_mapping(canvas, right);
+        } else {
+            let theme = canvas.theme;
+            let mut x = area.x;
+            for mapping in &canvas.session.mappings {
+                let here = Some(&mapping.name) == self.chosen.as_ref();
+                let style = if here { theme.cursor } else { theme.muted };
+                x += canvas.put(
+                    x,
+                    area.y,
+                    area.right().saturating_sub(x),
+                    mapping.name.as_str(),
+                    style,
+                ) + 2;
+            }
+            self.view_mapping(canvas, below(area, 1));
+        }
+        let slow = [
+            (Slot::Check, "checking"),
+            (Slot::Suggestions, "looking for pairs"),
+        ];
+        for (slot, what) in slow {
+            if let Some(spinner) = canvas.spinner(slot) {
+                let text = format!("{spinner} {what}; esc gives up");
+                let style = canvas.theme.muted;
+                canvas.put_right(area.x, area.y, area.width, &text, style);
+            }
+        }
+    }
+
+    fn view_names(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        canvas.put(area.x, area.y, area.width, "Mappings", theme.title);
+        for (at, mapping) in canvas.session.mappings.iter().enumerate() {
+            let y = area.y + 1 + at as u16;
+            if y >= area.bottom() {
+                break;
+            }
+            let here = Some(&mapping.name) == self.chosen.as_ref();
+            let style = match (here, mapping.enabled) {
+                (true, _) => theme.cursor,
+                (false, true) => theme.text,
+                (false, false) => theme.muted,
+            };
+            if here {
+                canvas.put(area.x, y, 1, theme.glyphs.marker, theme.accent);
+            }
+            let name = canvas.put(
+                area.x + 2,
+                y,
+                area.width.saturating_sub(2),
+                mapping.name.as_str(),
+                style,
+            );
+            let x = area.x + 3 + name;
+            let off = if mapping.enabled { "" } else { "  off" };
+            let object = mapping.object.short();
+            let object = if object == mapping.name.as_str() {
+                ""
+            } else {
+                object
+            };
+            let note = format!("{object}{off}");
+            canvas.put(x, y, area.right().saturating_sub(x), &note, theme.muted);
+        }
+    }
+
+    fn view_mapping(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        let Some(name) = &self.chosen else { return };
+        let Some(body) = state::of(
+            canvas,
+            below(area, 1),
+            &self.detail,
+            Slot::MappingDetail,
+            "the mapping and both schemas",
+        ) else {
+            canvas.put(area.x, area.y, area.width, name.as_str(), theme.title);
+            return;
+        };
+        let Some(detail) = self.detail.value() else {
+            return;
+        };
+        let problems = detail
+            .findings
+            .iter()
+            .filter(|f| f.level != Level::Ok)
+            .count();
+        let title = format!(
+            "{} {} contacts   email: {}   {} fields",
+            detail.summary.object.short(),
+            theme.glyphs.to,
+            detail.summary.email,
+            detail.lines.len()
+        );
+        let x = area.x + canvas.put(area.x, area.y, area.width, &title, theme.title);
+        let (text, style) = match problems {
+            0 => (format!("   {} no problems", theme.glyphs.check), theme.ok),
+            1 => ("   1 problem".to_owned(), theme.error),
+            n => (format!("   {n} problems"), theme.error),
+        };
+        canvas.put(x, area.y, area.right().saturating_sub(x), &text, style);
+        if !self.filter.is_empty() {
+            canvas.put_right(
+                area.x,
+                area.y,
+                area.width,
+                &format!("/{}", self.filter),
+                theme.accent,
+            );
+        }
+        self.view_sample(canvas, Rect { height: 1, ..body });
+        let body = below(body, 1);
+        let foot = self.foot(detail, body);
+        let foot_height = foot.len() as u16;
+        let lines = Rect {
+            height: body.height.saturating_sub(foot_height),
+            ..body
+        };
+        self.view_lines(canvas, lines);
+        for (at, (text, tone)) in foot.iter().enumerate() {
+            let style = tone.style(theme);
+            canvas.put(body.x, lines.bottom() + at as u16, body.width, text, style);
+        }
+    }
+
+    fn view_sample(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        let text = match (&self.samples, self.samples.value()) {
+            (_, Some(samples)) if !samples.is_empty() => {
+                let record = &samples[self.sample.min(samples.len() - 1)];
+                let title = self.preview.value().map_or("", |p| p.title.as_str());
+                format!(
+                    "sample {} of {}: {title} {}",
+                    self.sample + 1,
+                    samples.len(),
+                    short_id(record.id.as_str())
+                )
+            }
+            (_, Some(_)) => "no record to try: the object is empty".to_owned(),
+            (Load::Failed { problem, .. }, None) => {
+                format!("{} no samples: {problem}", theme.glyphs.cross)
+            }
+            _ => match canvas.spinner(Slot::Samples) {
+                Some(spinner) => format!("{spinner} reading samples"),
+                None => String::new(),
+            },
+        };
+        canvas.put(area.x, area.y, area.width, &text, theme.muted);
+        if let Some(problem) = self.preview.problem() {
+            let text = format!("{} {problem}", theme.glyphs.cross);
+            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.error);
+        } else if let Some(problem) = self.preview.value().and_then(|p| p.problem.as_ref()) {
+            let text = format!("! {}", problem.message);
+            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.warn);
+        }
+    }
+
+    fn view_lines(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        let shown = self.shown();
+        if shown.is_empty() {
+            let text = if self.filter.is_empty() {
+                "this mapping has no fields"
+            } else {
+                "no line matches; esc clears the filter"
+            };
+            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            return;
+        }
+        let columns = [
+            Column::new("record field", 0, 14, 32),
+            Column::new("type", 4, 9, 16),
+            Column::new(theme.glyphs.arrow, 1, 3, 3),
+            Column::new("contact field", 1, 13, 26),
+            Column::new("type", 5, 8, 10),
+            Column::new("sample in", 3, 10, 36),
+            Column::new("sample out", 2, 12, 60),
+        ];
+        table::draw(
+            canvas,
+            area,
+            &columns,
+            &self.lines,
+            shown.len(),
+            true,
+            |at| {
+                let line = *shown.get(at)?;
+                let field = self.sampled(line);
+                let broken = matches!(line.problem, Some((Level::Error, _)));
+                let (arrow, arrow_style) = match (broken, line.transform) {
+                    (true, _) => (theme.glyphs.broken, theme.error),
+                    (false, true) => (theme.glyphs.through, theme.accent),
+                    (false, false) => (theme.glyphs.arrow, theme.muted),
+                };
+                let (out, out_style) = match (&line.problem, field) {
+                    (Some((Level::Error, problem)), _) => (problem.clone(), theme.error),
+                    (
+                        _,
+                        Some(PreviewField {
+                            problem: Some(problem),
+                            ..
+                        }),
+                    ) => (problem.message.clone(), theme.error),
+                    (
+                        _,
+                        Some(PreviewField {
+                            warning: Some(warning),
+                            send,
+                            ..
+                        }),
+                    ) => (
+                        format!("{}  ! {warning}", send.as_deref().unwrap_or("")),
+                        theme.warn,
+                    ),
+                    (Some((Level::Warning, problem)), _) => (problem.clone(), theme.warn),
+                    (_, Some(field)) => match &field.send {
+                        Some(text) if text.is_empty() => ("(cleared)".to_owned(), theme.warn),
+                        Some(text) => (text.clone(), theme.text),
+                        None => (theme.glyphs.none.to_owned(), theme.muted),
+                    },
+                    (_, None) => (String::new(), theme.muted),
+                };
+                let source_type = line.source_type.as_ref().map_or("template", |t| t.as_str());
+                let target_type = match (&line.target_type, line.builtin) {
+                    (_, true) => "built-in",
+                    (Some(kind), false) => kind.as_str(),
+                    (None, false) => "unknown",
+                };
+                let sample = field
+                    .and_then(|f| f.record.as_deref())
+                    .map(plain)
+                    .unwrap_or_default();
+                Some(Row {
+                    cells: vec![
+                        TableCell::new(line.source.as_str(), theme.text),
+                        TableCell::new(source_type, theme.muted),
+                        TableCell::new(arrow, arrow_style),
+                        TableCell::new(line.target.trim_matches('%'), theme.text),
+                        TableCell::new(target_type, theme.muted),
+                        TableCell::new(sample, theme.muted),
+                        TableCell::new(out, out_style),
+                    ],
+                    selected: false,
+                })
+            },
+        );
+    }
+
+    /// Problems and rules below the lines, at most a third of the room.
+    fn foot(&self, detail: &MappingDetail, area: Rect) -> Vec<(String, Tone)> {
+        let mut all = Vec::new();
+        for finding in detail.findings.iter().filter(|f| f.level != Level::Ok) {
+            all.push((finding_text(finding), tone(finding.level)));
+        }
+        if let Some(preview) = self.preview.value() {
+            for rule in &preview.rules {
+                let (says, tone) = match rule.fires {
+                    true => (format!("fires: {}", rule.actions.join(", ")), Tone::Ok),
+                    false => (
+                        rule.note
+                            .clone()
+                            .unwrap_or_else(|| "does not fire".to_owned()),
+                        Tone::Muted,
+                    ),
+                };
+                all.push((format!("rule {:<16} {says}", rule.name), tone));
+            }
+        } else {
+            for rule in &detail.summary.rules {
+                all.push((format!("rule {rule}"), Tone::Muted));
+            }
+        }
+        let most = usize::from(area.height / 3);
+        if all.len() > most && most > 0 {
+            let more = all.len() - most + 1;
+            all.truncate(most - 1);
+            all.push((
+                format!("and {more} more: v shows findings, r rules"),
+                Tone::Muted,
+            ));
+        }
+        all
+    }
+}
+
+/// A raw value without the marks of JSON.
+fn plain(raw: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(raw) {
+        Ok(value) => value::show(None, &value),
+        Err(_) => raw.to_owned(),
+    }
+}

@@ -1,0 +1,251 @@
+//! Keys and answers of the screen.
+
+use super::{Ask, Queue};
+use crate::model::{JobId, Level};
+use crate::operations::queue::Chosen;
+use crate::tui::canvas::{Canvas, grouped};
+use crate::tui::context::{Cx, Go};
+use crate::tui::keymap::Action;
+use crate::tui::load::Load;
+use crate::tui::request::{Reply, Request};
+use crate::tui::screens::records::quoted;
+use crate::tui::screens::{Screen, WakeCx, find_row};
+use crate::tui::slots::Slot;
+use crate::tui::widgets::overlay::{Overlay, TextBox};
+use crate::tui::widgets::text::{Paragraphs, Tone};
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+impl Screen for Queue {
+    fn open(&mut self, cx: &mut Cx) {
+        if self.load.is_idle() {
+            self.restart(cx);
+        }
+        self.tick(cx);
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) {
+        match action {
+            Action::Reload => {
+                self.restart(cx);
+                if self.open {
+                    self.read_job(cx);
+                }
+            }
+            Action::Switch => self.next_state(true, cx),
+            Action::SwitchBack => self.next_state(false, cx),
+            Action::Open if !self.open && self.current().is_none() => {}
+            Action::Open => {
+                self.open = !self.open;
+                self.in_detail = self.open;
+                if self.open {
+                    self.why = false;
+                    self.detail = Load::Idle;
+                    self.scroll.reset();
+                    self.read_job(cx);
+                    if let Some(job) = self.current() {
+                        cx.did(format!("tramline queue show {}", job.id));
+                    }
+                }
+            }
+            Action::Why => {
+                if let Some(job) = self.current() {
+                    cx.did(format!("tramline queue why {}", job.id));
+                    self.why = true;
+                    self.read_job(cx);
+                }
+            }
+            Action::OpenRecord => {
+                let job = match (self.open, self.detail.value()) {
+                    (true, Some(detail)) => Some(&detail.job),
+                    _ => self.current(),
+                };
+                if let Some(job) = job {
+                    cx.go(Go::Record(job.object.clone(), job.record.clone()));
+                }
+            }
+            Action::Select => {
+                if let Some(id) = self.current().map(|job| job.id.clone()) {
+                    if !self.selected.remove(&id) {
+                        self.selected.insert(id);
+                    }
+                    let rows = self.list.len();
+                    self.table.act(Action::Down, rows);
+                    self.moved(cx);
+                }
+            }
+            Action::Follow => {
+                self.follow = !self.follow;
+                let text = if self.follow {
+                    "following the newest row"
+                } else {
+                    "not following any more"
+                };
+                cx.toast(Level::Ok, text);
+                if self.follow {
+                    self.table.cursor = 0;
+                    self.moved(cx);
+                }
+            }
+            Action::Retry => self.retry(cx),
+            Action::RetryAll => {
+                let filter = self.whole_filter();
+                self.count_first(Ask::Retry, Chosen::Filter(filter), cx);
+            }
+            Action::Discard => {
+                if let Some(chosen) = self.chosen() {
+                    self.count_first(Ask::Discard, chosen, cx);
+                }
+            }
+            Action::Copy => {
+                if let Some(job) = self.current() {
+                    cx.copy("job id", job.id.to_string());
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                let rows = self.list.len();
+                let forward = action == Action::NextMatch;
+                if let Some(row) = find_row(rows, self.table.cursor, forward, |_| true) {
+                    self.table.cursor = row;
+                    self.moved(cx);
+                }
+            }
+            Action::Left => self.in_detail = false,
+            Action::Right => self.in_detail = self.open,
+            _ if self.in_detail && self.open => {
+                self.scroll.act(action);
+            }
+            _ => {
+                let rows = self.list.len();
+                if self.table.act(action, rows) {
+                    self.follow = self.follow && self.table.cursor == 0;
+                    self.moved(cx);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, cx: &mut Cx) {
+        match reply {
+            Reply::Jobs { page, result } => self.arrived(page, result, cx),
+            Reply::Job(result) => {
+                if self.why {
+                    self.why = false;
+                    match &result {
+                        Ok(detail) => {
+                            let mut text = Paragraphs::default();
+                            text.add(detail.why.clone(), Tone::Plain);
+                            let title =
+                                format!("Job {}: {}", detail.job.id, detail.job.state.name());
+                            cx.show(Overlay::Text(TextBox::new(title, text)));
+                        }
+                        Err(problem) => cx.toast(Level::Error, problem.to_string()),
+                    }
+                }
+                if let Ok(detail) = &result {
+                    self.watch(detail, cx);
+                }
+                if self.open || self.detail.is_loading() {
+                    self.detail.finish(result, cx.now);
+                }
+            }
+            Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
+            Reply::Retried(chosen, Ok(count)) => {
+                if let (Chosen::Ids(ids), 1) = (&chosen, count) {
+                    self.watched = ids.first().cloned();
+                }
+                self.selected.clear();
+                let jobs = if count == 1 { "job is" } else { "jobs are" };
+                cx.toast(Level::Ok, format!("{} {jobs} ready again", grouped(count)));
+                self.mark();
+            }
+            Reply::Discarded(Ok(count)) => {
+                self.selected.clear();
+                cx.toast(Level::Ok, format!("{} discarded", grouped(count)));
+                self.mark();
+            }
+            Reply::Count(_, Err(problem))
+            | Reply::Retried(_, Err(problem))
+            | Reply::Discarded(Err(problem)) => cx.toast(Level::Error, problem.to_string()),
+            _ => {}
+        }
+    }
+
+    fn back(&mut self, cx: &mut Cx) -> bool {
+        if self.open {
+            self.open = false;
+            self.in_detail = false;
+        } else if !self.selected.is_empty() {
+            self.selected.clear();
+        } else if !self.filter.is_empty() {
+            self.filter.clear();
+            self.restart(cx);
+        } else if self.state.is_some() {
+            self.state = None;
+            self.restart(cx);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
+        if !done {
+            cx.ask(Slot::Complete, Request::Complete(text.to_owned()));
+            return;
+        }
+        if text.trim() != self.filter {
+            self.filter = text.trim().to_owned();
+            cx.did(format!(
+                "tramline queue list --filter {}",
+                quoted(&self.whole_filter())
+            ));
+            self.restart(cx);
+        }
+    }
+
+    fn cancelled(&mut self, slot: Slot) {
+        match slot {
+            Slot::Jobs => self.load.cancel(),
+            Slot::Job => {
+                self.why = false;
+                self.detail.cancel();
+            }
+            Slot::Count => self.ask = None,
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Cx) {
+        if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
+            return;
+        }
+        if self.refresh.take(cx.now) {
+            let (page, after) = self.list.again(self.table.cursor);
+            self.ask_page(page, after, cx);
+            if !cx.slots.waits(Slot::Job) {
+                let open = self.detail.value().filter(|_| self.open);
+                let id = open.map(|detail| detail.job.id.to_string());
+                let watched = self.watched.as_ref().map(JobId::to_string);
+                if let Some(id) = id.or(watched) {
+                    cx.ask(Slot::Job, Request::Job(id));
+                }
+            }
+        }
+    }
+
+    fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
+        if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
+            return None;
+        }
+        self.refresh.due_at()
+    }
+
+    fn view(&self, canvas: &mut Canvas, area: Rect) {
+        self.draw(canvas, area);
+    }
+}

@@ -1,0 +1,273 @@
+//! Keys and answers of the screen.
+
+use super::{BESIDE, Records, SETTLE, View, detail, quoted};
+use crate::model::Level;
+use crate::tui::canvas::Canvas;
+use crate::tui::context::Cx;
+use crate::tui::keymap::{Action, Tab};
+use crate::tui::request::{Reply, Request};
+use crate::tui::screens::{Screen, WakeCx};
+use crate::tui::slots::Slot;
+use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::state;
+use crate::tui::widgets::text::Tone;
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+impl Screen for Records {
+    fn open(&mut self, cx: &mut Cx) {
+        if self.object.is_none() {
+            self.object = cx.session.mappings.first().map(|m| m.object.clone());
+        }
+        let Some(object) = self.object.clone() else {
+            return;
+        };
+        if self.schema.is_idle() {
+            self.schema.start();
+            cx.ask(Slot::RecordSchema, Request::Schema(object));
+        }
+        if self.load.is_idle() {
+            self.restart(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) {
+        match action {
+            Action::Reload => {
+                if let Some(object) = self.object.clone() {
+                    self.schema.start();
+                    cx.ask(Slot::RecordSchema, Request::Schema(object));
+                    self.restart(cx);
+                    if self.open && self.view == View::Sync {
+                        self.settle = Some(cx.now + SETTLE);
+                    }
+                }
+            }
+            Action::Open | Action::Switch | Action::Diff if self.current().is_none() => {}
+            Action::Open => match (self.open, self.in_detail) {
+                (false, _) => self.show_view(self.view, cx),
+                (true, false) => self.in_detail = true,
+                (true, true) => {
+                    self.back(cx);
+                }
+            },
+            Action::Switch => {
+                let next = match (self.open, self.view) {
+                    (false, view) => view,
+                    (true, View::Properties) => View::Json,
+                    (true, View::Json) => View::Sync,
+                    (true, View::Sync) => View::Properties,
+                };
+                self.show_view(next, cx);
+            }
+            Action::Diff => {
+                self.show_view(View::Sync, cx);
+            }
+            Action::Select => {
+                if let Some(id) = self.current().map(|record| record.id.clone()) {
+                    if !self.selected.remove(&id) {
+                        self.selected.insert(id);
+                    }
+                    let rows = self.rows();
+                    self.table.act(Action::Down, rows);
+                    self.moved(cx);
+                }
+            }
+            Action::Sync | Action::SyncSelected => self.sync(action == Action::SyncSelected, cx),
+            Action::Edit => self.edit(cx, false),
+            Action::New => self.edit(cx, true),
+            Action::EditJson => self.edit_json(cx),
+            Action::Delete => self.delete(cx),
+            Action::Related => {
+                if let Some(record) = self.current() {
+                    cx.ask(
+                        Slot::Related,
+                        Request::Related(record.object.clone(), record.id.clone()),
+                    );
+                }
+            }
+            Action::Copy => {
+                if let Some(record) = self.current() {
+                    cx.copy("record id", record.id.to_string());
+                }
+            }
+            Action::CopyJson => {
+                if let Some(record) = self.current() {
+                    let text = serde_json::to_string_pretty(&detail::json(record));
+                    cx.copy("record as JSON", text.unwrap_or_default());
+                }
+            }
+            Action::NextMatch => self.search(true, cx),
+            Action::PreviousMatch => self.search(false, cx),
+            _ if self.in_detail && self.open => {
+                self.detail_act(action);
+            }
+            Action::Right if self.open => self.in_detail = true,
+            Action::Right => {
+                let columns = self.schema.value().map_or(0, |s| s.properties.len());
+                self.table.column = (self.table.column + 1).min(columns.saturating_sub(1));
+            }
+            Action::Left => self.table.column = self.table.column.saturating_sub(1),
+            _ => {
+                let rows = self.rows();
+                if self.table.act(action, rows) {
+                    self.moved(cx);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, cx: &mut Cx) {
+        match reply {
+            Reply::Schema(object, result) if self.object.as_ref() == Some(&object) => {
+                self.schema.finish(result.map(|d| d.schema), cx.now);
+            }
+            Reply::Records { page, result } => match result {
+                Ok(list) => {
+                    self.list.insert(page, list.records, list.next, list.total);
+                    self.load.finish(Ok(()), cx.now);
+                    let rows = self.rows();
+                    self.table.clamp(rows);
+                    self.read_ahead(cx);
+                }
+                Err(problem) => self.load.finish(Err(problem), cx.now),
+            },
+            Reply::Preview(id, result) => {
+                if let Some((held, load)) = &mut self.preview
+                    && *held == id
+                {
+                    load.finish(result, cx.now);
+                }
+            }
+            Reply::Related(_, Err(problem)) | Reply::Record(Err(problem)) => {
+                cx.toast(Level::Error, problem.to_string());
+            }
+            Reply::Related(_, Ok(related)) => {
+                if related.is_empty() {
+                    cx.toast(Level::Ok, "no related records or contacts");
+                    return;
+                }
+                let items = related.iter().map(|r| Item {
+                    label: r.title.clone().unwrap_or_else(|| r.record.to_string()),
+                    note: format!("{} {} {}", r.association, r.object, r.record),
+                    key: String::new(),
+                });
+                let picker = Picker::new("Related records and contacts", items.collect());
+                let choice = related.into_iter().map(|r| (r.object, r.record)).collect();
+                cx.show(Overlay::Pick(picker, Choice::Related(choice)));
+            }
+            Reply::Record(Ok(record)) => {
+                let wanted = self.wanted.take();
+                if wanted.as_ref() == Some(&record.id) {
+                    self.pinned = Some(record);
+                    self.show_view(View::Sync, cx);
+                }
+            }
+            Reply::Synced(result) => self.synced(result, cx),
+            Reply::Saved(Ok(record)) => self.saved(record, cx),
+            Reply::Deleted(deleted, problem) => self.deleted(&deleted, problem, cx),
+            _ => {}
+        }
+    }
+
+    fn back(&mut self, cx: &mut Cx) -> bool {
+        if self.open {
+            self.open = false;
+            self.in_detail = false;
+            self.pinned = None;
+        } else if !self.local.is_empty() {
+            self.filter_local("");
+        } else if !self.selected.is_empty() {
+            self.selected.clear();
+        } else if self.query.take().is_some() {
+            self.restart(cx);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn filter(&self) -> &str {
+        self.query.as_deref().unwrap_or(&self.local)
+    }
+
+    fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
+        if !done {
+            self.filter_local(text);
+            return;
+        }
+        self.find = text.to_owned();
+        let query = (!text.is_empty()).then(|| text.to_owned());
+        self.filter_local("");
+        if query != self.query {
+            self.query = query;
+            if let (Some(object), Some(text)) = (&self.object, &self.query) {
+                cx.did(format!(
+                    "tramline records list {} --query {}",
+                    object.short(),
+                    quoted(text)
+                ));
+            }
+            self.restart(cx);
+        }
+    }
+
+    fn cancelled(&mut self, slot: Slot) {
+        match slot {
+            Slot::Records => self.load.cancel(),
+            Slot::RecordSchema => self.schema.cancel(),
+            Slot::Preview => {
+                if let Some((_, load)) = &mut self.preview {
+                    load.cancel();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Cx) {
+        if self.settle.is_some_and(|at| at <= cx.now) {
+            self.read_preview(cx);
+        }
+    }
+
+    fn wake(&self, _cx: &WakeCx) -> Option<Timestamp> {
+        self.settle
+    }
+
+    fn view(&self, canvas: &mut Canvas, area: Rect) {
+        if self.object.is_none() {
+            let hint = format!(
+                "{} shows the objects, {} opens their records; {} chooses one here",
+                canvas.key(Action::Show(Tab::Schemas)),
+                canvas.key(Action::Open),
+                canvas.key(Action::ChooseObject)
+            );
+            let lines = [("no object is chosen", Tone::Plain), (&hint, Tone::Muted)];
+            state::notice(canvas, area, &lines);
+            return;
+        }
+        if !self.open {
+            self.view_list(canvas, area, true);
+        } else if area.width >= BESIDE {
+            let left = area.width * 2 / 5;
+            self.view_list(
+                canvas,
+                Rect {
+                    width: left,
+                    ..area
+                },
+                !self.in_detail,
+            );
+            let right = canvas.divide(Rect {
+                x: area.x + left,
+                width: area.width - left,
+                ..area
+            });
+            self.view_detail(canvas, right, self.in_detail);
+        } else {
+            self.view_detail(canvas, area, true);
+        }
+    }
+}
