@@ -64,7 +64,7 @@ pub struct Candidate {
     pub record: RecordId,
     /// Microseconds of the record's `updated_at`.
     pub version: i64,
-    /// `None` while its write is planned or on its way.
+    /// `None` if a run planned to send it; once that is confirmed, the contact's link names the record.
     pub outcome: Option<Outcome>,
     /// The run that saw it last.
     pub run: Option<RunId>,
@@ -93,6 +93,8 @@ impl Store {
         mapping: &MappingName,
         emails: &[Email],
     ) -> Result<HashMap<Email, Link>> {
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
         let mut found = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
             let mut query =
@@ -101,7 +103,7 @@ impl Store {
             query.push(" AND mapping = ").push_bind(mapping.as_str());
             query.push(" AND email IN ");
             push_list(&mut query, chunk.iter().map(Email::as_str));
-            for row in query.build().fetch_all(self.readers()).await? {
+            for row in query.build().fetch_all(&mut *warm).await? {
                 let link = link(&row)?;
                 found.insert(link.email.clone(), link);
             }
@@ -244,6 +246,8 @@ impl Store {
         } else {
             "version DESC, record_id DESC"
         };
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
         let mut winners = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
             let mut query = QueryBuilder::new("WITH wanted (connection, mapping, email) AS (");
@@ -259,7 +263,7 @@ impl Store {
                          AND c.mapping = wanted.mapping AND c.email = wanted.email AND c.competes = 1
                          ORDER BY {order} LIMIT 1)"
             ));
-            for row in query.build().fetch_all(self.readers()).await? {
+            for row in query.build().fetch_all(&mut *warm).await? {
                 winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
             }
         }

@@ -1,11 +1,11 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
-use super::Store;
 use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
 use super::error::Result;
-use super::rows::{SENDING, chunks, int, push_list};
+use super::rows::{SENT, chunks, int, push_list};
 use super::runs::{RunRow, Spent, run_row};
+use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
 use sqlx::{QueryBuilder, Row, SqliteConnection};
@@ -20,7 +20,8 @@ pub struct PagePlan {
     pub checkpoint: Option<String>,
     /// Records the object holds, if the page said so.
     pub total: Option<u64>,
-    /// Every record at most once, and at most one write per contact.
+    /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
+    /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
     pub spent: Spent,
 }
@@ -49,7 +50,7 @@ pub enum Planned {
         contact_id: Option<ContactId>,
         attempt: NewAttempt,
     },
-    /// Goes to the outbox, in place of an earlier write for the same contact that was not taken yet.
+    /// Goes to the outbox.
     Send {
         /// The `ContactWrite` as JSON.
         write_json: String,
@@ -70,7 +71,7 @@ impl Planned {
             Self::Superseded { .. } => Outcome::Superseded.name(),
             Self::Skipped => Outcome::Skipped.name(),
             Self::Failed { .. } => Outcome::Failed.name(),
-            Self::Send { .. } => SENDING,
+            Self::Send { .. } => SENT,
         }
     }
 
@@ -84,8 +85,8 @@ impl Planned {
 pub struct Seen {
     /// Microseconds of the record's `updated_at` when it was planned.
     pub version: i64,
-    /// The outcome is still open.
-    pub sending: bool,
+    /// Its write was planned; whether it is confirmed by now, the contact's link says.
+    pub sent: bool,
 }
 
 impl Store {
@@ -95,15 +96,19 @@ impl Store {
         run: &RunId,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, Seen>> {
-        let mut reader = self.readers().acquire().await?;
-        let row = run_row(&mut reader, run).await?;
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
+        let row = run_row(warm, run).await?;
         let ids: Vec<&str> = records.iter().map(RecordId::as_str).collect();
-        let found = seen(&mut reader, run, &row, &ids).await?;
+        let found = seen(warm, run, &row, &ids).await?;
         Ok(found
             .into_iter()
-            .map(|(id, (version, outcome))| {
-                let sending = outcome == SENDING;
-                (RecordId::from(id), Seen { version, sending })
+            .map(|(id, before)| {
+                let seen = Seen {
+                    version: before.version,
+                    sent: before.outcome == SENT,
+                };
+                (RecordId::from(id), seen)
             })
             .collect())
     }
@@ -126,7 +131,12 @@ impl Store {
         for planned in &page.rows {
             match before.get(planned.record.as_str()) {
                 None => change.read += 1,
-                Some((_, outcome)) => change.add(outcome, -1),
+                Some(seen) if seen.outcome == SENT => {
+                    if !withdraw(&mut tx, run, &row, planned, seen).await? {
+                        change.add(Outcome::Synced.name(), -1);
+                    }
+                }
+                Some(seen) => change.add(&seen.outcome, -1),
             }
             let outcome = match planned.plan {
                 Planned::Send { .. } if row.dry_run => Outcome::Synced.name(),
@@ -135,12 +145,8 @@ impl Store {
             change.add(outcome, 1);
         }
         if !row.dry_run {
-            let resend = before.iter().filter(|(_, (_, outcome))| outcome == SENDING);
-            for (record, _) in resend {
-                forget_planned(&mut tx, run, record).await?;
-            }
             upsert_records(&mut tx, run, &row, &page.rows).await?;
-            insert_outbox(&mut tx, run, &row, &page.rows).await?;
+            insert_outbox(&mut tx, run, &row, &page.rows, &mut change).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -158,17 +164,24 @@ impl Store {
     }
 }
 
-/// Version and counted outcome of the records that the run has planned already.
+/// How a run planned a record before.
+struct Before {
+    version: i64,
+    outcome: String,
+    email: Option<String>,
+}
+
+/// The records that the run has planned already.
 async fn seen(
     tx: &mut SqliteConnection,
     run: &RunId,
     row: &RunRow,
     records: &[&str],
-) -> Result<HashMap<String, (i64, String)>> {
+) -> Result<HashMap<String, Before>> {
     let mut found = HashMap::new();
     for chunk in chunks(records) {
         let mut query = QueryBuilder::new(
-            "SELECT record_id, version, run_outcome FROM records WHERE connection = ",
+            "SELECT record_id, version, run_outcome, email FROM records WHERE connection = ",
         );
         query.push_bind(row.connection.as_str());
         query
@@ -178,21 +191,48 @@ async fn seen(
         query.push(" AND record_id IN ");
         push_list(&mut query, chunk.iter().copied());
         for row in query.build().fetch_all(&mut *tx).await? {
-            let outcome = row.try_get::<Option<String>, _>(2)?.unwrap_or_default();
-            found.insert(row.try_get(0)?, (row.try_get(1)?, outcome));
+            let before = Before {
+                version: row.try_get(1)?,
+                outcome: row.try_get::<Option<String>, _>(2)?.unwrap_or_default(),
+                email: row.try_get(3)?,
+            };
+            found.insert(row.try_get(0)?, before);
         }
     }
     Ok(found)
 }
 
-/// A record that is planned anew gives up the write that was planned for it and not taken yet.
-async fn forget_planned(tx: &mut SqliteConnection, run: &RunId, record: &str) -> Result<()> {
-    sqlx::query("DELETE FROM outbox WHERE run_id = $1 AND batch_id = 0 AND record_id = $2")
-        .bind(run.as_str())
-        .bind(record)
-        .execute(tx)
-        .await?;
-    Ok(())
+/// A record that is planned anew gives up its write: one that waits is removed, one under way is no longer counted when
+/// it is settled. False if there is none: it was confirmed.
+async fn withdraw(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    planned: &PlannedRow,
+    before: &Before,
+) -> Result<bool> {
+    let removed = sqlx::query(
+        "DELETE FROM outbox WHERE email = $1 AND run_id = $2 AND record_id = $3
+             AND id > CASE kind WHEN 'import' THEN $4 ELSE $5 END",
+    )
+    .bind(before.email.as_deref())
+    .bind(run.as_str())
+    .bind(planned.record.as_str())
+    .bind(row.taken(BatchKind::Import))
+    .bind(row.taken(BatchKind::Single))
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    let under_way = sqlx::query(
+        "UPDATE outbox SET replanned = 1 WHERE email = $1 AND run_id = $2 AND record_id = $3 AND replanned = 0",
+    )
+    .bind(before.email.as_deref())
+    .bind(run.as_str())
+    .bind(planned.record.as_str())
+    .execute(tx)
+    .await?
+    .rows_affected();
+    Ok(removed + under_way > 0)
 }
 
 async fn upsert_records(
@@ -242,8 +282,10 @@ async fn insert_outbox(
     run: &RunId,
     row: &RunRow,
     rows: &[PlannedRow],
+    change: &mut CountsChange,
 ) -> Result<()> {
     let sends: Vec<Send<'_>> = rows.iter().filter_map(Send::of).collect();
+    displace(tx, run, row, &sends, change).await?;
     for chunk in chunks(&sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
@@ -260,15 +302,62 @@ async fn insert_outbox(
             values.push_bind(send.properties);
             values.push_bind(send.fingerprint);
             values.push_bind(send.size);
-            values.push_bind(if send.single { "single" } else { "import" });
+            values.push_bind(send.kind.name());
         });
-        query.push(
-            " ON CONFLICT (email, run_id, batch_id) DO UPDATE SET record_id = excluded.record_id,
-                 version = excluded.version, write = excluded.write, properties = excluded.properties,
-                 fingerprint = excluded.fingerprint, size = excluded.size, kind = excluded.kind",
-        );
         query.build().execute(&mut *tx).await?;
     }
+    Ok(())
+}
+
+/// Writes that wait for the same contacts go; a record that is not planned in this page itself is superseded by
+/// that.
+async fn displace(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    sends: &[Send<'_>],
+    change: &mut CountsChange,
+) -> Result<()> {
+    let mut losers: Vec<(String, String)> = Vec::new();
+    for chunk in chunks(sends) {
+        let mut query = QueryBuilder::new("DELETE FROM outbox WHERE email IN ");
+        push_list(&mut query, chunk.iter().map(|send| send.email));
+        query.push(" AND run_id = ").push_bind(run.as_str());
+        query.push(" AND id > CASE kind WHEN 'import' THEN ");
+        query.push_bind(row.taken(BatchKind::Import));
+        query.push(" ELSE ").push_bind(row.taken(BatchKind::Single));
+        query.push(" END RETURNING email, record_id");
+        for gone in query.build().fetch_all(&mut *tx).await? {
+            losers.push((gone.try_get(0)?, gone.try_get(1)?));
+        }
+    }
+    for (email, loser) in losers {
+        let winner = sends.iter().find(|send| send.email == email);
+        supersede(tx, run, row, &loser, winner.map(|send| send.record)).await?;
+        change.add(Outcome::Superseded.name(), 1);
+    }
+    Ok(())
+}
+
+/// A record that the run wanted to send gives way to another one.
+pub(super) async fn supersede(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    record: &str,
+    by: Option<&str>,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE records SET run_outcome = 'superseded', outcome = 'superseded', superseded_by = $1
+         WHERE connection = $2 AND mapping = $3 AND record_id = $4 AND run_id = $5",
+    )
+    .bind(by)
+    .bind(row.connection.as_str())
+    .bind(row.mapping.as_str())
+    .bind(record)
+    .bind(run.as_str())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -281,7 +370,7 @@ struct Send<'a> {
     properties: Option<&'a str>,
     fingerprint: &'a str,
     size: u32,
-    single: bool,
+    kind: BatchKind,
 }
 
 impl<'a> Send<'a> {
@@ -304,7 +393,11 @@ impl<'a> Send<'a> {
                 properties: properties_json.as_deref(),
                 fingerprint: fingerprint.as_str(),
                 size: *size,
-                single: *single,
+                kind: if *single {
+                    BatchKind::Single
+                } else {
+                    BatchKind::Import
+                },
             }),
             _ => None,
         }
