@@ -1,10 +1,11 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
+use super::batch_rows::{Span, batch_head, move_to_end, recount};
 use super::enqueue::{FailedRecord, NewAttempt, RESOLVED, any_unresolved, fail};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
-use super::outbox::{Batch, Span, batch_head, missing, move_to_end, recount};
-use super::plan::{CountsChange, supersede};
+use super::outbox::{Batch, missing};
+use super::replan::{CountsChange, supersede};
 use super::rows::{OPEN, chunks, push_list};
 use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store};

@@ -7,8 +7,10 @@
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 
+mod batch_rows;
 mod budgets;
 mod claim;
+mod conditions;
 mod confirm;
 mod enqueue;
 mod error;
@@ -18,6 +20,7 @@ mod meta;
 mod open;
 mod outbox;
 mod plan;
+mod replan;
 mod retry;
 mod rows;
 mod runs;
