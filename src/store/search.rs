@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// A text that more rows hold than this is looked for along the list, where it is met soon.
-const COMMON: i64 = 20_000;
+const COMMON: i64 = 5_000;
 
 /// More readings than this are not merged.
 const MERGES: usize = 32;
