@@ -1,8 +1,7 @@
 //! The rows of the rate limits, shared by all processes.
 
-use super::error::{Result, StoreError};
-use super::{Store, Writer};
-use sqlx::Connection;
+use super::Store;
+use super::error::Result;
 
 impl Store {
     /// Reads, changes and writes one budget's row in one transaction. The row is empty at first; its text is the
@@ -12,9 +11,7 @@ impl Store {
         F: FnOnce(&mut String) -> R,
     {
         let mut writer = self.writer().await;
-        let Writer { budgets, .. } = &mut *writer;
-        let connection = budgets.as_mut().ok_or(StoreError::Closed)?;
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = writer.begin_hasty().await?;
         let before: Option<String> = sqlx::query_scalar("SELECT state FROM budgets WHERE key = $1")
             .bind(key)
             .fetch_optional(&mut *tx)

@@ -3,7 +3,8 @@
 use super::Store;
 use super::error::Result;
 use super::rows::{JOB, job, time};
-use crate::model::{ConnectionName, Job, JobId};
+use super::sqlite::READY;
+use crate::model::{ConnectionName, Job, JobId, Trigger};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use std::sync::atomic::Ordering;
@@ -203,25 +204,32 @@ async fn choose(
     Ok(chosen)
 }
 
+/// The first ready jobs of a connection: class by class, within one the oldest first.
 async fn best(
     tx: &mut SqliteConnection,
     connection: &ConnectionName,
     lowest_first: bool,
     limit: u32,
 ) -> Result<Vec<i64>> {
-    // Without the hint SQLite would take the oldest rows by seq and look for the connection among them.
-    let sql = if lowest_first {
-        "SELECT seq FROM jobs INDEXED BY jobs_ready WHERE state = 'ready' AND connection = $1
-         ORDER BY priority, seq LIMIT $2"
-    } else {
-        "SELECT seq FROM jobs INDEXED BY jobs_ready WHERE state = 'ready' AND connection = $1
-         ORDER BY priority DESC, seq LIMIT $2"
-    };
-    Ok(sqlx::query_scalar(sql)
-        .bind(connection.as_str())
-        .bind(limit)
-        .fetch_all(tx)
-        .await?)
+    let mut classes: Vec<i64> = (0..=Trigger::Manual.priority()).collect();
+    if !lowest_first {
+        classes.reverse();
+    }
+    let mut seqs: Vec<i64> = Vec::new();
+    for class in classes {
+        let wanted = i64::from(limit) - i64::try_from(seqs.len()).unwrap_or(0);
+        if wanted <= 0 {
+            break;
+        }
+        let found: Vec<i64> = sqlx::query_scalar(READY)
+            .bind(connection.as_str())
+            .bind(class)
+            .bind(wanted)
+            .fetch_all(&mut *tx)
+            .await?;
+        seqs.extend(found);
+    }
+    Ok(seqs)
 }
 
 async fn take(tx: &mut SqliteConnection, seq: i64, worker: &str, now: i64) -> Result<Claim> {

@@ -1,15 +1,17 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
-use super::Store;
+use super::batch_rows::{Span, batch_head, move_to_end, recount};
 use super::enqueue::{FailedRecord, NewAttempt, RESOLVED, any_unresolved, fail};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
-use super::outbox::{Batch, missing, recount};
-use super::plan::CountsChange;
+use super::outbox::{Batch, missing};
+use super::replan::{CountsChange, supersede};
 use super::rows::{OPEN, chunks, push_list};
 use super::runs::{RunRow, Spent, run_row};
-use crate::model::{ContactId, Email, Problem, RunId};
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
+use super::{BatchKind, Store};
+use crate::model::view::Outcome;
+use crate::model::{ContactId, Email, Problem};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// What became of the contacts of a batch, or of some of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,16 +60,13 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let run = sqlx::query("SELECT run_id FROM batches WHERE id = $1")
-            .bind(batch)
-            .fetch_optional(&mut *tx)
+        let (head, span) = batch_head(&mut tx, batch)
             .await?
             .ok_or_else(|| missing(batch))?;
-        let run = RunId::from(run.try_get::<String, _>(0)?);
-        let row = run_row(&mut tx, &run).await?;
+        let row = run_row(&mut tx, &head.run).await?;
         let settling = Settling {
-            batch,
-            run,
+            head,
+            span,
             row,
             now,
         };
@@ -77,7 +76,7 @@ impl Store {
             settling.fail(&mut tx, failed, &mut change).await?;
         }
         for email in &result.again {
-            settling.send_again(&mut tx, email).await?;
+            settling.send_again(&mut tx, email, &mut change).await?;
         }
         let at_least = match &result.confirmed {
             Confirmed::Rest => 0,
@@ -88,9 +87,9 @@ impl Store {
         };
         settling.confirm(&mut tx, at_least, &mut change).await?;
         change
-            .write(&mut tx, &settling.run, &result.spent, now)
+            .write(&mut tx, &settling.head.run, &result.spent, now)
             .await?;
-        let left = recount(&mut tx, &settling.run, batch).await?;
+        let left = recount(&mut tx, &settling.head, span).await?;
         if left > 0 {
             sqlx::query(
                 "UPDATE batches SET state = 'confirming' WHERE id = $1 AND kind = 'import'",
@@ -111,27 +110,33 @@ impl Store {
 
 /// A batch while its result is written.
 struct Settling {
-    batch: i64,
-    run: RunId,
+    head: Batch,
+    span: Span,
     row: RunRow,
     now: i64,
 }
 
 impl Settling {
+    /// Appends the condition that a row is of this batch.
+    fn push_own(&self, query: &mut QueryBuilder<Sqlite>) {
+        query.push("run_id = ").push_bind(self.head.run.as_str());
+        query.push(" AND kind = ").push_bind(self.head.kind.name());
+        query.push(" AND id BETWEEN ").push_bind(self.span.0);
+        query.push(" AND ").push_bind(self.span.1);
+    }
+
     async fn learn(&self, tx: &mut SqliteConnection, known: &[KnownContact]) -> Result<()> {
         for chunk in chunks(known) {
-            let mut query = QueryBuilder::new("WITH known (email, contact_id, created) AS (");
+            let mut query = QueryBuilder::new("WITH known (address, number, made) AS (");
             query.push_values(chunk, |mut values, contact| {
                 values.push_bind(contact.email.as_str());
                 values.push_bind(contact.contact_id.as_str());
                 values.push_bind(i64::from(contact.created));
             });
             query.push(
-                ") UPDATE outbox SET contact_id = known.contact_id, created = known.created FROM known
-                 WHERE outbox.email = known.email AND outbox.run_id = ",
+                ") UPDATE outbox SET contact_id = number, created = made FROM known WHERE email = address AND ",
             );
-            query.push_bind(self.run.as_str());
-            query.push(" AND outbox.batch_id = ").push_bind(self.batch);
+            self.push_own(&mut query);
             query.build().execute(&mut *tx).await?;
         }
         Ok(())
@@ -143,15 +148,11 @@ impl Settling {
         failed: &FailedRow,
         change: &mut CountsChange,
     ) -> Result<()> {
-        let gone = sqlx::query(
-            "DELETE FROM outbox WHERE email = $1 AND run_id = $2 AND batch_id = $3 RETURNING record_id, contact_id",
-        )
-        .bind(failed.email.as_str())
-        .bind(self.run.as_str())
-        .bind(self.batch)
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(gone) = gone else {
+        let mut query = QueryBuilder::new("DELETE FROM outbox WHERE email = ");
+        query.push_bind(failed.email.as_str()).push(" AND ");
+        self.push_own(&mut query);
+        query.push(" RETURNING record_id, contact_id, replanned");
+        let Some(gone) = query.build().fetch_optional(&mut *tx).await? else {
             return Ok(());
         };
         let record = FailedRecord {
@@ -159,27 +160,17 @@ impl Settling {
             mapping: self.row.mapping.clone(),
             object: self.row.object.clone(),
             record: gone.try_get::<String, _>(0)?.into(),
-            run: self.run.clone(),
+            run: self.head.run.clone(),
             email: Some(failed.email.clone()),
             contact_id: gone.try_get::<Option<String>, _>(1)?.map(Into::into),
             problem: failed.problem.clone(),
             attempt: failed.attempt.clone(),
         };
         fail(tx, &record, self.now).await?;
-        let before: Option<String> = sqlx::query_scalar(
-            "SELECT run_outcome FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND run_id = $4",
-        )
-        .bind(self.row.connection.as_str())
-        .bind(self.row.mapping.as_str())
-        .bind(record.record.as_str())
-        .bind(self.run.as_str())
-        .fetch_optional(&mut *tx)
-        .await?
-        .flatten();
-        if let Some(before) = before {
-            change.add(&before, -1);
-            change.add("failed", 1);
+        if gone.try_get::<i64, _>(2)? != 0 {
+            return Ok(());
         }
+        change.add(Outcome::Failed.name(), 1);
         sqlx::query(
             "UPDATE records SET run_outcome = 'failed', outcome = 'failed'
              WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND run_id = $4",
@@ -187,98 +178,107 @@ impl Settling {
         .bind(self.row.connection.as_str())
         .bind(self.row.mapping.as_str())
         .bind(record.record.as_str())
-        .bind(self.run.as_str())
+        .bind(self.head.run.as_str())
         .execute(tx)
         .await?;
         Ok(())
     }
 
     /// Back to the writes that wait, unless a newer one for the contact waits there.
-    async fn send_again(&self, tx: &mut SqliteConnection, email: &Email) -> Result<()> {
-        sqlx::query(
-            "DELETE FROM outbox WHERE email = $1 AND run_id = $2 AND batch_id = $3
-                 AND EXISTS (SELECT 1 FROM outbox n WHERE n.email = $1 AND n.run_id = $2 AND n.batch_id = 0)",
+    async fn send_again(
+        &self,
+        tx: &mut SqliteConnection,
+        email: &Email,
+        change: &mut CountsChange,
+    ) -> Result<()> {
+        let mut query =
+            QueryBuilder::new("SELECT id, record_id, replanned FROM outbox WHERE email = ");
+        query.push_bind(email.as_str()).push(" AND ");
+        self.push_own(&mut query);
+        let Some(own) = query.build().fetch_optional(&mut *tx).await? else {
+            return Ok(());
+        };
+        let id: i64 = own.try_get(0)?;
+        let newer: Option<String> = sqlx::query_scalar(
+            "SELECT record_id FROM outbox WHERE email = $1 AND run_id = $2
+                 AND id > CASE kind WHEN 'import' THEN $3 ELSE $4 END LIMIT 1",
         )
         .bind(email.as_str())
-        .bind(self.run.as_str())
-        .bind(self.batch)
-        .execute(&mut *tx)
+        .bind(self.head.run.as_str())
+        .bind(self.row.taken(BatchKind::Import))
+        .bind(self.row.taken(BatchKind::Single))
+        .fetch_optional(&mut *tx)
         .await?;
-        sqlx::query(
-            "UPDATE outbox SET batch_id = 0, kind = 'single' WHERE email = $1 AND run_id = $2 AND batch_id = $3",
-        )
-        .bind(email.as_str())
-        .bind(self.run.as_str())
-        .bind(self.batch)
-        .execute(tx)
-        .await?;
+        let Some(newer) = newer else {
+            return move_to_end(tx, id, BatchKind::Single).await;
+        };
+        if own.try_get::<i64, _>(2)? == 0 {
+            let record = own.try_get(1)?;
+            supersede(tx, &self.head.run, &self.row, record, Some(&newer)).await?;
+            change.add(Outcome::Superseded.name(), 1);
+        }
+        sqlx::query("DELETE FROM outbox WHERE id = $1")
+            .bind(id)
+            .execute(tx)
+            .await?;
         Ok(())
     }
 
     async fn mark(&self, tx: &mut SqliteConnection, emails: &[Email]) -> Result<()> {
         for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new("UPDATE outbox SET confirmed = 1 WHERE run_id = ");
-            query.push_bind(self.run.as_str());
-            query.push(" AND batch_id = ").push_bind(self.batch);
-            query.push(" AND email IN ");
+            let mut query = QueryBuilder::new("UPDATE outbox SET confirmed = 1 WHERE email IN ");
             push_list(&mut query, chunk.iter().map(Email::as_str));
+            query.push(" AND ");
+            self.push_own(&mut query);
             query.build().execute(&mut *tx).await?;
         }
         Ok(())
     }
 
-    /// Rows whose mark is at least this become links; records still on their way are counted synced.
+    /// Rows whose mark is at least this become links; those by which the run counts a record are counted synced.
     async fn confirm(
         &self,
         tx: &mut SqliteConnection,
         at_least: i64,
         change: &mut CountsChange,
     ) -> Result<()> {
-        const CHOSEN: &str = "FROM outbox WHERE run_id = $2 AND batch_id = $3 AND confirmed >= $4";
         let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
-        let mut statements = vec![format!(
+        let mut query = QueryBuilder::new(
             "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
                  properties, created_by_us, confirmed_at)
-             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties, created, $1
-             {CHOSEN} {LINK_CONFLICT}"
-        )];
+             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties, created, ",
+        );
+        query.push_bind(self.now).push(" ");
+        self.push_chosen(&mut query, at_least);
+        query.push(" ").push(LINK_CONFLICT);
+        query.build().execute(&mut *tx).await?;
         if any_unresolved(tx, connection, mapping).await? {
-            statements.push(format!(
-                "UPDATE jobs SET {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown')
-                     AND (connection, mapping, record_id) IN (SELECT connection, mapping, record_id {CHOSEN})"
+            let mut query = QueryBuilder::new("UPDATE jobs SET updated_at = ");
+            query.push_bind(self.now);
+            query.push(format!(
+                ", {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown') AND connection = "
             ));
+            query.push_bind(connection);
+            query.push(" AND mapping = ").push_bind(mapping);
+            query.push(" AND record_id IN (SELECT record_id ");
+            self.push_chosen(&mut query, at_least);
+            query.push(")");
+            query.build().execute(&mut *tx).await?;
         }
-        for statement in statements {
-            sqlx::query(AssertSqlSafe(statement))
-                .bind(self.now)
-                .bind(self.run.as_str())
-                .bind(self.batch)
-                .bind(at_least)
-                .execute(&mut *tx)
-                .await?;
-        }
-        let synced = sqlx::query(AssertSqlSafe(format!(
-            "UPDATE records SET run_outcome = 'synced',
-                 outcome = CASE WHEN outcome = 'sending' THEN 'synced' ELSE outcome END
-             WHERE connection = $5 AND mapping = $6 AND run_id = $1 AND run_outcome = 'sending'
-                 AND record_id IN (SELECT record_id {CHOSEN})"
-        )))
-        .bind(self.run.as_str())
-        .bind(self.run.as_str())
-        .bind(self.batch)
-        .bind(at_least)
-        .bind(connection)
-        .bind(mapping)
-        .execute(&mut *tx)
-        .await?;
-        change.add("synced", i64::try_from(synced.rows_affected()).unwrap_or(0));
-        sqlx::query(AssertSqlSafe(format!("DELETE {CHOSEN} AND $1 > 0")))
-            .bind(self.now)
-            .bind(self.run.as_str())
-            .bind(self.batch)
-            .bind(at_least)
-            .execute(tx)
-            .await?;
+        let mut query = QueryBuilder::new("SELECT count(*) ");
+        self.push_chosen(&mut query, at_least);
+        query.push(" AND replanned = 0");
+        let synced: i64 = query.build_query_scalar().fetch_one(&mut *tx).await?;
+        change.add(Outcome::Synced.name(), synced);
+        let mut query = QueryBuilder::new("DELETE ");
+        self.push_chosen(&mut query, at_least);
+        query.build().execute(tx).await?;
         Ok(())
+    }
+
+    fn push_chosen(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push("FROM outbox WHERE ");
+        self.push_own(query);
+        query.push(" AND confirmed >= ").push_bind(at_least);
     }
 }

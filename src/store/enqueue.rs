@@ -271,7 +271,7 @@ pub(super) async fn resolve(
     now: i64,
 ) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!(
-        "UPDATE jobs SET {RESOLVED} WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
+        "UPDATE jobs SET {RESOLVED}, updated_at = $1 WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
              AND state IN ('failed', 'unknown')"
     )))
     .bind(now)
@@ -283,6 +283,6 @@ pub(super) async fn resolve(
     Ok(())
 }
 
-/// The assignments that make a job done at `$1`.
+/// The assignments that make a job done, beside `updated_at`.
 pub(super) const RESOLVED: &str = "state = 'done', error_class = NULL, error_status = NULL, error_field = NULL, error_message = NULL,
-     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = '', updated_at = $1";
+     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = ''";

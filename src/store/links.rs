@@ -3,6 +3,8 @@
 use super::Store;
 use super::error::Result;
 use super::rows::{chunks, count, email, outcome, push_list, time};
+use super::runs::run_row;
+use super::sqlite::follow;
 use crate::model::view::Outcome;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, MappingName, RecordId, RunId};
 use jiff::Timestamp;
@@ -64,7 +66,7 @@ pub struct Candidate {
     pub record: RecordId,
     /// Microseconds of the record's `updated_at`.
     pub version: i64,
-    /// `None` while its write is planned or on its way.
+    /// `None` if a run planned to send it; once that is confirmed, the contact's link names the record.
     pub outcome: Option<Outcome>,
     /// The run that saw it last.
     pub run: Option<RunId>,
@@ -93,6 +95,8 @@ impl Store {
         mapping: &MappingName,
         emails: &[Email],
     ) -> Result<HashMap<Email, Link>> {
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
         let mut found = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
             let mut query =
@@ -101,7 +105,7 @@ impl Store {
             query.push(" AND mapping = ").push_bind(mapping.as_str());
             query.push(" AND email IN ");
             push_list(&mut query, chunk.iter().map(Email::as_str));
-            for row in query.build().fetch_all(self.readers()).await? {
+            for row in query.build().fetch_all(&mut *warm).await? {
                 let link = link(&row)?;
                 found.insert(link.email.clone(), link);
             }
@@ -244,6 +248,8 @@ impl Store {
         } else {
             "version DESC, record_id DESC"
         };
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
         let mut winners = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
             let mut query = QueryBuilder::new("WITH wanted (connection, mapping, email) AS (");
@@ -259,11 +265,43 @@ impl Store {
                          AND c.mapping = wanted.mapping AND c.email = wanted.email AND c.competes = 1
                          ORDER BY {order} LIMIT 1)"
             ));
-            for row in query.build().fetch_all(self.readers()).await? {
+            for row in query.build().fetch_all(&mut *warm).await? {
                 winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
             }
         }
         Ok(winners)
+    }
+
+    /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
+    pub async fn contenders(
+        &self,
+        run: &RunId,
+        emails: &[Email],
+    ) -> Result<Vec<(Email, RecordId, i64)>> {
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
+        let row = run_row(&mut *warm, run).await?;
+        let mut found = Vec::with_capacity(emails.len());
+        for chunk in chunks(emails) {
+            let mut query = QueryBuilder::new(format!(
+                "SELECT email, record_id, version FROM records{} WHERE connection = ",
+                follow("records_candidates")
+            ));
+            query.push_bind(row.connection.as_str());
+            query
+                .push(" AND mapping = ")
+                .push_bind(row.mapping.as_str());
+            query
+                .push(" AND competes = 1 AND run_id = ")
+                .push_bind(run.as_str());
+            query.push(" AND email IN ");
+            push_list(&mut query, chunk.iter().map(Email::as_str));
+            for row in query.build().fetch_all(&mut *warm).await? {
+                let record: String = row.try_get(1)?;
+                found.push((email(row.try_get(0)?)?, record.into(), row.try_get(2)?));
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -55,14 +55,13 @@ impl Store {
         let mut main = sqlite::connect_writer(path).await?;
         sqlite::recognise(&mut main, path).await?;
         sqlite::migrate(&mut main, path).await?;
-        let budgets = sqlite::connect_budgets(path).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
                 clock,
                 writer: Mutex::new(Writer {
-                    main: Some(main),
-                    budgets: Some(budgets),
+                    connection: Some(main),
+                    waits: true,
                 }),
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),
@@ -75,12 +74,9 @@ impl Store {
     /// Closes all connections; the write-ahead log is folded into the file. Later calls fail with
     /// [`StoreError::Closed`]. A store that was not closed loses nothing.
     pub async fn close(&self) -> Result<()> {
-        let (main, budgets) = {
-            let mut writer = self.writer().await;
-            (writer.main.take(), writer.budgets.take())
-        };
+        let connection = self.writer().await.connection.take();
         self.readers().close().await;
-        for connection in [budgets, main].into_iter().flatten() {
+        if let Some(connection) = connection {
             connection.close().await?;
         }
         Ok(())

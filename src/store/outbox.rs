@@ -1,14 +1,15 @@
 //! The writes of a run on their way: taken in batches, which are on disk before their request leaves.
 
 use super::Store;
+use super::batch_rows::{
+    Pick, batch, batch_head, drop_rows, move_to_end, next_rows, recount, rows_of, with_rows,
+};
 use super::error::{Result, StoreError};
-use super::plan::CountsChange;
-use super::rows::{chunks, count, email, push_list, time};
-use super::runs::Spent;
+use super::rows::count;
+use super::runs::run_row;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, RecordId, RunId};
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 /// How a write goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum BatchKind {
 }
 
 impl BatchKind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Import => "import",
             Self::Single => "single",
@@ -40,7 +41,7 @@ pub enum BatchState {
 }
 
 impl BatchState {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sending => "sending",
             Self::Queued => "queued",
@@ -83,15 +84,10 @@ pub struct OutboxRow {
 
 /// How long a write that is under way keeps its contact for itself against other work (sync.md, promise 6), in
 /// microseconds.
-const HOLD: i64 = 600_000_000;
+pub(super) const HOLD: i64 = 600_000_000;
 
-const BATCH: &str = "id, run_id, kind, state, import_id, sent_at, attempts";
-
-const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size,
-     coalesce(o.contact_id, l.contact_id) AS contact_id,
-     CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1 ELSE 0 END AS stale
-     FROM outbox o LEFT JOIN links l
-         ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email";
+pub(super) const BATCH: &str =
+    "id, run_id, kind, state, import_id, sent_at, attempts, first_id, last_id";
 
 impl Store {
     /// Takes the next writes of a running run, in the order of planning: at most so many rows and bytes, but at
@@ -107,54 +103,50 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {ROW} WHERE o.run_id = $1 AND o.batch_id = 0 AND o.kind = $2
-                 AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND state = 'running')
-                 AND NOT EXISTS (SELECT 1 FROM outbox p JOIN batches b ON b.id = p.batch_id
-                     WHERE p.email = o.email AND p.connection = o.connection AND p.batch_id > 0
-                         AND (p.run_id = o.run_id OR b.sent_at > $4))
-             ORDER BY o.id LIMIT $3"
-        )))
-        .bind(run.as_str())
-        .bind(kind.name())
-        .bind(max_rows.max(1))
-        .bind(now - HOLD)
-        .fetch_all(&mut *tx)
-        .await?;
-        let (stale, fresh): (Vec<_>, Vec<_>) = split_stale(rows)?;
-        if !stale.is_empty() {
-            drop_overtaken(&mut tx, run, &stale, now).await?;
+        let run_row = run_row(&mut tx, run).await?;
+        if !run_row.running {
+            return Ok(None);
         }
-        let mut bytes: u32 = 0;
-        let mut ids = Vec::with_capacity(fresh.len());
-        let mut taken = Vec::with_capacity(fresh.len());
-        for (id, row) in fresh {
-            bytes = bytes.saturating_add(row.size);
-            if bytes > max_bytes && !taken.is_empty() {
-                break;
-            }
-            ids.push(id);
-            taken.push(row);
+        let next = next_rows(&mut tx, run, kind, run_row.taken(kind), max_rows, now).await?;
+        let pick = Pick::of(next, max_bytes);
+        if let Some(overtaken) = pick.overtaken() {
+            drop_rows(&mut tx, run, overtaken, now).await?;
         }
-        if taken.is_empty() {
-            if !stale.is_empty() {
+        let (Some(first), Some(last)) = (pick.ids.first(), pick.ids.last()) else {
+            if pick.overtaken().is_some() {
                 self.commit(tx).await?;
             }
             return Ok(None);
+        };
+        for id in pick.busy.iter().filter(|id| *id < last) {
+            move_to_end(&mut tx, *id, kind).await?;
         }
         let head = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO batches (connection, mapping, run_id, kind, state, pending, sent_at)
-             SELECT connection, mapping, id, $1, 'sending', $2, $3 FROM runs WHERE id = $4 RETURNING {BATCH}"
+            "INSERT INTO batches (connection, mapping, run_id, kind, first_id, last_id, state, pending, sent_at)
+             VALUES ($1, $2, $3, $4, $5, $6, 'sending', $7, $8) RETURNING {BATCH}"
         )))
-        .bind(kind.name())
-        .bind(i64::try_from(taken.len()).unwrap_or(i64::MAX))
-        .bind(now)
+        .bind(run_row.connection.as_str())
+        .bind(run_row.mapping.as_str())
         .bind(run.as_str())
+        .bind(kind.name())
+        .bind(first)
+        .bind(last)
+        .bind(i64::try_from(pick.ids.len()).unwrap_or(i64::MAX))
+        .bind(now)
         .fetch_one(&mut *tx)
         .await?;
-        let batch = batch(&head, taken)?;
-        assign(&mut tx, &ids, batch.id).await?;
+        let (mut batch, _) = batch(&head)?;
+        sqlx::query(match kind {
+            BatchKind::Import => "UPDATE runs SET taken_import = $1, updated_at = $2 WHERE id = $3",
+            BatchKind::Single => "UPDATE runs SET taken_single = $1, updated_at = $2 WHERE id = $3",
+        })
+        .bind(last)
+        .bind(now)
+        .bind(run.as_str())
+        .execute(&mut *tx)
+        .await?;
         self.commit(tx).await?;
+        batch.rows = pick.rows;
         Ok(Some(batch))
     }
 
@@ -188,54 +180,47 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Moves some contacts of a batch to a new one, to be sent apart: a refused import is bisected so.
-    pub async fn split_batch(&self, from: i64, emails: &[Email]) -> Result<Batch> {
+    /// Leaves the first `keep` rows in a batch and moves the others to a new one, to be sent apart: a refused import is
+    /// bisected so. `None` if one of the two would be empty.
+    pub async fn split_batch(&self, id: i64, keep: usize) -> Result<Option<Batch>> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
+        let (old, span) = batch_head(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        let rows = rows_of(&mut tx, &old, span).await?;
+        if keep == 0 || keep >= rows.len() {
+            return Ok(None);
+        }
+        let middle = rows[keep].0;
         let head = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO batches (connection, mapping, run_id, kind, state, pending, sent_at)
-             SELECT connection, mapping, run_id, kind, 'sending', 0, $1 FROM batches WHERE id = $2 RETURNING {BATCH}"
+            "INSERT INTO batches (connection, mapping, run_id, kind, first_id, last_id, state, pending, sent_at)
+             SELECT connection, mapping, run_id, kind, $1, last_id, 'sending', 0, $2 FROM batches WHERE id = $3
+             RETURNING {BATCH}"
         )))
+        .bind(middle)
         .bind(now)
-        .bind(from)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(|| missing(from))?;
-        let mut new = batch(&head, Vec::new())?;
-        for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new("UPDATE outbox SET batch_id = ");
-            query.push_bind(new.id);
-            query.push(" WHERE batch_id = ").push_bind(from);
-            query.push(" AND run_id = ").push_bind(new.run.as_str());
-            query.push(" AND email IN ");
-            push_list(&mut query, chunk.iter().map(Email::as_str));
-            query.build().execute(&mut *tx).await?;
-        }
-        for id in [from, new.id] {
-            recount(&mut tx, &new.run, id).await?;
-        }
-        new.rows = rows_of(&mut tx, &new.run, new.id).await?;
+        .bind(id)
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query("UPDATE batches SET last_id = $1 WHERE id = $2")
+            .bind(middle - 1)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        let (mut new, new_span) = batch(&head)?;
+        recount(&mut tx, &old, (span.0, middle - 1)).await?;
+        recount(&mut tx, &new, new_span).await?;
         self.commit(tx).await?;
-        Ok(new)
+        new.rows = rows.into_iter().skip(keep).map(|(_, row)| row).collect();
+        Ok(Some(new))
     }
 
     /// A batch with the rows that are not confirmed yet; `None` once it is done.
     pub async fn batch(&self, id: i64) -> Result<Option<Batch>> {
         let mut reader = self.readers().acquire().await?;
-        let head = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {BATCH} FROM batches WHERE id = $1"
-        )))
-        .bind(id)
-        .fetch_optional(&mut *reader)
-        .await?;
-        match head {
+        match batch_head(&mut reader, id).await? {
             None => Ok(None),
-            Some(head) => {
-                let mut batch = batch(&head, Vec::new())?;
-                batch.rows = rows_of(&mut reader, &batch.run, id).await?;
-                Ok(Some(batch))
-            }
+            Some((batch, span)) => Ok(Some(with_rows(&mut reader, batch, span).await?)),
         }
     }
 
@@ -250,41 +235,40 @@ impl Store {
         .await?;
         let mut batches = Vec::with_capacity(heads.len());
         for head in &heads {
-            let mut batch = batch(head, Vec::new())?;
-            batch.rows = rows_of(&mut reader, run, batch.id).await?;
-            batches.push(batch);
+            let (batch, span) = batch(head)?;
+            batches.push(with_rows(&mut reader, batch, span).await?);
         }
         Ok(batches)
     }
 
     /// Writes of a run that were not taken yet, by kind.
     pub async fn outbox_len(&self, run: &RunId, kind: BatchKind) -> Result<u64> {
+        let mut reader = self.readers().acquire().await?;
+        let taken = run_row(&mut reader, run).await?.taken(kind);
         let row = sqlx::query(
-            "SELECT count(*) FROM outbox WHERE run_id = $1 AND batch_id = 0 AND kind = $2",
+            "SELECT count(*) FROM outbox NOT INDEXED WHERE run_id = $1 AND kind = $2 AND id > $3",
         )
         .bind(run.as_str())
         .bind(kind.name())
-        .fetch_one(self.readers())
+        .bind(taken)
+        .fetch_one(&mut *reader)
         .await?;
         count(&row, 0)
     }
 
-    /// When the write left that a contact's address is busy with, if any export has one under way.
-    pub async fn contact_busy(
-        &self,
-        connection: &ConnectionName,
-        email: &Email,
-    ) -> Result<Option<Timestamp>> {
-        let sent: Option<i64> = sqlx::query_scalar(
-            "SELECT b.sent_at FROM outbox o JOIN batches b ON b.id = o.batch_id
-             WHERE o.email = $1 AND o.connection = $2 AND o.batch_id > 0 AND b.sent_at > $3 LIMIT 1",
+    /// True if an export has a write for this contact's address under way.
+    pub async fn contact_busy(&self, connection: &ConnectionName, email: &Email) -> Result<bool> {
+        let busy: Option<i64> = sqlx::query_scalar(
+            "SELECT p.id FROM outbox p JOIN runs r ON r.id = p.run_id
+             WHERE p.email = $1 AND p.connection = $2 AND r.updated_at > $3
+                 AND p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END LIMIT 1",
         )
         .bind(email.as_str())
         .bind(connection.as_str())
         .bind(self.now_micros() - HOLD)
         .fetch_optional(self.readers())
         .await?;
-        sent.map(time).transpose()
+        Ok(busy.is_some())
     }
 }
 
@@ -292,144 +276,5 @@ pub(super) fn missing(batch: i64) -> StoreError {
     StoreError::Missing {
         what: "batch",
         id: batch.to_string(),
-    }
-}
-
-type IdRows = Vec<(i64, OutboxRow)>;
-
-fn split_stale(rows: Vec<SqliteRow>) -> Result<(IdRows, IdRows)> {
-    let mut stale = Vec::new();
-    let mut fresh = Vec::with_capacity(rows.len());
-    for row in rows {
-        let entry = (row.try_get(0)?, outbox_row(&row)?);
-        if row.try_get::<i64, _>(8)? == 0 {
-            fresh.push(entry);
-        } else {
-            stale.push(entry);
-        }
-    }
-    Ok((stale, fresh))
-}
-
-async fn drop_overtaken(
-    tx: &mut SqliteConnection,
-    run: &RunId,
-    stale: &IdRows,
-    now: i64,
-) -> Result<()> {
-    let mut change = CountsChange::default();
-    for (id, row) in stale {
-        let done = sqlx::query(
-            "UPDATE records SET run_outcome = 'synced' WHERE run_id = $1 AND run_outcome = 'sending' AND record_id = $2
-                 AND (connection, mapping) IN (SELECT connection, mapping FROM outbox WHERE id = $3)",
-        )
-        .bind(run.as_str())
-        .bind(row.record.as_str())
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-        change.add("synced", i64::try_from(done.rows_affected()).unwrap_or(0));
-        sqlx::query("DELETE FROM outbox WHERE id = $1")
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-    }
-    change.write(tx, run, &Spent::default(), now).await
-}
-
-async fn assign(tx: &mut SqliteConnection, ids: &[i64], batch: i64) -> Result<()> {
-    for chunk in chunks(ids) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("UPDATE outbox SET batch_id = ");
-        query.push_bind(batch);
-        query.push(" WHERE id IN (");
-        let mut list = query.separated(", ");
-        for id in chunk {
-            list.push_bind(*id);
-        }
-        query.push(")");
-        query.build().execute(&mut *tx).await?;
-    }
-    Ok(())
-}
-
-/// Brings a batch's number of pending rows up to date; one without rows is done and goes.
-pub(super) async fn recount(tx: &mut SqliteConnection, run: &RunId, batch: i64) -> Result<i64> {
-    let pending: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE run_id = $1 AND batch_id = $2")
-            .bind(run.as_str())
-            .bind(batch)
-            .fetch_one(&mut *tx)
-            .await?;
-    let sql = if pending == 0 {
-        "DELETE FROM batches WHERE id = $1"
-    } else {
-        "UPDATE batches SET pending = $2 WHERE id = $1"
-    };
-    sqlx::query(sql)
-        .bind(batch)
-        .bind(pending)
-        .execute(tx)
-        .await?;
-    Ok(pending)
-}
-
-pub(super) async fn rows_of(
-    tx: &mut SqliteConnection,
-    run: &RunId,
-    batch: i64,
-) -> Result<Vec<OutboxRow>> {
-    sqlx::query(AssertSqlSafe(format!(
-        "SELECT {ROW} WHERE o.run_id = $1 AND o.batch_id = $2 ORDER BY o.id"
-    )))
-    .bind(run.as_str())
-    .bind(batch)
-    .fetch_all(tx)
-    .await?
-    .iter()
-    .map(outbox_row)
-    .collect()
-}
-
-fn outbox_row(row: &SqliteRow) -> Result<OutboxRow> {
-    Ok(OutboxRow {
-        email: email(row.try_get(1)?)?,
-        record: row.try_get::<String, _>(2)?.into(),
-        version: row.try_get(3)?,
-        write_json: row.try_get(4)?,
-        fingerprint: Fingerprint::stored(row.try_get::<String, _>(5)?),
-        size: row.try_get(6)?,
-        contact_id: row.try_get::<Option<String>, _>(7)?.map(Into::into),
-    })
-}
-
-pub(super) fn batch(head: &SqliteRow, rows: Vec<OutboxRow>) -> Result<Batch> {
-    let state: &str = head.try_get(3)?;
-    let kind: &str = head.try_get(2)?;
-    Ok(Batch {
-        id: head.try_get(0)?,
-        run: head.try_get::<String, _>(1)?.into(),
-        kind: [BatchKind::Import, BatchKind::Single]
-            .into_iter()
-            .find(|known| known.name() == kind)
-            .ok_or_else(|| unreadable("batch kind", kind))?,
-        state: [
-            BatchState::Sending,
-            BatchState::Queued,
-            BatchState::Confirming,
-        ]
-        .into_iter()
-        .find(|known| known.name() == state)
-        .ok_or_else(|| unreadable("batch state", state))?,
-        import_id: head.try_get(4)?,
-        sent_at: time(head.try_get(5)?)?,
-        attempts: head.try_get(6)?,
-        rows,
-    })
-}
-
-fn unreadable(what: &'static str, value: &str) -> StoreError {
-    StoreError::Unreadable {
-        what,
-        value: value.to_owned(),
     }
 }

@@ -1,14 +1,15 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
-use super::Store;
 use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
 use super::error::Result;
-use super::rows::{SENDING, chunks, email, int, push_list};
+use super::replan::{CountsChange, displace, planned_before, withdraw};
+use super::rows::{SENT, chunks, int};
 use super::runs::{RunRow, Spent, run_row};
+use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
-use sqlx::{QueryBuilder, Row, SqliteConnection};
+use sqlx::{QueryBuilder, SqliteConnection};
 use std::collections::HashMap;
 
 /// What planning made of one page.
@@ -20,7 +21,8 @@ pub struct PagePlan {
     pub checkpoint: Option<String>,
     /// Records the object holds, if the page said so.
     pub total: Option<u64>,
-    /// Every record at most once, and at most one write per contact.
+    /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
+    /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
     pub spent: Spent,
 }
@@ -49,7 +51,7 @@ pub enum Planned {
         contact_id: Option<ContactId>,
         attempt: NewAttempt,
     },
-    /// Goes to the outbox, in place of an earlier write for the same contact that was not taken yet.
+    /// Goes to the outbox.
     Send {
         /// The `ContactWrite` as JSON.
         write_json: String,
@@ -70,7 +72,7 @@ impl Planned {
             Self::Superseded { .. } => Outcome::Superseded.name(),
             Self::Skipped => Outcome::Skipped.name(),
             Self::Failed { .. } => Outcome::Failed.name(),
-            Self::Send { .. } => SENDING,
+            Self::Send { .. } => SENT,
         }
     }
 
@@ -84,8 +86,8 @@ impl Planned {
 pub struct Seen {
     /// Microseconds of the record's `updated_at` when it was planned.
     pub version: i64,
-    /// The outcome is still open.
-    pub sending: bool,
+    /// Its write was planned; whether it is confirmed by now, the contact's link says.
+    pub sent: bool,
 }
 
 impl Store {
@@ -95,15 +97,19 @@ impl Store {
         run: &RunId,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, Seen>> {
-        let mut reader = self.readers().acquire().await?;
-        let row = run_row(&mut reader, run).await?;
+        let mut writer = self.writer().await;
+        let warm = writer.connection()?;
+        let row = run_row(warm, run).await?;
         let ids: Vec<&str> = records.iter().map(RecordId::as_str).collect();
-        let found = seen(&mut reader, run, &row, &ids).await?;
+        let found = planned_before(warm, run, &row, &ids).await?;
         Ok(found
             .into_iter()
-            .map(|(id, (version, outcome))| {
-                let sending = outcome == SENDING;
-                (RecordId::from(id), Seen { version, sending })
+            .map(|(id, before)| {
+                let seen = Seen {
+                    version: before.version,
+                    sent: before.outcome == SENT,
+                };
+                (RecordId::from(id), seen)
             })
             .collect())
     }
@@ -121,12 +127,17 @@ impl Store {
             HashMap::new()
         } else {
             let ids: Vec<&str> = page.rows.iter().map(|row| row.record.as_str()).collect();
-            seen(&mut tx, run, &row, &ids).await?
+            planned_before(&mut tx, run, &row, &ids).await?
         };
         for planned in &page.rows {
             match before.get(planned.record.as_str()) {
                 None => change.read += 1,
-                Some((_, outcome)) => change.add(outcome, -1),
+                Some(seen) if seen.outcome == SENT => {
+                    if !withdraw(&mut tx, run, &row, &planned.record, seen).await? {
+                        change.add(Outcome::Synced.name(), -1);
+                    }
+                }
+                Some(seen) => change.add(&seen.outcome, -1),
             }
             let outcome = match planned.plan {
                 Planned::Send { .. } if row.dry_run => Outcome::Synced.name(),
@@ -135,12 +146,8 @@ impl Store {
             change.add(outcome, 1);
         }
         if !row.dry_run {
-            let resend = before.iter().filter(|(_, (_, outcome))| outcome == SENDING);
-            for (record, _) in resend {
-                forget_planned(&mut tx, run, record).await?;
-            }
             upsert_records(&mut tx, run, &row, &page.rows).await?;
-            insert_outbox(&mut tx, run, &row, &page.rows).await?;
+            insert_outbox(&mut tx, run, &row, &page.rows, &mut change).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -156,43 +163,6 @@ impl Store {
         .await?;
         self.commit(tx).await
     }
-}
-
-/// Version and counted outcome of the records that the run has planned already.
-async fn seen(
-    tx: &mut SqliteConnection,
-    run: &RunId,
-    row: &RunRow,
-    records: &[&str],
-) -> Result<HashMap<String, (i64, String)>> {
-    let mut found = HashMap::new();
-    for chunk in chunks(records) {
-        let mut query = QueryBuilder::new(
-            "SELECT record_id, version, run_outcome FROM records WHERE connection = ",
-        );
-        query.push_bind(row.connection.as_str());
-        query
-            .push(" AND mapping = ")
-            .push_bind(row.mapping.as_str());
-        query.push(" AND run_id = ").push_bind(run.as_str());
-        query.push(" AND record_id IN ");
-        push_list(&mut query, chunk.iter().copied());
-        for row in query.build().fetch_all(&mut *tx).await? {
-            let outcome = row.try_get::<Option<String>, _>(2)?.unwrap_or_default();
-            found.insert(row.try_get(0)?, (row.try_get(1)?, outcome));
-        }
-    }
-    Ok(found)
-}
-
-/// A record that is planned anew gives up the write that was planned for it and not taken yet.
-async fn forget_planned(tx: &mut SqliteConnection, run: &RunId, record: &str) -> Result<()> {
-    sqlx::query("DELETE FROM outbox WHERE run_id = $1 AND batch_id = 0 AND record_id = $2")
-        .bind(run.as_str())
-        .bind(record)
-        .execute(tx)
-        .await?;
-    Ok(())
 }
 
 async fn upsert_records(
@@ -242,8 +212,11 @@ async fn insert_outbox(
     run: &RunId,
     row: &RunRow,
     rows: &[PlannedRow],
+    change: &mut CountsChange,
 ) -> Result<()> {
     let sends: Vec<Send<'_>> = rows.iter().filter_map(Send::of).collect();
+    let contacts: Vec<(&str, &str)> = sends.iter().map(|send| (send.email, send.record)).collect();
+    displace(tx, run, row, &contacts, change).await?;
     for chunk in chunks(&sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
@@ -260,13 +233,8 @@ async fn insert_outbox(
             values.push_bind(send.properties);
             values.push_bind(send.fingerprint);
             values.push_bind(send.size);
-            values.push_bind(if send.single { "single" } else { "import" });
+            values.push_bind(send.kind.name());
         });
-        query.push(
-            " ON CONFLICT (email, run_id, batch_id) DO UPDATE SET record_id = excluded.record_id,
-                 version = excluded.version, write = excluded.write, properties = excluded.properties,
-                 fingerprint = excluded.fingerprint, size = excluded.size, kind = excluded.kind",
-        );
         query.build().execute(&mut *tx).await?;
     }
     Ok(())
@@ -281,7 +249,7 @@ struct Send<'a> {
     properties: Option<&'a str>,
     fingerprint: &'a str,
     size: u32,
-    single: bool,
+    kind: BatchKind,
 }
 
 impl<'a> Send<'a> {
@@ -304,7 +272,11 @@ impl<'a> Send<'a> {
                 properties: properties_json.as_deref(),
                 fingerprint: fingerprint.as_str(),
                 size: *size,
-                single: *single,
+                kind: if *single {
+                    BatchKind::Single
+                } else {
+                    BatchKind::Import
+                },
             }),
             _ => None,
         }
@@ -348,89 +320,4 @@ async fn settle_jobs(
         }
     }
     Ok(())
-}
-
-/// By how much a run's counts change.
-#[derive(Default)]
-pub(super) struct CountsChange {
-    pub(super) read: i64,
-    unchanged: i64,
-    synced: i64,
-    superseded: i64,
-    skipped: i64,
-    failed: i64,
-}
-
-impl CountsChange {
-    /// Counts records under an outcome's name; what is on its way is not counted.
-    pub(super) fn add(&mut self, outcome: &str, number: i64) {
-        match outcome {
-            "unchanged" => self.unchanged += number,
-            "synced" => self.synced += number,
-            "superseded" => self.superseded += number,
-            "skipped" => self.skipped += number,
-            "failed" => self.failed += number,
-            _ => {}
-        }
-    }
-
-    pub(super) async fn write(
-        &self,
-        tx: &mut SqliteConnection,
-        run: &RunId,
-        spent: &Spent,
-        now: i64,
-    ) -> Result<()> {
-        sqlx::query(
-            "UPDATE runs SET seen = seen + $1, unchanged = unchanged + $2, synced = synced + $3,
-                 superseded = superseded + $4, skipped = skipped + $5, failed = failed + $6, highlevel = highlevel + $7,
-                 activecampaign = activecampaign + $8, throttled = throttled + $9, updated_at = $10 WHERE id = $11",
-        )
-        .bind(self.read)
-        .bind(self.unchanged)
-        .bind(self.synced)
-        .bind(self.superseded)
-        .bind(self.skipped)
-        .bind(self.failed)
-        .bind(int(spent.requests.highlevel))
-        .bind(int(spent.requests.activecampaign))
-        .bind(int(spent.throttled))
-        .bind(now)
-        .bind(run.as_str())
-        .execute(tx)
-        .await?;
-        Ok(())
-    }
-}
-
-impl Store {
-    /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
-    pub async fn contenders(
-        &self,
-        run: &RunId,
-        emails: &[Email],
-    ) -> Result<Vec<(Email, RecordId, i64)>> {
-        let mut found = Vec::with_capacity(emails.len());
-        let mut reader = self.readers().acquire().await?;
-        let row = run_row(&mut reader, run).await?;
-        for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new(
-                "SELECT email, record_id, version FROM records WHERE connection = ",
-            );
-            query.push_bind(row.connection.as_str());
-            query
-                .push(" AND mapping = ")
-                .push_bind(row.mapping.as_str());
-            query
-                .push(" AND competes = 1 AND run_id = ")
-                .push_bind(run.as_str());
-            query.push(" AND email IN ");
-            push_list(&mut query, chunk.iter().map(Email::as_str));
-            for row in query.build().fetch_all(&mut *reader).await? {
-                let record: String = row.try_get(1)?;
-                found.push((email(row.try_get(0)?)?, record.into(), row.try_get(2)?));
-            }
-        }
-        Ok(found)
-    }
 }

@@ -174,9 +174,9 @@ pub(super) fn email(text: &str) -> Result<Email> {
     Email::deserialize(text).map_err(|error| unreadable("e-mail address", &error.to_string()))
 }
 
-/// The outcome of a name; a record whose write is on its way has none yet.
+/// The outcome of a name; a record that a run planned to send has none.
 pub(super) fn outcome(name: &str) -> Result<Option<Outcome>> {
-    if name == SENDING {
+    if name == SENT {
         return Ok(None);
     }
     [
@@ -194,8 +194,8 @@ pub(super) fn outcome(name: &str) -> Result<Option<Outcome>> {
     .ok_or_else(|| unreadable("outcome", name))
 }
 
-/// The outcome of a record whose write is planned or on its way.
-pub(super) const SENDING: &str = "sending";
+/// The outcome of a record whose write was planned by a run; when it is confirmed the record is not touched again.
+pub(super) const SENT: &str = "sent";
 
 /// JSON text of a value.
 pub fn to_json(value: &impl Serialize) -> Result<String> {

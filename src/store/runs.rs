@@ -1,8 +1,8 @@
 //! Export runs: one at work per mapping, owned by one process at a time.
 
-use super::Store;
 use super::error::{Result, StoreError};
 use super::rows::{RUN, int, run, to_json};
+use super::{BatchKind, Store};
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
 use crate::model::{ConnectionName, MappingName, ObjectKey, Problem, RunId};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -196,11 +196,18 @@ impl Store {
         if changed && state == RunState::Cancelled {
             // What is under way is left to the owner that awaits its result; without one nobody does.
             sqlx::query(
-                "DELETE FROM outbox WHERE run_id = $1 AND (batch_id = 0
-                     OR EXISTS (SELECT 1 FROM runs WHERE id = $1 AND (owner IS NULL OR owner_until <= $2)))",
+                "DELETE FROM outbox WHERE run_id = $1 AND EXISTS (SELECT 1 FROM runs WHERE id = $1
+                     AND (owner IS NULL OR owner_until <= $2
+                         OR outbox.id > CASE kind WHEN 'import' THEN taken_import ELSE taken_single END))",
             )
             .bind(id.as_str())
             .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query(
+                "DELETE FROM batches WHERE run_id = $1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE run_id = $1)",
+            )
+            .bind(id.as_str())
             .execute(&mut *tx)
             .await?;
         }
@@ -320,10 +327,25 @@ pub(super) struct RunRow {
     pub(super) mapping: MappingName,
     pub(super) object: ObjectKey,
     pub(super) dry_run: bool,
+    pub(super) running: bool,
+    /// The last row of the outbox that was taken for an import.
+    taken_import: i64,
+    /// The last row of the outbox that was taken to be sent by itself.
+    taken_single: i64,
+}
+
+impl RunRow {
+    /// The last row of the outbox that was taken.
+    pub(super) fn taken(&self, kind: BatchKind) -> i64 {
+        match kind {
+            BatchKind::Import => self.taken_import,
+            BatchKind::Single => self.taken_single,
+        }
+    }
 }
 
 pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<RunRow> {
-    let row = sqlx::query("SELECT connection, mapping, object, dry_run FROM runs WHERE id = $1")
+    let row = sqlx::query("SELECT connection, mapping, object, dry_run, taken_import, taken_single, state FROM runs WHERE id = $1")
         .bind(id.as_str())
         .fetch_optional(tx)
         .await?
@@ -336,5 +358,8 @@ pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<Run
         mapping: row.try_get::<String, _>(1)?.into(),
         object: row.try_get::<String, _>(2)?.into(),
         dry_run: row.try_get::<i64, _>(3)? != 0,
+        taken_import: row.try_get(4)?,
+        taken_single: row.try_get(5)?,
+        running: row.try_get::<&str, _>(6)? == RunState::Running.name(),
     })
 }

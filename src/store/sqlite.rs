@@ -27,19 +27,23 @@ fn options(path: &Path) -> SqliteConnectOptions {
 pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
     Ok(options(path)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("cache_size", "-16000")
+        .pragma("cache_size", "-32000")
         .pragma("wal_autocheckpoint", "4000")
         .statement_cache_capacity(200)
         .connect()
         .await?)
 }
 
-/// The connection of the budgets: a commit does not wait for the disk.
-pub(super) async fn connect_budgets(path: &Path) -> Result<SqliteConnection> {
-    Ok(options(path)
-        .synchronous(SqliteSynchronous::Normal)
-        .connect()
-        .await?)
+/// Says whether the commits of a connection wait for the disk.
+pub(super) async fn wait_for_disk(connection: &mut SqliteConnection, wait: bool) -> Result<()> {
+    sqlx::query(if wait {
+        "PRAGMA synchronous = FULL"
+    } else {
+        "PRAGMA synchronous = NORMAL"
+    })
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The connections that read.
@@ -172,4 +176,14 @@ pub(super) fn phrase(text: &str, error: bool) -> String {
 /// Names the index that a list is to follow. Without statistics SQLite would often sort a million rows.
 pub(super) fn follow(index: &str) -> String {
     format!(" INDEXED BY {index}")
+}
+
+/// The oldest ready jobs of a connection (`$1`) and class (`$2`). Without the hint SQLite may walk all jobs by age.
+pub(super) const READY: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready
+     WHERE state = 'ready' AND connection = $1 AND priority = $2 ORDER BY seq LIMIT $3";
+
+/// All rows of a query as one JSON array of arrays. Every row that crosses from SQLite's thread costs a wake-up, which
+/// for hundreds of rows is more than the query itself.
+pub(super) fn gathered(columns: &str, query: &str) -> String {
+    format!("SELECT json_group_array(json_array({columns})) FROM ({query})")
 }

@@ -150,6 +150,9 @@ CREATE TABLE runs (
     error          TEXT,
     owner          TEXT,
     owner_until    BIGINT,
+    -- The last row of the outbox that was taken, by kind.
+    taken_import   BIGINT NOT NULL DEFAULT 0,
+    taken_single   BIGINT NOT NULL DEFAULT 0,
     -- The last moment up to which elapsed (microseconds of work) is counted.
     beat_at        BIGINT NOT NULL,
     elapsed        BIGINT NOT NULL DEFAULT 0,
@@ -177,34 +180,38 @@ CREATE TABLE records (
 ) WITHOUT ROWID;
 CREATE INDEX records_candidates ON records (connection, mapping, email, version, record_id) WHERE competes = 1;
 
--- Writes that a run has planned and ActiveCampaign has not confirmed. batch_id 0: not yet taken.
+-- Writes that a run has planned and ActiveCampaign has not confirmed, in the order of planning. A row is taken once its id
+-- is not above its run's taken_KIND; it then belongs to the batch of its run and kind whose range holds the id. Ids
+-- are never used again, and rows are not touched between planning and confirming.
 CREATE TABLE outbox (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id       TEXT   NOT NULL,
+    kind         TEXT   NOT NULL,
     connection   TEXT   NOT NULL,
     mapping      TEXT   NOT NULL,
-    run_id       TEXT   NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     email        TEXT   NOT NULL,
     record_id    TEXT   NOT NULL,
     version      BIGINT NOT NULL,
-    write        TEXT   NOT NULL,
-    properties   TEXT,
-    fingerprint  TEXT   NOT NULL,
     size         BIGINT NOT NULL,
-    kind         TEXT   NOT NULL,
-    batch_id     BIGINT NOT NULL DEFAULT 0,
     contact_id   TEXT,
     created      BIGINT NOT NULL DEFAULT 0,
-    confirmed    BIGINT NOT NULL DEFAULT 0
+    confirmed    BIGINT NOT NULL DEFAULT 0,
+    -- 1: the run counts the record by a later plan.
+    replanned    BIGINT NOT NULL DEFAULT 0,
+    fingerprint  TEXT   NOT NULL,
+    properties   TEXT,
+    write        TEXT   NOT NULL
 );
-CREATE UNIQUE INDEX outbox_email ON outbox (email, run_id, batch_id);
-CREATE INDEX outbox_batch ON outbox (run_id, batch_id, kind);
+CREATE INDEX outbox_email ON outbox (email, run_id);
 
 CREATE TABLE batches (
-    id         INTEGER PRIMARY KEY,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
     connection TEXT   NOT NULL,
     mapping    TEXT   NOT NULL,
-    run_id     TEXT   NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    run_id     TEXT   NOT NULL,
     kind       TEXT   NOT NULL,
+    first_id   BIGINT NOT NULL,
+    last_id    BIGINT NOT NULL,
     state      TEXT   NOT NULL,
     import_id  TEXT,
     -- Rows whose result is still awaited.
@@ -212,7 +219,7 @@ CREATE TABLE batches (
     sent_at    BIGINT NOT NULL,
     attempts   BIGINT NOT NULL DEFAULT 1
 );
-CREATE INDEX batches_run ON batches (run_id, state);
+CREATE INDEX batches_run ON batches (run_id);
 
 -- What ActiveCampaign last confirmed for a contact, and whose values those are.
 CREATE TABLE links (

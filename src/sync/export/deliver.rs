@@ -148,17 +148,14 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
                         parts.push((rest, false));
                     }
                 } else {
-                    let half: Vec<Email> = batch
-                        .rows
-                        .iter()
-                        .skip(batch.rows.len() / 2)
-                        .map(|row| row.email.clone())
-                        .collect();
-                    let other = work.store().split_batch(batch.id, &half).await?;
+                    let other = work
+                        .store()
+                        .split_batch(batch.id, batch.rows.len() / 2)
+                        .await?;
                     if let Some(rest) = work.store().batch(batch.id).await? {
                         parts.push((rest, hints_wanted));
                     }
-                    parts.push((other, hints_wanted));
+                    parts.extend(other.map(|other| (other, hints_wanted)));
                 }
             }
         }

@@ -1,0 +1,300 @@
+//! The rows of the outbox beneath the batches: which may be taken, which belong to a batch.
+
+use super::error::{Result, StoreError};
+use super::outbox::{BATCH, Batch, BatchKind, BatchState, HOLD, OutboxRow};
+use super::replan::CountsChange;
+use super::rows::{from_json, time};
+use super::runs::Spent;
+use super::sqlite::gathered;
+use crate::model::view::Outcome;
+use crate::model::{ContactId, Email, Fingerprint, RecordId, RunId};
+use serde::Deserialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size,
+     coalesce(o.contact_id, l.contact_id) AS contact_id,
+     CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1 ELSE 0 END AS overtaken,
+     1 - o.replanned AS counts";
+
+/// The columns of [`ROW`] and the mark of a busy contact, in the order of [`Fetched`].
+const COLUMNS: &str =
+    "id, email, record_id, version, write, fingerprint, size, contact_id, overtaken, counts, busy";
+
+const FROM: &str = "FROM outbox o LEFT JOIN links l
+     ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email";
+
+/// True for a row whose contact has another write under way: one of the same run, or of a run that is alive (`$5`).
+const BUSY: &str = "EXISTS (SELECT 1 FROM outbox p JOIN runs r ON r.id = p.run_id
+     WHERE p.email = o.email AND p.connection = o.connection AND p.id <> o.id
+         AND p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END
+         AND (p.run_id = o.run_id OR r.updated_at > $5))";
+
+/// What a row takes along to a new place at the end.
+const COPIED: &str = "run_id, connection, mapping, email, record_id, version, size, contact_id, created, replanned, fingerprint,
+     properties, write";
+
+/// The ids between which a batch's rows lie.
+pub(super) type Span = (i64, i64);
+
+/// A row as the store gives it, see [`COLUMNS`].
+type Fetched = (
+    i64,
+    Email,
+    RecordId,
+    i64,
+    String,
+    Fingerprint,
+    u32,
+    Option<ContactId>,
+    u8,
+    u8,
+    u8,
+);
+
+/// A row, and what speaks against taking it.
+#[derive(Deserialize)]
+#[serde(from = "Fetched")]
+pub(super) struct Next {
+    id: i64,
+    row: OutboxRow,
+    overtaken: bool,
+    counts: bool,
+    busy: bool,
+}
+
+impl From<Fetched> for Next {
+    fn from(row: Fetched) -> Self {
+        let (id, email, record, version, write_json, fingerprint, size, contact_id, ..) = row;
+        Self {
+            id,
+            row: OutboxRow {
+                email,
+                record,
+                version,
+                write_json,
+                fingerprint,
+                size,
+                contact_id,
+            },
+            overtaken: row.8 != 0,
+            counts: row.9 != 0,
+            busy: row.10 != 0,
+        }
+    }
+}
+
+/// What is taken of the waiting rows.
+#[derive(Default)]
+pub(super) struct Pick {
+    pub(super) ids: Vec<i64>,
+    pub(super) rows: Vec<OutboxRow>,
+    pub(super) busy: Vec<i64>,
+    /// Id, and whether the run counts the record by this row.
+    overtaken: Vec<(i64, bool)>,
+}
+
+impl Pick {
+    pub(super) fn of(next: Vec<Next>, max_bytes: u32) -> Self {
+        let mut pick = Self::default();
+        let mut bytes: u32 = 0;
+        for Next {
+            id,
+            row,
+            overtaken,
+            counts,
+            busy,
+        } in next
+        {
+            if overtaken {
+                pick.overtaken.push((id, counts));
+            } else if busy {
+                pick.busy.push(id);
+            } else {
+                bytes = bytes.saturating_add(row.size);
+                if bytes > max_bytes && !pick.rows.is_empty() {
+                    break;
+                }
+                pick.ids.push(id);
+                pick.rows.push(row);
+            }
+        }
+        pick
+    }
+
+    pub(super) fn overtaken(&self) -> Option<&[(i64, bool)]> {
+        (!self.overtaken.is_empty()).then_some(&self.overtaken)
+    }
+}
+
+pub(super) async fn next_rows(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    kind: BatchKind,
+    taken: i64,
+    max_rows: u32,
+    now: i64,
+) -> Result<Vec<Next>> {
+    let sql = gathered(
+        COLUMNS,
+        &format!(
+            "SELECT {ROW}, {BUSY} AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id > $3 ORDER BY o.id LIMIT $4"
+        ),
+    );
+    let rows: String = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(run.as_str())
+        .bind(kind.name())
+        .bind(taken)
+        .bind(max_rows.max(1))
+        .bind(now - HOLD)
+        .fetch_one(tx)
+        .await?;
+    in_order(&rows)
+}
+
+/// Gathered rows in the order of planning, which gathering does not promise to keep.
+fn in_order(rows: &str) -> Result<Vec<Next>> {
+    let mut rows: Vec<Next> = from_json("outbox", rows)?;
+    rows.sort_unstable_by_key(|next| next.id);
+    Ok(rows)
+}
+
+pub(super) async fn drop_rows(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    rows: &[(i64, bool)],
+    now: i64,
+) -> Result<()> {
+    let mut change = CountsChange::default();
+    for (id, counts) in rows {
+        change.add(Outcome::Synced.name(), i64::from(*counts));
+        sqlx::query("DELETE FROM outbox WHERE id = $1")
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+    }
+    change.write(tx, run, &Spent::default(), now).await
+}
+
+/// Puts a row behind all others, to wait there (again).
+pub(super) async fn move_to_end(tx: &mut SqliteConnection, id: i64, kind: BatchKind) -> Result<()> {
+    sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO outbox ({COPIED}, kind) SELECT {COPIED}, $1 FROM outbox WHERE id = $2"
+    )))
+    .bind(kind.name())
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("DELETE FROM outbox WHERE id = $1")
+        .bind(id)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Brings a batch's number of pending rows up to date; one without rows is done and goes.
+pub(super) async fn recount(tx: &mut SqliteConnection, batch: &Batch, span: Span) -> Result<i64> {
+    let pending: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM outbox WHERE run_id = $1 AND kind = $2 AND id BETWEEN $3 AND $4",
+    )
+    .bind(batch.run.as_str())
+    .bind(batch.kind.name())
+    .bind(span.0)
+    .bind(span.1)
+    .fetch_one(&mut *tx)
+    .await?;
+    let sql = if pending == 0 {
+        "DELETE FROM batches WHERE id = $1"
+    } else {
+        "UPDATE batches SET pending = $2 WHERE id = $1"
+    };
+    sqlx::query(sql)
+        .bind(batch.id)
+        .bind(pending)
+        .execute(tx)
+        .await?;
+    Ok(pending)
+}
+
+/// A batch without its rows, and where they lie.
+pub(super) async fn batch_head(
+    tx: &mut SqliteConnection,
+    id: i64,
+) -> Result<Option<(Batch, Span)>> {
+    sqlx::query(AssertSqlSafe(format!(
+        "SELECT {BATCH} FROM batches WHERE id = $1"
+    )))
+    .bind(id)
+    .fetch_optional(tx)
+    .await?
+    .as_ref()
+    .map(batch)
+    .transpose()
+}
+
+pub(super) async fn with_rows(
+    tx: &mut SqliteConnection,
+    mut batch: Batch,
+    span: Span,
+) -> Result<Batch> {
+    let rows = rows_of(tx, &batch, span).await?;
+    batch.rows = rows.into_iter().map(|(_, row)| row).collect();
+    Ok(batch)
+}
+
+pub(super) async fn rows_of(
+    tx: &mut SqliteConnection,
+    batch: &Batch,
+    span: Span,
+) -> Result<Vec<(i64, OutboxRow)>> {
+    let sql = gathered(
+        COLUMNS,
+        &format!(
+            "SELECT {ROW}, 0 AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id BETWEEN $3 AND $4 ORDER BY o.id"
+        ),
+    );
+    let rows: String = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(batch.run.as_str())
+        .bind(batch.kind.name())
+        .bind(span.0)
+        .bind(span.1)
+        .fetch_one(tx)
+        .await?;
+    Ok(in_order(&rows)?
+        .into_iter()
+        .map(|next| (next.id, next.row))
+        .collect())
+}
+
+pub(super) fn batch(head: &SqliteRow) -> Result<(Batch, Span)> {
+    let state: &str = head.try_get(3)?;
+    let kind: &str = head.try_get(2)?;
+    let batch = Batch {
+        id: head.try_get(0)?,
+        run: head.try_get::<String, _>(1)?.into(),
+        kind: [BatchKind::Import, BatchKind::Single]
+            .into_iter()
+            .find(|known| known.name() == kind)
+            .ok_or_else(|| unreadable("batch kind", kind))?,
+        state: [
+            BatchState::Sending,
+            BatchState::Queued,
+            BatchState::Confirming,
+        ]
+        .into_iter()
+        .find(|known| known.name() == state)
+        .ok_or_else(|| unreadable("batch state", state))?,
+        import_id: head.try_get(4)?,
+        sent_at: time(head.try_get(5)?)?,
+        attempts: head.try_get(6)?,
+        rows: Vec::new(),
+    };
+    Ok((batch, (head.try_get(7)?, head.try_get(8)?)))
+}
+
+fn unreadable(what: &'static str, value: &str) -> StoreError {
+    StoreError::Unreadable {
+        what,
+        value: value.to_owned(),
+    }
+}
