@@ -10,6 +10,7 @@ use crate::sync::write;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Fewer contacts than this are written faster one by one: an import takes a call of its own for its result.
@@ -19,23 +20,37 @@ const SINGLES: u32 = 25;
 /// How often one import is sent before its contacts go one by one.
 const SENDINGS: u32 = 3;
 
+/// Looked again after this time for contacts that another write was under way for.
+const BUSY: Duration = Duration::from_millis(500);
+
 /// Empties the outbox until everything was read, sent and confirmed.
 pub async fn deliver(work: &Work) -> Result<(), Halt> {
-    let (queued, awaited) = mpsc::channel(1);
-    let mut confirmer = Confirmer::new(work, awaited);
-    tokio::try_join!(send_imports(work, queued), confirmer.run())?;
-    // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
-    while let Some(batch) = work
-        .store()
-        .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
-        .await?
-    {
-        send_singly(work, batch).await?;
-    }
-    if work.halt.is_cancelled() {
-        Err(Halt::Asked)
-    } else {
-        Ok(())
+    loop {
+        let (queued, awaited) = mpsc::channel(1);
+        let mut confirmer = Confirmer::new(work, awaited);
+        tokio::try_join!(send_imports(work, queued), confirmer.run())?;
+        // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
+        while let Some(batch) = work
+            .store()
+            .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
+            .await?
+        {
+            send_singly(work, batch).await?;
+        }
+        if work.halt.is_cancelled() {
+            return Err(Halt::Asked);
+        }
+        // Contacts that a write of another run is under way for could not be taken yet.
+        let store = work.store();
+        let left = store.outbox_len(&work.id, BatchKind::Import).await?
+            + store.outbox_len(&work.id, BatchKind::Single).await?;
+        if left == 0 {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BUSY) => {}
+            () = work.halt.cancelled() => {}
+        }
     }
 }
 
