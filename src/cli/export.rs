@@ -36,7 +36,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     };
     let operations = context.open(false).await?;
     // Listened to before it begins, so that nothing is missed.
-    let rehearsals = options.dry_run.then(|| operations.rehearsals());
+    let mut rehearsals = options.dry_run.then(|| operations.rehearsals());
     let run = operations
         .start_export(&MappingName::from(arguments.mapping), options.clone())
         .await?;
@@ -56,10 +56,20 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     } else {
         Progress::None
     };
-    let (ended, ()) = tokio::join!(
-        follow(&operations, &run, progress),
-        rehearsal(context, rehearsals)
-    );
+    let ended = {
+        let follow = follow(&operations, &run, progress);
+        tokio::pin!(follow);
+        loop {
+            tokio::select! {
+                ended = &mut follow => break ended,
+                Some(result) = rehearsed(&mut rehearsals) => super::sync::print(context, &[result]),
+            }
+        }
+    };
+    // What the run told before its end.
+    while let Some(Ok(result)) = rehearsals.as_mut().map(|results| results.try_recv()) {
+        super::sync::print(context, &[result]);
+    }
     let ended = match ended {
         Ok(Ended::Run(run)) => run,
         Ok(Ended::Signal(exit)) => {
@@ -79,12 +89,13 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     report(context, &ended)
 }
 
-/// Prints what a dry run would send or refuse, as it goes.
-async fn rehearsal(context: &Context, results: Option<tokio::sync::mpsc::Receiver<SyncResult>>) {
-    if let Some(mut results) = results {
-        while let Some(result) = results.recv().await {
-            super::sync::print(context, &[result]);
-        }
+/// What a dry run would send or refuse, as it goes; other runs tell nothing.
+async fn rehearsed(
+    results: &mut Option<tokio::sync::mpsc::Receiver<SyncResult>>,
+) -> Option<SyncResult> {
+    match results {
+        Some(results) => results.recv().await,
+        None => std::future::pending().await,
     }
 }
 
