@@ -6,6 +6,7 @@ use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
 use super::error::Result;
 use super::rows::{SENDING, chunks, email, int, push_list};
 use super::runs::{RunRow, Spent, run_row};
+use super::sqlite::follow;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
 use sqlx::{QueryBuilder, Row, SqliteConnection};
@@ -414,9 +415,10 @@ impl Store {
         let mut reader = self.readers().acquire().await?;
         let row = run_row(&mut reader, run).await?;
         for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new(
-                "SELECT email, record_id, version FROM records WHERE connection = ",
-            );
+            let mut query = QueryBuilder::new(format!(
+                "SELECT email, record_id, version FROM records{} WHERE connection = ",
+                follow("records_candidates")
+            ));
             query.push_bind(row.connection.as_str());
             query
                 .push(" AND mapping = ")
