@@ -1,0 +1,117 @@
+//! The rate limiter on its real ledger, the store: how much of a limit is used, and what a permit costs.
+
+mod support;
+
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use support::{Against, figure};
+use tramline::http::{
+    Budget, Lane, Ledger, LedgerError, LedgerRow, Limit, RowUpdate, ServerSays, SystemClock,
+};
+use tramline::store::{self, Store};
+
+/// ActiveCampaign's limit.
+const REQUESTS: u32 = 5;
+const SECONDS: u32 = 6;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("t.db"), Arc::new(store::SystemClock))
+            .await
+            .expect("a store");
+        for (rtt, least) in [(20, 97.0), (100, 88.0)] {
+            figure(
+                &format!("budget of 5/s used at a round trip of {rtt} ms"),
+                used(&store, rtt).await,
+                "%",
+                Against::Least(least),
+                "while there is work, one process",
+            );
+        }
+        figure(
+            "a permit where the limit is lifted (100,000/s)",
+            lifted(&store).await,
+            "us",
+            Against::Most(50.0),
+            "half a percent of a page's 10 ms at 10,000 records/s",
+        );
+        store.close().await.expect("closed");
+    });
+}
+
+fn budget(store: &Store, key: &str, requests: u32) -> Budget {
+    Budget::new(
+        key,
+        key,
+        Limit::new(requests, Duration::from_secs(1)),
+        Duration::from_secs(10),
+        Arc::new(StoreLedger(store.clone())),
+        Arc::new(SystemClock),
+    )
+}
+
+/// Share of the limit, in percent, that eight callers in one process use.
+async fn used(store: &Store, rtt: u64) -> f64 {
+    let budget = budget(store, &format!("rtt {rtt}"), REQUESTS);
+    let sent = Arc::new(AtomicU32::new(0));
+    let start = Instant::now();
+    // Whole windows: what is sent in the first moment of the next one is not counted.
+    let end = start + Duration::from_secs(u64::from(SECONDS)) - Duration::from_millis(1);
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (budget, sent) = (budget.clone(), sent.clone());
+            tokio::spawn(async move {
+                while let Ok(permit) = budget.acquire(Lane::Bulk).await {
+                    if Instant::now() >= end {
+                        return;
+                    }
+                    sent.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(rtt)).await;
+                    permit.answered(ServerSays::default());
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.expect("it ends");
+    }
+    f64::from(sent.load(Ordering::Relaxed)) * 100.0 / f64::from(REQUESTS * SECONDS)
+}
+
+/// Microseconds that a permit takes where nobody has to wait.
+async fn lifted(store: &Store) -> f64 {
+    const PERMITS: u32 = 5_000;
+    let budget = budget(store, "lifted", 100_000);
+    let start = Instant::now();
+    for _ in 0..PERMITS {
+        let permit = budget.acquire(Lane::Bulk).await.expect("a permit");
+        permit.answered(ServerSays::default());
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(PERMITS)
+}
+
+/// As the product keeps its budgets.
+struct StoreLedger(Store);
+
+impl Ledger for StoreLedger {
+    fn update<'a>(
+        &'a self,
+        key: &'a str,
+        change: RowUpdate,
+    ) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let updated = self.0.ledger_update(key, |text| {
+                let mut row = LedgerRow::from_json(text);
+                change(&mut row);
+                *text = row.to_json();
+            });
+            updated
+                .await
+                .map_err(|error| LedgerError(error.to_string()))
+        })
+    }
+}
