@@ -80,7 +80,10 @@ async fn export(path: &Path) {
             spent: Spent::default(),
         };
         let start = Instant::now();
-        store.settle_batch(batch.id, &result).await.expect("settled");
+        store
+            .settle_batch(batch.id, &result)
+            .await
+            .expect("settled");
         settled.push(millis(start));
     }
     // At 10,000 records/s a page has 10 ms and a batch 25 ms, of which the store may take half.
