@@ -43,6 +43,8 @@ pub async fn start(
         Started::Run(run) => begin(engine, account, mapping, run).await,
         Started::Already(run) if run.state == RunState::Paused => Err(busy(&run, "is paused")
             .remedy(format!("tramline exports resume {}, or cancel it", run.id))),
+        // Gone on with at the start of this process.
+        Started::Already(run) if engine.inner.exports.has(&run.id) => Ok(run),
         Started::Already(run) => adopt(engine, account, mapping, run).await,
     }
 }

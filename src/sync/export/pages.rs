@@ -1,7 +1,7 @@
 //! Where reading stands, and where it goes on (sync.md, Bulk export).
 
 use crate::highlevel::{Order, PageCursor, Search};
-use crate::model::{Record, RecordPage};
+use crate::model::{Record, RecordId, RecordPage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,8 +33,8 @@ pub struct Position {
     pub ordered: bool,
     /// Rows of this walk so far, repeats included.
     rows: u64,
-    /// Pages in a row that brought nothing new.
-    stale: u32,
+    /// The ids of the page before: a page that only repeats them means that the walk does not move on.
+    before: Vec<RecordId>,
     /// The cursor of the last row, to go on with where page mode ends.
     after: Option<Vec<Value>>,
     /// The oldest version seen in this walk, in microseconds.
@@ -44,6 +44,8 @@ pub struct Position {
     /// A second walk was made.
     again: bool,
     pub total: Option<u64>,
+    /// The most records the object was said to hold during the run: a deletion moves rows past the walk.
+    most: Option<u64>,
 }
 
 impl Default for Position {
@@ -54,12 +56,13 @@ impl Default for Position {
             sort: true,
             ordered: true,
             rows: 0,
-            stale: 0,
+            before: Vec::new(),
             after: None,
             last: None,
             head: None,
             again: false,
             total: None,
+            most: None,
         }
     }
 }
@@ -107,13 +110,30 @@ impl Position {
         }
     }
 
-    /// Goes on behind a page. `fresh` is the number of its records that were new to the run; `enough` says
-    /// that nothing behind this page is wanted.
-    pub fn advance(&mut self, page: &RecordPage, fresh: usize, enough: bool) {
+    /// Page mode came to its end before the rows did: goes on behind the last row, where that is known.
+    pub fn leave_page_mode(&mut self) -> bool {
+        match (&self.cursor, self.after.clone()) {
+            (PageCursor::Page(page), Some(after)) if *page > 1 => {
+                self.cursor = PageCursor::After(after);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
+    pub fn advance(&mut self, page: &RecordPage, enough: bool) {
         let count = page.records.len();
         self.rows += count as u64;
         self.total = page.total.or(self.total);
-        self.stale = if fresh == 0 { self.stale + 1 } else { 0 };
+        self.most = self.most.max(page.total);
+        let ids: Vec<RecordId> = page
+            .records
+            .iter()
+            .map(|record| record.id.clone())
+            .collect();
+        let stuck = ids.iter().all(|id| self.before.contains(id));
+        self.before = ids;
         if let Some(after) = page
             .records
             .last()
@@ -121,20 +141,17 @@ impl Position {
         {
             self.after = Some(after);
         }
-        let all = self.total.is_some_and(|total| self.rows >= total);
+        // Search engines cap their totals; a full page at the cap may have others behind it.
+        let capped = self.total == Some(u64::from(PAGE_REACH)) && count >= PAGE as usize;
+        let all = self.total.is_some_and(|total| self.rows >= total) && !capped;
         let short = self.total.is_none() && count < PAGE as usize;
         // The head ends where the state at the run's start begins.
         let down = self.walk == Walk::Head && self.last <= self.head;
         if enough || down || short || all {
             self.end_walk();
-        } else if count == 0 || self.stale >= 2 {
-            // Page mode may have come to its end before the rows did.
-            match (&self.cursor, self.after.clone()) {
-                (PageCursor::Page(_), Some(after)) if !all => {
-                    self.cursor = PageCursor::After(after);
-                    self.stale = 0;
-                }
-                _ => self.end_walk(),
+        } else if stuck {
+            if !self.leave_page_mode() {
+                self.end_walk();
             }
         } else {
             self.cursor = match (&self.cursor, self.after.clone()) {
@@ -162,14 +179,14 @@ impl Position {
         };
         self.cursor = PageCursor::Page(1);
         self.rows = 0;
-        self.stale = 0;
+        self.before = Vec::new();
         self.after = None;
         self.last = None;
     }
 
     /// At the end of a walk: one more, once, if fewer records were seen than the object holds.
     pub fn settle(&mut self, seen: u64) {
-        let short = self.total.is_some_and(|total| seen < total);
+        let short = self.most.is_some_and(|most| seen < most);
         self.walk = match self.walk {
             Walk::Again if !short && self.rows == 0 => Walk::Done,
             Walk::Done if short && !self.again => Walk::Again,

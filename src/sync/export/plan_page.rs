@@ -38,6 +38,8 @@ struct Contender {
     version: i64,
     /// Its place among the rows not kept yet.
     row: Option<usize>,
+    /// Known from other syncs; this run has not read it.
+    foreign: bool,
 }
 
 impl Planner {
@@ -184,10 +186,17 @@ impl Planner {
             EmailSource::Property(_) => Ok(vec![None; records.len()]),
             EmailSource::Association(association) => {
                 let expected = expected.unwrap_or(records.len() as u64);
-                Ok(self
-                    .book
-                    .of_records(&work.account.highlevel, association, records, expected)
-                    .await?)
+                let highlevel = &work.account.highlevel;
+                let mut tries = 0;
+                loop {
+                    let read = self
+                        .book
+                        .of_records(highlevel, association, records, expected);
+                    match read.await {
+                        Ok(contacts) => return Ok(contacts),
+                        Err(error) => work.wait_out(error, &mut tries).await?,
+                    }
+                }
             }
         }
     }
@@ -217,8 +226,34 @@ impl Planner {
                         record,
                         version,
                         row: None,
+                        foreign: false,
                     },
                 );
+            }
+        }
+        if work.options.since.is_some() || work.options.limit.is_some() {
+            // Part of the records is read: those that other syncs saw contend as well.
+            let oldest = self.conflict == Conflict::Oldest;
+            let known = work
+                .store()
+                .winners(work.connection(), work.name(), emails, oldest)
+                .await?;
+            for (email, candidate) in known {
+                let theirs = (candidate.version, &candidate.record);
+                let leads = best.get(&email).is_none_or(|other| {
+                    beats(self.conflict, theirs, (other.version, &other.record))
+                });
+                if leads {
+                    best.insert(
+                        email,
+                        Contender {
+                            record: candidate.record,
+                            version: candidate.version,
+                            row: None,
+                            foreign: true,
+                        },
+                    );
+                }
             }
         }
         Ok(best)
@@ -267,7 +302,12 @@ impl Planner {
             );
         }
         let link = links.get(&email);
-        let planned = if !work.options.full
+        // A write of this run that is still on its way would undo what the link says.
+        let pending = best.contains_key(&email)
+            && self.rehearsal.is_none()
+            && work.store().is_pending(&work.id, &email).await?;
+        let planned = if !pending
+            && !work.options.full
             && link.is_some_and(|link| link.fingerprint == values.fingerprint)
         {
             Planned::Unchanged
@@ -281,6 +321,7 @@ impl Planner {
                 record: record.id.clone(),
                 version: mine.0,
                 row: Some(self.rows.len()),
+                foreign: false,
             },
         );
         self.push(record, Some(email), planned);
@@ -293,7 +334,9 @@ impl Planner {
             if let Some(row) = self.rows.get_mut(row) {
                 row.plan = planned;
             }
-        } else if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record)
+        } else if !other.foreign
+            && self.rehearsal.is_none()
+            && self.rows.iter().all(|row| row.record != other.record)
         {
             self.rows.push(PlannedRow {
                 record: other.record.clone(),

@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering;
 pub async fn read(work: &Work) -> Result<(), Halt> {
     let mut position = position(work).await?;
     let mut planner = Planner::open(work).await?;
+    // Before what waits in the outbox is made known: some of it may have to wait for the last page.
+    work.hold
+        .store(planner.must_wait(&position), Ordering::Release);
     work.backlog.rows.fetch_add(
         work.store()
             .outbox_len(&work.id, crate::store::BatchKind::Import)
@@ -28,14 +31,14 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         work.hold
             .store(planner.must_wait(&position), Ordering::Release);
         let (wanted, enough) = wanted(work, &page, &position);
-        let fresh = planner
+        planner
             .plan(work, wanted, position.total.or(page.total))
             .await?;
         let limit = work
             .options
             .limit
             .is_some_and(|limit| planner.read() >= limit);
-        position.advance(&page, fresh, enough || limit);
+        position.advance(&page, enough || limit);
         // Part of the records was asked for: their number says nothing about the whole.
         if work.options.limit.is_some() || work.options.since.is_some() {
             if position.walk != Walk::First {
@@ -100,6 +103,9 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
                 position.sort = false;
                 position.ordered = false;
             }
+            // How far page mode reaches is known for the sibling search only (fact sheet §2.7).
+            Err(Halt::Failed(problem))
+                if problem.class == ErrorClass::Invalid && position.leave_page_mode() => {}
             result => return result,
         }
     }
