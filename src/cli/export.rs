@@ -197,7 +197,8 @@ pub async fn follow(
                 now.sent
             );
         }
-        if now.state != RunState::Running {
+        // What is in flight when a run is paused or cancelled is still confirmed.
+        if now.state != RunState::Running && !operations.works_on(&now.id) {
             bar.finish_and_clear();
             return Ok(Ended::Run(now));
         }

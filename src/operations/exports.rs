@@ -26,6 +26,11 @@ impl Operations {
         self.inner.engine.rehearsals()
     }
 
+    /// True while this process works on a run.
+    pub fn works_on(&self, id: &RunId) -> bool {
+        self.inner.engine.works_on(id)
+    }
+
     /// Runs, newest first.
     pub async fn exports(&self, limit: u32) -> Done<Vec<Run>> {
         Ok(self.inner.store.runs(limit, None).await?)

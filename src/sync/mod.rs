@@ -237,6 +237,11 @@ impl Engine {
         export::resume(self, account, mapping, run).await
     }
 
+    /// True while this process works on a run.
+    pub fn works_on(&self, id: &RunId) -> bool {
+        self.inner.exports.has(id)
+    }
+
     /// Pauses or cancels a run, wherever it runs.
     ///
     /// # Errors

@@ -31,6 +31,11 @@ pub async fn start(
     options: ExportOptions,
 ) -> Result<Run, Problem> {
     let owner = &engine.inner.owner;
+    if !options.dry_run
+        && let Some(run) = failed_before(engine, account, &mapping).await?
+    {
+        return resume(engine, account, mapping, run).await;
+    }
     let new = NewRun {
         connection: account.name.clone(),
         mapping: mapping.name().clone(),
@@ -47,6 +52,19 @@ pub async fn start(
         Started::Already(run) if engine.inner.exports.has(&run.id) => Ok(run),
         Started::Already(run) => adopt(engine, account, mapping, run).await,
     }
+}
+
+/// The mapping's last run, if it failed: its writes on their way must be settled before others are sent.
+async fn failed_before(
+    engine: &Engine,
+    account: &Account,
+    mapping: &Mapping,
+) -> Result<Option<Run>, Problem> {
+    let runs = engine.store().runs(50, None).await?;
+    let last = runs.into_iter().find(|run| {
+        run.mapping == *mapping.name() && run.connection == account.name && !run.options.dry_run
+    });
+    Ok(last.filter(|run| run.state == RunState::Failed))
 }
 
 /// Goes on with a run that was paused, failed, or left by a process that died.
