@@ -136,7 +136,7 @@ pub fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
 
 /// How waiting for a run ended.
 pub enum Ended {
-    Run(Run),
+    Run(Box<Run>),
     Signal(Exit),
 }
 
@@ -178,14 +178,19 @@ pub async fn follow(
                 now.sent
             );
         }
-        if now.state != RunState::Running {
+        // A run that was paused or cancelled still awaits the results of what it sent.
+        let resting = matches!(now.state, RunState::Paused | RunState::Cancelled);
+        if now.state != RunState::Running && !(resting && operations.export_at_work(&run.id)) {
             bar.finish_and_clear();
-            return Ok(Ended::Run(now));
+            return Ok(Ended::Run(Box::new(now)));
         }
         // Sampled at most five times a second, and only when something was written.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let changed = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = changes.changed().await;
+        };
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changed => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             exit = &mut stop => {
                 bar.finish_and_clear();

@@ -90,7 +90,10 @@ async fn a_stale_epoch_changes_nothing() {
     let rescued = claim_one(&store).await;
     assert_eq!(rescued.job.id, id);
     assert!(rescued.epoch > late.epoch);
-    assert_eq!(store.heartbeat(&held).await.unwrap(), [id.clone()]);
+    assert_eq!(
+        store.heartbeat(&held).await.unwrap(),
+        std::slice::from_ref(&id)
+    );
     assert_eq!(store.lease(&id, late.epoch).await.unwrap(), None);
     let mut done = settlement(&store, Outcome::Synced, JobState::Done);
     done.link = Some(link("jo@example.org", "r1", 1));

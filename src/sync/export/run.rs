@@ -117,20 +117,32 @@ impl Work {
             let work = Arc::clone(self);
             async move { work.watch().await }
         });
-        let result = tokio::try_join!(read::read(self), deliver::deliver(self));
+        // Where one of them stops, the other ends what it has under way: a write that left is still confirmed.
+        let (read, delivered) = tokio::join!(
+            self.halting(read::read(self)),
+            self.halting(deliver::deliver(self))
+        );
         watch.abort();
-        let written = match result {
-            Ok(_) => self.finish().await,
-            Err(Halt::Asked) => self.leave().await,
-            Err(Halt::Failed(problem)) => {
+        let written = match (read, delivered) {
+            (Ok(()), Ok(())) => self.finish().await,
+            (Err(Halt::Failed(problem)), _) | (_, Err(Halt::Failed(problem))) => {
                 tracing::error!(run = %self.id, %problem, "export stopped");
-                self.halt.cancel();
                 self.fail(&problem).await
             }
+            _ => self.leave().await,
         };
         if let Err(problem) = written {
             tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
         }
+    }
+
+    /// A task of the run; when it stops before its end, the run halts.
+    async fn halting(&self, task: impl Future<Output = Result<(), Halt>>) -> Result<(), Halt> {
+        let result = task.await;
+        if result.is_err() {
+            self.halt.cancel();
+        }
+        result
     }
 
     /// Keeps the lease and hears of a pause, a cancellation or the process's end.
@@ -152,7 +164,9 @@ impl Work {
                 .await
             {
                 Ok(Some(RunState::Running)) => {}
-                Ok(_) => {
+                // The lease is kept until what is under way is confirmed.
+                Ok(Some(_)) => self.halt.cancel(),
+                Ok(None) => {
                     self.halt.cancel();
                     return;
                 }
