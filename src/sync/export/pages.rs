@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// Rows of a page: what is known to work (fact sheet §2.7).
 pub const PAGE: u32 = 100;
+/// A server that refuses this few rows a page refuses something else.
+const SMALLEST_PAGE: u32 = 10;
 /// Page mode reaches so many rows in the sibling search; beyond them the cursor is needed.
 const PAGE_REACH: u32 = 10_000;
 
@@ -27,6 +29,8 @@ pub enum Walk {
 pub struct Position {
     pub walk: Walk,
     cursor: PageCursor,
+    /// Rows asked for in one page.
+    limit: u32,
     /// False once the server refused to sort.
     pub sort: bool,
     /// False once rows came in another order than newest first.
@@ -51,6 +55,7 @@ impl Default for Position {
         Self {
             walk: Walk::First,
             cursor: PageCursor::Page(1),
+            limit: PAGE,
             sort: true,
             ordered: true,
             rows: 0,
@@ -70,10 +75,34 @@ impl Position {
         Search {
             query: None,
             page: self.cursor.clone(),
-            limit: PAGE,
+            limit: self.limit,
             sort: self.sort.then(|| ("updatedAt".to_owned(), Order::Desc)),
             filters: None,
         }
+    }
+
+    /// Goes on with the cursor where the server refuses a later page: how far page mode reaches is not known
+    /// (fact sheet §2.7). False if there is no page behind, or no cursor.
+    pub fn leave_page_mode(&mut self) -> bool {
+        match (&self.cursor, self.after.clone()) {
+            (PageCursor::Page(page), Some(after)) if *page > 1 => {
+                self.cursor = PageCursor::After(after);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Asks for half as many rows a page from now on; false if they are few already.
+    pub fn shorten(&mut self) -> bool {
+        if self.limit / 2 < SMALLEST_PAGE {
+            return false;
+        }
+        self.limit /= 2;
+        if let PageCursor::Page(page) = &mut self.cursor {
+            *page = page.saturating_sub(1).saturating_mul(2) + 1;
+        }
+        true
     }
 
     /// For people.
@@ -122,7 +151,7 @@ impl Position {
             self.after = Some(after);
         }
         let all = self.total.is_some_and(|total| self.rows >= total);
-        let short = self.total.is_none() && count < PAGE as usize;
+        let short = self.total.is_none() && count < self.limit as usize;
         // The head ends where the state at the run's start begins.
         let down = self.walk == Walk::Head && self.last <= self.head;
         if enough || down || short || all {
@@ -141,7 +170,7 @@ impl Position {
                 (PageCursor::Page(page), after) => {
                     let next = page + 1;
                     match after {
-                        Some(after) if next.saturating_mul(PAGE) > PAGE_REACH => {
+                        Some(after) if next.saturating_mul(self.limit) > PAGE_REACH => {
                             PageCursor::After(after)
                         }
                         _ => PageCursor::Page(next),

@@ -100,6 +100,10 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
                 position.sort = false;
                 position.ordered = false;
             }
+            Err(Halt::Failed(problem))
+                if problem.field.as_deref() == Some("pageLimit") && position.shorten() => {}
+            Err(Halt::Failed(problem))
+                if matches!(problem.status, Some(400 | 422)) && position.leave_page_mode() => {}
             result => return result,
         }
     }
