@@ -153,6 +153,8 @@ impl Engine {
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
         while ids.iter().any(|id| !done.contains_key(id)) {
             match tokio::time::timeout(Duration::from_millis(500), results.recv()).await {
+                // What waits may go on in a moment: the store knows until when.
+                Ok(Ok((_, result))) if result.outcome == Outcome::Waiting => {}
                 Ok(Ok((id, result))) => {
                     if ids.contains(&id) {
                         done.insert(id, result);
@@ -173,15 +175,17 @@ impl Engine {
         Ok(ids.iter().filter_map(|id| done.get(id).cloned()).collect())
     }
 
-    /// The result of a job that no longer is ready or running.
+    /// The result of a job that no worker will take up soon.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
         let Some(job) = self.inner.settings.store.job(id).await? else {
             return Ok(None);
         };
+        if job.moves_on_soon(jiff::Timestamp::now()) {
+            return Ok(None);
+        }
         let outcome = match job.state {
-            JobState::Ready | JobState::Running => return Ok(None),
             JobState::Done => Outcome::Synced,
-            JobState::Waiting => Outcome::Waiting,
+            JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
             JobState::Unknown => Outcome::Unknown,
             JobState::Failed | JobState::Discarded => Outcome::Failed,
         };

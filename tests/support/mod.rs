@@ -21,7 +21,7 @@ pub const PETS: &str = "custom_objects.pets";
 pub const VISITS: &str = "custom_objects.visits";
 
 /// Longer than any command of a test takes; one that hangs is killed and fails its test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A sandbox with a folder beside it: config.toml, token files, store, log.
 pub struct House {

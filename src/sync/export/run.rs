@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(2);
 /// Attempts at one call before the run stops as failed; it can be resumed.
 const ATTEMPTS: u32 = 8;
+/// Further attempts after a refused token: a refusal is at times false, and at times a token was just changed.
+const REFUSALS: u32 = 2;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -247,7 +249,7 @@ impl Work {
         &self,
         call: impl Fn() -> F,
     ) -> Result<T, Halt> {
-        let mut tries = 0;
+        let (mut tries, mut refusals) = (0, 0);
         loop {
             let error = tokio::select! {
                 result = call() => match result {
@@ -262,6 +264,10 @@ impl Work {
                 ErrorClass::Transient if tries + 1 < ATTEMPTS => {
                     tries += 1;
                     backoff::next(tries).min(LONGEST_WAIT)
+                }
+                ErrorClass::Auth if refusals < REFUSALS => {
+                    refusals += 1;
+                    backoff::next(refusals)
                 }
                 _ => return Err(error.into()),
             };
