@@ -253,7 +253,11 @@ fn the_sync_of_one_record_tries_again_and_says_how_it_ended() {
         ));
         let ran = house.expect(0, &["--json", "sync", "pets", &id]);
         // What took effect without saying so is found in place.
-        let outcome = if kind == "lost_ack" { "unchanged" } else { "synced" };
+        let outcome = if kind == "lost_ack" {
+            "unchanged"
+        } else {
+            "synced"
+        };
         assert_eq!(ran.summary()["outcome"], outcome, "{kind}: {ran:#?}");
         assert_eq!(
             house.control.contact(&email).unwrap().fields["PET_NAME"],

@@ -7,6 +7,7 @@
 )]
 
 pub mod expectation;
+pub mod redact;
 
 use serde_json::Value;
 use std::io::Write;
