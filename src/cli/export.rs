@@ -155,7 +155,7 @@ pub fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
 
 /// How waiting for a run ended.
 pub enum Ended {
-    Run(Run),
+    Run(Box<Run>),
     Signal(Exit),
 }
 
@@ -198,14 +198,17 @@ pub async fn follow(
             );
         }
         // What is in flight when a run is paused or cancelled is still confirmed.
-        if now.state != RunState::Running && !operations.works_on(&now.id) {
+        if now.state != RunState::Running && !operations.export_at_work(&now.id) {
             bar.finish_and_clear();
-            return Ok(Ended::Run(now));
+            return Ok(Ended::Run(Box::new(now)));
         }
         // Sampled at most five times a second, and only when something was written.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let changed = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = changes.changed().await;
+        };
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changed => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             exit = &mut stop => {
                 bar.finish_and_clear();

@@ -277,7 +277,7 @@ async fn change(
     Ok(if partly { Exit::Partly } else { Exit::Done })
 }
 
-/// Waits until none of the jobs is ready or running any more.
+/// Waits until none of the jobs moves on by itself soon.
 async fn wait_for(
     operations: &Operations,
     ids: &[JobId],
@@ -288,10 +288,8 @@ async fn wait_for(
         for id in ids {
             jobs.push(operations.job(id.as_str()).await?.job);
         }
-        if jobs
-            .iter()
-            .all(|job| !matches!(job.state, JobState::Ready | JobState::Running))
-        {
+        let now = jiff::Timestamp::now();
+        if !jobs.iter().any(|job| job.moves_on_soon(now)) {
             return Ok(jobs);
         }
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), changes.changed()).await;

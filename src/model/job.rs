@@ -5,6 +5,7 @@ use super::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,6 +192,26 @@ pub struct Job {
     pub error: Option<Problem>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A wait that ends so soon is worth waiting for.
+const SOON: Duration = Duration::from_secs(30);
+
+impl Job {
+    /// True if a worker has the job, or will take it up by itself within half a minute: it is ready, running, or waits
+    /// for a moment after an error that passes.
+    pub fn moves_on_soon(&self, now: Timestamp) -> bool {
+        match self.state {
+            JobState::Ready | JobState::Running => true,
+            JobState::Waiting => self.waiting.as_ref().is_some_and(|waiting| {
+                matches!(
+                    waiting.reason,
+                    WaitReason::Scheduled | WaitReason::RateLimited | WaitReason::ContactBusy
+                ) && waiting.until.is_some_and(|until| until <= now + SOON)
+            }),
+            _ => false,
+        }
+    }
 }
 
 /// One attempt at a job, with what went over the wire, redacted and bounded.

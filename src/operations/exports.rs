@@ -26,9 +26,9 @@ impl Operations {
         self.inner.engine.rehearsals()
     }
 
-    /// True while this process works on a run.
-    pub fn works_on(&self, id: &RunId) -> bool {
-        self.inner.engine.works_on(id)
+    /// True while a run is at work in this process, or awaits the results of what it sent.
+    pub fn export_at_work(&self, id: &RunId) -> bool {
+        self.inner.engine.export_at_work(id)
     }
 
     /// Runs, newest first.

@@ -170,6 +170,8 @@ impl Engine {
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
         while ids.iter().any(|id| !done.contains_key(id)) {
             match tokio::time::timeout(Duration::from_millis(500), results.recv()).await {
+                // What waits may go on in a moment: the store knows until when.
+                Ok(Ok((_, result))) if result.outcome == Outcome::Waiting => {}
                 Ok(Ok((id, result))) => {
                     if ids.contains(&id) {
                         done.insert(id, result);
@@ -190,15 +192,17 @@ impl Engine {
         Ok(ids.iter().filter_map(|id| done.get(id).cloned()).collect())
     }
 
-    /// The result of a job that no longer is ready or running.
+    /// The result of a job that no worker will take up soon.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
         let Some(job) = self.inner.settings.store.job(id).await? else {
             return Ok(None);
         };
+        if job.moves_on_soon(jiff::Timestamp::now()) {
+            return Ok(None);
+        }
         let outcome = match job.state {
-            JobState::Ready | JobState::Running => return Ok(None),
             JobState::Done => Outcome::Synced,
-            JobState::Waiting => Outcome::Waiting,
+            JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
             JobState::Unknown => Outcome::Unknown,
             JobState::Failed | JobState::Discarded => Outcome::Failed,
         };
@@ -237,11 +241,6 @@ impl Engine {
         export::resume(self, account, mapping, run).await
     }
 
-    /// True while this process works on a run.
-    pub fn works_on(&self, id: &RunId) -> bool {
-        self.inner.exports.has(id)
-    }
-
     /// Pauses or cancels a run, wherever it runs.
     ///
     /// # Errors
@@ -262,6 +261,11 @@ impl Engine {
         }
         self.inner.exports.wake(id);
         Ok(())
+    }
+
+    /// True while a run is at work in this process, or awaits the results of what it sent.
+    pub fn export_at_work(&self, id: &RunId) -> bool {
+        self.inner.exports.has(id)
     }
 
     /// Everything that dry runs of this process would send or refuse, from now on. Whoever listens must read on:

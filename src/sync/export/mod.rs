@@ -74,6 +74,11 @@ pub async fn resume(
     mapping: Arc<Mapping>,
     run: Run,
 ) -> Result<Run, Problem> {
+    if engine.inner.exports.has(&run.id) && run.state != RunState::Running {
+        return Err(
+            busy(&run, "still awaits the results of what it sent").remedy("try again in a moment")
+        );
+    }
     if run.state != RunState::Running
         && !engine
             .store()

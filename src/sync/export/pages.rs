@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// Rows of a page: what is known to work (fact sheet §2.7).
 pub const PAGE: u32 = 100;
+/// A server that refuses this few rows a page refuses something else.
+const SMALLEST_PAGE: u32 = 10;
 /// Page mode reaches so many rows in the sibling search; beyond them the cursor is needed.
 const PAGE_REACH: u32 = 10_000;
 
@@ -27,6 +29,8 @@ pub enum Walk {
 pub struct Position {
     pub walk: Walk,
     cursor: PageCursor,
+    /// Rows asked for in one page.
+    limit: u32,
     /// False once the server refused to sort.
     pub sort: bool,
     /// False once rows came in another order than newest first.
@@ -53,6 +57,7 @@ impl Default for Position {
         Self {
             walk: Walk::First,
             cursor: PageCursor::Page(1),
+            limit: PAGE,
             sort: true,
             ordered: true,
             rows: 0,
@@ -73,7 +78,7 @@ impl Position {
         Search {
             query: None,
             page: self.cursor.clone(),
-            limit: PAGE,
+            limit: self.limit,
             sort: self.sort.then(|| ("updatedAt".to_owned(), Order::Desc)),
             filters: None,
         }
@@ -121,6 +126,18 @@ impl Position {
         }
     }
 
+    /// Asks for half as many rows a page from now on; false if they are few already.
+    pub fn shorten(&mut self) -> bool {
+        if self.limit / 2 < SMALLEST_PAGE {
+            return false;
+        }
+        self.limit /= 2;
+        if let PageCursor::Page(page) = &mut self.cursor {
+            *page = page.saturating_sub(1).saturating_mul(2) + 1;
+        }
+        true
+    }
+
     /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
     pub fn advance(&mut self, page: &RecordPage, enough: bool) {
         let count = page.records.len();
@@ -142,9 +159,9 @@ impl Position {
             self.after = Some(after);
         }
         // Search engines cap their totals; a full page at the cap may have others behind it.
-        let capped = self.total == Some(u64::from(PAGE_REACH)) && count >= PAGE as usize;
+        let capped = self.total == Some(u64::from(PAGE_REACH)) && count >= self.limit as usize;
         let all = self.total.is_some_and(|total| self.rows >= total) && !capped;
-        let short = self.total.is_none() && count < PAGE as usize;
+        let short = self.total.is_none() && count < self.limit as usize;
         // The head ends where the state at the run's start begins.
         let down = self.walk == Walk::Head && self.last <= self.head;
         if enough || down || short || all {
@@ -158,7 +175,7 @@ impl Position {
                 (PageCursor::Page(page), after) => {
                     let next = page + 1;
                     match after {
-                        Some(after) if next.saturating_mul(PAGE) > PAGE_REACH => {
+                        Some(after) if next.saturating_mul(self.limit) > PAGE_REACH => {
                             PageCursor::After(after)
                         }
                         _ => PageCursor::Page(next),

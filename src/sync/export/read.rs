@@ -103,6 +103,8 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
                 position.sort = false;
                 position.ordered = false;
             }
+            Err(Halt::Failed(problem))
+                if problem.field.as_deref() == Some("pageLimit") && position.shorten() => {}
             // How far page mode reaches is known for the sibling search only (fact sheet §2.7).
             Err(Halt::Failed(problem))
                 if problem.class == ErrorClass::Invalid && position.leave_page_mode() => {}

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(2);
 /// Attempts at one call before the run stops as failed; it can be resumed.
 const ATTEMPTS: u32 = 8;
+/// Further attempts after a refused token.
+const REFUSALS: u32 = 2;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -172,7 +174,9 @@ impl Work {
                 .await
             {
                 Ok(Some(RunState::Running)) => {}
-                Ok(_) => {
+                // The lease is kept until what is under way is confirmed.
+                Ok(Some(_)) => self.halt.cancel(),
+                Ok(None) => {
                     self.halt.cancel();
                     return;
                 }
@@ -284,6 +288,11 @@ impl Work {
     pub async fn wait_out(&self, error: ApiError, tries: &mut u32) -> Result<(), Halt> {
         let wait = match error.class {
             ErrorClass::Throttled => error.retry_after.unwrap_or(LONGEST_WAIT),
+            // A refusal is at times false, and at times a token was just changed.
+            ErrorClass::Auth if *tries < REFUSALS => {
+                *tries += 1;
+                backoff::next(*tries)
+            }
             ErrorClass::Transient if *tries + 1 < ATTEMPTS => {
                 *tries += 1;
                 backoff::next(*tries).min(LONGEST_WAIT)
