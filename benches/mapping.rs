@@ -96,13 +96,7 @@ fn import_row_of_a_write(bencher: Bencher<'_, '_>) {
 
 fn mapping() -> Mapping {
     let spec: MappingSpec = toml::from_str(MAPPING).expect("a mapping");
-    let compiled = Mapping::compile(
-        &MappingName::from("pets"),
-        &spec,
-        &schema(),
-        &fields(),
-        &[],
-    );
+    let compiled = Mapping::compile(&MappingName::from("pets"), &spec, &schema(), &fields(), &[]);
     let findings = compiled.findings;
     compiled.mapping.unwrap_or_else(|| panic!("{findings:#?}"))
 }

@@ -57,6 +57,7 @@ async fn export(path: &Path) {
             checkpoint: Some(format!("page {page}")),
             total: Some((PAGES * 100) as u64),
             rows: (0..100).map(|row| planned_row(page * 100 + row)).collect(),
+            all_new: true,
             spent: Spent::default(),
         };
         let start = Instant::now();
@@ -80,7 +81,10 @@ async fn export(path: &Path) {
             spent: Spent::default(),
         };
         let start = Instant::now();
-        store.settle_batch(batch.id, &result).await.expect("settled");
+        store
+            .settle_batch(batch.id, &result)
+            .await
+            .expect("settled");
         settled.push(millis(start));
     }
     // At 10,000 records/s a page has 10 ms and a batch 25 ms, of which the store may take half.

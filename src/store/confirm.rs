@@ -57,7 +57,7 @@ impl Store {
     pub async fn settle_batch(&self, batch: i64, result: &BatchResult) -> Result<Option<Batch>> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_unsynced().await?;
         let run = sqlx::query("SELECT run_id FROM batches WHERE id = $1")
             .bind(batch)
             .fetch_optional(&mut *tx)
@@ -237,14 +237,14 @@ impl Settling {
         const CHOSEN: &str = "FROM outbox WHERE run_id = $2 AND batch_id = $3 AND confirmed >= $4";
         let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
         let mut statements = vec![format!(
-            "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
+            "INSERT OR FAIL INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
                  properties, created_by_us, confirmed_at)
              SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties, created, $1
              {CHOSEN} {LINK_CONFLICT}"
         )];
         if any_unresolved(tx, connection, mapping).await? {
             statements.push(format!(
-                "UPDATE jobs SET {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown')
+                "UPDATE jobs SET {RESOLVED} $1 WHERE {OPEN} AND state IN ('failed', 'unknown')
                      AND (connection, mapping, record_id) IN (SELECT connection, mapping, record_id {CHOSEN})"
             ));
         }

@@ -2,7 +2,7 @@
 //! follow-up when the job is settled.
 
 use super::error::Result;
-use super::rows::{OPEN, bounded, to_json, trigger_kind, trigger_run};
+use super::rows::{OPEN, bounded, chunks, push_list, to_json, trigger_kind, trigger_run};
 use super::{Store, StoreError};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
@@ -11,7 +11,7 @@ use crate::model::{
     Trigger,
 };
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 
 /// Longest request or response that an attempt keeps, in bytes.
 const WIRE_LIMIT: usize = 4096;
@@ -262,27 +262,27 @@ pub(super) async fn any_unresolved(
     Ok(number.unwrap_or(0) > 0)
 }
 
-/// Failed and unknown jobs of one record become done: an export has brought the record in step.
+/// Failed and unknown jobs of these records become done: an export has brought the records in step.
 pub(super) async fn resolve(
     tx: &mut SqliteConnection,
     connection: &str,
     mapping: &str,
-    record: &str,
+    records: &[&str],
     now: i64,
 ) -> Result<()> {
-    sqlx::query(AssertSqlSafe(format!(
-        "UPDATE jobs SET {RESOLVED} WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
-             AND state IN ('failed', 'unknown')"
-    )))
-    .bind(now)
-    .bind(connection)
-    .bind(mapping)
-    .bind(record)
-    .execute(tx)
-    .await?;
+    for chunk in chunks(records) {
+        let mut query = QueryBuilder::new(format!("UPDATE jobs SET {RESOLVED}"));
+        query.push_bind(now);
+        query.push(format!(" WHERE {OPEN} AND connection = "));
+        query.push_bind(connection);
+        query.push(" AND mapping = ").push_bind(mapping);
+        query.push(" AND state IN ('failed', 'unknown') AND record_id IN ");
+        push_list(&mut query, chunk.iter().copied());
+        query.build().execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
-/// The assignments that make a job done at `$1`.
+/// The assignments that make a job done, to be followed by the time.
 pub(super) const RESOLVED: &str = "state = 'done', error_class = NULL, error_status = NULL, error_field = NULL, error_message = NULL,
-     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = '', updated_at = $1";
+     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = '', updated_at = ";

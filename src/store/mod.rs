@@ -84,11 +84,29 @@ struct Inner {
 struct Writer {
     main: Option<SqliteConnection>,
     budgets: Option<SqliteConnection>,
+    /// Commits of `main` wait for the disk.
+    synced: bool,
 }
 
 impl Writer {
+    /// A transaction that is on disk when its commit returns.
     async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.begin_as(true).await
+    }
+
+    /// A transaction that a killed process cannot lose, but a power cut can, together with all later ones. The next
+    /// one of [`Writer::begin`] brings it to disk as well. For the steps of an export between two imports: without
+    /// them the run only stands where it stood a moment before, and what is repeated are reads and upserts.
+    async fn begin_unsynced(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.begin_as(false).await
+    }
+
+    async fn begin_as(&mut self, synced: bool) -> Result<Transaction<'_, Sqlite>> {
         let connection = self.main.as_mut().ok_or(StoreError::Closed)?;
+        if self.synced != synced {
+            sqlite::set_synced(connection, synced).await?;
+            self.synced = synced;
+        }
         Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
     }
 }

@@ -63,6 +63,7 @@ impl Store {
                 writer: Mutex::new(Writer {
                     main: Some(main),
                     budgets: Some(budgets),
+                    synced: true,
                 }),
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),

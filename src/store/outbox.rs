@@ -161,7 +161,7 @@ impl Store {
     /// ActiveCampaign has taken a batch's import.
     pub async fn batch_queued(&self, batch: i64, import_id: &str, at: Timestamp) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_unsynced().await?;
         sqlx::query(
             "UPDATE batches SET state = 'queued', import_id = $1, sent_at = $2 WHERE id = $3",
         )
@@ -339,7 +339,8 @@ async fn drop_overtaken(
 
 async fn assign(tx: &mut SqliteConnection, ids: &[i64], batch: i64) -> Result<()> {
     for chunk in chunks(ids) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("UPDATE outbox SET batch_id = ");
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("UPDATE OR FAIL outbox SET batch_id = ");
         query.push_bind(batch);
         query.push(" WHERE id IN (");
         let mut list = query.separated(", ");

@@ -23,6 +23,8 @@ pub struct PagePlan {
     pub total: Option<u64>,
     /// Every record at most once, and at most one write per contact.
     pub rows: Vec<PlannedRow>,
+    /// The caller knows that the run has planned none of these records before: they are not looked for.
+    pub all_new: bool,
     pub spent: Spent,
 }
 
@@ -115,10 +117,10 @@ impl Store {
     pub async fn page_planned(&self, run: &RunId, page: &PagePlan) -> Result<()> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_unsynced().await?;
         let row = run_row(&mut tx, run).await?;
         let mut change = CountsChange::default();
-        let before = if row.dry_run {
+        let before = if row.dry_run || page.all_new {
             HashMap::new()
         } else {
             let ids: Vec<&str> = page.rows.iter().map(|row| row.record.as_str()).collect();
@@ -204,7 +206,8 @@ async fn upsert_records(
 ) -> Result<()> {
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::new(
-            "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
+            // A statement that fails ends the transaction: SQLite need not keep what it would take back alone.
+            "INSERT OR FAIL INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
                  superseded_by) ",
         );
         query.push_values(chunk, |mut values, planned| {
@@ -321,6 +324,7 @@ async fn settle_jobs(
     now: i64,
 ) -> Result<()> {
     let resolves = any_unresolved(tx, row.connection.as_str(), row.mapping.as_str()).await?;
+    let mut in_step = Vec::new();
     for planned in rows {
         match &planned.plan {
             Planned::Failed {
@@ -342,13 +346,13 @@ async fn settle_jobs(
                 fail(tx, &failed, now).await?;
             }
             Planned::Unchanged | Planned::Superseded { .. } | Planned::Skipped if resolves => {
-                let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
-                resolve(tx, connection, mapping, planned.record.as_str(), now).await?;
+                in_step.push(planned.record.as_str());
             }
             _ => {}
         }
     }
-    Ok(())
+    let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
+    resolve(tx, connection, mapping, &in_step, now).await
 }
 
 /// By how much a run's counts change.

@@ -22,6 +22,27 @@ pub enum Walk {
     Done,
 }
 
+/// What of a page decides where reading goes on.
+pub struct PageEnd {
+    pub rows: usize,
+    total: Option<u64>,
+    after: Option<Vec<Value>>,
+}
+
+impl PageEnd {
+    /// The end of a page.
+    pub fn of(page: &RecordPage) -> Self {
+        Self {
+            rows: page.records.len(),
+            total: page.total,
+            after: page
+                .records
+                .last()
+                .and_then(|record| record.search_after.clone()),
+        }
+    }
+}
+
 /// Where reading stands; kept in the store with each page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -109,18 +130,12 @@ impl Position {
 
     /// Goes on behind a page. `fresh` is the number of its records that were new to the run; `enough` says
     /// that nothing behind this page is wanted.
-    pub fn advance(&mut self, page: &RecordPage, fresh: usize, enough: bool) {
-        let count = page.records.len();
+    pub fn advance(&mut self, page: PageEnd, fresh: usize, enough: bool) {
+        let count = page.rows;
         self.rows += count as u64;
         self.total = page.total.or(self.total);
         self.stale = if fresh == 0 { self.stale + 1 } else { 0 };
-        if let Some(after) = page
-            .records
-            .last()
-            .and_then(|record| record.search_after.clone())
-        {
-            self.after = Some(after);
-        }
+        self.after = page.after.or(self.after.take());
         let all = self.total.is_some_and(|total| self.rows >= total);
         let short = self.total.is_none() && count < PAGE as usize;
         // The head ends where the state at the run's start begins.

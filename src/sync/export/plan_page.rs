@@ -1,5 +1,6 @@
 //! From a page of records to what becomes of each of them.
 
+use super::familiar::Familiar;
 use super::pages::Position;
 use super::run::{Halt, Work};
 use crate::activecampaign::import_row_json;
@@ -19,6 +20,11 @@ pub struct Planner {
     /// Distinct records of the run so far.
     read: u64,
     rows: Vec<PlannedRow>,
+    /// Among the rows are records that the run has planned before.
+    repeats: bool,
+    /// Records and contacts that the run has met.
+    records: Familiar,
+    contacts: Familiar,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -44,11 +50,15 @@ impl Planner {
     /// A planner for a run that may have read some pages already.
     pub async fn open(work: &Work) -> Result<Self, Halt> {
         let run = work.store().run(&work.id).await?;
+        let read = run.map_or(0, |run| run.counts.read);
         Ok(Self {
             conflict: work.mapping.spec().conflict,
             book: ContactBook::default(),
-            read: run.map_or(0, |run| run.counts.read),
+            read,
             rows: Vec::new(),
+            repeats: false,
+            records: Familiar::new(read == 0),
+            contacts: Familiar::new(read == 0),
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -74,18 +84,21 @@ impl Planner {
         }
     }
 
-    /// What is to be put on disk.
-    pub fn take_rows(&mut self) -> Vec<PlannedRow> {
+    /// What is to be put on disk, and true if the run has planned some of these records before.
+    pub fn take_rows(&mut self) -> (Vec<PlannedRow>, bool) {
         if let Some(rehearsal) = &mut self.rehearsal {
             if rehearsal.waits {
-                return Vec::new();
+                return (Vec::new(), false);
             }
             rehearsal
                 .best
                 .values_mut()
                 .for_each(|contender| contender.row = None);
         }
-        std::mem::take(&mut self.rows)
+        (
+            std::mem::take(&mut self.rows),
+            std::mem::take(&mut self.repeats),
+        )
     }
 
     /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
@@ -113,7 +126,16 @@ impl Planner {
             .store()
             .links(work.connection(), work.name(), &emails)
             .await?;
-        let mut best = self.leaders(work, &emails).await?;
+        // A single sync may have brought a record to a contact that the run has not met; it left a link then.
+        let contended: Vec<Email> = emails
+            .iter()
+            .filter(|email| links.contains_key(email) || self.contacts.may_know(email.as_str()))
+            .cloned()
+            .collect();
+        let mut best = self.leaders(work, &contended).await?;
+        for email in &emails {
+            self.contacts.note(email.as_str());
+        }
         for (record, plan) in records.iter().zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
@@ -144,10 +166,15 @@ impl Planner {
 
     /// The records of a page that the run has not seen in this version, each once, within the run's limit.
     async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
-        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
-        let seen = match &self.rehearsal {
-            Some(_) => HashMap::new(),
-            None => work.store().seen_in_run(&work.id, &ids).await?,
+        let met: Vec<RecordId> = records
+            .iter()
+            .filter(|record| self.records.may_know(record.id.as_str()))
+            .map(|record| record.id.clone())
+            .collect();
+        let seen = if self.rehearsal.is_some() || met.is_empty() {
+            HashMap::new()
+        } else {
+            work.store().seen_in_run(&work.id, &met).await?
         };
         let mut in_page = HashSet::new();
         let mut fresh = Vec::with_capacity(records.len());
@@ -169,6 +196,8 @@ impl Planner {
                 continue;
             }
             self.read += 1;
+            self.repeats |= seen.contains_key(&record.id);
+            self.records.note(record.id.as_str());
             fresh.push(record);
         }
         Ok(fresh)
@@ -200,6 +229,9 @@ impl Planner {
     ) -> Result<HashMap<Email, Contender>, Halt> {
         if let Some(rehearsal) = &mut self.rehearsal {
             return Ok(std::mem::take(&mut rehearsal.best));
+        }
+        if emails.is_empty() {
+            return Ok(HashMap::new());
         }
         let mut best: HashMap<Email, Contender> = HashMap::new();
         for (email, record, version) in work.store().contenders(&work.id, emails).await? {
@@ -295,6 +327,7 @@ impl Planner {
             }
         } else if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record)
         {
+            self.repeats = true;
             self.rows.push(PlannedRow {
                 record: other.record.clone(),
                 email: Some(email.clone()),

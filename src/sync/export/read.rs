@@ -1,7 +1,7 @@
 //! Reading: page after page is fetched, planned and put on disk with the place where reading goes on. The next page
 //! is asked for only then, so that a crash costs one page read twice.
 
-use super::pages::{Position, Walk, too_old};
+use super::pages::{PageEnd, Position, Walk, too_old};
 use super::plan_page::Planner;
 use super::run::{Halt, Work};
 use crate::model::{ErrorClass, Problem, RecordPage};
@@ -27,15 +27,15 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         position.look(&page.records);
         work.hold
             .store(planner.must_wait(&position), Ordering::Release);
-        let (wanted, enough) = wanted(work, &page, &position);
-        let fresh = planner
-            .plan(work, wanted, position.total.or(page.total))
-            .await?;
+        let (end, total) = (PageEnd::of(&page), page.total);
+        let wanted = wanted(work, page);
+        let enough = position.sort && position.ordered && wanted.len() < end.rows;
+        let fresh = planner.plan(work, wanted, position.total.or(total)).await?;
         let limit = work
             .options
             .limit
             .is_some_and(|limit| planner.read() >= limit);
-        position.advance(&page, fresh, enough || limit);
+        position.advance(end, fresh, enough || limit);
         // Part of the records was asked for: their number says nothing about the whole.
         if work.options.limit.is_some() || work.options.since.is_some() {
             if position.walk != Walk::First {
@@ -105,26 +105,17 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
     }
 }
 
-/// The records of a page that were asked for, and true if none behind them was.
-fn wanted(
-    work: &Work,
-    page: &RecordPage,
-    position: &Position,
-) -> (Vec<crate::model::Record>, bool) {
+/// The records of a page that were asked for.
+fn wanted(work: &Work, page: RecordPage) -> Vec<crate::model::Record> {
     let since = work.options.since;
-    let records: Vec<_> = page
-        .records
-        .iter()
-        .filter(|record| !too_old(record, since))
-        .cloned()
-        .collect();
-    let enough = position.sort && position.ordered && records.len() < page.records.len();
-    (records, enough)
+    let mut records = page.records;
+    records.retain(|record| !too_old(record, since));
+    records
 }
 
 /// Puts what was planned on disk, with the place where reading goes on.
 async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result<(), Halt> {
-    let rows = planner.take_rows();
+    let (rows, repeats) = planner.take_rows();
     let (mut sends, mut bytes) = (0, 0);
     for row in &rows {
         if let Planned::Send {
@@ -142,6 +133,7 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
         checkpoint: Some(position.checkpoint()),
         total: position.total,
         rows,
+        all_new: !repeats,
         spent: work.spent(),
     };
     work.store().page_planned(&work.id, &plan).await?;
