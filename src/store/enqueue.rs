@@ -3,6 +3,7 @@
 
 use super::error::Result;
 use super::rows::{OPEN, bounded, chunks, push_list, to_json, trigger_kind, trigger_run};
+use super::sqlite::follow;
 use super::{Store, StoreError};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
@@ -271,7 +272,8 @@ pub(super) async fn resolve(
     now: i64,
 ) -> Result<()> {
     for chunk in chunks(records) {
-        let mut query = QueryBuilder::new(format!("UPDATE jobs SET {RESOLVED}"));
+        let mut query =
+            QueryBuilder::new(format!("UPDATE jobs{} SET {RESOLVED}", follow("jobs_open")));
         query.push_bind(now);
         query.push(format!(" WHERE {OPEN} AND connection = "));
         query.push_bind(connection);
