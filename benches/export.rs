@@ -2,6 +2,10 @@
 //!
 //! `cargo bench --bench export`, or one part: `-- limits`, `-- lifted`, `-- baseline`. The parts share two cores with the
 //! sandbox, so records/s is what both manage together; processor time a record is the steadier figure.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot go on has nothing to measure"
+)]
 
 #[path = "export/baseline.rs"]
 mod baseline;
