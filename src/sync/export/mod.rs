@@ -6,6 +6,7 @@
 
 mod confirm;
 mod deliver;
+mod familiar;
 mod pages;
 mod plan_page;
 mod read;

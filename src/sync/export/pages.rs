@@ -24,6 +24,29 @@ pub enum Walk {
     Done,
 }
 
+/// What of a page decides where reading goes on.
+pub struct PageEnd {
+    pub ids: Vec<RecordId>,
+    pub total: Option<u64>,
+    after: Option<Vec<Value>>,
+}
+
+impl PageEnd {
+    /// The end of a page.
+    pub fn of(page: &RecordPage) -> Self {
+        let last = page.records.last();
+        Self {
+            ids: page
+                .records
+                .iter()
+                .map(|record| record.id.clone())
+                .collect(),
+            total: page.total,
+            after: last.and_then(|record| record.search_after.clone()),
+        }
+    }
+}
+
 /// Where reading stands; kept in the store with each page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Position {
@@ -139,25 +162,14 @@ impl Position {
     }
 
     /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
-    pub fn advance(&mut self, page: &RecordPage, enough: bool) {
-        let count = page.records.len();
+    pub fn advance(&mut self, page: PageEnd, enough: bool) {
+        let count = page.ids.len();
         self.rows += count as u64;
         self.total = page.total.or(self.total);
         self.most = self.most.max(page.total);
-        let ids: Vec<RecordId> = page
-            .records
-            .iter()
-            .map(|record| record.id.clone())
-            .collect();
-        let stuck = ids.iter().all(|id| self.before.contains(id));
-        self.before = ids;
-        if let Some(after) = page
-            .records
-            .last()
-            .and_then(|record| record.search_after.clone())
-        {
-            self.after = Some(after);
-        }
+        let stuck = page.ids.iter().all(|id| self.before.contains(id));
+        self.before = page.ids;
+        self.after = page.after.or(self.after.take());
         // Search engines cap their totals; a full page at the cap may have others behind it.
         let capped = self.total == Some(u64::from(PAGE_REACH)) && count >= self.limit as usize;
         let all = self.total.is_some_and(|total| self.rows >= total) && !capped;

@@ -1,5 +1,6 @@
 //! From a page of records to what becomes of each of them.
 
+use super::familiar::Familiar;
 use super::pages::Position;
 use super::run::{Halt, Work};
 use crate::activecampaign::import_row_json;
@@ -19,6 +20,9 @@ pub struct Planner {
     /// Distinct records of the run so far.
     read: u64,
     rows: Vec<PlannedRow>,
+    /// Records and contacts that the run has met.
+    records: Familiar,
+    contacts: Familiar,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -46,11 +50,14 @@ impl Planner {
     /// A planner for a run that may have read some pages already.
     pub async fn open(work: &Work) -> Result<Self, Halt> {
         let run = work.store().run(&work.id).await?;
+        let read = run.map_or(0, |run| run.counts.read);
         Ok(Self {
             conflict: work.mapping.spec().conflict,
             book: ContactBook::default(),
-            read: run.map_or(0, |run| run.counts.read),
+            read,
             rows: Vec::new(),
+            records: Familiar::new(read == 0),
+            contacts: Familiar::new(read == 0),
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -115,7 +122,16 @@ impl Planner {
             .store()
             .links(work.connection(), work.name(), &emails)
             .await?;
-        let mut best = self.leaders(work, &emails).await?;
+        // A single sync may have brought a record to a contact that the run has not met; it left a link then.
+        let contended: Vec<Email> = emails
+            .iter()
+            .filter(|email| links.contains_key(email) || self.contacts.may_know(email.as_str()))
+            .cloned()
+            .collect();
+        let mut best = self.leaders(work, &contended).await?;
+        for email in &emails {
+            self.contacts.note(email.as_str());
+        }
         for (record, plan) in records.iter().zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
@@ -146,10 +162,15 @@ impl Planner {
 
     /// The records of a page that the run has not seen in this version, each once, within the run's limit.
     async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
-        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
-        let seen = match &self.rehearsal {
-            Some(_) => HashMap::new(),
-            None => work.store().seen_in_run(&work.id, &ids).await?,
+        let met: Vec<RecordId> = records
+            .iter()
+            .filter(|record| self.records.may_know(record.id.as_str()))
+            .map(|record| record.id.clone())
+            .collect();
+        let seen = if self.rehearsal.is_some() || met.is_empty() {
+            HashMap::new()
+        } else {
+            work.store().seen_in_run(&work.id, &met).await?
         };
         let mut in_page = HashSet::new();
         let mut fresh = Vec::with_capacity(records.len());
@@ -171,6 +192,7 @@ impl Planner {
                 continue;
             }
             self.read += 1;
+            self.records.note(record.id.as_str());
             fresh.push(record);
         }
         Ok(fresh)
@@ -209,6 +231,9 @@ impl Planner {
     ) -> Result<HashMap<Email, Contender>, Halt> {
         if let Some(rehearsal) = &mut self.rehearsal {
             return Ok(std::mem::take(&mut rehearsal.best));
+        }
+        if emails.is_empty() {
+            return Ok(HashMap::new());
         }
         let mut best: HashMap<Email, Contender> = HashMap::new();
         for (email, record, version) in work.store().contenders(&work.id, emails).await? {
