@@ -79,9 +79,7 @@ fn an_import_that_activecampaign_gives_up() {
     );
     // Given up for good: its contacts go one by one.
     let house = House::new(60);
-    house
-        .control
-        .fault(fault(Kind::ImportFailed, IMPORT, 0, 20));
+    house.control.fault(fault(Kind::ImportFailed, IMPORT, 0, 3));
     assert_export(&house, "every import fails");
 }
 
