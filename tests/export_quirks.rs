@@ -142,7 +142,8 @@ fn relations_inside_records_or_asked_for() {
 /// A client that asks too fast, because its configuration says so: it hears rate-limit answers, and ends well.
 #[test]
 fn rate_limit_answers_of_every_kind() {
-    let kinds: [(&str, fn(&mut Quirks)); 3] = [
+    type Kind = (&'static str, fn(&mut Quirks));
+    let kinds: [Kind; 3] = [
         ("429 with Retry-After", |_| {}),
         ("429 without Retry-After", |quirks| {
             quirks.retry_after = false

@@ -2,7 +2,9 @@
 
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
-use crate::model::{ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId};
+use crate::model::{
+    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId,
+};
 use crate::operations::Operations;
 use crate::operations::records::{RecordCursor, Written};
 use clap::{Subcommand, ValueEnum};
@@ -227,23 +229,41 @@ fn print_records(
             context.output.table(&columns, &rows);
         }
         Format::Csv => {
-            let mut columns = vec!["id", "created_at", "updated_at"];
-            columns.extend(&keys);
+            let keys = columns(schema);
+            let head = ["id", "created_at", "updated_at"].map(str::to_owned);
             context
                 .output
-                .raw_line(&csv_line(columns.iter().map(|name| (*name).to_owned())));
+                .raw_line(&csv_line(head.into_iter().chain(keys.iter().cloned())));
             for record in records {
                 let mut row = vec![
                     record.id.to_string(),
                     stamp(record.created_at),
                     stamp(record.updated_at),
                 ];
-                row.extend(keys.iter().map(|key| cell(record.properties.get(*key))));
+                row.extend(keys.iter().map(|key| cell(record.properties.get(key))));
                 context.output.raw_line(&csv_line(row.into_iter()));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// The property keys of an object's records; of a TEXTBOX_LIST its members, which stand side by side in a record.
+fn columns(schema: &ObjectSchema) -> Vec<String> {
+    let mut keys = Vec::new();
+    for property in &schema.properties {
+        if property.data_type == DataType::TextboxList {
+            keys.extend(
+                property
+                    .options
+                    .iter()
+                    .map(|option| format!("{}.{}", property.key, option.key)),
+            );
+        } else {
+            keys.push(property.key.clone());
+        }
+    }
+    keys
 }
 
 fn stamp(at: Option<jiff::Timestamp>) -> String {
