@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use support::{Against, figure, percentile};
 use tramline::model::filter::Filter;
-use tramline::model::job::JobContact;
 use tramline::model::view::Outcome;
 use tramline::model::{Email, Fingerprint, JobState, Trigger};
 use tramline::store::{
@@ -231,15 +230,8 @@ async fn work(store: &Store) {
         "a burst of webhooks",
     );
     let settlement = Settlement {
-        outcome: Outcome::Synced,
-        state: JobState::Done,
-        waiting: None,
-        error: None,
-        contact: JobContact::default(),
-        attempt: None,
         uses_attempt: true,
-        link: None,
-        record: None,
+        ..Settlement::new(Outcome::Synced, JobState::Done)
     };
     let start = Instant::now();
     let mut done = 0;

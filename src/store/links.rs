@@ -218,20 +218,32 @@ impl Store {
         email: &Email,
         limit: u32,
     ) -> Result<Vec<Candidate>> {
-        sqlx::query(
-            "SELECT record_id, version, outcome, run_id FROM records
-             WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1
-             ORDER BY version DESC, record_id DESC LIMIT $4",
+        let mut reader = self.readers().acquire().await?;
+        candidates_of(&mut reader, connection, mapping, email, limit).await
+    }
+
+    /// The mappings of a connection, other than this one, that confirmed a write to a contact of this address.
+    pub async fn other_mappings_of(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        email: &Email,
+    ) -> Result<Vec<MappingName>> {
+        // The mappings are walked one by one: the key begins with them, and there are few.
+        let names: Vec<String> = sqlx::query_scalar(
+            "WITH RECURSIVE known (name) AS (
+                 SELECT min(mapping) FROM links WHERE connection = $1
+                 UNION ALL SELECT (SELECT min(mapping) FROM links WHERE connection = $1 AND mapping > known.name)
+                     FROM known WHERE known.name IS NOT NULL
+             ) SELECT name FROM known WHERE name <> $2
+                 AND EXISTS (SELECT 1 FROM links WHERE connection = $1 AND mapping = name AND email = $3)",
         )
         .bind(connection.as_str())
         .bind(mapping.as_str())
         .bind(email.as_str())
-        .bind(limit)
         .fetch_all(self.readers())
-        .await?
-        .iter()
-        .map(candidate)
-        .collect()
+        .await?;
+        Ok(names.into_iter().map(Into::into).collect())
     }
 
     /// For each contact the record that leads its candidates: the newest, or with `oldest` the oldest; ties go to the
@@ -329,6 +341,30 @@ fn candidate(row: &SqliteRow) -> Result<Candidate> {
     })
 }
 
+/// The records that compete for a contact, see [`Store::candidates`].
+pub(super) async fn candidates_of(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    email: &Email,
+    limit: u32,
+) -> Result<Vec<Candidate>> {
+    sqlx::query(
+        "SELECT record_id, version, outcome, run_id FROM records
+         WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1
+         ORDER BY version DESC, record_id DESC LIMIT $4",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(email.as_str())
+    .bind(limit)
+    .fetch_all(reader)
+    .await?
+    .iter()
+    .map(candidate)
+    .collect()
+}
+
 /// What happens where a contact has a link already; the fields of the newer write count.
 pub(super) const LINK_CONFLICT: &str = "ON CONFLICT (connection, mapping, email) DO UPDATE SET
          contact_id = coalesce(excluded.contact_id, links.contact_id), record_id = excluded.record_id,
@@ -388,6 +424,71 @@ pub(super) async fn see(
     .bind(i64::from(record.competes))
     .bind(record.outcome.name())
     .bind(record.superseded_by.as_ref().map(RecordId::as_str))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A record that is gone competes for nothing, whatever version was seen of it.
+pub(super) async fn see_gone(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    record: &RecordId,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE records SET competes = 0, outcome = $4, superseded_by = NULL
+         WHERE connection = $1 AND mapping = $2 AND record_id = $3",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(record.as_str())
+    .bind(Outcome::Failed.name())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Records that were in step with a contact which another one has won since are superseded by it.
+pub(super) async fn supersede(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    email: &Email,
+    winner: &RecordId,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE records SET outcome = $5, superseded_by = $4
+         WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1 AND record_id <> $4
+             AND outcome IN ($6, $7)",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(email.as_str())
+    .bind(winner.as_str())
+    .bind(Outcome::Superseded.name())
+    .bind(Outcome::Synced.name())
+    .bind(Outcome::Unchanged.name())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what was confirmed for a contact, if it is a record's.
+pub(super) async fn unlink(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    email: &Email,
+    record: &RecordId,
+) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM links WHERE connection = $1 AND mapping = $2 AND email = $3 AND record_id = $4",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(email.as_str())
+    .bind(record.as_str())
     .execute(tx)
     .await?;
     Ok(())

@@ -3,7 +3,8 @@
 use super::Store;
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
 use super::error::Result;
-use super::links::{LinkWrite, RecordSeen, see, write_link};
+use super::holds::release;
+use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
 use super::rows::{JOB, job};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
@@ -32,6 +33,32 @@ pub struct Settlement {
     /// The write that ActiveCampaign confirmed.
     pub link: Option<LinkWrite>,
     pub record: Option<RecordSeen>,
+    /// The address that the contact had before it was renamed: its link goes.
+    pub moved_from: Option<Email>,
+    /// The record is gone for good and competes for nothing.
+    pub gone: bool,
+    /// Jobs that follow from this one: who takes over the contacts that the record left.
+    pub follow: Vec<NewJob>,
+}
+
+impl Settlement {
+    /// A settlement that tells nothing but the outcome, and uses no attempt.
+    pub fn new(outcome: Outcome, state: JobState) -> Self {
+        Self {
+            outcome,
+            state,
+            waiting: None,
+            error: None,
+            contact: JobContact::default(),
+            attempt: None,
+            uses_attempt: false,
+            link: None,
+            record: None,
+            moved_from: None,
+            gone: false,
+            follow: Vec::new(),
+        }
+    }
 }
 
 impl Store {
@@ -66,11 +93,10 @@ impl Store {
             let error = settlement.error.as_ref();
             insert_attempt(&mut tx, connection, seq, attempt, outcome, error).await?;
         }
-        if let Some(link) = &settlement.link {
-            write_link(&mut tx, &held.connection, &held.mapping, link, now).await?;
-        }
-        if let Some(record) = &settlement.record {
-            see(&mut tx, &held.connection, &held.mapping, record).await?;
+        release(&mut tx, seq).await?;
+        write_links(&mut tx, &held, settlement, now).await?;
+        for next in &settlement.follow {
+            upsert(&mut tx, next, now).await?;
         }
         if let Some(follow_up) = follow_up {
             let next = NewJob {
@@ -86,6 +112,30 @@ impl Store {
         self.commit(tx).await?;
         Ok(true)
     }
+}
+
+/// What the job came to know of its record and its contact.
+async fn write_links(
+    tx: &mut SqliteConnection,
+    held: &Job,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<()> {
+    let (connection, mapping) = (&held.connection, &held.mapping);
+    if let Some(old) = &settlement.moved_from {
+        unlink(tx, connection, mapping, old, &held.record).await?;
+    }
+    if let Some(link) = &settlement.link {
+        write_link(tx, connection, mapping, link, now).await?;
+        supersede(tx, connection, mapping, &link.email, &link.record).await?;
+    }
+    if let Some(record) = &settlement.record {
+        see(tx, connection, mapping, record).await?;
+    }
+    if settlement.gone {
+        see_gone(tx, connection, mapping, &held.record).await?;
+    }
+    Ok(())
 }
 
 async fn write_state(

@@ -1,12 +1,12 @@
 //! The store's promises, on real files.
 
 mod export;
+mod holds;
 mod lists;
 mod opening;
 mod queue;
 
 use super::*;
-use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{
     ConnectionName, Email, ErrorClass, Fingerprint, JobState, MappingName, Problem, RecordId,
@@ -74,15 +74,9 @@ fn attempt(store: &Store) -> NewAttempt {
 
 fn settlement(store: &Store, outcome: Outcome, state: JobState) -> Settlement {
     Settlement {
-        outcome,
-        state,
-        waiting: None,
-        error: None,
-        contact: JobContact::default(),
         attempt: Some(attempt(store)),
         uses_attempt: true,
-        link: None,
-        record: None,
+        ..Settlement::new(outcome, state)
     }
 }
 

@@ -4,15 +4,18 @@
 mod account;
 mod backoff;
 mod contest;
+mod ended;
 mod export;
 mod job;
 mod plan;
 pub mod related;
+mod send;
+mod verdict;
 mod worker;
 mod write;
 
 pub use account::Account;
-pub use job::{failed, rehearsed};
+pub use ended::{failed, rehearsed};
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};

@@ -1,12 +1,10 @@
 //! The worker: claims jobs, works them side by side, keeps their leases.
 
 use super::job::Desk;
-use super::{Engine, job};
+use super::{Engine, verdict};
 use crate::http::Lane;
-use crate::model::job::JobContact;
-use crate::model::view::Outcome;
-use crate::model::{ConnectionName, ErrorClass, JobId, JobState, Problem, Trigger};
-use crate::store::{Claim, Probe, Settlement, StoreError};
+use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
+use crate::store::{Claim, NewAttempt, Probe, Settlement, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -174,6 +172,7 @@ async fn work(
     engine: &Engine,
     claim: &Claim,
 ) -> Result<crate::model::view::SyncResult, StoreError> {
+    let started = Timestamp::now();
     let job = &claim.job;
     let settings = &engine.inner.settings;
     let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) {
@@ -218,35 +217,27 @@ async fn work(
             }
         },
     };
-    let waits = matches!(problem.class, ErrorClass::Transient | ErrorClass::Throttled);
-    let outcome = if waits {
-        Outcome::Waiting
-    } else {
-        Outcome::Failed
-    };
+    // A token that cannot even read the schemas is dead for every job of the account.
+    let (class, tries) = (problem.class, claim.tries);
+    let ended = verdict::judge(problem, class, None, class == ErrorClass::Auth, tries);
+    let now = Timestamp::now();
     let settlement = Settlement {
-        outcome,
-        state: if waits {
-            JobState::Waiting
-        } else {
-            JobState::Failed
-        },
-        waiting: waits.then(|| crate::model::Waiting {
-            reason: crate::model::WaitReason::Scheduled,
-            until: Some(Timestamp::now() + super::backoff::next(claim.tries + 1)),
-            by: engine.inner.owner.clone(),
+        attempt: ended.uses_attempt.then(|| NewAttempt {
+            started_at: started,
+            ended_at: Some(now),
+            worker: engine.inner.owner.clone(),
+            request: None,
+            response: None,
+            mapping_hash: settings
+                .mappings
+                .get(&job.mapping)
+                .map(|(_, spec)| spec.hash().as_str().to_owned())
+                .unwrap_or_default(),
         }),
-        error: Some(problem.clone()),
-        contact: JobContact::default(),
-        attempt: None,
-        uses_attempt: false,
-        link: None,
-        record: None,
+        ..ended.settlement(&engine.inner.owner)
     };
     settings.store.settle(job, claim.epoch, &settlement).await?;
-    let mut result = job::failed(job.record.clone(), problem);
-    result.outcome = outcome;
-    Ok(result)
+    Ok(ended.result(job))
 }
 
 /// Prolongs the leases of jobs under way.

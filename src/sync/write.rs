@@ -6,7 +6,7 @@ use crate::activecampaign::Synced;
 use crate::http::ApiError;
 use crate::mapping::{Mapping, OnEmailChange};
 use crate::model::{ContactWrite, Email, RecordId, TargetField};
-use crate::store::{Store, StoreError};
+use crate::store::{Link, Store, StoreError};
 
 /// Candidates looked at when a contact changes hands.
 pub const CANDIDATES: u32 = 100;
@@ -22,12 +22,24 @@ pub async fn write(
     write: &ContactWrite,
     moves_from: Option<&Email>,
 ) -> Result<Synced, ApiError> {
+    Ok(write_or_move(account, mapping, write, moves_from).await?.0)
+}
+
+/// As [`write`]; true with the answer if the contact was renamed.
+pub async fn write_or_move(
+    account: &Account,
+    mapping: &Mapping,
+    write: &ContactWrite,
+    moves_from: Option<&Email>,
+) -> Result<(Synced, bool), ApiError> {
     let client = &account.activecampaign;
+    let mut moved = false;
     if let Some(old) = moves_from
         && client.find_contact(&write.email, false).await?.is_none()
         && let Some(contact) = client.find_contact(old, false).await?
     {
         client.update_contact(&contact.id, write).await?;
+        moved = true;
     }
     let synced = client.sync_contact(write).await?;
     let cleared = cleared_dates(mapping, write);
@@ -38,7 +50,7 @@ pub async fn write(
             }
         }
     }
-    Ok(synced)
+    Ok((synced, moved))
 }
 
 fn cleared_dates(mapping: &Mapping, write: &ContactWrite) -> Vec<TargetField> {
@@ -60,8 +72,7 @@ fn cleared_dates(mapping: &Mapping, write: &ContactWrite) -> Vec<TargetField> {
         .collect()
 }
 
-/// `on_email_change = "rename"`: the address that a record's contact has so far, if the record has another one now
-/// and nobody else has a claim on that contact.
+/// The address of the contact that [`old_link`] names.
 ///
 /// # Errors
 /// The store failed.
@@ -72,20 +83,41 @@ pub async fn moves_from(
     record: &RecordId,
     email: &Email,
 ) -> Result<Option<Email>, StoreError> {
+    let old = old_link(store, account, mapping, record, email).await?;
+    Ok(old.map(|link| link.email))
+}
+
+/// `on_email_change = "rename"`: the link of the contact that a record has so far, if the record has another address now
+/// and nobody else, in no mapping, has a claim on that contact.
+///
+/// # Errors
+/// The store failed.
+pub async fn old_link(
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    record: &RecordId,
+    email: &Email,
+) -> Result<Option<Link>, StoreError> {
     if mapping.spec().on_email_change != OnEmailChange::Rename {
         return Ok(None);
     }
-    let links = store
-        .links_of_record(&account.name, mapping.name(), record)
-        .await?;
+    let (connection, name) = (&account.name, mapping.name());
+    let links = store.links_of_record(connection, name, record).await?;
     if links.iter().any(|link| link.email == *email) {
         return Ok(None);
     }
     let Some(old) = links.into_iter().next() else {
         return Ok(None);
     };
-    let next = next_in_line(store, account, mapping, &old.email, record).await?;
-    Ok(next.is_none().then_some(old.email))
+    let claimed = next_in_line(store, account, mapping, &old.email, record)
+        .await?
+        .is_some()
+        || !store
+            .other_mappings_of(connection, name, &old.email)
+            .await?
+            .is_empty();
+    Ok((!claimed).then_some(old))
 }
 
 /// The record that takes over a contact that another one left.

@@ -1,0 +1,182 @@
+//! One write in flight per contact (sync.md, promise 6): a job takes its contact's address before it decides and
+//! sends, and keeps it until it is settled or its lease ends.
+
+use super::Store;
+use super::error::Result;
+use super::links::{Candidate, RecordSeen, candidates_of, see};
+use super::outbox::{BatchKind, HOLD};
+use super::rows::email;
+use crate::model::{ConnectionName, Email, Job, MappingName, RecordId};
+use sqlx::{Row, SqliteConnection};
+use std::collections::HashSet;
+
+/// What came of asking for a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// The contact is the job's; these records compete for it, its own among them.
+    Mine(Vec<Candidate>),
+    /// Another job writes to it.
+    ByJob,
+    /// An export writes to it.
+    ByExport(BatchKind),
+    /// The job is no longer this worker's.
+    Lost,
+}
+
+impl Store {
+    /// Takes a contact for a running job. `seen` is kept first, and also where the contact is busy: whoever decides on
+    /// this contact next knows of the record. At most `limit` candidates are answered.
+    pub async fn hold_contact(
+        &self,
+        claimed: &Job,
+        epoch: i64,
+        contact: &Email,
+        seen: Option<&RecordSeen>,
+        limit: u32,
+    ) -> Result<Held> {
+        let now = self.now_micros();
+        let (connection, mapping) = (&claimed.connection, &claimed.mapping);
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let seq: Option<i64> = sqlx::query_scalar(
+            "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running' AND lease_until > $3",
+        )
+        .bind(claimed.id.as_str())
+        .bind(epoch)
+        .bind(now)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(seq) = seq else {
+            return Ok(Held::Lost);
+        };
+        if let Some(seen) = seen {
+            see(&mut tx, connection, mapping, seen).await?;
+        }
+        let held = if let Some(kind) = export_has(&mut tx, connection, contact, now).await? {
+            Held::ByExport(kind)
+        } else if holder(&mut tx, connection, contact, now)
+            .await?
+            .is_some_and(|holder| holder != seq)
+        {
+            Held::ByJob
+        } else {
+            sqlx::query(
+                "INSERT INTO contact_holds (connection, email, job_seq, epoch) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (connection, email) DO UPDATE SET job_seq = excluded.job_seq, epoch = excluded.epoch",
+            )
+            .bind(connection.as_str())
+            .bind(contact.as_str())
+            .bind(seq)
+            .bind(epoch)
+            .execute(&mut *tx)
+            .await?;
+            Held::Mine(candidates_of(&mut *tx, connection, mapping, contact, limit).await?)
+        };
+        self.commit(tx).await?;
+        Ok(held)
+    }
+
+    /// The contacts that running jobs of a connection have for themselves.
+    pub async fn contacts_of_running_jobs(
+        &self,
+        connection: &ConnectionName,
+    ) -> Result<HashSet<Email>> {
+        let mut reader = self.readers().acquire().await?;
+        held_by_jobs(&mut reader, connection, self.now_micros()).await
+    }
+
+    /// The contacts a record has or competes for: those it leaves when its address changes or it is gone.
+    pub async fn contacts_of_record(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordId,
+    ) -> Result<Vec<Email>> {
+        sqlx::query(
+            "SELECT email FROM links WHERE connection = $1 AND mapping = $2 AND record_id = $3
+             UNION SELECT email FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3
+                 AND competes = 1 AND email IS NOT NULL",
+        )
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .bind(record.as_str())
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(|row| email(row.try_get(0)?))
+        .collect()
+    }
+}
+
+/// The contacts that running jobs have for themselves: an export leaves them for later. As many as there are jobs at
+/// work, so a whole look is cheap.
+pub(super) async fn held_by_jobs(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    now: i64,
+) -> Result<HashSet<Email>> {
+    sqlx::query(
+        "SELECT h.email FROM contact_holds h JOIN jobs j ON j.seq = h.job_seq
+         WHERE h.connection = $1 AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > $2",
+    )
+    .bind(connection.as_str())
+    .bind(now)
+    .fetch_all(reader)
+    .await?
+    .iter()
+    .map(|row| email(row.try_get(0)?))
+    .collect()
+}
+
+/// The running job that has a contact.
+async fn holder(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    contact: &Email,
+    now: i64,
+) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar(
+        "SELECT h.job_seq FROM contact_holds h JOIN jobs j ON j.seq = h.job_seq
+         WHERE h.connection = $1 AND h.email = $2 AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > $3",
+    )
+    .bind(connection.as_str())
+    .bind(contact.as_str())
+    .bind(now)
+    .fetch_optional(reader)
+    .await?)
+}
+
+/// How an export writes to a contact, if one does.
+async fn export_has(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    contact: &Email,
+    now: i64,
+) -> Result<Option<BatchKind>> {
+    let kind: Option<String> = sqlx::query_scalar(
+        "SELECT p.kind FROM outbox p JOIN runs r ON r.id = p.run_id
+         WHERE p.email = $1 AND p.connection = $2 AND r.updated_at > $3
+             AND p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END LIMIT 1",
+    )
+    .bind(contact.as_str())
+    .bind(connection.as_str())
+    .bind(now - HOLD)
+    .fetch_optional(reader)
+    .await?;
+    Ok(kind.map(|kind| {
+        if kind == BatchKind::Import.name() {
+            BatchKind::Import
+        } else {
+            BatchKind::Single
+        }
+    }))
+}
+
+/// A settled job keeps no contact.
+pub(super) async fn release(tx: &mut SqliteConnection, job_seq: i64) -> Result<()> {
+    sqlx::query("DELETE FROM contact_holds WHERE job_seq = $1")
+        .bind(job_seq)
+        .execute(tx)
+        .await?;
+    Ok(())
+}

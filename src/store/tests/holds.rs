@@ -1,0 +1,192 @@
+use super::*;
+
+const CONTACT: &str = "jo@example.org";
+
+fn candidate(record: &str, version: i64) -> RecordSeen {
+    RecordSeen {
+        record: record.into(),
+        email: Some(address(CONTACT)),
+        version,
+        outcome: Outcome::Waiting,
+        superseded_by: None,
+        competes: true,
+    }
+}
+
+async fn hold(store: &Store, claim: &Claim, version: i64) -> Held {
+    let seen = candidate(claim.job.record.as_str(), version);
+    store
+        .hold_contact(&claim.job, claim.epoch, &address(CONTACT), Some(&seen), 9)
+        .await
+        .unwrap()
+}
+
+async fn two_claims(store: &Store) -> (Claim, Claim) {
+    for record in ["r1", "r2"] {
+        store
+            .enqueue(&new_job(record, Trigger::Manual))
+            .await
+            .unwrap();
+    }
+    let mut claims = store.claim("test", &[connection()], 2).await.unwrap();
+    let second = claims.pop().unwrap();
+    (claims.pop().unwrap(), second)
+}
+
+fn link_of(record: &str, version: i64) -> LinkWrite {
+    LinkWrite {
+        email: address(CONTACT),
+        contact_id: None,
+        record: record.into(),
+        version,
+        fingerprint: Fingerprint::stored(format!("{record} {version}")),
+        write_json: "{}".into(),
+        properties_json: None,
+        created_by_us: false,
+    }
+}
+
+async fn kept(store: &Store, record: &str) -> (String, Option<String>, i64) {
+    let mut reader = store.readers().acquire().await.unwrap();
+    sqlx::query_as("SELECT outcome, superseded_by, competes FROM records WHERE record_id = $1")
+        .bind(record)
+        .fetch_one(&mut *reader)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_contact_has_one_running_job_and_knows_who_else_wants_it() {
+    let (store, _) = store().await;
+    let (first, second) = two_claims(&store).await;
+    let Held::Mine(alone) = hold(&store, &first, 1).await else {
+        panic!("a free contact is given");
+    };
+    assert_eq!(alone.len(), 1);
+    assert_eq!(hold(&store, &second, 2).await, Held::ByJob);
+    // Asking again changes nothing, and the other record is known by now.
+    let Held::Mine(both) = hold(&store, &first, 1).await else {
+        panic!("it is held already");
+    };
+    assert_eq!(both[0].record, RecordId::from("r2"));
+    assert_eq!(
+        store
+            .contacts_of_running_jobs(&connection())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let mut done = settlement(&store, Outcome::Synced, JobState::Done);
+    done.link = Some(link_of("r1", 1));
+    done.record = Some(RecordSeen {
+        outcome: Outcome::Synced,
+        ..candidate("r1", 1)
+    });
+    assert!(store.settle(&first.job, first.epoch, &done).await.unwrap());
+    assert!(matches!(hold(&store, &second, 2).await, Held::Mine(_)));
+    done.link = Some(link_of("r2", 2));
+    done.record = Some(RecordSeen {
+        outcome: Outcome::Synced,
+        ..candidate("r2", 2)
+    });
+    let second_settled = store.settle(&second.job, second.epoch, &done).await;
+    assert!(second_settled.unwrap());
+    assert_eq!(
+        kept(&store, "r1").await,
+        ("superseded".into(), Some("r2".into()), 1)
+    );
+    assert_eq!(kept(&store, "r2").await, ("synced".into(), None, 1));
+    assert!(
+        store
+            .contacts_of_running_jobs(&connection())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_contact_is_free_once_the_lease_of_its_job_has_ended() {
+    let (store, clock) = store().await;
+    let (first, second) = two_claims(&store).await;
+    assert!(matches!(hold(&store, &first, 1).await, Held::Mine(_)));
+    clock.advance(20);
+    let held = [(second.job.id.clone(), second.epoch)];
+    assert!(store.heartbeat(&held).await.unwrap().is_empty());
+    assert_eq!(hold(&store, &second, 2).await, Held::ByJob);
+    clock.advance(11);
+    assert!(matches!(hold(&store, &second, 2).await, Held::Mine(_)));
+    assert_eq!(hold(&store, &first, 1).await, Held::Lost);
+}
+
+#[tokio::test]
+async fn a_record_that_is_gone_competes_no_more_and_its_successor_follows_at_once() {
+    let (store, _) = store().await;
+    let (first, second) = two_claims(&store).await;
+    hold(&store, &first, 9).await;
+    let contacts = store
+        .contacts_of_record(&connection(), &mapping(), &"r1".into())
+        .await
+        .unwrap();
+    assert_eq!(contacts, [address(CONTACT)]);
+    let done = settlement(&store, Outcome::Superseded, JobState::Done);
+    let second_settled = store.settle(&second.job, second.epoch, &done).await;
+    assert!(second_settled.unwrap());
+
+    let mut gone = settlement(&store, Outcome::Failed, JobState::Failed);
+    gone.gone = true;
+    gone.follow = vec![new_job("r2", Trigger::Manual)];
+    // A settlement that comes too late makes no job either.
+    assert!(!store.settle(&first.job, 0, &gone).await.unwrap());
+    assert_eq!(store.counts().await.unwrap().ready, 0);
+    assert!(store.settle(&first.job, first.epoch, &gone).await.unwrap());
+    assert_eq!(kept(&store, "r1").await, ("failed".into(), None, 0));
+    assert_eq!(claim_one(&store).await.job.record, RecordId::from("r2"));
+}
+
+#[tokio::test]
+async fn a_renamed_contact_leaves_its_old_link_unless_another_record_has_it() {
+    let (store, _) = store().await;
+    let (first, second) = two_claims(&store).await;
+    for (record, contact) in [("r1", "old@example.org"), ("other", "others@example.org")] {
+        let link = LinkWrite {
+            email: address(contact),
+            ..link_of(record, 1)
+        };
+        store
+            .put_link(&connection(), &mapping(), &link)
+            .await
+            .unwrap();
+    }
+    let mut done = settlement(&store, Outcome::Synced, JobState::Done);
+    done.link = Some(link_of("r1", 2));
+    done.moved_from = Some(address("old@example.org"));
+    assert!(store.settle(&first.job, first.epoch, &done).await.unwrap());
+    done.link = None;
+    done.moved_from = Some(address("others@example.org"));
+    let second_settled = store.settle(&second.job, second.epoch, &done).await;
+    assert!(second_settled.unwrap());
+    let mut left = Vec::new();
+    for contact in ["old@example.org", "others@example.org", CONTACT] {
+        let email = address(contact);
+        let link = store.link(&connection(), &mapping(), &email).await.unwrap();
+        left.extend(link.map(|link| link.record.to_string()));
+    }
+    assert_eq!(left, ["other", "r1"]);
+    assert_eq!(
+        store
+            .other_mappings_of(&connection(), &"visits".into(), &address(CONTACT))
+            .await
+            .unwrap(),
+        [mapping()]
+    );
+    assert!(
+        store
+            .other_mappings_of(&connection(), &mapping(), &address(CONTACT))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

@@ -1,0 +1,212 @@
+//! A record's values go to its contact: the contest over it, then the write.
+
+use super::contest::{self, Verdict};
+use super::ended::{Ended, confirmed, fields, seen};
+use super::job::{Desk, Stop};
+use super::plan::{Planned, version};
+use super::write;
+use crate::model::job::JobContact;
+use crate::model::view::Outcome;
+use crate::model::{
+    Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason,
+};
+use crate::store::{BatchKind, Candidate, Claim, Held, RecordSeen, StoreError};
+use std::time::Duration;
+
+impl Desk {
+    /// The record's values go to its contact, unless another write to it is under way, another record won it, or it
+    /// holds them already.
+    pub async fn send(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        planned: Planned,
+    ) -> Result<Ended, Stop> {
+        let email = planned.write.email.clone();
+        // Before the record is seen at its new address: what it leaves is known by the old one.
+        let follow = self.successors(&claim.job, Some(&email)).await?;
+        let candidate = RecordSeen {
+            competes: true,
+            ..seen(record, Some(email.clone()), Outcome::Waiting)
+        };
+        let contact = JobContact {
+            id: None,
+            email: Some(email.clone()),
+        };
+        let ended = match self.hold(claim, &email, Some(&candidate)).await? {
+            Ok(candidates) => match self.lost(record, &email, &candidates) {
+                Some(ended) => ended,
+                None => self.deliver(claim, record, related, planned).await?,
+            },
+            Err(busy) => busy,
+        };
+        Ok(Ended {
+            contact: JobContact {
+                id: ended.contact.id.clone(),
+                ..contact
+            },
+            follow: follow.into_iter().chain(ended.follow).collect(),
+            ..ended
+        })
+    }
+
+    /// Takes a contact for this job; the records that compete for it, or how the attempt ends if it is busy.
+    async fn hold(
+        &self,
+        claim: &Claim,
+        contact: &Email,
+        seen: Option<&RecordSeen>,
+    ) -> Result<Result<Vec<Candidate>, Ended>, Stop> {
+        let held = self
+            .store
+            .hold_contact(&claim.job, claim.epoch, contact, seen, write::CANDIDATES)
+            .await?;
+        let seconds = match held {
+            Held::Mine(candidates) => return Ok(Ok(candidates)),
+            Held::ByJob | Held::ByExport(BatchKind::Single) => 1,
+            Held::ByExport(BatchKind::Import) => 2,
+            Held::Lost => return Err(Stop::Lost),
+        };
+        Ok(Err(Ended::waiting(
+            WaitReason::ContactBusy,
+            Duration::from_secs(seconds),
+        )))
+    }
+
+    /// How the attempt ends if the record does not win its contact.
+    fn lost(&self, record: &Record, email: &Email, candidates: &[Candidate]) -> Option<Ended> {
+        let conflict = self.mapping.spec().conflict;
+        match contest::decide(conflict, &record.id, version(record), candidates) {
+            Verdict::Wins => None,
+            Verdict::Loses(winner) => Some(Ended {
+                record: Some(RecordSeen {
+                    superseded_by: Some(winner),
+                    ..seen(record, Some(email.clone()), Outcome::Superseded)
+                }),
+                ..Ended::new(Outcome::Superseded)
+            }),
+            Verdict::Fails(others) => Some(Ended {
+                record: Some(RecordSeen {
+                    competes: true,
+                    ..seen(record, Some(email.clone()), Outcome::Failed)
+                }),
+                ..Ended::failed(contest::problem(email, others))
+            }),
+        }
+    }
+
+    /// Sends to a contact that this job holds and its record has won.
+    async fn deliver(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        planned: Planned,
+    ) -> Result<Ended, Stop> {
+        let email = planned.write.email.clone();
+        match self.write(claim, record, related, &planned).await {
+            // The values are refused and will be every time: the contact goes to who is next, as with values that
+            // cannot even be planned.
+            Err(Stop::Api(error)) if error.class == ErrorClass::Invalid => {
+                let mut ended = self.verdict(claim, error).await;
+                ended.record = Some(seen(record, Some(email), Outcome::Failed));
+                ended.follow = self.successors(&claim.job, None).await?;
+                Ok(ended)
+            }
+            result => result,
+        }
+    }
+
+    async fn write(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        planned: &Planned,
+    ) -> Result<Ended, Stop> {
+        let (connection, mapping) = (&self.account.name, self.mapping.name());
+        let email = &planned.write.email;
+        let link = self.store.link(connection, mapping, email).await?;
+        let mut done = Ended::new(Outcome::Unchanged);
+        // A person wants to see what changes and may mend what drifted; everybody else goes by the fingerprint.
+        let person = matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry);
+        let mut known = link.as_ref().and_then(|link| link.contact_id.clone());
+        let in_step = if person {
+            let contact = self
+                .account
+                .activecampaign
+                .find_contact(email, true)
+                .await?;
+            known = contact.as_ref().map(|contact| contact.id.clone());
+            let preview = self
+                .mapping
+                .preview_fields(record, related, contact.as_ref());
+            let same = contact.is_some() && preview.iter().all(|field| !field.changes);
+            done.fields = fields(preview);
+            same
+        } else {
+            link.as_ref()
+                .is_some_and(|link| link.fingerprint == planned.fingerprint)
+        };
+        let mut created = link.as_ref().is_some_and(|link| link.created_by_us);
+        if !in_step {
+            let moves_from = write::old_link(
+                &self.store,
+                &self.account,
+                &self.mapping,
+                &record.id,
+                email,
+            )
+            .await?;
+            if let Some(old) = &moves_from
+                && let Err(busy) = self.hold(claim, &old.email, None).await?
+            {
+                return Ok(busy);
+            }
+            // Records of the same contact that are synced at the same time have told of themselves by now.
+            if let Some(lost) = self.lost(record, email, &self.candidates(email).await?) {
+                return Ok(lost);
+            }
+            self.may_send(claim).await?;
+            let (synced, moved) = write::write_or_move(
+                &self.account,
+                &self.mapping,
+                &planned.write,
+                moves_from.as_ref().map(|old| &old.email),
+            )
+            .await?;
+            created |= synced.created;
+            if let Some(old) = moves_from.filter(|_| moved) {
+                created |= old.created_by_us;
+                done.moved_from = Some(old.email);
+            }
+            done.request = Some(format!(
+                "POST /contact/sync {}",
+                crate::store::to_json(&planned.write)?
+            ));
+            done.response = Some(format!(
+                "{} contact {}",
+                if synced.created { 201 } else { 200 },
+                synced.id
+            ));
+            known = Some(synced.id);
+            done.outcome = Outcome::Synced;
+        }
+        done.contact.id = known.clone();
+        done.record = Some(seen(record, Some(email.clone()), done.outcome));
+        done.link = Some(confirmed(&self.mapping, record, planned, known, created)?);
+        Ok(done)
+    }
+
+    async fn candidates(&self, email: &Email) -> Result<Vec<Candidate>, StoreError> {
+        self.store
+            .candidates(
+                &self.account.name,
+                self.mapping.name(),
+                email,
+                write::CANDIDATES,
+            )
+            .await
+    }
+}
