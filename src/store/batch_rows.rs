@@ -11,6 +11,7 @@ use crate::model::{ContactId, Email, Fingerprint, RecordId, RunId};
 use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use std::collections::HashSet;
 
 const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size,
      coalesce(o.contact_id, l.contact_id) AS contact_id,
@@ -95,7 +96,7 @@ pub(super) struct Pick {
 }
 
 impl Pick {
-    pub(super) fn of(next: Vec<Next>, max_bytes: u32) -> Self {
+    pub(super) fn of(next: Vec<Next>, held: &HashSet<Email>, max_bytes: u32) -> Self {
         let mut pick = Self::default();
         let mut bytes: u32 = 0;
         for Next {
@@ -108,7 +109,7 @@ impl Pick {
         {
             if overtaken {
                 pick.overtaken.push((id, counts));
-            } else if busy {
+            } else if busy || held.contains(&row.email) {
                 pick.busy.push(id);
             } else {
                 bytes = bytes.saturating_add(row.size);

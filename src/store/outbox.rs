@@ -5,6 +5,7 @@ use super::batch_rows::{
     Pick, batch, batch_head, drop_rows, move_to_end, next_rows, recount, rows_of, with_rows,
 };
 use super::error::{Result, StoreError};
+use super::holds::held_by_jobs;
 use super::rows::count;
 use super::runs::run_row;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, RecordId, RunId};
@@ -108,7 +109,8 @@ impl Store {
             return Ok(None);
         }
         let next = next_rows(&mut tx, run, kind, run_row.taken(kind), max_rows, now).await?;
-        let pick = Pick::of(next, max_bytes);
+        let held = held_by_jobs(&mut tx, &run_row.connection, now).await?;
+        let pick = Pick::of(next, &held, max_bytes);
         if let Some(overtaken) = pick.overtaken() {
             drop_rows(&mut tx, run, overtaken, now).await?;
         }
