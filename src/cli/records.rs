@@ -2,12 +2,18 @@
 
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
-use crate::model::{ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId};
+use crate::model::{
+    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId,
+};
 use crate::operations::Operations;
 use crate::operations::records::{RecordCursor, Written};
 use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::io::Read;
+
+/// Records of one page (fact sheet §2.7: at most 100).
+const PAGE: u64 = 100;
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -98,21 +104,29 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             let object = ObjectKey::from_input(&object);
             let schema = operations.schema(&connection, &object).await?;
             let mut records = Vec::new();
+            let mut known = HashSet::new();
             let mut cursor: Option<RecordCursor> = None;
+            // One size for all pages: page 2 of another size begins elsewhere.
+            let size = limit.min(PAGE);
             while (records.len() as u64) < limit {
-                let want = (limit - records.len() as u64).min(100) as u32;
                 let page = operations
                     .records(
                         &connection,
                         &object,
                         query.as_deref(),
                         cursor.as_ref(),
-                        want,
+                        size as u32,
                     )
                     .await?;
-                records.extend(page.records);
+                let before = known.len();
+                // Rows shift while records are created: one may come twice.
+                records.extend(
+                    page.records
+                        .into_iter()
+                        .filter(|record| known.insert(record.id.clone())),
+                );
                 cursor = page.next;
-                if cursor.is_none() {
+                if cursor.is_none() || known.len() == before {
                     break;
                 }
             }
@@ -227,23 +241,43 @@ fn print_records(
             context.output.table(&columns, &rows);
         }
         Format::Csv => {
-            let mut columns = vec!["id", "created_at", "updated_at"];
-            columns.extend(&keys);
+            let keys = csv_keys(schema, records);
+            let columns = ["id", "created_at", "updated_at"].map(str::to_owned);
             context
                 .output
-                .raw_line(&csv_line(columns.iter().map(|name| (*name).to_owned())));
+                .raw_line(&csv_line(columns.into_iter().chain(keys.iter().cloned())));
             for record in records {
                 let mut row = vec![
                     record.id.to_string(),
                     stamp(record.created_at),
                     stamp(record.updated_at),
                 ];
-                row.extend(keys.iter().map(|key| cell(record.properties.get(*key))));
+                row.extend(keys.iter().map(|key| cell(record.properties.get(key))));
                 context.output.raw_line(&csv_line(row.into_iter()));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// The properties of a CSV: the schema's, with each member of a text box list on its own, then what only records know.
+fn csv_keys(schema: &ObjectSchema, records: &[Record]) -> Vec<String> {
+    let mut keys = Vec::new();
+    for property in &schema.properties {
+        if property.data_type == DataType::TextboxList && !property.options.is_empty() {
+            let members = property.options.iter();
+            keys.extend(members.map(|option| format!("{}.{}", property.key, option.key)));
+        } else {
+            keys.push(property.key.clone());
+        }
+    }
+    let mut known: HashSet<String> = keys.iter().cloned().collect();
+    for key in records.iter().flat_map(|record| record.properties.keys()) {
+        if known.insert(key.clone()) {
+            keys.push(key.clone());
+        }
+    }
+    keys
 }
 
 fn stamp(at: Option<jiff::Timestamp>) -> String {
