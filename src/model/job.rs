@@ -1,7 +1,8 @@
 //! Jobs of the queue: one record of one mapping to be brought to its contact.
 
 use super::{
-    ConnectionName, ContactId, Email, JobId, MappingName, ObjectKey, Problem, RecordId, RunId,
+    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem, RecordId,
+    RunId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -191,6 +192,34 @@ pub struct Job {
     pub error: Option<Problem>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl Job {
+    /// True while the job comes to an end without a person and soon: it is due or at work, or waits for a time, a rate
+    /// limit or its contact. A job that waits for a refused token, or for a contact that does not exist yet, is
+    /// nothing to sit and wait for.
+    pub fn is_under_way(&self) -> bool {
+        match self.state {
+            JobState::Ready | JobState::Running => true,
+            JobState::Waiting => {
+                let reason = self.waiting.as_ref().map(|waiting| waiting.reason);
+                let refused = self
+                    .error
+                    .as_ref()
+                    .is_some_and(|error| error.class == ErrorClass::Auth);
+                !refused
+                    && matches!(
+                        reason,
+                        Some(
+                            WaitReason::Scheduled
+                                | WaitReason::RateLimited
+                                | WaitReason::ContactBusy
+                        )
+                    )
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One attempt at a job, with what went over the wire, redacted and bounded.
