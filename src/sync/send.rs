@@ -7,9 +7,7 @@ use super::plan::{Planned, version};
 use super::write;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
-use crate::model::{
-    Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason,
-};
+use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
 use crate::store::{BatchKind, Candidate, Claim, Held, RecordSeen, StoreError};
 use std::time::Duration;
 
@@ -151,14 +149,9 @@ impl Desk {
         };
         let mut created = link.as_ref().is_some_and(|link| link.created_by_us);
         if !in_step {
-            let moves_from = write::old_link(
-                &self.store,
-                &self.account,
-                &self.mapping,
-                &record.id,
-                email,
-            )
-            .await?;
+            let moves_from =
+                write::old_link(&self.store, &self.account, &self.mapping, &record.id, email)
+                    .await?;
             if let Some(old) = &moves_from
                 && let Err(busy) = self.hold(claim, &old.email, None).await?
             {

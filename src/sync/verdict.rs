@@ -78,13 +78,7 @@ mod tests {
     use super::*;
 
     fn judged(class: ErrorClass, token_is_dead: bool, tries: u32) -> Ended {
-        judge(
-            Problem::new(class, "no"),
-            class,
-            None,
-            token_is_dead,
-            tries,
-        )
+        judge(Problem::new(class, "no"), class, None, token_is_dead, tries)
     }
 
     #[test]
