@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::time::Instant;
-use support::{House, PETS, options};
+use support::{House, PETS, VISITS, eventually, options, signal};
 use tramline::sandbox::{Fault, Kind, Options};
 
 const SHARED: &str = "shared@example.org";
@@ -223,4 +223,95 @@ fn records_beyond_one_page_are_listed_once_each() {
             .collect();
         assert_eq!((ran.lines().len(), ids.len()), (expected, expected));
     }
+}
+
+#[test]
+fn a_renamed_contact_keeps_its_id_unless_another_mapping_has_it_too() {
+    let house = House::new(40);
+    house.edit_config(
+        "[mappings.pets]",
+        "[mappings.pets]\non_email_change = \"rename\"",
+    );
+    let (_, record) = two_of_one_contact(&house);
+    house.expect(0, &["sync", "pets", &record]);
+    let id = house.control.contact(SHARED).unwrap().id;
+    let address = |to: &str| {
+        assert!(
+            house
+                .control
+                .set_property(PETS, &record, "owner_email", json!(to))
+        );
+        house.expect(0, &["--json", "sync", "pets", &record])
+    };
+    address("moved@example.org");
+    assert!(house.control.contact(SHARED).is_none());
+    assert_eq!(house.control.contact("moved@example.org").unwrap().id, id);
+    // Back again: the old link is gone, so this is a rename like the first.
+    address(SHARED);
+    assert_eq!(house.control.contact(SHARED).unwrap().id, id);
+
+    // The same values by a second mapping: the contact stays where it is, a new one is made.
+    let config = house.read("config.toml");
+    let start = config.find("[mappings.pets]").unwrap();
+    let end = config[start..].find("[mappings.visits]").unwrap() + start;
+    let second = config[start..end].replace("mappings.pets", "mappings.second");
+    house.edit_config("[mappings.visits]", &format!("{second}\n[mappings.visits]"));
+    house.expect(0, &["sync", "second", &record]);
+    address("elsewhere@example.org");
+    assert_eq!(house.control.contact(SHARED).unwrap().id, id);
+    assert_ne!(
+        house.control.contact("elsewhere@example.org").unwrap().id,
+        id
+    );
+}
+
+#[test]
+fn a_highlevel_contact_that_is_refused_by_its_id_is_gone() {
+    let house = House::new(60);
+    let record = house
+        .control
+        .records(VISITS)
+        .into_iter()
+        .map(|record| record.id)
+        .find(|id| {
+            let ran = house.run(&["--json", "sync", "visits", id, "--dry-run"]);
+            ran.code == Some(0) && ran.lines()[0]["outcome"] == "synced"
+        })
+        .unwrap();
+    house.control.fault(Fault {
+        api: "highlevel".into(),
+        ..Fault::once(Kind::Status(422), "GET /contacts/").times(100)
+    });
+    // A record older than the wait for its contact: what is missing decides, not the answer's status.
+    let ran = house.run(&["--json", "sync", "visits", &record]);
+    let line = ran.lines().remove(0);
+    assert_ne!(line["error"]["status"], 422, "{ran:#?}");
+    house.control.clear_faults();
+    house.expect(0, &["--json", "sync", "visits", &record]);
+}
+
+#[test]
+fn a_worker_removes_what_is_older_than_the_retention() {
+    let house = House::new(40);
+    house.edit_config(
+        "[store]",
+        "[store]\nretention = { done = \"1s\", attempts = \"1s\" }",
+    );
+    let (_, record) = two_of_one_contact(&house);
+    house.expect(0, &["sync", "pets", &record]);
+    assert_eq!(
+        house.expect(0, &["--json", "queue", "list"]).lines().len(),
+        1
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let mut worker = house.start("worker", &["worker"]);
+    eventually("pruning", || {
+        house
+            .expect(0, &["--json", "queue", "list"])
+            .stdout
+            .trim()
+            .is_empty()
+    });
+    signal(worker.id(), "TERM");
+    worker.wait().unwrap();
 }

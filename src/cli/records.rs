@@ -3,7 +3,7 @@
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
 use crate::model::{
-    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId,
+    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Property, Record, RecordId,
 };
 use crate::operations::Operations;
 use crate::operations::records::{RecordCursor, Written};
@@ -241,7 +241,10 @@ fn print_records(
             context.output.table(&columns, &rows);
         }
         Format::Csv => {
-            let keys = csv_keys(schema, records);
+            let keys = csv_keys(
+                &schema.properties,
+                records.iter().map(|record| &record.properties),
+            );
             let columns = ["id", "created_at", "updated_at"].map(str::to_owned);
             context
                 .output
@@ -261,9 +264,9 @@ fn print_records(
 }
 
 /// The properties of a CSV: the schema's, with each member of a text box list on its own, then what only records know.
-fn csv_keys(schema: &ObjectSchema, records: &[Record]) -> Vec<String> {
+fn csv_keys<'a>(schema: &[Property], records: impl Iterator<Item = &'a Properties>) -> Vec<String> {
     let mut keys = Vec::new();
-    for property in &schema.properties {
+    for property in schema {
         if property.data_type == DataType::TextboxList && !property.options.is_empty() {
             let members = property.options.iter();
             keys.extend(members.map(|option| format!("{}.{}", property.key, option.key)));
@@ -272,7 +275,7 @@ fn csv_keys(schema: &ObjectSchema, records: &[Record]) -> Vec<String> {
         }
     }
     let mut known: HashSet<String> = keys.iter().cloned().collect();
-    for key in records.iter().flat_map(|record| record.properties.keys()) {
+    for key in records.flat_map(Properties::keys) {
         if known.insert(key.clone()) {
             keys.push(key.clone());
         }
@@ -562,5 +565,34 @@ mod tests {
                 .map(str::to_owned),
         );
         assert_eq!(line, "'=1+1,-5,\"a,b\",\"say \"\"x\"\"\",'+49 30");
+    }
+
+    #[test]
+    fn a_csv_has_members_of_lists_and_what_the_schema_does_not_know() {
+        let property = |key: &str, data_type: &str, options: serde_json::Value| {
+            serde_json::json!({
+                "id": key, "key": key, "name": key, "data_type": data_type, "options": options,
+                "allow_custom_option": false, "required": null, "unique": null,
+            })
+        };
+        let members = serde_json::json!([{"key": "vet", "label": "Vet"}, {"key": "kitchen", "label": "Kitchen"}]);
+        let properties: Vec<Property> = [
+            property("name", "TEXT", serde_json::json!([])),
+            property("notes", "TEXTBOX_LIST", members),
+        ]
+        .into_iter()
+        .map(|value| serde_json::from_value(value).unwrap())
+        .collect();
+        let record = |key: &str| {
+            let mut properties = Properties::new();
+            properties.insert("notes.vet".into(), "well".into());
+            properties.insert(key.into(), 1.into());
+            properties
+        };
+        let records = [record("older_field"), record("older_field")];
+        assert_eq!(
+            csv_keys(&properties, records.iter()),
+            ["name", "notes.vet", "notes.kitchen", "older_field"]
+        );
     }
 }

@@ -70,7 +70,7 @@ impl Store {
             .bind(epoch)
             .execute(&mut *tx)
             .await?;
-            Held::Mine(candidates_of(&mut *tx, connection, mapping, contact, limit).await?)
+            Held::Mine(candidates_of(&mut tx, connection, mapping, contact, limit).await?)
         };
         self.commit(tx).await?;
         Ok(held)
