@@ -1,10 +1,13 @@
 //! The rate limiter on its real ledger, the store: how much of a limit is used, and what a permit costs.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot go on has nothing to measure"
+)]
 
 mod support;
 
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::{Against, figure};
 use tramline::http::{
@@ -57,19 +60,19 @@ fn budget(store: &Store, key: &str, requests: u32) -> Budget {
 /// Share of the limit, in percent, that eight callers in one process use.
 async fn used(store: &Store, rtt: u64) -> f64 {
     let budget = budget(store, &format!("rtt {rtt}"), REQUESTS);
-    let sent = Arc::new(AtomicU32::new(0));
+    let granted = Arc::new(Mutex::new(Vec::new()));
     let start = Instant::now();
-    // Whole windows: what is sent in the first moment of the next one is not counted.
-    let end = start + Duration::from_secs(u64::from(SECONDS)) - Duration::from_millis(1);
+    let end = start + Duration::from_secs(u64::from(SECONDS));
     let callers: Vec<_> = (0..8)
         .map(|_| {
-            let (budget, sent) = (budget.clone(), sent.clone());
+            let (budget, granted) = (budget.clone(), granted.clone());
             tokio::spawn(async move {
                 while let Ok(permit) = budget.acquire(Lane::Bulk).await {
-                    if Instant::now() >= end {
+                    let now = Instant::now();
+                    if now >= end {
                         return;
                     }
-                    sent.fetch_add(1, Ordering::Relaxed);
+                    granted.lock().expect("no caller panics").push(now);
                     tokio::time::sleep(Duration::from_millis(rtt)).await;
                     permit.answered(ServerSays::default());
                 }
@@ -79,7 +82,12 @@ async fn used(store: &Store, rtt: u64) -> f64 {
     for caller in callers {
         caller.await.expect("it ends");
     }
-    f64::from(sent.load(Ordering::Relaxed)) * 100.0 / f64::from(REQUESTS * SECONDS)
+    let mut granted = granted.lock().expect("no caller panics").clone();
+    granted.sort();
+    // Permits come in bursts of a whole window: whole periods are measured, from the first burst to the last.
+    let whole = granted.len() - REQUESTS as usize;
+    let seconds = (granted[whole] - granted[0]).as_secs_f64();
+    whole as f64 * 100.0 / (seconds * f64::from(REQUESTS))
 }
 
 /// Microseconds that a permit takes where nobody has to wait.

@@ -1,4 +1,8 @@
 //! What a record costs on its way: reading a search page, and mapping. Micro benchmarks of divan, then one line a figure.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot go on has nothing to measure"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! The store on a real file: lists over a queue of 1,000,000 jobs, the writes of an export, claim and settle.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot go on has nothing to measure"
+)]
 
 mod support;
 

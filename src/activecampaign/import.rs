@@ -142,18 +142,23 @@ pub fn import_row_json(write: &ContactWrite) -> String {
 }
 
 fn push_text(out: &mut String, text: &str) {
+    let special = |c: char| c < '\u{20}' || c == '"' || c == '\\';
+    let mut rest = text;
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < '\u{20}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
+    while let Some(at) = rest.find(special) {
+        out.push_str(&rest[..at]);
+        // What `find` found is one byte long.
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => out.push_str(&format!("\\u{control:04x}")),
         }
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('"');
 }
 

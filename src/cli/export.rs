@@ -37,32 +37,67 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let operations = context.open(!options.dry_run).await?;
     // Listened to before it begins, so that nothing is missed.
     let mut rehearsals = options.dry_run.then(|| operations.rehearsals());
-    let run = operations
-        .start_export(&MappingName::from(arguments.mapping), options.clone())
-        .await?;
-    if run.options != options {
-        context.output.note(&format!(
-            "going on with run {}, which was interrupted; its own options hold",
-            run.id
-        ));
-    } else if run.counts.read > 0 {
-        context.output.note(&format!(
-            "going on with run {}, which was interrupted after {} records",
-            run.id, run.counts.read
-        ));
+    let mapping = MappingName::from(arguments.mapping);
+    let ended = loop {
+        let run = operations.start_export(&mapping, options.clone()).await?;
+        let another = !same(&run.options, &options);
+        if another {
+            context.output.note(&format!(
+                "first going on with run {}, which was interrupted and had other options",
+                run.id
+            ));
+        } else if run.counts.read > 0 {
+            context.output.note(&format!(
+                "going on with run {}, which was interrupted after {} records",
+                run.id, run.counts.read
+            ));
+        }
+        let ended = show(context, &operations, &run, &mut rehearsals).await;
+        match &ended {
+            Ok(Ended::Run(run)) if another && run.state == RunState::Completed => {}
+            _ => break ended,
+        }
+    };
+    operations.close().await;
+    match ended? {
+        Ended::Run(run) => report(context, &run),
+        Ended::Signal(exit) => {
+            context.output.note(&format!(
+                "stopped; `tramline export {mapping}` goes on where it stood"
+            ));
+            Ok(exit)
+        }
     }
+}
+
+/// True if a run was asked for in the same way. An age such as `2h` names another time at each start.
+fn same(a: &ExportOptions, b: &ExportOptions) -> bool {
+    let sinceless = |options: &ExportOptions| ExportOptions {
+        since: None,
+        ..options.clone()
+    };
+    sinceless(a) == sinceless(b) && a.since.is_some() == b.since.is_some()
+}
+
+/// Follows a run to its end, with its progress and what a dry run tells.
+async fn show(
+    context: &Context,
+    operations: &Operations,
+    run: &Run,
+    rehearsals: &mut Option<tokio::sync::mpsc::Receiver<SyncResult>>,
+) -> Result<Ended, Problem> {
     let progress = if std::io::stderr().is_terminal() {
         Progress::Bar
     } else {
         Progress::None
     };
     let ended = {
-        let follow = follow(&operations, &run, progress);
+        let follow = follow(operations, run, progress);
         tokio::pin!(follow);
         loop {
             tokio::select! {
                 ended = &mut follow => break ended,
-                Some(result) = rehearsed(&mut rehearsals) => super::sync::print(context, &[result]),
+                Some(result) = rehearsed(rehearsals) => super::sync::print(context, &[result]),
             }
         }
     };
@@ -70,23 +105,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     while let Some(Ok(result)) = rehearsals.as_mut().map(|results| results.try_recv()) {
         super::sync::print(context, &[result]);
     }
-    let ended = match ended {
-        Ok(Ended::Run(run)) => run,
-        Ok(Ended::Signal(exit)) => {
-            operations.close().await;
-            context.output.note(&format!(
-                "stopped; `tramline export {}` goes on where it stood",
-                run.mapping
-            ));
-            return Ok(exit);
-        }
-        Err(problem) => {
-            operations.close().await;
-            return Err(problem);
-        }
-    };
-    operations.close().await;
-    report(context, &ended)
+    ended
 }
 
 /// What a dry run would send or refuse, as it goes; other runs tell nothing.
@@ -136,7 +155,7 @@ pub fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
 
 /// How waiting for a run ended.
 pub enum Ended {
-    Run(Run),
+    Run(Box<Run>),
     Signal(Exit),
 }
 
@@ -167,7 +186,7 @@ pub async fn follow(
     tokio::pin!(stop);
     loop {
         let now = operations.export(run.id.as_str()).await?;
-        show(&bar, &now);
+        draw(&bar, &now);
         if progress == Progress::Lines && said.elapsed() >= Duration::from_secs(2) {
             said = Instant::now();
             eprintln!(
@@ -178,14 +197,18 @@ pub async fn follow(
                 now.sent
             );
         }
-        if now.state != RunState::Running {
+        // What is in flight when a run is paused or cancelled is still confirmed.
+        if now.state != RunState::Running && !operations.export_at_work(&now.id) {
             bar.finish_and_clear();
-            return Ok(Ended::Run(now));
+            return Ok(Ended::Run(Box::new(now)));
         }
         // Sampled at most five times a second, and only when something was written.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let changed = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = changes.changed().await;
+        };
         tokio::select! {
-            _ = changes.changed() => {}
+            () = changed => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             exit = &mut stop => {
                 bar.finish_and_clear();
@@ -205,7 +228,7 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, run: &Run) {
+fn draw(bar: &ProgressBar, run: &Run) {
     bar.set_prefix(format!("export {}", run.mapping));
     bar.set_length(run.total.unwrap_or(run.counts.read).max(run.counts.read));
     bar.set_position(run.counts.settled());

@@ -131,25 +131,21 @@ pub async fn run(cli: Cli) -> Exit {
     let command = cli
         .command
         .unwrap_or(Command::Tui(tui::Arguments::default()));
-    let result = match command {
-        Command::Tui(arguments) => tui::run(&context, arguments).await,
-        Command::Demo(arguments) => demo::run(&context, arguments).await,
-        Command::Init(arguments) => init::run(&context, arguments).await,
-        Command::Check => check::run(&context).await,
-        Command::Schemas(action) => schemas::run(&context, action).await,
-        Command::Fields(action) => fields::run(&context, action).await,
-        Command::Contacts(action) => contacts::run(&context, action).await,
-        Command::Records(action) => records::run(&context, action).await,
-        Command::Mappings(action) => mappings::run(&context, action).await,
-        Command::Sync(arguments) => sync::run(&context, arguments).await,
-        Command::Export(arguments) => export::run(&context, arguments).await,
-        Command::Exports(action) => exports::run(&context, action).await,
-        Command::Queue(action) => queue::run(&context, action).await,
-        Command::Worker(arguments) => worker::run(&context, arguments).await,
-        Command::Sandbox(arguments) => sandbox::run(&context, arguments).await,
-        Command::Api(arguments) => api::run(&context, arguments).await,
-        Command::Completions(arguments) => shell::completions(arguments, Cli::command()),
-        Command::Man => shell::man(Cli::command()),
+    signals::install();
+    // These end in order by themselves; everything else may be dropped where it stands.
+    let orderly = matches!(
+        command,
+        Command::Tui(_)
+            | Command::Demo(_)
+            | Command::Sync(_)
+            | Command::Export(_)
+            | Command::Exports(_)
+            | Command::Worker(_)
+            | Command::Sandbox(_)
+    );
+    let result = tokio::select! {
+        result = perform(&context, command) => result,
+        exit = signals::stop(), if !orderly => Ok(exit),
     };
     match result {
         Ok(exit) => exit,
@@ -161,6 +157,29 @@ pub async fn run(cli: Cli) -> Exit {
                 Exit::Failed
             }
         }
+    }
+}
+
+async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
+    match command {
+        Command::Tui(arguments) => tui::run(context, arguments).await,
+        Command::Demo(arguments) => demo::run(context, arguments).await,
+        Command::Init(arguments) => init::run(context, arguments).await,
+        Command::Check => check::run(context).await,
+        Command::Schemas(action) => schemas::run(context, action).await,
+        Command::Fields(action) => fields::run(context, action).await,
+        Command::Contacts(action) => contacts::run(context, action).await,
+        Command::Records(action) => records::run(context, action).await,
+        Command::Mappings(action) => mappings::run(context, action).await,
+        Command::Sync(arguments) => sync::run(context, arguments).await,
+        Command::Export(arguments) => export::run(context, arguments).await,
+        Command::Exports(action) => exports::run(context, action).await,
+        Command::Queue(action) => queue::run(context, action).await,
+        Command::Worker(arguments) => worker::run(context, arguments).await,
+        Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
+        Command::Api(arguments) => api::run(context, arguments).await,
+        Command::Completions(arguments) => shell::completions(arguments, Cli::command()),
+        Command::Man => shell::man(Cli::command()),
     }
 }
 

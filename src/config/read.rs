@@ -364,10 +364,19 @@ impl Place<'_> {
         ConfigError {
             path: self.path.to_owned(),
             line: error.span().map(|span| self.line_at(span.start)),
-            key: None,
+            key: error.span().and_then(|span| self.key_at(span.start)),
             message: message.lines().collect::<Vec<_>>().join("; "),
             remedy,
         }
+    }
+
+    /// The key whose value stands at this place, as its line spells it.
+    fn key_at(&self, offset: usize) -> Option<String> {
+        let start = self.text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
+        let (key, _) = self.text.get(start..offset)?.split_once('=')?;
+        let key = key.trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.\"%".contains(c);
+        (!key.is_empty() && key.len() <= 64 && key.chars().all(plain)).then(|| key.to_owned())
     }
 
     fn line_at(&self, offset: usize) -> usize {

@@ -89,11 +89,16 @@ impl DerefMut for ApiError {
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let failure = *error.0;
+        // Trouble on the way says nothing about which of the two it was.
+        let message = match failure.class {
+            ErrorClass::Transient => format!("{}: {}", failure.api.title(), failure.message),
+            _ => failure.message,
+        };
         Self {
             class: failure.class,
             status: failure.status,
             field: failure.field,
-            message: failure.message,
+            message,
             remedy: failure.remedy,
             request_id: failure.request_id,
         }

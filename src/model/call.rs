@@ -19,6 +19,14 @@ impl Api {
             Self::ActiveCampaign => "activecampaign",
         }
     }
+
+    /// The name as people write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::HighLevel => "HighLevel",
+            Self::ActiveCampaign => "ActiveCampaign",
+        }
+    }
 }
 
 /// One HTTP call that ended.

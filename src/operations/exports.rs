@@ -26,6 +26,11 @@ impl Operations {
         self.inner.engine.rehearsals()
     }
 
+    /// True while a run is at work in this process, or awaits the results of what it sent.
+    pub fn export_at_work(&self, id: &RunId) -> bool {
+        self.inner.engine.export_at_work(id)
+    }
+
     /// Runs, newest first.
     pub async fn exports(&self, limit: u32) -> Done<Vec<Run>> {
         Ok(self.inner.store.runs(limit, None).await?)

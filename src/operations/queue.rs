@@ -180,8 +180,7 @@ impl Operations {
 }
 
 fn parse(text: &str) -> Done<Filter> {
-    Filter::parse(text)
-        .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()).field("filter"))
+    Filter::parse(text).map_err(|error| Problem::new(ErrorClass::Config, error.to_string()))
 }
 
 fn selection(chosen: &Chosen) -> Done<store::Selection> {

@@ -1,7 +1,7 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
 use super::batch_rows::{Span, batch_head, move_to_end, recount};
-use super::enqueue::{FailedRecord, NewAttempt, RESOLVED, any_unresolved, fail};
+use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, any_unresolved, fail, upsert};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
 use super::outbox::{Batch, missing};
@@ -10,7 +10,7 @@ use super::rows::{OPEN, chunks, push_list};
 use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Problem};
+use crate::model::{ContactId, Email, Problem, Trigger};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// What became of the contacts of a batch, or of some of them.
@@ -243,6 +243,7 @@ impl Settling {
         change: &mut CountsChange,
     ) -> Result<()> {
         let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
+        self.send_overtaken(tx, at_least).await?;
         let mut query = QueryBuilder::new(
             "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
                  properties, created_by_us, confirmed_at)
@@ -273,6 +274,35 @@ impl Settling {
         let mut query = QueryBuilder::new("DELETE ");
         self.push_chosen(&mut query, at_least);
         query.build().execute(tx).await?;
+        Ok(())
+    }
+
+    /// Contacts that somebody else wrote while this batch was on its way: the batch may have come last, so the record that
+    /// was written in between is synced once more.
+    async fn send_overtaken(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
+        let mut query = QueryBuilder::new("SELECT record_id FROM links WHERE connection = ");
+        query.push_bind(self.row.connection.as_str());
+        query
+            .push(" AND mapping = ")
+            .push_bind(self.row.mapping.as_str());
+        query
+            .push(" AND confirmed_at > ")
+            .push_bind(self.head.sent_at.as_microsecond());
+        query.push(" AND email IN (SELECT email ");
+        self.push_chosen(&mut query, at_least);
+        query.push(")");
+        let records: Vec<String> = query.build_query_scalar().fetch_all(&mut *tx).await?;
+        for record in records {
+            let job = NewJob {
+                connection: self.row.connection.clone(),
+                mapping: self.row.mapping.clone(),
+                object: self.row.object.clone(),
+                record: record.into(),
+                trigger: Trigger::Export(self.head.run.clone()),
+                not_before: None,
+            };
+            upsert(tx, &job, self.now).await?;
+        }
         Ok(())
     }
 

@@ -155,6 +155,16 @@ impl Store {
         .bind(owner)
         .execute(&mut *tx)
         .await?;
+        // Nobody awaits a cancelled run's imports any more; their contacts must not stay busy.
+        for table in ["outbox", "batches"] {
+            sqlx::query(AssertSqlSafe(format!(
+                "DELETE FROM {table} WHERE run_id = $1
+                     AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND state = 'cancelled' AND owner IS NULL)"
+            )))
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await?;
+        }
         self.commit(tx).await
     }
 

@@ -314,6 +314,11 @@ impl Engine {
         Ok(())
     }
 
+    /// True while a run is at work in this process, or awaits the results of what it sent.
+    pub fn export_at_work(&self, id: &RunId) -> bool {
+        self.inner.exports.has(id)
+    }
+
     /// Everything that dry runs of this process would send or refuse, from now on. Whoever listens must read on:
     /// a dry run waits for its listener.
     pub fn rehearsals(&self) -> mpsc::Receiver<SyncResult> {

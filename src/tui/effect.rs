@@ -128,6 +128,14 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         Request::Record(object, record) => {
             Reply::Record(ops.record(connection, &object, &record).await)
         }
+        Request::Mend(object, record) => {
+            let (schema, record) = tokio::join!(
+                ops.schema(connection, &object),
+                ops.record(connection, &object, &record)
+            );
+            let mapped_to = ops.mapped_to(connection, &object);
+            Reply::Mend(schema.and_then(|schema| Ok((SchemaDetail { schema, mapped_to }, record?))))
+        }
         Request::Related(object, record) => {
             let result = ops.related(connection, &object, &record).await;
             Reply::Related(record, result)

@@ -191,6 +191,10 @@ impl Room {
             let timer = [due, wake].into_iter().flatten().min();
             let event = self.next(timer).await?;
             let Some(event) = event else { continue };
+            if matches!(event, Event::Resize(..)) {
+                // What a terminal shows after a resize is not known, even if it is back at its size.
+                self.painter.forget();
+            }
             let effects = self.app.update(event, Timestamp::now());
             self.perform(effects).await?;
         }
@@ -289,7 +293,7 @@ impl Room {
                 }
                 Effect::Suspend => {
                     self.lend();
-                    terminal::stop()?;
+                    terminal::stop().await?;
                     Some(self.take_back()?)
                 }
                 Effect::Edit(editing, text) => {

@@ -31,6 +31,8 @@ pub enum Request {
         limit: u32,
     },
     Record(ObjectKey, RecordId),
+    /// A job's record, with all that a form over it needs.
+    Mend(ObjectKey, RecordId),
     Related(ObjectKey, RecordId),
     Preview(MappingName, RecordId),
     Sync(MappingName, Vec<RecordId>),
@@ -83,6 +85,7 @@ pub enum Reply {
         result: Done<RecordList>,
     },
     Record(Done<Record>),
+    Mend(Done<(SchemaDetail, Record)>),
     Related(RecordId, Done<Vec<RelatedRecord>>),
     Preview(RecordId, Done<Preview>),
     Synced(Done<Vec<SyncResult>>),

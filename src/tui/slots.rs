@@ -24,6 +24,7 @@ pub enum Slot {
     Check,
     Jobs,
     Job,
+    Mend,
     Count,
     Complete,
     Exports,
@@ -49,7 +50,7 @@ impl Slot {
             | Self::SamplePreview
             | Self::Suggestions
             | Self::Check => Some(Tab::Mappings),
-            Self::Jobs | Self::Job | Self::Count => Some(Tab::Queue),
+            Self::Jobs | Self::Job | Self::Mend | Self::Count => Some(Tab::Queue),
             Self::Exports => Some(Tab::Exports),
             Self::Calls => Some(Tab::Activity),
         }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 /// True while the terminal is ours: giving it back twice would print stray sequences.
@@ -140,9 +141,17 @@ impl Drop for Held {
     }
 }
 
+/// A stop that has not happened by then never will: there is no shell that could continue it.
+const STOPS_WITHIN: Duration = Duration::from_millis(300);
+
 /// Stops the whole process group, as ctrl-z does in a shell; comes back when it is continued.
-pub fn stop() -> io::Result<()> {
+pub async fn stop() -> io::Result<()> {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
-    kill(Pid::from_raw(0), Signal::SIGTSTP).map_err(io::Error::from)
+    // With several threads the call may return before the process is stopped.
+    let mut continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32))?;
+    kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+    // The time that it was stopped counts: whichever comes first, it is continued.
+    let _ = tokio::time::timeout(STOPS_WITHIN, continued.recv()).await;
+    Ok(())
 }

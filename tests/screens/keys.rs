@@ -369,6 +369,18 @@ fn a_new_export_is_a_dry_run_unless_told_otherwise() {
 }
 
 #[test]
+fn a_new_export_is_the_one_under_the_cursor() {
+    let mut driver = at("5G");
+    driver.keys("a\n");
+    driver.wait(300);
+    driver.keys("y");
+    let new = world::run(Mood::Normal, 2, tramline::model::export::RunState::Running).id;
+    let copied =
+        |effect: &Effect| matches!(effect, Effect::Copy { text, .. } if *text == new.as_str());
+    assert!(driver.effects.iter().any(copied), "{:?}", driver.effects);
+}
+
+#[test]
 fn an_export_leads_to_its_failures() {
     let mut driver = at("5");
     driver.keys("\n");
@@ -477,7 +489,7 @@ fn the_palette_runs_actions_of_other_screens() {
 fn the_help_is_the_key_table() {
     let mut driver = at("4");
     driver.keys("?");
-    let text = driver.text(120, 60);
+    let text = driver.text(120, 70);
     assert!(text.contains("Retry every job that matches the filter"));
     assert!(text.contains("tramline queue retry --filter F"));
     assert!(text.contains("tramline.log"));
@@ -516,6 +528,69 @@ fn a_failed_job_leads_to_its_record_and_back_by_esc() {
     );
     driver.keys("\u{1b}\u{1b}");
     assert!(driver.text(120, 40).contains("1 of 230"));
+}
+
+#[test]
+fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
+    // A failed one: the fifth of the seven states.
+    let mut driver = at("4jjjj");
+    driver.keys("e");
+    assert_eq!(driver.app.tab(), Tab::Queue);
+    let id = world::job(Mood::Normal, 4).record;
+    assert_eq!(
+        asked(&driver, |r| *r == Request::Mend(world::pets(), id.clone())),
+        1
+    );
+    let text = driver.text(120, 40);
+    assert!(
+        text.contains("Edit Pet") && text.contains("invalid e-mail"),
+        "{text}"
+    );
+    // The cursor stands in the field that the refused e-mail comes from.
+    driver.keys("x\n");
+    let sent = driver.asked.iter().find_map(|r| match r {
+        Request::Update(_, record, properties) => Some((record.clone(), properties.clone())),
+        _ => None,
+    });
+    let (record, properties) = sent.unwrap();
+    assert_eq!(record, id);
+    assert_eq!(
+        properties.keys().collect::<Vec<_>>(),
+        ["owner_email"],
+        "{properties:?}"
+    );
+    assert!(!driver.app.has_overlay());
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("r retries its job")),
+        "{:?}",
+        driver.app.toasts()
+    );
+    driver.keys("r");
+    let job = world::job(Mood::Normal, 4).id;
+    assert_eq!(
+        asked(&driver, |r| *r
+            == Request::Retry(Chosen::Ids(vec![job.clone()]))),
+        1
+    );
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_no_form() {
+    let mut driver = at("4jjjj");
+    driver.mood = Mood::Broken;
+    driver.keys("e");
+    assert!(!driver.app.has_overlay());
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("the token is refused"))
+    );
 }
 
 #[test]

@@ -628,6 +628,15 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             };
             Reply::Record(done(mood, record))
         }
+        Request::Mend(object, id) => {
+            let schema = schema(mood, &object);
+            let mapped_to = vec![("weight".into(), "%WEIGHT_KG%".into())];
+            let record = Record {
+                id,
+                ..record(mood, 3)
+            };
+            Reply::Mend(done(mood, (SchemaDetail { schema, mapped_to }, record)))
+        }
         Request::Related(_, id) => Reply::Related(
             id,
             done(
@@ -714,7 +723,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         Request::Discard(_) => Reply::Discarded(done(mood, 41)),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {
-            Reply::Run("started", done(mood, run(mood, 9, RunState::Running)))
+            Reply::Run("started", done(mood, run(mood, 2, RunState::Running)))
         }
         Request::PauseExport(_) => Reply::Run("paused", done(mood, run(mood, 1, RunState::Paused))),
         Request::ResumeExport(_) => {

@@ -63,13 +63,15 @@ enum Wish {
     Leave,
 }
 
+type Wishes = Vec<(&'static str, Wish)>;
+
 /// What an export of all pets leads to, from the contacts as they were `before` it.
 pub fn pets(control: &Control, before: &BTreeMap<String, Person>) -> Expected {
     let mut expected = Expected {
         contacts: before.clone(),
         ..Expected::default()
     };
-    let mut best: HashMap<String, (i64, String, Vec<(&str, Wish)>)> = HashMap::new();
+    let mut best: HashMap<String, (i64, String, Wishes)> = HashMap::new();
     for record in control.records(PETS) {
         let email = record.properties.get("owner_email").and_then(Value::as_str);
         let Some(email) = email.map(|email| email.trim().to_lowercase()) else {
@@ -119,7 +121,7 @@ pub fn pets(control: &Control, before: &BTreeMap<String, Person>) -> Expected {
 }
 
 /// Every value of a pet; `None` where one of them cannot be coerced.
-fn values(record: &RecordState) -> Option<Vec<(&'static str, Wish)>> {
+fn values(record: &RecordState) -> Option<Wishes> {
     let pet = &record.properties;
     let weight = pet.get("weight").and_then(digits);
     let price = pet.get("price").and_then(|price| match price {

@@ -7,6 +7,7 @@
 )]
 
 pub mod expectation;
+pub mod redact;
 
 use serde_json::Value;
 use std::io::Write;
@@ -21,7 +22,7 @@ pub const PETS: &str = "custom_objects.pets";
 pub const VISITS: &str = "custom_objects.visits";
 
 /// Longer than any command of a test takes; one that hangs is killed and fails its test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A sandbox with a folder beside it: config.toml, token files, store, log.
 pub struct House {
@@ -344,4 +345,37 @@ pub fn count(summary: &Value, key: &str) -> u64 {
     summary[key]
         .as_u64()
         .unwrap_or_else(|| panic!("no {key} in {summary}"))
+}
+
+/// A whole export of pets ends as the mapping says, whatever stands in its way. The summary.
+pub fn assert_export(house: &House, what: &str) -> Value {
+    let before = expectation::contacts(&house.control);
+    let expected = expectation::pets(&house.control, &before);
+    let (summary, ran) = house.export(&[]);
+    assert_eq!(ran.code, Some(3), "{what}: {ran:#?}");
+    assert_outcome(house, &summary, &expected, what);
+    summary
+}
+
+/// The summary and the contacts are as expected.
+pub fn assert_outcome(
+    house: &House,
+    summary: &Value,
+    expected: &expectation::Expected,
+    what: &str,
+) {
+    assert_eq!(summary["state"], "completed", "{what}: {summary}");
+    let counts = ["synced", "superseded", "skipped", "failed"].map(|key| count(summary, key));
+    let wanted = [
+        expected.winners,
+        expected.superseded,
+        expected.skipped,
+        expected.failed,
+    ];
+    assert_eq!(counts, wanted, "{what}: {summary}");
+    let found = expectation::contacts(&house.control);
+    for (email, person) in &expected.contacts {
+        assert_eq!(found.get(email), Some(person), "{what}: contact {email}");
+    }
+    assert_eq!(found.len(), expected.contacts.len(), "{what}");
 }

@@ -3,7 +3,7 @@
 use super::deliver::write_of;
 use super::run::{Halt, Work};
 use crate::activecampaign::{BatchId, ImportInfo, ImportState};
-use crate::model::{Builtin, Contact, ContactId, Email, TargetField};
+use crate::model::{Builtin, Contact, ContactId, Email, ErrorClass, TargetField};
 use crate::store::{Batch, BatchResult, Confirmed, KnownContact, OutboxRow};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -104,7 +104,17 @@ impl<'a> Confirmer<'a> {
         let info = self
             .work
             .persist(|| self.work.account.activecampaign.import_info(&id))
-            .await?;
+            .await;
+        let info = match info {
+            Ok(info) => info,
+            // The import is not known any more; its contacts tell what became of it.
+            Err(Halt::Failed(problem))
+                if matches!(problem.class, ErrorClass::Invalid | ErrorClass::Missing) =>
+            {
+                return self.read_back(batch).await;
+            }
+            Err(halt) => return Err(halt),
+        };
         match info.state {
             ImportState::Completed => {
                 // A little sooner each time, as long as that finds them ready.

@@ -57,9 +57,17 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
 async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Halt> {
     for batch in work.store().open_batches(&work.id).await? {
         match (batch.kind, batch.state) {
-            (BatchKind::Single, _) => send_singly(work, batch).await?,
+            // Taken anew, which drops what a newer write has overtaken meanwhile.
+            (BatchKind::Single, _) => {
+                let all = batch.rows.iter().map(|row| row.email.clone()).collect();
+                again(work, &batch, all).await?;
+            }
             // Its request may have left before the crash. Values are upserted, so it is sent again.
-            (BatchKind::Import, BatchState::Sending) => import(work, batch, &queued).await?,
+            (BatchKind::Import, BatchState::Sending) => {
+                if let Some(batch) = without_overtaken(work, batch).await? {
+                    import(work, batch, &queued).await?;
+                }
+            }
             (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => {
                 hand_over(&queued, batch).await?
             }
@@ -96,6 +104,28 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             }
         }
     }
+}
+
+/// A batch without the contacts that another sync has written since it was planned; those are taken anew one by one.
+async fn without_overtaken(work: &Work, batch: Batch) -> Result<Option<Batch>, Halt> {
+    let emails: Vec<Email> = batch.rows.iter().map(|row| row.email.clone()).collect();
+    let store = work.store();
+    let links = store.links(work.connection(), work.name(), &emails).await?;
+    let overtaken: Vec<Email> = batch
+        .rows
+        .iter()
+        .filter(|row| {
+            links
+                .get(&row.email)
+                .is_some_and(|link| link.confirmed_at > batch.sent_at)
+        })
+        .map(|row| row.email.clone())
+        .collect();
+    if overtaken.is_empty() {
+        return Ok(Some(batch));
+    }
+    again(work, &batch, overtaken).await?;
+    Ok(store.batch(batch.id).await?)
 }
 
 fn taken(work: &Work, batch: &Batch) {
@@ -183,6 +213,10 @@ async fn send(
                 .into_iter()
                 .filter_map(|hint| hint.index)
                 .collect())),
+            // Refused without a word on the rows: the halves will tell.
+            Err(ImportError::Api(error)) if error.class == ErrorClass::Invalid => {
+                Ok(Err(Hints::new()))
+            }
             Err(ImportError::Api(error)) => Err(error),
         }
     })
@@ -259,13 +293,8 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
                 result.confirmed = Confirmed::These(vec![row.email.clone()]);
             }
             Err(Halt::Asked) => return Err(Halt::Asked),
-            // A dead token or an API out of reach is no fault of this row: the run stops and can be resumed.
-            Err(Halt::Failed(problem))
-                if matches!(
-                    problem.class,
-                    ErrorClass::Auth | ErrorClass::Config | ErrorClass::Store
-                ) =>
-            {
+            // A dead token or a broken store is no fault of this row: the run stops and can be resumed.
+            Err(Halt::Failed(problem)) if !is_the_rows(work, &problem).await => {
                 return Err(Halt::Failed(problem));
             }
             Err(Halt::Failed(problem)) => {
@@ -291,6 +320,15 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
         again(work, &batch, rest).await?;
     }
     Ok(())
+}
+
+/// True if an error is about one row. A refusal may be (fact sheet §1.2); the token is then still good for others.
+async fn is_the_rows(work: &Work, problem: &Problem) -> bool {
+    match problem.class {
+        ErrorClass::Config | ErrorClass::Store => false,
+        ErrorClass::Auth => work.account.activecampaign.me().await.is_ok(),
+        _ => true,
+    }
 }
 
 async fn write_one(

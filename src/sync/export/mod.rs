@@ -6,6 +6,7 @@
 
 mod confirm;
 mod deliver;
+mod familiar;
 mod pages;
 mod plan_page;
 mod read;
@@ -31,6 +32,11 @@ pub async fn start(
     options: ExportOptions,
 ) -> Result<Run, Problem> {
     let owner = &engine.inner.owner;
+    if !options.dry_run
+        && let Some(run) = failed_before(engine, account, &mapping).await?
+    {
+        return resume(engine, account, mapping, run).await;
+    }
     let new = NewRun {
         connection: account.name.clone(),
         mapping: mapping.name().clone(),
@@ -43,8 +49,23 @@ pub async fn start(
         Started::Run(run) => begin(engine, account, mapping, run).await,
         Started::Already(run) if run.state == RunState::Paused => Err(busy(&run, "is paused")
             .remedy(format!("tramline exports resume {}, or cancel it", run.id))),
+        // Gone on with at the start of this process.
+        Started::Already(run) if engine.inner.exports.has(&run.id) => Ok(run),
         Started::Already(run) => adopt(engine, account, mapping, run).await,
     }
+}
+
+/// The mapping's last run, if it failed: its writes on their way must be settled before others are sent.
+async fn failed_before(
+    engine: &Engine,
+    account: &Account,
+    mapping: &Mapping,
+) -> Result<Option<Run>, Problem> {
+    let runs = engine.store().runs(50, None).await?;
+    let last = runs.into_iter().find(|run| {
+        run.mapping == *mapping.name() && run.connection == account.name && !run.options.dry_run
+    });
+    Ok(last.filter(|run| run.state == RunState::Failed))
 }
 
 /// Goes on with a run that was paused, failed, or left by a process that died.
@@ -54,6 +75,11 @@ pub async fn resume(
     mapping: Arc<Mapping>,
     run: Run,
 ) -> Result<Run, Problem> {
+    if engine.inner.exports.has(&run.id) && run.state != RunState::Running {
+        return Err(
+            busy(&run, "still awaits the results of what it sent").remedy("try again in a moment")
+        );
+    }
     if run.state != RunState::Running
         && !engine
             .store()

@@ -1,13 +1,15 @@
 //! Where reading stands, and where it goes on (sync.md, Bulk export).
 
 use crate::highlevel::{Order, PageCursor, Search};
-use crate::model::{Record, RecordPage};
+use crate::model::{Record, RecordId, RecordPage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Rows of a page: what is known to work (fact sheet §2.7).
 pub const PAGE: u32 = 100;
+/// A server that refuses this few rows a page refuses something else.
+const SMALLEST_PAGE: u32 = 10;
 /// Page mode reaches so many rows in the sibling search; beyond them the cursor is needed.
 const PAGE_REACH: u32 = 10_000;
 
@@ -22,19 +24,44 @@ pub enum Walk {
     Done,
 }
 
+/// What of a page decides where reading goes on.
+pub struct PageEnd {
+    pub ids: Vec<RecordId>,
+    pub total: Option<u64>,
+    after: Option<Vec<Value>>,
+}
+
+impl PageEnd {
+    /// The end of a page.
+    pub fn of(page: &RecordPage) -> Self {
+        let last = page.records.last();
+        Self {
+            ids: page
+                .records
+                .iter()
+                .map(|record| record.id.clone())
+                .collect(),
+            total: page.total,
+            after: last.and_then(|record| record.search_after.clone()),
+        }
+    }
+}
+
 /// Where reading stands; kept in the store with each page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     pub walk: Walk,
     cursor: PageCursor,
+    /// Rows asked for in one page.
+    limit: u32,
     /// False once the server refused to sort.
     pub sort: bool,
     /// False once rows came in another order than newest first.
     pub ordered: bool,
     /// Rows of this walk so far, repeats included.
     rows: u64,
-    /// Pages in a row that brought nothing new.
-    stale: u32,
+    /// The ids of the page before: a page that only repeats them means that the walk does not move on.
+    before: Vec<RecordId>,
     /// The cursor of the last row, to go on with where page mode ends.
     after: Option<Vec<Value>>,
     /// The oldest version seen in this walk, in microseconds.
@@ -44,6 +71,8 @@ pub struct Position {
     /// A second walk was made.
     again: bool,
     pub total: Option<u64>,
+    /// The most records the object was said to hold during the run: a deletion moves rows past the walk.
+    most: Option<u64>,
 }
 
 impl Default for Position {
@@ -51,15 +80,17 @@ impl Default for Position {
         Self {
             walk: Walk::First,
             cursor: PageCursor::Page(1),
+            limit: PAGE,
             sort: true,
             ordered: true,
             rows: 0,
-            stale: 0,
+            before: Vec::new(),
             after: None,
             last: None,
             head: None,
             again: false,
             total: None,
+            most: None,
         }
     }
 }
@@ -70,7 +101,7 @@ impl Position {
         Search {
             query: None,
             page: self.cursor.clone(),
-            limit: PAGE,
+            limit: self.limit,
             sort: self.sort.then(|| ("updatedAt".to_owned(), Order::Desc)),
             filters: None,
         }
@@ -107,41 +138,56 @@ impl Position {
         }
     }
 
-    /// Goes on behind a page. `fresh` is the number of its records that were new to the run; `enough` says
-    /// that nothing behind this page is wanted.
-    pub fn advance(&mut self, page: &RecordPage, fresh: usize, enough: bool) {
-        let count = page.records.len();
+    /// Page mode came to its end before the rows did: goes on behind the last row, where that is known.
+    pub fn leave_page_mode(&mut self) -> bool {
+        match (&self.cursor, self.after.clone()) {
+            (PageCursor::Page(page), Some(after)) if *page > 1 => {
+                self.cursor = PageCursor::After(after);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Asks for half as many rows a page from now on; false if they are few already.
+    pub fn shorten(&mut self) -> bool {
+        if self.limit / 2 < SMALLEST_PAGE {
+            return false;
+        }
+        self.limit /= 2;
+        if let PageCursor::Page(page) = &mut self.cursor {
+            *page = page.saturating_sub(1).saturating_mul(2) + 1;
+        }
+        true
+    }
+
+    /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
+    pub fn advance(&mut self, page: PageEnd, enough: bool) {
+        let count = page.ids.len();
         self.rows += count as u64;
         self.total = page.total.or(self.total);
-        self.stale = if fresh == 0 { self.stale + 1 } else { 0 };
-        if let Some(after) = page
-            .records
-            .last()
-            .and_then(|record| record.search_after.clone())
-        {
-            self.after = Some(after);
-        }
-        let all = self.total.is_some_and(|total| self.rows >= total);
-        let short = self.total.is_none() && count < PAGE as usize;
+        self.most = self.most.max(page.total);
+        let stuck = page.ids.iter().all(|id| self.before.contains(id));
+        self.before = page.ids;
+        self.after = page.after.or(self.after.take());
+        // Search engines cap their totals; a full page at the cap may have others behind it.
+        let capped = self.total == Some(u64::from(PAGE_REACH)) && count >= self.limit as usize;
+        let all = self.total.is_some_and(|total| self.rows >= total) && !capped;
+        let short = self.total.is_none() && count < self.limit as usize;
         // The head ends where the state at the run's start begins.
         let down = self.walk == Walk::Head && self.last <= self.head;
         if enough || down || short || all {
             self.end_walk();
-        } else if count == 0 || self.stale >= 2 {
-            // Page mode may have come to its end before the rows did.
-            match (&self.cursor, self.after.clone()) {
-                (PageCursor::Page(_), Some(after)) if !all => {
-                    self.cursor = PageCursor::After(after);
-                    self.stale = 0;
-                }
-                _ => self.end_walk(),
+        } else if stuck {
+            if !self.leave_page_mode() {
+                self.end_walk();
             }
         } else {
             self.cursor = match (&self.cursor, self.after.clone()) {
                 (PageCursor::Page(page), after) => {
                     let next = page + 1;
                     match after {
-                        Some(after) if next.saturating_mul(PAGE) > PAGE_REACH => {
+                        Some(after) if next.saturating_mul(self.limit) > PAGE_REACH => {
                             PageCursor::After(after)
                         }
                         _ => PageCursor::Page(next),
@@ -162,14 +208,14 @@ impl Position {
         };
         self.cursor = PageCursor::Page(1);
         self.rows = 0;
-        self.stale = 0;
+        self.before = Vec::new();
         self.after = None;
         self.last = None;
     }
 
     /// At the end of a walk: one more, once, if fewer records were seen than the object holds.
     pub fn settle(&mut self, seen: u64) {
-        let short = self.total.is_some_and(|total| seen < total);
+        let short = self.most.is_some_and(|most| seen < most);
         self.walk = match self.walk {
             Walk::Again if !short && self.rows == 0 => Walk::Done,
             Walk::Done if short && !self.again => Walk::Again,

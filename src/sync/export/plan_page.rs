@@ -1,5 +1,6 @@
 //! From a page of records to what becomes of each of them.
 
+use super::familiar::Familiar;
 use super::pages::Position;
 use super::run::{Halt, Work};
 use crate::activecampaign::import_row_json;
@@ -19,6 +20,9 @@ pub struct Planner {
     /// Distinct records of the run so far.
     read: u64,
     rows: Vec<PlannedRow>,
+    /// Records and contacts that the run has met.
+    records: Familiar,
+    contacts: Familiar,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -38,17 +42,22 @@ struct Contender {
     version: i64,
     /// Its place among the rows not kept yet.
     row: Option<usize>,
+    /// Known from other syncs; this run has not read it.
+    foreign: bool,
 }
 
 impl Planner {
     /// A planner for a run that may have read some pages already.
     pub async fn open(work: &Work) -> Result<Self, Halt> {
         let run = work.store().run(&work.id).await?;
+        let read = run.map_or(0, |run| run.counts.read);
         Ok(Self {
             conflict: work.mapping.spec().conflict,
             book: ContactBook::default(),
-            read: run.map_or(0, |run| run.counts.read),
+            read,
             rows: Vec::new(),
+            records: Familiar::new(read == 0),
+            contacts: Familiar::new(read == 0),
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -113,7 +122,16 @@ impl Planner {
             .store()
             .links(work.connection(), work.name(), &emails)
             .await?;
-        let mut best = self.leaders(work, &emails).await?;
+        // A single sync may have brought a record to a contact that the run has not met; it left a link then.
+        let contended: Vec<Email> = emails
+            .iter()
+            .filter(|email| links.contains_key(email) || self.contacts.may_know(email.as_str()))
+            .cloned()
+            .collect();
+        let mut best = self.leaders(work, &contended).await?;
+        for email in &emails {
+            self.contacts.note(email.as_str());
+        }
         for (record, plan) in records.iter().zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
@@ -144,10 +162,15 @@ impl Planner {
 
     /// The records of a page that the run has not seen in this version, each once, within the run's limit.
     async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
-        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
-        let seen = match &self.rehearsal {
-            Some(_) => HashMap::new(),
-            None => work.store().seen_in_run(&work.id, &ids).await?,
+        let met: Vec<RecordId> = records
+            .iter()
+            .filter(|record| self.records.may_know(record.id.as_str()))
+            .map(|record| record.id.clone())
+            .collect();
+        let seen = if self.rehearsal.is_some() || met.is_empty() {
+            HashMap::new()
+        } else {
+            work.store().seen_in_run(&work.id, &met).await?
         };
         let mut in_page = HashSet::new();
         let mut fresh = Vec::with_capacity(records.len());
@@ -169,6 +192,7 @@ impl Planner {
                 continue;
             }
             self.read += 1;
+            self.records.note(record.id.as_str());
             fresh.push(record);
         }
         Ok(fresh)
@@ -184,10 +208,17 @@ impl Planner {
             EmailSource::Property(_) => Ok(vec![None; records.len()]),
             EmailSource::Association(association) => {
                 let expected = expected.unwrap_or(records.len() as u64);
-                Ok(self
-                    .book
-                    .of_records(&work.account.highlevel, association, records, expected)
-                    .await?)
+                let highlevel = &work.account.highlevel;
+                let mut tries = 0;
+                loop {
+                    let read = self
+                        .book
+                        .of_records(highlevel, association, records, expected);
+                    match read.await {
+                        Ok(contacts) => return Ok(contacts),
+                        Err(error) => work.wait_out(error, &mut tries).await?,
+                    }
+                }
             }
         }
     }
@@ -200,6 +231,9 @@ impl Planner {
     ) -> Result<HashMap<Email, Contender>, Halt> {
         if let Some(rehearsal) = &mut self.rehearsal {
             return Ok(std::mem::take(&mut rehearsal.best));
+        }
+        if emails.is_empty() {
+            return Ok(HashMap::new());
         }
         let mut best: HashMap<Email, Contender> = HashMap::new();
         for (email, record, version) in work.store().contenders(&work.id, emails).await? {
@@ -217,8 +251,34 @@ impl Planner {
                         record,
                         version,
                         row: None,
+                        foreign: false,
                     },
                 );
+            }
+        }
+        if work.options.since.is_some() || work.options.limit.is_some() {
+            // Part of the records is read: those that other syncs saw contend as well.
+            let oldest = self.conflict == Conflict::Oldest;
+            let known = work
+                .store()
+                .winners(work.connection(), work.name(), emails, oldest)
+                .await?;
+            for (email, candidate) in known {
+                let theirs = (candidate.version, &candidate.record);
+                let leads = best.get(&email).is_none_or(|other| {
+                    beats(self.conflict, theirs, (other.version, &other.record))
+                });
+                if leads {
+                    best.insert(
+                        email,
+                        Contender {
+                            record: candidate.record,
+                            version: candidate.version,
+                            row: None,
+                            foreign: true,
+                        },
+                    );
+                }
             }
         }
         Ok(best)
@@ -267,7 +327,12 @@ impl Planner {
             );
         }
         let link = links.get(&email);
-        let planned = if !work.options.full
+        // A write of this run that is still on its way would undo what the link says.
+        let pending = best.contains_key(&email)
+            && self.rehearsal.is_none()
+            && work.store().is_pending(&work.id, &email).await?;
+        let planned = if !pending
+            && !work.options.full
             && link.is_some_and(|link| link.fingerprint == values.fingerprint)
         {
             Planned::Unchanged
@@ -281,6 +346,7 @@ impl Planner {
                 record: record.id.clone(),
                 version: mine.0,
                 row: Some(self.rows.len()),
+                foreign: false,
             },
         );
         self.push(record, Some(email), planned);
@@ -293,7 +359,9 @@ impl Planner {
             if let Some(row) = self.rows.get_mut(row) {
                 row.plan = planned;
             }
-        } else if self.rehearsal.is_none() && self.rows.iter().all(|row| row.record != other.record)
+        } else if !other.foreign
+            && self.rehearsal.is_none()
+            && self.rows.iter().all(|row| row.record != other.record)
         {
             self.rows.push(PlannedRow {
                 record: other.record.clone(),

@@ -1,10 +1,10 @@
 //! Reading: page after page is fetched, planned and put on disk with the place where reading goes on. The next page
 //! is asked for only then, so that a crash costs one page read twice.
 
-use super::pages::{Position, Walk, too_old};
+use super::pages::{PageEnd, Position, Walk, too_old};
 use super::plan_page::Planner;
 use super::run::{Halt, Work};
-use crate::model::{ErrorClass, Problem, RecordPage};
+use crate::model::{ErrorClass, Problem, Record, RecordPage};
 use crate::store::{PagePlan, Planned};
 use std::sync::atomic::Ordering;
 
@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering;
 pub async fn read(work: &Work) -> Result<(), Halt> {
     let mut position = position(work).await?;
     let mut planner = Planner::open(work).await?;
+    // Before what waits in the outbox is made known: some of it may have to wait for the last page.
+    work.hold
+        .store(planner.must_wait(&position), Ordering::Release);
     work.backlog.rows.fetch_add(
         work.store()
             .outbox_len(&work.id, crate::store::BatchKind::Import)
@@ -27,15 +30,17 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         position.look(&page.records);
         work.hold
             .store(planner.must_wait(&position), Ordering::Release);
-        let (wanted, enough) = wanted(work, &page, &position);
-        let fresh = planner
-            .plan(work, wanted, position.total.or(page.total))
+        let end = PageEnd::of(&page);
+        let wanted = wanted(work, page.records);
+        let enough = position.sort && position.ordered && wanted.len() < end.ids.len();
+        planner
+            .plan(work, wanted, position.total.or(end.total))
             .await?;
         let limit = work
             .options
             .limit
             .is_some_and(|limit| planner.read() >= limit);
-        position.advance(&page, fresh, enough || limit);
+        position.advance(end, enough || limit);
         // Part of the records was asked for: their number says nothing about the whole.
         if work.options.limit.is_some() || work.options.since.is_some() {
             if position.walk != Walk::First {
@@ -100,26 +105,22 @@ async fn fetch(work: &Work, position: &mut Position) -> Result<RecordPage, Halt>
                 position.sort = false;
                 position.ordered = false;
             }
+            Err(Halt::Failed(problem))
+                if problem.field.as_deref() == Some("pageLimit") && position.shorten() => {}
+            // How far page mode reaches is known for the sibling search only (fact sheet §2.7).
+            Err(Halt::Failed(problem))
+                if problem.class == ErrorClass::Invalid && position.leave_page_mode() => {}
             result => return result,
         }
     }
 }
 
-/// The records of a page that were asked for, and true if none behind them was.
-fn wanted(
-    work: &Work,
-    page: &RecordPage,
-    position: &Position,
-) -> (Vec<crate::model::Record>, bool) {
+/// The records of a page that were asked for.
+fn wanted(work: &Work, records: Vec<Record>) -> Vec<Record> {
     let since = work.options.since;
-    let records: Vec<_> = page
-        .records
-        .iter()
-        .filter(|record| !too_old(record, since))
-        .cloned()
-        .collect();
-    let enough = position.sort && position.ordered && records.len() < page.records.len();
-    (records, enough)
+    let mut wanted = records;
+    wanted.retain(|record| !too_old(record, since));
+    wanted
 }
 
 /// Puts what was planned on disk, with the place where reading goes on.

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(2);
 /// Attempts at one call before the run stops as failed; it can be resumed.
 const ATTEMPTS: u32 = 8;
+/// Further attempts after a refused token.
+const REFUSALS: u32 = 2;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -117,7 +119,18 @@ impl Work {
             let work = Arc::clone(self);
             async move { work.watch().await }
         });
-        let result = tokio::try_join!(read::read(self), deliver::deliver(self));
+        // Neither is dropped half-way: when one stops, the other ends what is under way.
+        let (read, delivered) = tokio::join!(
+            self.halting(read::read(self)),
+            self.halting(deliver::deliver(self))
+        );
+        let result = match (read, delivered) {
+            (Err(Halt::Failed(problem)), _) | (_, Err(Halt::Failed(problem))) => {
+                Err(Halt::Failed(problem))
+            }
+            (Ok(()), Ok(())) => Ok(()),
+            _ => Err(Halt::Asked),
+        };
         watch.abort();
         let written = match result {
             Ok(_) => self.finish().await,
@@ -131,6 +144,15 @@ impl Work {
         if let Err(problem) = written {
             tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
         }
+    }
+
+    /// Runs one of the two tasks; if it stops before its end, the other one takes nothing new.
+    async fn halting(&self, task: impl Future<Output = Result<(), Halt>>) -> Result<(), Halt> {
+        let result = task.await;
+        if result.is_err() {
+            self.halt.cancel();
+        }
+        result
     }
 
     /// Keeps the lease and hears of a pause, a cancellation or the process's end.
@@ -152,7 +174,9 @@ impl Work {
                 .await
             {
                 Ok(Some(RunState::Running)) => {}
-                Ok(_) => {
+                // The lease is kept until what is under way is confirmed.
+                Ok(Some(_)) => self.halt.cancel(),
+                Ok(None) => {
                     self.halt.cancel();
                     return;
                 }
@@ -253,19 +277,32 @@ impl Work {
                 // A write under way is awaited; only the wait for it is cut short when the process ends.
                 () = self.engine.inner.stop.cancelled() => return Err(Halt::Asked),
             };
-            let wait = match error.class {
-                ErrorClass::Throttled => error.retry_after.unwrap_or(LONGEST_WAIT),
-                ErrorClass::Transient if tries + 1 < ATTEMPTS => {
-                    tries += 1;
-                    backoff::next(tries).min(LONGEST_WAIT)
-                }
-                _ => return Err(error.into()),
-            };
-            tracing::warn!(run = %self.id, %error, wait_ms = wait.as_millis() as u64, "a call is tried again");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.halt.cancelled() => return Err(Halt::Asked),
+            self.wait_out(error, &mut tries).await?;
+        }
+    }
+
+    /// Waits before a call is made again.
+    ///
+    /// # Errors
+    /// `Asked` if the run halts meanwhile; `Failed` if the error does not pass, or came too often.
+    pub async fn wait_out(&self, error: ApiError, tries: &mut u32) -> Result<(), Halt> {
+        let wait = match error.class {
+            ErrorClass::Throttled => error.retry_after.unwrap_or(LONGEST_WAIT),
+            // A refusal is at times false, and at times a token was just changed.
+            ErrorClass::Auth if *tries < REFUSALS => {
+                *tries += 1;
+                backoff::next(*tries)
             }
+            ErrorClass::Transient if *tries + 1 < ATTEMPTS => {
+                *tries += 1;
+                backoff::next(*tries).min(LONGEST_WAIT)
+            }
+            _ => return Err(error.into()),
+        };
+        tracing::warn!(run = %self.id, %error, wait_ms = wait.as_millis() as u64, "a call is tried again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.halt.cancelled() => Err(Halt::Asked),
         }
     }
 

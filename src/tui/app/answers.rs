@@ -1,11 +1,11 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
 use super::App;
-use crate::model::{JobState, Level, MappingName, ObjectKey, Problem, Properties};
+use crate::model::{JobState, Level, MappingName, ObjectKey, Problem, Properties, Record};
 use crate::tui::context::Then;
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
-use crate::tui::keymap::Tab;
+use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Editing, Reply, Request};
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::overlay::Overlay;
@@ -56,7 +56,7 @@ impl App {
     }
 
     /// A record was saved, or was not: a form that waits for it says so itself.
-    fn saved(&mut self, result: Result<crate::model::Record, Problem>) {
+    fn saved(&mut self, result: Result<Record, Problem>) {
         let form = self
             .overlays
             .iter()
@@ -64,25 +64,35 @@ impl App {
         match (form, result) {
             (Some(at), Ok(record)) => {
                 self.overlays.remove(at);
-                self.with(Tab::Records, |screen, cx| {
-                    screen.answer(Reply::Saved(Ok(record)), cx)
-                });
+                self.keep(record);
             }
             (Some(at), Err(problem)) => {
                 if let Overlay::Form(form) = &mut self.overlays[at] {
                     form.failed(problem);
                 }
             }
-            (None, Ok(record)) => {
-                self.with(Tab::Records, |screen, cx| {
-                    screen.answer(Reply::Saved(Ok(record)), cx)
-                });
-            }
+            (None, Ok(record)) => self.keep(record),
             (None, Err(problem)) => {
                 self.toasts
                     .push(Level::Error, problem.to_string(), self.now);
             }
         }
+    }
+
+    /// A record was saved: the records screen shows it; in the queue it was a job's, which is to be retried.
+    fn keep(&mut self, record: Record) {
+        let mut text = "saved".to_owned();
+        if let Some(name) = self.records.name_of(&record) {
+            text.push_str(&format!(" {name}"));
+        }
+        if self.tab == Tab::Queue {
+            let key = self.keymap.key_of(Action::Retry);
+            text.push_str(&format!("; {key} retries its job"));
+        }
+        self.toasts.push(Level::Ok, text, self.now);
+        self.with(Tab::Records, |screen, cx| {
+            screen.answer(Reply::Saved(Ok(record)), cx)
+        });
     }
 
     /// The editor came back.

@@ -108,6 +108,7 @@ impl Form {
             match field.value() {
                 Ok(Some(value)) if field.before.as_ref() != Some(&value) => {
                     changes.insert(field.key.clone(), value);
+                    field.problem = None;
                 }
                 Ok(_) => field.problem = None,
                 Err(problem) => {
@@ -125,7 +126,7 @@ impl Form {
         }
     }
 
-    /// Saving failed: the field at fault says so.
+    /// Saving failed, or what is saved failed later on: the field at fault says so.
     pub fn failed(&mut self, problem: Problem) {
         self.busy = false;
         if let Some(name) = &problem.field

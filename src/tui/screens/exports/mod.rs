@@ -5,7 +5,7 @@ mod view;
 use super::records::quoted;
 use super::{Refresh, Screen, WakeCx, find_row};
 use crate::model::export::{ExportOptions, Run, RunState};
-use crate::model::{Level, MappingName};
+use crate::model::{Level, MappingName, RunId};
 use crate::tui::canvas::{Canvas, grouped, short_id};
 use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Action;
@@ -27,6 +27,8 @@ pub struct Exports {
     refresh: Refresh,
     table: TableState,
     filter: String,
+    /// A run that was just started: the cursor goes to it when it is listed.
+    started: Option<RunId>,
 }
 
 /// Records settled a second, over the time of work.
@@ -59,6 +61,7 @@ impl Exports {
             refresh: Refresh::new(low_bandwidth),
             table: TableState::default(),
             filter: String::new(),
+            started: None,
         }
     }
 
@@ -231,11 +234,17 @@ impl Screen for Exports {
             Reply::Exports(result) => {
                 let under = self.current().map(|run| run.id);
                 self.runs.finish(result, cx.now);
-                let row = self
-                    .shown()
-                    .iter()
-                    .position(|run| Some(&run.id) == under.as_ref());
+                let shown = self.shown();
+                let row_of = |id: &Option<RunId>| {
+                    let id = id.as_ref()?;
+                    shown.iter().position(|run| run.id == *id)
+                };
+                let started = row_of(&self.started);
+                let row = started.or_else(|| row_of(&under));
                 self.table.cursor = row.unwrap_or(self.table.cursor);
+                if started.is_some() {
+                    self.started = None;
+                }
                 let rows = self.shown().len();
                 self.table.clamp(rows);
             }
@@ -249,7 +258,8 @@ impl Screen for Exports {
                     ),
                 );
                 if word == "started" {
-                    self.table.reset();
+                    self.filter.clear();
+                    self.started = Some(run.id);
                 }
                 self.mark();
             }

@@ -1,12 +1,13 @@
 //! The live queue: states with counts, filter, detail with attempts, retry and discard.
 
+mod mend;
 mod screen;
 mod view;
 
 use super::Refresh;
 use super::records::quoted;
 use crate::model::job::JobCounts;
-use crate::model::{Job, JobId, JobState, Level};
+use crate::model::{Job, JobId, JobState, Level, MappingName, Problem};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::tui::canvas::grouped;
 use crate::tui::context::Cx;
@@ -48,6 +49,8 @@ pub struct Queue {
     scroll: Scroll,
     why: bool,
     ask: Option<Ask>,
+    /// The job whose record is read to be mended, and why it failed.
+    mending: Option<(MappingName, Option<Problem>)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
     watched: Option<JobId>,
     counts: JobCounts,
@@ -78,6 +81,7 @@ impl Queue {
             scroll: Scroll::default(),
             why: false,
             ask: None,
+            mending: None,
             watched: None,
             counts: JobCounts::default(),
             low_bandwidth,
@@ -200,11 +204,15 @@ impl Queue {
         if !self.selected.is_empty() {
             return Some(Chosen::Ids(self.selected.iter().cloned().collect()));
         }
-        let id = match (self.open, self.detail.value()) {
-            (true, Some(detail)) => detail.job.id.clone(),
-            _ => self.current()?.id.clone(),
-        };
-        Some(Chosen::Ids(vec![id]))
+        Some(Chosen::Ids(vec![self.in_view()?.id.clone()]))
+    }
+
+    /// The job of the detail that is open, or the one under the cursor.
+    fn in_view(&self) -> Option<&Job> {
+        match (self.open, self.detail.value()) {
+            (true, Some(detail)) => Some(&detail.job),
+            _ => self.current(),
+        }
     }
 
     fn retry(&mut self, cx: &mut Cx) {
@@ -273,7 +281,7 @@ impl Queue {
     fn arrived(
         &mut self,
         page: usize,
-        result: Result<crate::operations::queue::JobList, crate::model::Problem>,
+        result: Result<crate::operations::queue::JobList, Problem>,
         cx: &mut Cx,
     ) {
         match result {

@@ -56,14 +56,11 @@ impl Screen for Queue {
                 }
             }
             Action::OpenRecord => {
-                let job = match (self.open, self.detail.value()) {
-                    (true, Some(detail)) => Some(&detail.job),
-                    _ => self.current(),
-                };
-                if let Some(job) = job {
+                if let Some(job) = self.in_view() {
                     cx.go(Go::Record(job.object.clone(), job.record.clone()));
                 }
             }
+            Action::Edit => self.mend(cx),
             Action::Select => {
                 if let Some(id) = self.current().map(|job| job.id.clone()) {
                     if !self.selected.remove(&id) {
@@ -149,6 +146,7 @@ impl Screen for Queue {
                     self.detail.finish(result, cx.now);
                 }
             }
+            Reply::Mend(result) => self.mendable(result, cx),
             Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
             Reply::Retried(chosen, Ok(count)) => {
                 if let (Chosen::Ids(ids), 1) = (&chosen, count) {
@@ -215,6 +213,7 @@ impl Screen for Queue {
                 self.why = false;
                 self.detail.cancel();
             }
+            Slot::Mend => self.mending = None,
             Slot::Count => self.ask = None,
             _ => {}
         }

@@ -141,11 +141,13 @@ impl Records {
         cx.write(Request::Delete(object, ids), Some(question), did);
     }
 
+    /// What people call a record of the object in view; `None` for another object's.
+    pub(in crate::tui) fn name_of(&self, record: &Record) -> Option<String> {
+        let known = self.object.as_ref() == Some(&record.object);
+        known.then(|| title(self.schema.value(), record))
+    }
+
     pub(super) fn saved(&mut self, record: Record, cx: &mut Cx) {
-        cx.toast(
-            Level::Ok,
-            format!("saved {}", title(self.schema.value(), &record)),
-        );
         let mut held = false;
         for row in self.list.held_mut() {
             if row.id == record.id {

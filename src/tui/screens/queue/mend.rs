@@ -1,0 +1,49 @@
+//! Mending: the record of a failed job in a form, with the cursor on the field at fault.
+
+use super::Queue;
+use crate::model::{Level, Record};
+use crate::operations::Done;
+use crate::tui::context::Cx;
+use crate::tui::request::{Request, SchemaDetail};
+use crate::tui::slots::Slot;
+use crate::tui::widgets::form::Form;
+use crate::tui::widgets::overlay::Overlay;
+
+impl Queue {
+    pub(super) fn mend(&mut self, cx: &mut Cx) {
+        let Some(job) = self.in_view() else { return };
+        let request = Request::Mend(job.object.clone(), job.record.clone());
+        self.mending = Some((job.mapping.clone(), job.error.clone()));
+        cx.ask(Slot::Mend, request);
+    }
+
+    pub(super) fn mendable(&mut self, result: Done<(SchemaDetail, Record)>, cx: &mut Cx) {
+        let Some((mapping, error)) = self.mending.take() else {
+            return;
+        };
+        let (detail, record) = match result {
+            Ok(read) => read,
+            Err(problem) => {
+                cx.toast(Level::Error, problem.to_string());
+                return;
+            }
+        };
+        let mut form = Form::of_record(&detail.schema, Some((&record.id, &record.properties)));
+        if let Some(mut error) = error {
+            // An error names the contact field; the form has the record field that it comes from.
+            let email = || {
+                let summary = cx.session.mappings.iter().find(|m| m.name == mapping);
+                summary.map(|summary| summary.email.clone())
+            };
+            error.field = error.field.and_then(|field| match field.as_str() {
+                "email" => email(),
+                field => {
+                    let pair = detail.mapped_to.iter().find(|(_, to)| to == field);
+                    pair.map(|(from, _)| from.clone())
+                }
+            });
+            form.failed(error);
+        }
+        cx.show(Overlay::Form(Box::new(form)));
+    }
+}

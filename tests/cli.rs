@@ -1,0 +1,494 @@
+//! Exit codes, JSON shapes and tables, held by snapshots.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{House, PETS, Ran, VISITS, finish, redact, tramline};
+use tramline::sandbox::{Fault, Kind};
+
+/// The JSON lines of a command's stdout, whose exit code stands above them.
+fn shape(ran: &Ran) -> String {
+    format!("exit {}\n{}", ran.code.unwrap(), redact::json(&ran.lines()))
+}
+
+/// The same, where the house's folder stands in it.
+fn shape_at_home(house: &House, ran: Ran) -> String {
+    let folder = house.folder.path().display().to_string();
+    shape(&Ran {
+        stdout: ran.stdout.replace(&folder, "[folder]"),
+        ..ran
+    })
+}
+
+/// What a command printed, below its exit code.
+fn plain(house: &House, ran: &Ran) -> String {
+    let folder = house.folder.path().display().to_string();
+    let text = format!("exit {}\n{}{}", ran.code.unwrap(), ran.stdout, ran.stderr);
+    redact::text(&text.replace(&folder, "[folder]"))
+}
+
+/// A record by its chip: which one is newest depends on the moment.
+fn record(house: &House, nth: usize) -> String {
+    let chip = format!("{:015}", 985_000_000_000_000 + nth as u64);
+    let records = house.control.records(PETS);
+    let found = records
+        .into_iter()
+        .find(|record| record.properties.get("chip") == Some(&json!(chip)));
+    found.unwrap().id
+}
+
+#[test]
+fn check() {
+    let house = House::new(20);
+    insta::assert_snapshot!(
+        "check_json",
+        shape_at_home(&house, house.run(&["--json", "check"]))
+    );
+    house.control.remove_scope("associations.readonly");
+    insta::assert_snapshot!(
+        "check_missing_scope",
+        shape_at_home(&house, house.run(&["--json", "check"]))
+    );
+}
+
+#[test]
+fn schemas_and_fields() {
+    let house = House::new(20);
+    insta::assert_snapshot!(
+        "schemas_list",
+        plain(&house, &house.run(&["schemas", "list"]))
+    );
+    insta::assert_snapshot!(
+        "schemas_list_json",
+        shape(&house.run(&["--json", "schemas", "list"]))
+    );
+    insta::assert_snapshot!(
+        "schemas_show",
+        plain(&house, &house.run(&["schemas", "show", "pets"]))
+    );
+    insta::assert_snapshot!(
+        "schemas_show_json",
+        shape(&house.run(&["--json", "schemas", "show", "visits"]))
+    );
+    insta::assert_snapshot!(
+        "schemas_show_unknown",
+        plain(&house, &house.run(&["schemas", "show", "pest"]))
+    );
+    insta::assert_snapshot!(
+        "fields_list",
+        plain(&house, &house.run(&["fields", "list"]))
+    );
+    let fields = house.run(&["--json", "fields", "list"]);
+    insta::assert_snapshot!("fields_list_json", redact::json(&fields.lines()[..6]));
+}
+
+#[test]
+fn records_list_in_every_format() {
+    let house = House::new(20);
+    let one = "985000000000011";
+    for format in ["table", "json", "jsonl", "csv"] {
+        let ran = house.run(&[
+            "records", "list", "pets", "--query", one, "--format", format,
+        ]);
+        insta::assert_snapshot!(format!("records_list_{format}"), plain(&house, &ran));
+    }
+    let all = house.expect(0, &["--json", "records", "list", "pets"]);
+    assert_eq!(all.lines().len(), 20);
+    let some = house.expect(
+        0,
+        &[
+            "--json",
+            "records",
+            "list",
+            "custom_objects.pets",
+            "--limit",
+            "7",
+        ],
+    );
+    assert_eq!(some.lines().len(), 7);
+    let id = record(&house, 11);
+    insta::assert_snapshot!(
+        "records_get",
+        plain(&house, &house.run(&["records", "get", "pets", &id]))
+    );
+    insta::assert_snapshot!(
+        "records_get_json",
+        shape(&house.run(&["--json", "records", "get", "pets", &id]))
+    );
+    let ran = house.run(&[
+        "--json",
+        "records",
+        "get",
+        "pets",
+        "000000000000000000000000",
+    ]);
+    assert_eq!(ran.code, Some(1));
+    insta::assert_snapshot!("records_get_missing", redact::text(&ran.stderr));
+    house.assert_no_violation();
+}
+
+#[test]
+fn records_are_written_from_every_kind_of_input() {
+    let house = House::new(20);
+    let before = house.control.records(PETS).len();
+    let ran = house.run(&[
+        "--json",
+        "records",
+        "create",
+        "pets",
+        "--set",
+        "name=Set",
+        "--set",
+        "weight=12.40",
+        "--set",
+        "temperament=[\"calm\",\"shy\"]",
+        "--set",
+        "owner_email=set@example.com",
+    ]);
+    insta::assert_snapshot!("records_create", shape(&ran));
+    let id = ran.lines()[0]["record"].as_str().unwrap().to_owned();
+    let made = house.control.record(PETS, &id).unwrap();
+    assert_eq!(
+        made.properties["weight"].to_string(),
+        "12.40",
+        "digits are kept"
+    );
+    assert_eq!(made.properties["temperament"], json!(["calm", "shy"]));
+    let inputs = [
+        r#"[{"name":"Array 1"},{"name":"Array 2"}]"#.to_owned(),
+        "{\"name\":\"Line 1\"}\n{\"name\":\"Line 2\"}\n".to_owned(),
+        r#"{"records":[{"data":{"name":"Data 1"}},{"data":{"name":"Data 2"}}]}"#.to_owned(),
+    ];
+    for input in &inputs {
+        let ran = house.run_with(
+            &["--json", "records", "create", "pets", "--data", "-"],
+            input,
+        );
+        assert_eq!((ran.code, ran.lines().len()), (Some(0), 2), "{ran:#?}");
+        assert!(
+            ran.lines().iter().all(|line| line["outcome"] == "created"),
+            "{ran:#?}"
+        );
+    }
+    assert_eq!(house.control.records(PETS).len(), before + 7);
+    let names: Vec<Value> = house
+        .control
+        .records(PETS)
+        .iter()
+        .map(|record| record.properties["name"].clone())
+        .collect();
+    for name in ["Array 1", "Array 2", "Line 1", "Line 2", "Data 1", "Data 2"] {
+        assert!(names.contains(&json!(name)), "{name}");
+    }
+    // One of two fails: the other is written all the same.
+    let input = format!(r#"[{{"id":"{id}","name":"Renamed"}},{{"id":"{id}","weight":"heavy"}}]"#);
+    let ran = house.run_with(
+        &["--json", "records", "update", "pets", "--data", "-"],
+        &input,
+    );
+    insta::assert_snapshot!("records_update_partly", shape(&ran));
+    let now = house.control.record(PETS, &id).unwrap();
+    assert_eq!(now.properties["name"], "Renamed");
+    assert_eq!(
+        now.properties["owner_email"], "set@example.com",
+        "the others stay"
+    );
+    house.expect(
+        0,
+        &["records", "update", "pets", &id, "--set", "name=Again"],
+    );
+    assert_eq!(
+        house.control.record(PETS, &id).unwrap().properties["name"],
+        "Again"
+    );
+    let ran = house.run(&[
+        "--json",
+        "records",
+        "delete",
+        "pets",
+        &id,
+        "000000000000000000000000",
+        "--yes",
+    ]);
+    insta::assert_snapshot!("records_delete", shape(&ran));
+    assert!(house.control.record(PETS, &id).is_none());
+    for bad in ["", "[]", "7", "[1]", "{\"name\":"] {
+        let ran = house.run_with(&["records", "create", "pets", "--data", "-"], bad);
+        assert_eq!(ran.code, Some(2), "{bad:?}: {ran:#?}");
+    }
+    let seq = house.now();
+    let ran = house.run(&[
+        "--read-only",
+        "records",
+        "create",
+        "pets",
+        "--set",
+        "name=No",
+    ]);
+    assert_ne!(ran.code, Some(0), "{ran:#?}");
+    assert!(
+        house
+            .control
+            .log_since(seq)
+            .iter()
+            .all(|entry| entry.method == "GET")
+    );
+}
+
+#[test]
+fn mappings() {
+    let house = House::new(20);
+    for name in ["list", "show", "check", "suggest"] {
+        let mut arguments = vec!["--json", "mappings", name];
+        if name == "show" || name == "suggest" {
+            arguments.push("visits");
+        }
+        insta::assert_snapshot!(format!("mappings_{name}"), shape(&house.run(&arguments)));
+    }
+    insta::assert_snapshot!(
+        "mappings_show_table",
+        plain(&house, &house.run(&["mappings", "show", "pets"]))
+    );
+    let seq = house.now();
+    let id = record(&house, 1);
+    insta::assert_snapshot!(
+        "mappings_preview",
+        plain(&house, &house.run(&["mappings", "preview", "pets", &id]))
+    );
+    insta::assert_snapshot!(
+        "mappings_preview_json",
+        shape(&house.run(&["--json", "mappings", "preview", "pets", &id]))
+    );
+    assert!(
+        house
+            .control
+            .log_since(seq)
+            .iter()
+            .all(|entry| entry.method == "GET"),
+        "a preview writes nothing"
+    );
+}
+
+#[test]
+fn sync_says_what_became_of_each_record() {
+    let house = House::new(40);
+    // Ordinary; without e-mail; bad e-mail; the e-mail of the pet before in capitals.
+    let [plain_one, without, bad] = [1, 2, 4].map(|nth| record(&house, nth));
+    let ran = house.run(&["--json", "sync", "pets", &plain_one, &without, &bad]);
+    insta::assert_snapshot!("sync", shape(&ran));
+    let ran = house.run(&["--json", "sync", "pets", &plain_one]);
+    assert_eq!(
+        (ran.code, &ran.summary()["outcome"]),
+        (Some(0), &json!("unchanged")),
+        "{ran:#?}"
+    );
+    let seq = house.now();
+    house
+        .control
+        .set_property(PETS, &plain_one, "name", json!("Rehearsed"));
+    let ran = house.run(&["--json", "sync", "pets", &plain_one, "--dry-run"]);
+    assert_eq!(house.writes_since(seq).len(), 0);
+    insta::assert_snapshot!("sync_dry_run", shape(&ran));
+    let ran = house.run(&["--json", "sync", "pets", "000000000000000000000000"]);
+    insta::assert_snapshot!("sync_missing_record", shape(&ran));
+    let visit = house.control.records(VISITS)[0].id.clone();
+    house.expect(0, &["sync", "visits", &visit]);
+    house.assert_no_violation();
+}
+
+#[test]
+fn the_queue_from_failure_to_retry() {
+    let house = House::new(40);
+    house.export(&[]);
+    let bad = record(&house, 4);
+    let list = house.expect(
+        0,
+        &[
+            "--json",
+            "queue",
+            "list",
+            "--filter",
+            &format!("record:{bad}"),
+        ],
+    );
+    insta::assert_snapshot!("queue_list", shape(&list));
+    let all = house
+        .expect(0, &["--json", "queue", "list", "--filter", "state:failed"])
+        .lines();
+    assert_eq!(all.len(), 3, "{all:#?}");
+    let job = list.lines()[0]["id"].as_str().unwrap().to_owned();
+    insta::assert_snapshot!(
+        "queue_show",
+        shape(&house.run(&["--json", "queue", "show", &job]))
+    );
+    let ran = house.run(&["queue", "list", "--filter", "state:failed colour:red"]);
+    insta::assert_snapshot!("queue_filter_unknown_key", plain(&house, &ran));
+    // Still bad: it fails again, and says so.
+    let ran = house.run(&["--json", "queue", "retry", &job, "--wait"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert_eq!(ran.json()["results"][0]["state"], "failed", "{ran:#?}");
+    // Mended.
+    house.expect(
+        0,
+        &[
+            "records",
+            "update",
+            "pets",
+            &bad,
+            "--set",
+            "owner_email=mended@example.com",
+        ],
+    );
+    let ran = house.run(&["--json", "queue", "retry", &job, "--wait"]);
+    insta::assert_snapshot!("queue_retry", shape(&ran));
+    assert!(house.control.contact("mended@example.com").is_some());
+    let dry = house
+        .expect(
+            0,
+            &[
+                "--json",
+                "queue",
+                "discard",
+                "--filter",
+                "state:failed",
+                "--dry-run",
+            ],
+        )
+        .json();
+    assert_eq!(dry, json!({"matched": 2, "changed": 0}));
+    let ran = house.run(&["queue", "discard", "--filter", "state:failed"]);
+    assert_eq!(
+        ran.code,
+        Some(2),
+        "without a terminal nobody can say yes: {ran:#?}"
+    );
+    let done = house
+        .expect(
+            0,
+            &[
+                "--json",
+                "queue",
+                "discard",
+                "--filter",
+                "state:failed",
+                "--yes",
+            ],
+        )
+        .json();
+    assert_eq!(done, json!({"matched": 2, "changed": 2}));
+    assert_eq!(
+        house
+            .expect(0, &["--json", "queue", "list", "--filter", "state:failed"])
+            .stdout,
+        ""
+    );
+    let ran = house.run(&["queue", "show", "nosuchjob"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+}
+
+#[test]
+fn runs_of_exports() {
+    let house = House::new(40);
+    assert_eq!(house.expect(0, &["--json", "exports", "list"]).stdout, "");
+    house.export(&[]);
+    let list = house.run(&["--json", "exports", "list"]);
+    insta::assert_snapshot!("exports_list", shape(&list));
+    let run = list.lines()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        house.run(&["--json", "exports", "show", &run]).lines(),
+        list.lines()
+    );
+    for action in ["pause", "cancel", "resume"] {
+        let ran = house.run(&["exports", action, &run]);
+        assert!(matches!(ran.code, Some(1 | 2)), "{action}: {ran:#?}");
+    }
+}
+
+#[test]
+fn one_request_by_hand() {
+    let house = House::new(20);
+    let ran = house.expect(0, &["api", "activecampaign", "GET", "/tags?limit=2"]);
+    assert_eq!(ran.json()["tags"].as_array().unwrap().len(), 2);
+    let ran = house.expect(
+        0,
+        &[
+            "api",
+            "highlevel",
+            "GET",
+            "/objects/?locationId=ve9EPM428h8vShlRW1KT",
+        ],
+    );
+    assert!(ran.json()["objects"].is_array(), "{ran:#?}");
+    let ran = house.run(&["api", "activecampaign", "GET", "/nosuchthing"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    for elsewhere in ["https://example.com/x", "//example.com/x"] {
+        let ran = house.run(&["api", "activecampaign", "GET", elsewhere]);
+        assert_eq!(ran.code, Some(2), "{elsewhere}: {ran:#?}");
+    }
+    let seq = house.now();
+    let body = r#"{"tag":{"tag":"x","tagType":"contact","description":""}}"#;
+    let ran = finish(
+        house.command(&[
+            "--read-only",
+            "api",
+            "activecampaign",
+            "POST",
+            "/tags",
+            "--data",
+            "-",
+        ]),
+        Some(body),
+    );
+    assert_ne!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(house.writes_since(seq).len(), 0);
+    house
+        .control
+        .fault(Fault::once(Kind::Status(422), "POST /api/3/tags"));
+    let ran = house.run_with(
+        &["api", "activecampaign", "POST", "/tags", "--data", "-"],
+        body,
+    );
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    house.run_with(
+        &["api", "activecampaign", "POST", "/tags", "--data", "-"],
+        body,
+    );
+    assert_eq!(house.requests("POST /api/3/tags").len(), 2);
+}
+
+#[test]
+fn help_completions_and_manual() {
+    let house = House::new(1);
+    insta::assert_snapshot!("help", plain(&house, &house.run(&["--help"])));
+    for command in ["export", "records", "queue", "mappings", "sync"] {
+        insta::assert_snapshot!(
+            format!("help_{command}"),
+            plain(&house, &house.run(&[command, "--help"]))
+        );
+    }
+    let mut bare = tramline(house.folder.path());
+    bare.args(["completions", "bash"]);
+    let ran = finish(bare, None);
+    assert!(
+        ran.code == Some(0) && ran.stdout.contains("_tramline"),
+        "{ran:#?}"
+    );
+    let mut bare = tramline(house.folder.path());
+    bare.arg("man");
+    let ran = finish(bare, None);
+    assert!(
+        ran.code == Some(0) && ran.stdout.contains(".TH"),
+        "{ran:#?}"
+    );
+    for wrong in [
+        &["nosuchcommand"][..],
+        &["export"],
+        &["export", "pets", "--limit", "many"],
+        &["records", "list"],
+    ] {
+        let ran = house.run(wrong);
+        assert_eq!(ran.code, Some(2), "{wrong:?}: {ran:#?}");
+    }
+}

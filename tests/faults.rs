@@ -1,0 +1,261 @@
+//! What goes wrong on the wire passes, or stops the export with a message and nothing lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use support::{House, PETS, assert_export, assert_outcome, count, expectation};
+use tramline::sandbox::{Fault, Kind};
+
+const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
+const IMPORT: &str = "POST /api/3/import/bulk_import";
+const INFO: &str = "GET /api/3/import/info";
+
+fn fault(kind: Kind, route: &str, skip: usize, times: usize) -> Fault {
+    Fault {
+        skip,
+        ..Fault::once(kind, route).times(times)
+    }
+}
+
+/// One export through faults of each kind on a route.
+fn through(route: &str, skip: usize, times: usize, kinds: &[&str]) {
+    for name in kinds {
+        let house = House::new(260);
+        house
+            .control
+            .fault(fault(Kind::from_name(name).unwrap(), route, skip, times));
+        let what = format!("{name} on {route}");
+        assert_export(&house, &what);
+        let struck = house
+            .control
+            .log()
+            .iter()
+            .filter(|entry| entry.fault.is_some())
+            .count();
+        assert_eq!(struck, times, "{what}");
+    }
+}
+
+#[test]
+fn a_search_that_fails_and_passes() {
+    through(
+        SEARCH,
+        1,
+        2,
+        &[
+            "500",
+            "503",
+            "502",
+            "511",
+            "html",
+            "empty_200",
+            "reset",
+            "half_body",
+            "truncated_json",
+        ],
+    );
+}
+
+#[test]
+fn an_import_that_fails_before_it_takes_effect() {
+    through(IMPORT, 0, 1, &["500", "503", "html", "empty_200", "reset"]);
+}
+
+#[test]
+fn an_import_that_takes_effect_and_does_not_say_so() {
+    through(IMPORT, 0, 1, &["lost_ack", "half_body", "truncated_json"]);
+}
+
+#[test]
+fn an_import_that_activecampaign_gives_up() {
+    through(IMPORT, 0, 1, &["import_failed", "import_interrupted"]);
+    // Given up for good: its contacts go one by one.
+    let house = House::new(60);
+    house.control.fault(fault(Kind::ImportFailed, IMPORT, 0, 3));
+    assert_export(&house, "every import fails");
+}
+
+/// The limit of imports is by the minute, and so is the wait.
+#[test]
+fn an_import_above_the_limit_of_imports_waits_its_minute() {
+    through(IMPORT, 0, 1, &["import_limit"]);
+}
+
+#[test]
+fn a_result_that_is_hard_to_get() {
+    through(
+        INFO,
+        0,
+        2,
+        &[
+            "500",
+            "html",
+            "empty_200",
+            "reset",
+            "half_body",
+            "truncated_json",
+        ],
+    );
+}
+
+#[test]
+fn start_up_calls_that_fail_and_pass() {
+    through(
+        "GET /objects/custom_objects.pets",
+        0,
+        1,
+        &["500", "429", "reset"],
+    );
+    through("GET /api/3/fields", 0, 1, &["500", "429", "html"]);
+}
+
+#[test]
+fn bursts_of_429_with_and_without_retry_after() {
+    for (route, retry_after) in [
+        (SEARCH, Some(1)),
+        (SEARCH, None),
+        (IMPORT, Some(1)),
+        (IMPORT, None),
+    ] {
+        let house = House::new(260);
+        house.control.fault(Fault {
+            retry_after,
+            ..Fault::once(Kind::Status(429), route).times(3)
+        });
+        let start = Instant::now();
+        let summary = assert_export(&house, &format!("429 on {route}, {retry_after:?}"));
+        assert_eq!(count(&summary, "throttled"), 3, "{summary}");
+        if retry_after.is_some() {
+            assert!(
+                start.elapsed() >= Duration::from_secs(3),
+                "Retry-After was not heeded"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_asked_again_after_the_timeout() {
+    let house = House::new(60);
+    house.control.fault(Fault::once(Kind::Stall, SEARCH));
+    house.control.fault(Fault::once(Kind::StallBody, IMPORT));
+    let start = Instant::now();
+    assert_export(&house, "stall");
+    assert!(
+        start.elapsed() >= Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn records_that_come_by_association_survive_faults_too() {
+    let kinds = ["500", "reset", "html", "429"];
+    let expected = House::new(300);
+    expected.expect(0, &["export", "visits"]);
+    let reasons = |house: &House| {
+        let mut reasons: Vec<_> = expectation::contacts(&house.control)
+            .into_iter()
+            .filter_map(|(email, person)| Some((email, person.fields.get("VISIT_REASON")?.clone())))
+            .collect();
+        reasons.sort();
+        reasons
+    };
+    for kind in kinds {
+        let house = House::quirky(300, |quirks| quirks.relations_in_records = false);
+        let kind = Kind::from_name(kind).unwrap();
+        house
+            .control
+            .fault(Fault::once(kind, "POST /contacts/search"));
+        house
+            .control
+            .fault(fault(kind, "GET /associations/relations/", 3, 2));
+        let ran = house.run(&["--json", "export", "visits"]);
+        assert_eq!(ran.code, Some(0), "{kind:?}: {ran:#?}");
+        assert_eq!(reasons(&house), reasons(&expected), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_false_403_and_a_rotated_token_are_no_reason_to_stop() {
+    let house = House::new(260);
+    house.control.fault(fault(Kind::Status(403), IMPORT, 0, 2));
+    assert_export(&house, "403");
+    let house = House::new(260);
+    house.control.fault(fault(Kind::Status(401), SEARCH, 1, 1));
+    assert_export(&house, "401");
+}
+
+#[test]
+fn a_dead_token_stops_the_export_where_it_stands_and_resume_goes_on() {
+    for (route, status) in [(SEARCH, 401), (IMPORT, 403)] {
+        let house = House::new(600);
+        let before = expectation::contacts(&house.control);
+        let expected = expectation::pets(&house.control, &before);
+        house
+            .control
+            .fault(fault(Kind::Status(status), route, 1, 10_000));
+        let (summary, ran) = house.export(&[]);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        assert_eq!(summary["state"], "failed", "{ran:#?}");
+        let error: Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!(error["error"]["class"], "auth", "{error}");
+        assert_eq!(error["error"]["status"], status, "{error}");
+        assert!(error["error"]["remedy"].is_string(), "{error}");
+        house.control.clear_faults();
+        let resumed = house.run(&[
+            "--json",
+            "exports",
+            "resume",
+            summary["run"].as_str().unwrap(),
+        ]);
+        assert_eq!(resumed.code, Some(3), "{resumed:#?}");
+        assert_outcome(&house, &resumed.summary(), &expected, route);
+    }
+}
+
+#[test]
+fn the_sync_of_one_record_tries_again_and_says_how_it_ended() {
+    let house = House::new(20);
+    house.export(&[]);
+    let (id, email) = house
+        .control
+        .records(PETS)
+        .into_iter()
+        .find_map(|record| {
+            let email = record.properties.get("owner_email")?.as_str()?.to_owned();
+            let name = record.properties.get("name")?.as_str()?;
+            let contact = house.control.contact(&email)?;
+            (contact.fields.get("PET_NAME")? == name).then_some((record.id, email))
+        })
+        .unwrap();
+    for (at, kind) in ["500", "reset", "lost_ack", "html", "429"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("Name {at}");
+        house
+            .control
+            .set_property(PETS, &id, "name", name.as_str().into());
+        house.control.fault(Fault::once(
+            Kind::from_name(kind).unwrap(),
+            "POST /api/3/contact/sync",
+        ));
+        let ran = house.expect(0, &["--json", "sync", "pets", &id]);
+        // What took effect without saying so is found in place.
+        let outcome = if kind == "lost_ack" {
+            "unchanged"
+        } else {
+            "synced"
+        };
+        assert_eq!(ran.summary()["outcome"], outcome, "{kind}: {ran:#?}");
+        assert_eq!(
+            house.control.contact(&email).unwrap().fields["PET_NAME"],
+            name,
+            "{kind}"
+        );
+    }
+}
