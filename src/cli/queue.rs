@@ -2,7 +2,7 @@
 
 use super::output::time;
 use super::records::confirm;
-use super::{Context, Exit, usage};
+use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{JobId, Problem};
 use crate::operations::Operations;
@@ -53,8 +53,7 @@ pub struct Select {
 }
 
 pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
-    let wait = matches!(&action, Action::Retry(select) if select.wait && !select.dry_run);
-    let operations = context.open(wait).await?;
+    let operations = context.open(false).await?;
     let exit = match action {
         Action::List { filter, limit } => list(context, &operations, filter, limit).await,
         Action::Show { id } => show(context, &operations, &id).await,
@@ -210,7 +209,11 @@ async fn change(
         }
         (None, true) => return Err(usage("which jobs?", "give ids or --filter F")),
     };
-    let matched = operations.count_chosen(&chosen).await?;
+    let matched = if retry {
+        operations.count_chosen(&chosen).await?
+    } else {
+        operations.count_discardable(&chosen).await?
+    };
     let verb = if retry { "retry" } else { "discard" };
     if select.dry_run {
         let result = Changed {
@@ -233,22 +236,38 @@ async fn change(
     {
         return Err(usage("nothing was changed", "answer y, or give --yes"));
     }
-    // Their ids are taken before they change: a filter such as state:failed does not match them afterwards.
-    let ids = if select.wait && retry {
-        operations.chosen_ids(&chosen).await?
+    if !retry {
+        let changed = operations.discard(&chosen).await?;
+        return Ok(report(context, verb, matched, changed, None));
+    }
+    // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
+    // state:failed does not match them afterwards.
+    let ids = if select.wait {
+        operations.retriable(&chosen).await?
     } else {
         Vec::new()
     };
-    let changed = if retry {
-        operations.retry(&chosen).await?
-    } else {
-        operations.discard(&chosen).await?
-    };
-    let results = if select.wait && retry {
-        Some(wait_for(operations, &ids).await?)
-    } else {
-        None
-    };
+    let changed = operations.retry(&chosen).await?;
+    if !select.wait {
+        return Ok(report(context, verb, matched, changed, None));
+    }
+    operations.work()?;
+    tokio::select! {
+        jobs = operations.wait_for(&ids) => Ok(report(context, verb, matched, changed, Some(jobs?))),
+        exit = signals::stop() => {
+            context.output.note("stopped; what was begun goes on with the next worker");
+            Ok(exit)
+        }
+    }
+}
+
+fn report(
+    context: &Context,
+    verb: &str,
+    matched: u64,
+    changed: u64,
+    results: Option<Vec<crate::model::Job>>,
+) -> Exit {
     let partly = results
         .as_ref()
         .is_some_and(|jobs| jobs.iter().any(|job| job.state != JobState::Done));
@@ -274,24 +293,5 @@ async fn change(
                 .line(&format!("{}  {}{error}", job.id, job.state.name()));
         }
     }
-    Ok(if partly { Exit::Partly } else { Exit::Done })
-}
-
-/// Waits until none of the jobs moves on by itself soon.
-async fn wait_for(
-    operations: &Operations,
-    ids: &[JobId],
-) -> Result<Vec<crate::model::Job>, Problem> {
-    let mut changes = operations.changes();
-    loop {
-        let mut jobs = Vec::with_capacity(ids.len());
-        for id in ids {
-            jobs.push(operations.job(id.as_str()).await?.job);
-        }
-        let now = jiff::Timestamp::now();
-        if !jobs.iter().any(|job| job.moves_on_soon(now)) {
-            return Ok(jobs);
-        }
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), changes.changed()).await;
-    }
+    if partly { Exit::Partly } else { Exit::Done }
 }

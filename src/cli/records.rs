@@ -3,13 +3,17 @@
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
 use crate::model::{
-    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId,
+    DataType, ErrorClass, ObjectKey, ObjectSchema, Problem, Properties, Property, Record, RecordId,
 };
 use crate::operations::Operations;
 use crate::operations::records::{RecordCursor, Written};
 use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::io::Read;
+
+/// Records of one page (fact sheet §2.7: at most 100).
+const PAGE: u64 = 100;
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -100,21 +104,29 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             let object = ObjectKey::from_input(&object);
             let schema = operations.schema(&connection, &object).await?;
             let mut records = Vec::new();
+            let mut known = HashSet::new();
             let mut cursor: Option<RecordCursor> = None;
+            // One size for all pages: page 2 of another size begins elsewhere.
+            let size = limit.min(PAGE);
             while (records.len() as u64) < limit {
-                let want = (limit - records.len() as u64).min(100) as u32;
                 let page = operations
                     .records(
                         &connection,
                         &object,
                         query.as_deref(),
                         cursor.as_ref(),
-                        want,
+                        size as u32,
                     )
                     .await?;
-                records.extend(page.records);
+                let before = known.len();
+                // Rows shift while records are created: one may come twice.
+                records.extend(
+                    page.records
+                        .into_iter()
+                        .filter(|record| known.insert(record.id.clone())),
+                );
                 cursor = page.next;
-                if cursor.is_none() {
+                if cursor.is_none() || known.len() == before {
                     break;
                 }
             }
@@ -229,11 +241,14 @@ fn print_records(
             context.output.table(&columns, &rows);
         }
         Format::Csv => {
-            let keys = columns(schema);
-            let head = ["id", "created_at", "updated_at"].map(str::to_owned);
+            let keys = csv_keys(
+                &schema.properties,
+                records.iter().map(|record| &record.properties),
+            );
+            let columns = ["id", "created_at", "updated_at"].map(str::to_owned);
             context
                 .output
-                .raw_line(&csv_line(head.into_iter().chain(keys.iter().cloned())));
+                .raw_line(&csv_line(columns.into_iter().chain(keys.iter().cloned())));
             for record in records {
                 let mut row = vec![
                     record.id.to_string(),
@@ -248,19 +263,21 @@ fn print_records(
     Ok(Exit::Done)
 }
 
-/// The property keys of an object's records; of a TEXTBOX_LIST its members, which stand side by side in a record.
-fn columns(schema: &ObjectSchema) -> Vec<String> {
+/// The properties of a CSV: the schema's, with each member of a text box list on its own, then what only records know.
+fn csv_keys<'a>(schema: &[Property], records: impl Iterator<Item = &'a Properties>) -> Vec<String> {
     let mut keys = Vec::new();
-    for property in &schema.properties {
-        if property.data_type == DataType::TextboxList {
-            keys.extend(
-                property
-                    .options
-                    .iter()
-                    .map(|option| format!("{}.{}", property.key, option.key)),
-            );
+    for property in schema {
+        if property.data_type == DataType::TextboxList && !property.options.is_empty() {
+            let members = property.options.iter();
+            keys.extend(members.map(|option| format!("{}.{}", property.key, option.key)));
         } else {
             keys.push(property.key.clone());
+        }
+    }
+    let mut known: HashSet<String> = keys.iter().cloned().collect();
+    for key in records.flat_map(Properties::keys) {
+        if known.insert(key.clone()) {
+            keys.push(key.clone());
         }
     }
     keys
@@ -548,5 +565,34 @@ mod tests {
                 .map(str::to_owned),
         );
         assert_eq!(line, "'=1+1,-5,\"a,b\",\"say \"\"x\"\"\",'+49 30");
+    }
+
+    #[test]
+    fn a_csv_has_members_of_lists_and_what_the_schema_does_not_know() {
+        let property = |key: &str, data_type: &str, options: serde_json::Value| {
+            serde_json::json!({
+                "id": key, "key": key, "name": key, "data_type": data_type, "options": options,
+                "allow_custom_option": false, "required": null, "unique": null,
+            })
+        };
+        let members = serde_json::json!([{"key": "vet", "label": "Vet"}, {"key": "kitchen", "label": "Kitchen"}]);
+        let properties: Vec<Property> = [
+            property("name", "TEXT", serde_json::json!([])),
+            property("notes", "TEXTBOX_LIST", members),
+        ]
+        .into_iter()
+        .map(|value| serde_json::from_value(value).unwrap())
+        .collect();
+        let record = |key: &str| {
+            let mut properties = Properties::new();
+            properties.insert("notes.vet".into(), "well".into());
+            properties.insert(key.into(), 1.into());
+            properties
+        };
+        let records = [record("older_field"), record("older_field")];
+        assert_eq!(
+            csv_keys(&properties, records.iter()),
+            ["name", "notes.vet", "notes.kitchen", "older_field"]
+        );
     }
 }

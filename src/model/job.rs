@@ -1,11 +1,11 @@
 //! Jobs of the queue: one record of one mapping to be brought to its contact.
 
 use super::{
-    ConnectionName, ContactId, Email, JobId, MappingName, ObjectKey, Problem, RecordId, RunId,
+    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem, RecordId,
+    RunId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -194,21 +194,29 @@ pub struct Job {
     pub updated_at: Timestamp,
 }
 
-/// A wait that ends so soon is worth waiting for.
-const SOON: Duration = Duration::from_secs(30);
-
 impl Job {
-    /// True if a worker has the job, or will take it up by itself within half a minute: it is ready, running, or waits
-    /// for a moment after an error that passes.
-    pub fn moves_on_soon(&self, now: Timestamp) -> bool {
+    /// True while the job comes to an end without a person and soon: it is due or at work, or waits for a time, a rate
+    /// limit or its contact. A job that waits for a refused token, or for a contact that does not exist yet, is
+    /// nothing to sit and wait for.
+    pub fn is_under_way(&self) -> bool {
         match self.state {
             JobState::Ready | JobState::Running => true,
-            JobState::Waiting => self.waiting.as_ref().is_some_and(|waiting| {
-                matches!(
-                    waiting.reason,
-                    WaitReason::Scheduled | WaitReason::RateLimited | WaitReason::ContactBusy
-                ) && waiting.until.is_some_and(|until| until <= now + SOON)
-            }),
+            JobState::Waiting => {
+                let reason = self.waiting.as_ref().map(|waiting| waiting.reason);
+                let refused = self
+                    .error
+                    .as_ref()
+                    .is_some_and(|error| error.class == ErrorClass::Auth);
+                !refused
+                    && matches!(
+                        reason,
+                        Some(
+                            WaitReason::Scheduled
+                                | WaitReason::RateLimited
+                                | WaitReason::ContactBusy
+                        )
+                    )
+            }
             _ => false,
         }
     }

@@ -86,6 +86,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 7] = [
+        Self::Synced,
+        Self::Unchanged,
+        Self::Superseded,
+        Self::Skipped,
+        Self::Failed,
+        Self::Unknown,
+        Self::Waiting,
+    ];
+
+    /// The outcome of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// The name used in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -194,15 +194,9 @@ impl Demo {
                 .update_record(&job.connection, &job.object, &job.record, &change)
                 .await?;
             operations.retry(&Chosen::Ids(vec![job.id.clone()])).await?;
-            let mut changes = operations.changes();
-            let ended = loop {
-                let now = operations.job(job.id.as_str()).await?.job;
-                if !matches!(now.state, JobState::Ready | JobState::Running) {
-                    break now;
-                }
-                let _ =
-                    tokio::time::timeout(std::time::Duration::from_millis(500), changes.changed())
-                        .await;
+            let ended = operations.wait_for(std::slice::from_ref(&job.id)).await?;
+            let Some(ended) = ended.into_iter().next() else {
+                continue;
             };
             if ended.state == JobState::Done {
                 return Ok(Mended {

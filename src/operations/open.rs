@@ -11,7 +11,7 @@ use crate::http::{
 use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
 use crate::store::{Store, SystemClock};
-use crate::sync::{Account, Engine, Settings};
+use crate::sync::{Account, Engine, Retention, Settings};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub(super) struct Opened {
     pub account: Account,
     pub highlevel_token: Arc<Secret>,
     pub activecampaign_token: Arc<Secret>,
+    /// Both accounts, as the store remembers them.
+    identity: String,
 }
 
 impl Operations {
@@ -61,6 +63,9 @@ impl Operations {
                 open_connection(&config, name, connection, &http, &ledger, &calls.observer())?;
             accounts.insert(name.clone(), opened);
         }
+        for (name, opened) in &accounts {
+            refuse_other_accounts(&store, name, &opened.identity).await?;
+        }
         let engine = Engine::new(Settings {
             store: store.clone(),
             accounts: accounts
@@ -73,6 +78,10 @@ impl Operations {
                 .map(|(name, spec)| (name.clone(), (config.connection_of(spec), spec.clone())))
                 .collect(),
             concurrency: config.worker.concurrency,
+            retention: Retention {
+                done: config.store.retention.done.duration(),
+                attempts: config.store.retention.attempts.duration(),
+            },
         });
         if options.worker {
             engine.start();
@@ -129,6 +138,11 @@ fn open_connection(
     let highlevel_token = Arc::new(Secret::new(token, config.folder()));
     // HighLevel counts by client or token and location (fact sheet §6): the token's reference stands for it.
     let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
+    let mut identity = format!(
+        "HighLevel location {} at {}",
+        settings.location_id,
+        authority(&base)
+    );
     let highlevel = HighLevel::new(
         HighLevelSettings {
             base_url: base,
@@ -144,6 +158,7 @@ fn open_connection(
     let base =
         ActiveCampaign::base(&settings.url).map_err(|error| refuse("url", error.to_string()))?;
     let account = format!("activecampaign {}", base.as_str());
+    identity.push_str(&format!(" and ActiveCampaign {}", authority(&base)));
     // Imports of a single contact have a fifth of the others' limit (fact sheet §3.2).
     let single = Rate {
         requests: (settings.import_rate.requests / 5).max(1),
@@ -167,7 +182,41 @@ fn open_connection(
         account: Account::new(name.clone(), highlevel, activecampaign),
         highlevel_token,
         activecampaign_token,
+        identity,
     })
+}
+
+/// Host and port of an address.
+fn authority(base: &BaseUrl) -> String {
+    let text = base.as_str();
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest).to_ascii_lowercase()
+}
+
+/// What the store keeps of a connection (confirmed contacts, records, jobs) is true of its two accounts only. With others
+/// under the same name, unchanged contacts would be taken for synced that never were.
+async fn refuse_other_accounts(
+    store: &Store,
+    connection: &ConnectionName,
+    identity: &str,
+) -> Done<()> {
+    const KEY: &str = "accounts";
+    let known = store.get(connection, KEY).await?;
+    match known {
+        Some(known) if known == identity => Ok(()),
+        Some(known) if store.knows(connection).await? => Err(Problem::new(
+            ErrorClass::Config,
+            format!(
+                "the store {} keeps what was synced between {known}; the connection `{connection}` now names {identity}",
+                store.path().display()
+            ),
+        )
+        .remedy(
+            "give the other accounts a connection of another name, or another file with url in [store]; the old one stays \
+             as it is",
+        )),
+        _ => Ok(store.set(connection, KEY, Some(identity)).await?),
+    }
 }
 
 /// A secret as the clients ask for it.

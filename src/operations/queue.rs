@@ -111,36 +111,34 @@ impl Operations {
         })
     }
 
-    /// How many jobs an action would touch.
+    /// How many jobs a retry would touch.
     pub async fn count_chosen(&self, chosen: &Chosen) -> Done<u64> {
-        Ok(self
-            .inner
-            .store
-            .retry(&selection(chosen)?, PERSON, true)
-            .await?)
+        let selection = selection(chosen)?;
+        Ok(self.inner.store.retry(&selection, PERSON, true).await?)
     }
 
-    /// The ids of the jobs an action would touch.
-    pub async fn chosen_ids(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
-        match chosen {
-            Chosen::Ids(ids) => Ok(ids.clone()),
-            Chosen::Filter(text) => {
-                let mut query = JobQuery {
-                    filter: text.clone(),
-                    after: None,
-                    limit: 500,
-                };
-                let mut ids = Vec::new();
-                loop {
-                    let page = self.jobs(&query).await?;
-                    ids.extend(page.jobs.into_iter().map(|job| job.id));
-                    match page.next {
-                        Some(next) => query.after = Some(next),
-                        None => return Ok(ids),
-                    }
-                }
-            }
-        }
+    /// How many jobs [`Operations::discard`] would touch.
+    pub async fn count_discardable(&self, chosen: &Chosen) -> Done<u64> {
+        let selection = selection(chosen)?;
+        Ok(self.inner.store.discard(&selection, PERSON, true).await?)
+    }
+
+    /// The ids of the jobs a retry would touch, in the order of their making or of the choice.
+    pub async fn retriable(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
+        Ok(self.inner.store.retriable(&selection(chosen)?).await?)
+    }
+
+    /// Works the queue in this process from now on, unless it does already.
+    pub fn work(&self) -> Done<()> {
+        self.writable()?;
+        self.inner.engine.start_worker();
+        Ok(())
+    }
+
+    /// Waits until jobs come to an end, or to a wait that takes more than a moment: also while they wait to be tried
+    /// again, within their own number of attempts.
+    pub async fn wait_for(&self, ids: &[JobId]) -> Done<Vec<Job>> {
+        self.inner.engine.wait_for(ids).await
     }
 
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.

@@ -5,6 +5,18 @@ use super::error::Result;
 use crate::model::ConnectionName;
 
 impl Store {
+    /// True if the store holds anything of a connection's accounts: jobs, runs, records or confirmed contacts.
+    pub async fn knows(&self, connection: &ConnectionName) -> Result<bool> {
+        let any: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE connection = $1) OR EXISTS (SELECT 1 FROM runs WHERE connection = $1)
+                 OR EXISTS (SELECT 1 FROM records WHERE connection = $1) OR EXISTS (SELECT 1 FROM links WHERE connection = $1)",
+        )
+        .bind(connection.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        Ok(any)
+    }
+
     /// The text kept under a key of a connection.
     pub async fn get(&self, connection: &ConnectionName, key: &str) -> Result<Option<String>> {
         Ok(

@@ -59,6 +59,25 @@ const DISCARD: Action = Action {
     assignments: "state = 'discarded', wait_reason = NULL, wait_until = NULL, wait_by = NULL",
 };
 
+/// How far an action has come.
+struct Walk {
+    start: Timestamp,
+    /// Of a list of ids.
+    done: usize,
+    /// Of a filter's matches.
+    after: Option<(i64, i64)>,
+}
+
+impl Walk {
+    fn from(start: Timestamp) -> Self {
+        Self {
+            start,
+            done: 0,
+            after: None,
+        }
+    }
+}
+
 impl Store {
     /// Makes failed, unknown and waiting jobs ready, with a person's urgency; returns how many. A dry run only
     /// counts.
@@ -75,59 +94,78 @@ impl Store {
         Ok(number)
     }
 
-    async fn act(&self, action: &Action, selection: &Selection, dry_run: bool) -> Result<u64> {
-        match selection {
-            Selection::Ids(ids) => {
-                let mut number = 0;
-                for slice in ids.chunks(SLICE as usize) {
-                    let mut seqs = Vec::with_capacity(slice.len());
-                    for chunk in chunks(slice) {
-                        let mut query = QueryBuilder::new("SELECT seq FROM jobs WHERE id IN ");
-                        push_list(&mut query, chunk.iter().map(JobId::as_str));
-                        query.push(" AND state IN ");
-                        push_list(&mut query, action.from.iter().map(|state| state.name()));
-                        let found = query.build_query_scalar().fetch_all(self.readers()).await?;
-                        seqs.extend::<Vec<i64>>(found);
-                    }
-                    number += self
-                        .apply(action, &seqs, self.now_micros(), dry_run)
-                        .await?;
-                }
-                Ok(number)
+    /// The jobs that [`Store::retry`] would make ready.
+    pub async fn retriable(&self, selection: &Selection) -> Result<Vec<JobId>> {
+        let mut ids = Vec::new();
+        let mut walk = Walk::from(self.now());
+        loop {
+            let slice = self.slice(&RETRY, selection, &mut walk).await?;
+            if slice.is_empty() {
+                return Ok(ids);
             }
-            Selection::Filter(filter) => self.act_on_filter(action, filter, dry_run).await,
+            ids.extend(slice.into_iter().map(|(_, id)| id));
         }
     }
 
-    /// Goes through the matches in the order of their making, past those of earlier slices: what fails again
-    /// meanwhile is not met twice.
-    async fn act_on_filter(&self, action: &Action, filter: &Filter, dry_run: bool) -> Result<u64> {
-        let start = self.now();
-        let filter = filter.clone().and(Condition::State(action.from.to_vec()));
+    async fn act(&self, action: &Action, selection: &Selection, dry_run: bool) -> Result<u64> {
+        let mut walk = Walk::from(self.now());
+        let until = match selection {
+            Selection::Ids(_) => i64::MAX,
+            // What fails again meanwhile is not met twice.
+            Selection::Filter(_) => walk.start.as_microsecond(),
+        };
+        let mut number = 0;
+        loop {
+            let slice = self.slice(action, selection, &mut walk).await?;
+            if slice.is_empty() {
+                return Ok(number);
+            }
+            let seqs: Vec<i64> = slice.into_iter().map(|(seq, _)| seq).collect();
+            number += self.apply(action, &seqs, until, dry_run).await?;
+        }
+    }
+
+    /// The next jobs that an action is about; none behind the last. Those of a filter come in the order of their making.
+    async fn slice(
+        &self,
+        action: &Action,
+        selection: &Selection,
+        walk: &mut Walk,
+    ) -> Result<Vec<(i64, JobId)>> {
+        let mut reader = self.readers().acquire().await?;
+        let filter = match selection {
+            Selection::Ids(ids) => {
+                let mut found = Vec::new();
+                while found.is_empty() && walk.done < ids.len() {
+                    let end = ids.len().min(walk.done + SLICE as usize);
+                    for chunk in chunks(&ids[walk.done..end]) {
+                        let mut query = QueryBuilder::new("SELECT seq, id FROM jobs WHERE id IN ");
+                        push_list(&mut query, chunk.iter().map(JobId::as_str));
+                        query.push(" AND state IN ");
+                        push_list(&mut query, action.from.iter().map(|state| state.name()));
+                        for row in query.build().fetch_all(&mut *reader).await? {
+                            found.push((row.try_get(0)?, row.try_get::<String, _>(1)?.into()));
+                        }
+                    }
+                    walk.done = end;
+                }
+                return Ok(found);
+            }
+            Selection::Filter(filter) => filter.clone().and(Condition::State(action.from.to_vec())),
+        };
         let sort = Sort {
             by: SortBy::Created,
             ascending: true,
         };
-        let mut number = 0;
-        let mut after = None;
-        loop {
-            let rows = {
-                let mut reader = self.readers().acquire().await?;
-                let search = Search::prepare(&mut reader, &filter, start).await?;
-                let mut query = search.page("seq, created_at, updated_at", sort, after, SLICE);
-                query.build().fetch_all(&mut *reader).await?
-            };
-            let Some(last) = rows.last() else {
-                return Ok(number);
-            };
-            after = Some((last.try_get(1)?, last.try_get(0)?));
-            let seqs = rows
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<std::result::Result<Vec<i64>, _>>()?;
-            let until = start.as_microsecond();
-            number += self.apply(action, &seqs, until, dry_run).await?;
+        let search = Search::prepare(&mut reader, &filter, walk.start).await?;
+        let mut query = search.page("seq, id, created_at", sort, walk.after, SLICE);
+        let rows = query.build().fetch_all(&mut *reader).await?;
+        if let Some(last) = rows.last() {
+            walk.after = Some((last.try_get(2)?, last.try_get(0)?));
         }
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get::<String, _>(1)?.into())))
+            .collect()
     }
 
     /// Applies an action to jobs that did not change after `until`, in one transaction.

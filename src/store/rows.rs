@@ -179,19 +179,9 @@ pub(super) fn outcome(name: &str) -> Result<Option<Outcome>> {
     if name == SENT {
         return Ok(None);
     }
-    [
-        Outcome::Synced,
-        Outcome::Unchanged,
-        Outcome::Superseded,
-        Outcome::Skipped,
-        Outcome::Failed,
-        Outcome::Unknown,
-        Outcome::Waiting,
-    ]
-    .into_iter()
-    .find(|outcome| outcome.name() == name)
-    .map(Some)
-    .ok_or_else(|| unreadable("outcome", name))
+    Outcome::from_name(name)
+        .map(Some)
+        .ok_or_else(|| unreadable("outcome", name))
 }
 
 /// The outcome of a record whose write was planned by a run; when it is confirmed the record is not touched again.

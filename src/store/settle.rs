@@ -37,6 +37,8 @@ pub struct Settlement {
     pub moved_from: Option<Email>,
     /// The record is gone for good and competes for nothing.
     pub gone: bool,
+    /// A request that writes may have left.
+    pub sent: bool,
     /// Jobs that follow from this one: who takes over the contacts that the record left.
     pub follow: Vec<NewJob>,
 }
@@ -56,13 +58,16 @@ impl Settlement {
             record: None,
             moved_from: None,
             gone: false,
+            sent: false,
             follow: Vec::new(),
         }
     }
 }
 
 impl Store {
-    /// Settles a claimed job. False means that the epoch is stale, and nothing was changed.
+    /// Settles a claimed job. False means that the epoch is stale, and nothing was changed. If something was sent all the
+    /// same, the contact may hold what is older than the other worker's: the record is made due once more, so that
+    /// the newest state is the last (sync.md, promise 2).
     ///
     /// If the record changed while the job ran, one new job is made for it; where the job itself stays open, that
     /// one is made ready instead.
@@ -78,6 +83,10 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(held) = held else {
+            if settlement.sent {
+                upsert(&mut tx, &again(claimed), now).await?;
+                self.commit(tx).await?;
+            }
             return Ok(false);
         };
         let seq: i64 = held.try_get("seq")?;
@@ -111,6 +120,18 @@ impl Store {
         }
         self.commit(tx).await?;
         Ok(true)
+    }
+}
+
+/// A job for the same record, with the same urgency.
+fn again(job: &Job) -> NewJob {
+    NewJob {
+        connection: job.connection.clone(),
+        mapping: job.mapping.clone(),
+        object: job.object.clone(),
+        record: job.record.clone(),
+        trigger: job.trigger.clone(),
+        not_before: None,
     }
 }
 

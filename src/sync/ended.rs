@@ -65,7 +65,7 @@ impl Ended {
     }
 
     /// True if a request that writes may have left.
-    pub fn sent(&self) -> bool {
+    fn sent(&self) -> bool {
         self.request
             .as_ref()
             .is_some_and(|request| !request.is_empty() && !request.starts_with("GET "))
@@ -86,6 +86,7 @@ impl Ended {
             record: self.record.clone(),
             moved_from: self.moved_from.clone(),
             gone: self.gone,
+            sent: self.sent(),
             follow: self.follow.clone(),
             ..Settlement::new(self.outcome, state(self.outcome))
         }

@@ -75,30 +75,12 @@ impl Desk {
             }),
             ..ended.settlement(&self.worker)
         };
-        self.settle(claim, &settlement, ended.sent()).await?;
+        if !self.store.settle(job, claim.epoch, &settlement).await? {
+            tracing::warn!(job = %job.id, "settled too late: another worker had taken the job");
+        }
         tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
             error = ended.error.as_ref().map(tracing::field::display), "job settled");
         Ok(ended.result(job))
-    }
-
-    /// Settles the job. If another worker has it by now although something was sent, the contact may hold what is
-    /// older than that worker's: the newest state is sent once more (sync.md, promise 2).
-    async fn settle(
-        &self,
-        claim: &Claim,
-        settlement: &Settlement,
-        sent: bool,
-    ) -> Result<(), StoreError> {
-        let job = &claim.job;
-        if self.store.settle(job, claim.epoch, settlement).await? {
-            return Ok(());
-        }
-        tracing::warn!(job = %job.id, sent, "settled too late: another worker had taken the job");
-        if sent {
-            let again = self.successor(job, job.record.clone());
-            self.store.enqueue(&again).await?;
-        }
-        Ok(())
     }
 
     async fn attempt(&self, claim: &Claim) -> Result<Ended, Stop> {

@@ -21,7 +21,8 @@ use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, ErrorClass, JobId, JobState, MappingName, Problem, RecordId, RunId, Trigger,
+    ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
+    Trigger,
 };
 use crate::store::{NewJob, Store};
 use std::collections::BTreeMap;
@@ -40,6 +41,16 @@ pub struct Settings {
     pub mappings: BTreeMap<MappingName, (ConnectionName, MappingSpec)>,
     /// Jobs worked on at the same time.
     pub concurrency: usize,
+    pub retention: Retention,
+}
+
+/// How long what is over is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Done and discarded jobs, since their last change.
+    pub done: Duration,
+    /// Attempts, since their start.
+    pub attempts: Duration,
 }
 
 /// The engine of one process. Clones share it.
@@ -99,7 +110,7 @@ impl Engine {
     }
 
     /// Works the queue in the background from now on; a second call changes nothing.
-    fn start_worker(&self) {
+    pub fn start_worker(&self) {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
         }
@@ -144,7 +155,8 @@ impl Engine {
         }
     }
 
-    /// Enqueues records as a person's jobs, works them in this process (or lets another worker do so), and waits.
+    /// Enqueues records as a person's jobs, works them in this process (or lets another worker do so), and waits: also
+    /// while a job waits to be tried again, within the job's own number of attempts.
     ///
     /// # Errors
     /// The store failed. What becomes of each record stands in its result.
@@ -173,10 +185,10 @@ impl Engine {
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
         while ids.iter().any(|id| !done.contains_key(id)) {
             match tokio::time::timeout(Duration::from_millis(500), results.recv()).await {
-                // What waits may go on in a moment: the store knows until when.
-                Ok(Ok((_, result))) if result.outcome == Outcome::Waiting => {}
                 Ok(Ok((id, result))) => {
-                    if ids.contains(&id) {
+                    if ids.contains(&id)
+                        && (result.outcome != Outcome::Waiting || self.ends_here(&id).await?)
+                    {
                         done.insert(id, result);
                     }
                 }
@@ -195,19 +207,30 @@ impl Engine {
         Ok(ids.iter().filter_map(|id| done.get(id).cloned()).collect())
     }
 
-    /// The result of a job that no worker will take up soon.
+    /// True if a job that waits is not waited for: it needs more than a moment.
+    async fn ends_here(&self, id: &JobId) -> Result<bool, Problem> {
+        let job = self.inner.settings.store.job(id).await?;
+        Ok(job.is_some_and(|job| !job.is_under_way()))
+    }
+
+    /// The result of a job that came to an end without this process hearing of it, as its last attempt has it.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
-        let Some(job) = self.inner.settings.store.job(id).await? else {
+        let store = &self.inner.settings.store;
+        let Some(job) = store.job(id).await? else {
             return Ok(None);
         };
-        if job.moves_on_soon(jiff::Timestamp::now()) {
+        if job.is_under_way() {
             return Ok(None);
         }
         let outcome = match job.state {
-            JobState::Done => Outcome::Synced,
-            JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
+            JobState::Done => {
+                let attempts = store.attempts(id).await?;
+                let last = attempts.last().map(|attempt| attempt.outcome.as_str());
+                last.and_then(Outcome::from_name).unwrap_or(Outcome::Synced)
+            }
             JobState::Unknown => Outcome::Unknown,
             JobState::Failed | JobState::Discarded => Outcome::Failed,
+            JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
         };
         Ok(Some(SyncResult {
             record: job.record,
@@ -216,6 +239,31 @@ impl Engine {
             fields: Vec::new(),
             error: job.error,
         }))
+    }
+
+    /// Waits until jobs come to an end, or to a wait that takes more than a moment; answers with them as they are then.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn wait_for(&self, ids: &[JobId]) -> Result<Vec<Job>, Problem> {
+        let store = self.store();
+        let mut changes = store.changes();
+        let mut ended: BTreeMap<&JobId, Job> = BTreeMap::new();
+        loop {
+            for id in ids {
+                if !ended.contains_key(id)
+                    && let Some(job) = store.job(id).await?
+                    && !job.is_under_way()
+                {
+                    ended.insert(id, job);
+                }
+            }
+            if ids.iter().all(|id| ended.contains_key(id)) {
+                return Ok(ids.iter().filter_map(|id| ended.remove(id)).collect());
+            }
+            // A change by another process makes no signal here, so a look now and then is needed.
+            let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
+        }
     }
 
     /// Starts an export in the background, or goes on with the mapping's run whose process died.

@@ -47,11 +47,15 @@ fn pick(relations: &[crate::model::Relation], association: &AssociationId) -> Ve
     ids
 }
 
-/// A contact; `None` if it was deleted.
+/// A contact; `None` if it was deleted: HighLevel answers such an id, and one it cannot read, with 400, 404 or 422.
 async fn contact(highlevel: &HighLevel, id: &str) -> Result<Option<RelatedContact>, ApiError> {
     match highlevel.contact(id).await {
         Ok(contact) => Ok(Some(contact)),
-        Err(error) if error.class == ErrorClass::Missing || error.status == Some(400) => Ok(None),
+        Err(error)
+            if error.class == ErrorClass::Missing || matches!(error.status, Some(400 | 422)) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -60,8 +64,6 @@ async fn contact(highlevel: &HighLevel, id: &str) -> Result<Option<RelatedContac
 #[derive(Default)]
 pub struct ContactBook {
     known: HashMap<String, Option<RelatedContact>>,
-    /// True once every contact of the location was read.
-    complete: bool,
     asked: bool,
 }
 
@@ -89,12 +91,10 @@ impl ContactBook {
         for ids in wanted {
             let mut found = None;
             for id in ids {
+                // Also after a walk over all contacts: one that was made since, or that the walk missed while rows
+                // shifted, is worth its one call.
                 if !self.known.contains_key(&id) {
-                    let contact = if self.complete {
-                        None
-                    } else {
-                        contact(highlevel, &id).await?
-                    };
+                    let contact = contact(highlevel, &id).await?;
                     self.known.insert(id.clone(), contact);
                 }
                 if let Some(Some(contact)) = self.known.get(&id) {
@@ -117,7 +117,6 @@ impl ContactBook {
             return Ok(());
         }
         let mut cursor = PageCursor::Page(1);
-        let mut read = 0;
         loop {
             let page = highlevel.contacts_search(None, &cursor, 100).await?;
             let pages = page.total.map_or(1, |total| total.div_ceil(100));
@@ -129,18 +128,13 @@ impl ContactBook {
                 .iter()
                 .filter(|contact| !self.known.contains_key(&contact.id))
                 .count();
-            read += page.contacts.len() as u64;
             let full = page.contacts.len() >= 100;
             for contact in page.contacts {
                 self.known.insert(contact.id.clone(), Some(contact));
             }
             match page.next {
                 Some(next) if full && fresh > 0 => cursor = next,
-                _ => {
-                    // A walk that fell short proves nothing about the contacts it did not show.
-                    self.complete = page.total.is_some_and(|total| read >= total);
-                    return Ok(());
-                }
+                _ => return Ok(()),
             }
         }
     }

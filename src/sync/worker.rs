@@ -4,7 +4,7 @@ use super::job::Desk;
 use super::{Engine, verdict};
 use crate::http::Lane;
 use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
-use crate::store::{Claim, NewAttempt, Probe, Settlement, StoreError};
+use crate::store::{Claim, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,9 @@ use tokio::sync::Semaphore;
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often what retention no longer wants is removed.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Leases held by this process.
 type Held = Arc<Mutex<HashMap<JobId, i64>>>;
@@ -34,12 +37,19 @@ pub fn owner() -> String {
 
 /// True if an owner is of this host and its process is no more.
 pub fn is_dead(owner: &str) -> bool {
-    let own = self::owner();
+    is_dead_beside(owner, &self::owner())
+}
+
+/// As [`is_dead`], seen from the process `own`. Where the kernel does not tell when processes started, nobody is taken
+/// for dead: the lease tells, later.
+fn is_dead_beside(owner: &str, own: &str) -> bool {
     let mut parts = owner.rsplitn(3, '/');
     let (Some(start), Some(pid), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
-    if own.rsplitn(3, '/').nth(2) != Some(host) {
+    let mut mine = own.rsplitn(3, '/');
+    let (own_start, own_host) = (mine.next().unwrap_or_default(), mine.nth(1));
+    if own_host != Some(host) || own_start.is_empty() || start.is_empty() {
         return false;
     }
     let Ok(pid) = pid.parse::<u32>() else {
@@ -68,6 +78,7 @@ pub async fn run(engine: Engine) {
         .inner
         .tracker
         .spawn(heartbeats(engine.clone(), Arc::clone(&held)));
+    let sweep = engine.inner.tracker.spawn(pruning(engine.clone()));
     let mut changes = engine.store().changes();
     let mut probe = Probe::default();
     loop {
@@ -126,6 +137,28 @@ pub async fn run(engine: Engine) {
         }
     }
     beat.abort();
+    sweep.abort();
+}
+
+/// Removes what retention no longer wants, at once and then now and then.
+async fn pruning(engine: Engine) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        sweep.tick().await;
+        let kept = engine.inner.settings.retention;
+        let now = Timestamp::now();
+        // A period beyond the calendar keeps everything.
+        let before = |period: Duration| now.checked_sub(period).unwrap_or(Timestamp::MIN);
+        let retention = Retention {
+            done_before: before(kept.done),
+            attempts_before: before(kept.attempts),
+        };
+        match engine.store().prune(retention).await {
+            Ok(pruned) if pruned == Pruned::default() => {}
+            Ok(pruned) => tracing::info!(jobs = pruned.jobs, attempts = pruned.attempts, "pruned"),
+            Err(error) => tracing::error!(%error, "what is old could not be pruned"),
+        }
+    }
 }
 
 /// The number of free slots, at least one; `None` once the engine stops.
@@ -263,4 +296,25 @@ async fn heartbeats(engine: Engine, held: Held) {
 
 fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<JobId, i64>> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_of_this_host_that_surely_ended_is_dead() {
+        let own = owner();
+        assert!(!is_dead(&own));
+        let parts: Vec<&str> = own.rsplitn(3, '/').collect();
+        let (start, pid, host) = (parts[0], parts[1], parts[2]);
+        assert!(!start.is_empty(), "{own}");
+        assert!(is_dead(&format!("{host}/{pid}/1")));
+        assert!(!is_dead(&format!("elsewhere/{pid}/1")));
+        assert!(!is_dead(&format!("{host}/{pid}/")));
+        assert!(!is_dead_beside(
+            &format!("{host}/{pid}/1"),
+            &format!("{host}/{pid}/")
+        ));
+    }
 }

@@ -190,3 +190,32 @@ async fn a_renamed_contact_leaves_its_old_link_unless_another_record_has_it() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_late_settlement_makes_the_record_due_again_if_something_was_sent() {
+    let (store, clock) = store().await;
+    let id = store
+        .enqueue(&new_job("r1", Trigger::Manual))
+        .await
+        .unwrap();
+    let late = claim_one(&store).await;
+    clock.advance(31);
+    let rescued = claim_one(&store).await;
+    let mut done = settlement(&store, Outcome::Synced, JobState::Done);
+    assert!(
+        store
+            .settle(&rescued.job, rescued.epoch, &done)
+            .await
+            .unwrap()
+    );
+    assert!(!store.settle(&late.job, late.epoch, &done).await.unwrap());
+    assert_eq!(store.counts().await.unwrap().ready, 0);
+    done.sent = true;
+    assert!(!store.settle(&late.job, late.epoch, &done).await.unwrap());
+    let again = claim_one(&store).await;
+    assert_ne!(again.job.id, id);
+    assert_eq!(
+        (again.job.record.as_str(), again.job.trigger),
+        ("r1", Trigger::Manual)
+    );
+}

@@ -68,7 +68,7 @@ async fn foreign_and_newer_files_are_refused_and_left_as_they_are() {
     {
         let mut writer = store.writer().await;
         let mut tx = writer.begin().await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 999")
+        sqlx::query("UPDATE _sqlx_migrations SET version = 999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
             .execute(&mut *tx)
             .await
             .unwrap();

@@ -1,0 +1,317 @@
+//! One record's way, from the command line to its contact.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::time::Instant;
+use support::{House, PETS, VISITS, eventually, options, signal};
+use tramline::sandbox::{Fault, Kind, Options};
+
+const SHARED: &str = "shared@example.org";
+
+/// Two records that can be synced, made to share one contact; the one that was changed last comes second.
+fn two_of_one_contact(house: &House) -> (String, String) {
+    let mut pair = Vec::new();
+    for record in house.control.records(PETS) {
+        let ran = house.run(&["--json", "sync", "pets", &record.id, "--dry-run"]);
+        if ran.code == Some(0) {
+            pair.push(record.id);
+        }
+        if pair.len() == 2 {
+            break;
+        }
+    }
+    for id in &pair {
+        assert!(
+            house
+                .control
+                .set_property(PETS, id, "owner_email", json!(SHARED))
+        );
+        // Versions are milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let newer = pair.pop().unwrap();
+    (pair.pop().unwrap(), newer)
+}
+
+fn name(house: &House, id: &str) -> Value {
+    house.control.record(PETS, id).unwrap().properties["name"].clone()
+}
+
+fn pet_name_of_contact(house: &House) -> Value {
+    let contact = house.control.contact(SHARED).unwrap();
+    json!(contact.fields["PET_NAME"])
+}
+
+fn outcomes(lines: &[Value]) -> Vec<(&str, &str)> {
+    lines
+        .iter()
+        .map(|line| {
+            let text = |key: &str| line[key].as_str().unwrap();
+            (text("record"), text("outcome"))
+        })
+        .collect()
+}
+
+#[test]
+fn of_two_records_of_one_contact_that_are_synced_together_the_newest_wins() {
+    let house = House::new(40);
+    let (older, newer) = two_of_one_contact(&house);
+    let ran = house.expect(0, &["--json", "sync", "pets", &older, &newer]);
+    let lines = ran.lines();
+    let found = outcomes(&lines);
+    assert!(found.contains(&(newer.as_str(), "synced")), "{found:?}");
+    assert_eq!(pet_name_of_contact(&house), name(&house, &newer));
+    // Whoever was first, the older one is known as superseded and a further sync of both changes nothing.
+    let ran = house.expect(0, &["--json", "sync", "pets", &older, &newer]);
+    let lines = ran.lines();
+    let mut found = outcomes(&lines);
+    found.sort_unstable();
+    let mut expected = [
+        (older.as_str(), "superseded"),
+        (newer.as_str(), "unchanged"),
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_contact_of_a_record_that_is_gone_or_skipped_goes_to_the_next_in_line() {
+    let house = House::new(40);
+    let (older, newer) = two_of_one_contact(&house);
+    house.expect(0, &["sync", "pets", &newer]);
+    let ran = house.expect(0, &["--json", "sync", "pets", &older]);
+    assert_eq!(outcomes(&ran.lines()), [(older.as_str(), "superseded")]);
+    // No e-mail any more: the record fails or is skipped, as the mapping says.
+    house.control.remove_property(PETS, &newer, "owner_email");
+    house.run(&["sync", "pets", &newer]);
+    house.expect(0, &["worker", "--until-idle"]);
+    assert_eq!(pet_name_of_contact(&house), name(&house, &older));
+
+    house
+        .control
+        .set_property(PETS, &newer, "owner_email", json!(SHARED));
+    house.expect(0, &["sync", "pets", &newer]);
+    assert_eq!(pet_name_of_contact(&house), name(&house, &newer));
+    assert!(house.control.delete_record(PETS, &newer));
+    house.expect(3, &["sync", "pets", &newer]);
+    house.expect(0, &["worker", "--until-idle"]);
+    assert_eq!(pet_name_of_contact(&house), name(&house, &older));
+    house.assert_no_violation();
+}
+
+#[test]
+fn a_transient_error_costs_a_waiting_person_only_time() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    house
+        .control
+        .fault(Fault::once(Kind::Status(500), "POST /api/3/contact/sync"));
+    let start = Instant::now();
+    let ran = house.expect(0, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "synced")]);
+    assert!(start.elapsed().as_secs() < 10);
+    assert_eq!(pet_name_of_contact(&house), name(&house, &record));
+}
+
+#[test]
+fn a_retry_that_is_waited_for_ends_with_its_jobs() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    house
+        .control
+        .set_property(PETS, &record, "owner_email", json!("not an address"));
+    house.expect(3, &["sync", "pets", &record]);
+    house
+        .control
+        .set_property(PETS, &record, "owner_email", json!(SHARED));
+    house
+        .control
+        .fault(Fault::once(Kind::Status(500), "POST /api/3/contact/sync"));
+    let arguments = ["queue", "retry", "--filter", "state:failed", "--yes"];
+    let mut all = vec!["--json"];
+    all.extend(arguments);
+    all.push("--wait");
+    let done = house.expect(0, &all).json();
+    assert_eq!((&done["matched"], &done["changed"]), (&json!(1), &json!(1)));
+    assert_eq!(done["results"][0]["state"], "done");
+    assert_eq!(pet_name_of_contact(&house), name(&house, &record));
+    // Jobs that are done are no jobs to retry.
+    let none = house
+        .expect(
+            0,
+            &[
+                "--json",
+                "queue",
+                "retry",
+                "--filter",
+                "state:done",
+                "--dry-run",
+            ],
+        )
+        .json();
+    assert_eq!(none["matched"], 0);
+}
+
+#[test]
+fn a_token_that_is_refused_fails_no_job() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    let refused = Fault {
+        api: "activecampaign".into(),
+        ..Fault::once(Kind::Status(401), "").times(1_000)
+    };
+    // The schemas can still be read; what writes or asks who one is is refused.
+    for route in ["POST /api/3/contact/sync", "/users/me"] {
+        house.control.fault(Fault {
+            route: route.into(),
+            ..refused.clone()
+        });
+    }
+    let ran = house.expect(3, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "waiting")]);
+    let jobs = house.expect(0, &["--json", "queue", "list"]).lines();
+    assert_eq!(jobs[0]["state"], "waiting");
+    assert_eq!(jobs[0]["attempts"], 0);
+    assert_eq!(jobs[0]["error"]["class"], "auth");
+
+    // One call that is refused, while the token opens others, is this job's own trouble.
+    house.control.clear_faults();
+    house.control.fault(Fault {
+        route: "POST /api/3/contact/sync".into(),
+        ..refused
+    });
+    let ran = house.expect(3, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "failed")]);
+}
+
+#[test]
+fn a_store_of_other_accounts_is_refused_and_left_as_it_is() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    let config = house.read("config.toml");
+    let place = config.find("location_id = \"").unwrap() + "location_id = \"".len();
+    let location = config[place..].split('"').next().unwrap();
+    // Nothing was synced yet: a slip in the configuration may be mended.
+    house.edit_config(location, "elsewhere");
+    house.expect(0, &["queue", "list"]);
+    house.edit_config("elsewhere", location);
+    house.expect(0, &["sync", "pets", &record]);
+    house.edit_config(location, "elsewhere");
+    let refused = house.expect(2, &["queue", "list"]);
+    assert!(refused.stderr.contains("elsewhere"), "{refused:#?}");
+    assert!(refused.stderr.contains("[store]"), "{refused:#?}");
+    house.edit_config("elsewhere", location);
+    let ran = house.expect(0, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "unchanged")]);
+}
+
+#[test]
+fn records_beyond_one_page_are_listed_once_each() {
+    let house = House::with(Options {
+        records: 270,
+        ..options(0)
+    });
+    for (limit, expected) in [("150", 150), ("250", 250), ("7", 7), ("10000", 270)] {
+        let ran = house.expect(0, &["--json", "records", "list", "pets", "--limit", limit]);
+        let ids: std::collections::HashSet<String> = ran
+            .lines()
+            .iter()
+            .map(|record| record["id"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!((ran.lines().len(), ids.len()), (expected, expected));
+    }
+}
+
+#[test]
+fn a_renamed_contact_keeps_its_id_unless_another_mapping_has_it_too() {
+    let house = House::new(40);
+    house.edit_config(
+        "[mappings.pets]",
+        "[mappings.pets]\non_email_change = \"rename\"",
+    );
+    let (_, record) = two_of_one_contact(&house);
+    house.expect(0, &["sync", "pets", &record]);
+    let id = house.control.contact(SHARED).unwrap().id;
+    let address = |to: &str| {
+        assert!(
+            house
+                .control
+                .set_property(PETS, &record, "owner_email", json!(to))
+        );
+        house.expect(0, &["--json", "sync", "pets", &record])
+    };
+    address("moved@example.org");
+    assert!(house.control.contact(SHARED).is_none());
+    assert_eq!(house.control.contact("moved@example.org").unwrap().id, id);
+    // Back again: the old link is gone, so this is a rename like the first.
+    address(SHARED);
+    assert_eq!(house.control.contact(SHARED).unwrap().id, id);
+
+    // The same values by a second mapping: the contact stays where it is, a new one is made.
+    let config = house.read("config.toml");
+    let start = config.find("[mappings.pets]").unwrap();
+    let end = config[start..].find("[mappings.visits]").unwrap() + start;
+    let second = config[start..end].replace("mappings.pets", "mappings.second");
+    house.edit_config("[mappings.visits]", &format!("{second}\n[mappings.visits]"));
+    house.expect(0, &["sync", "second", &record]);
+    address("elsewhere@example.org");
+    assert_eq!(house.control.contact(SHARED).unwrap().id, id);
+    assert_ne!(
+        house.control.contact("elsewhere@example.org").unwrap().id,
+        id
+    );
+}
+
+#[test]
+fn a_highlevel_contact_that_is_refused_by_its_id_is_gone() {
+    let house = House::new(60);
+    let record = house
+        .control
+        .records(VISITS)
+        .into_iter()
+        .map(|record| record.id)
+        .find(|id| {
+            let ran = house.run(&["--json", "sync", "visits", id, "--dry-run"]);
+            ran.code == Some(0) && ran.lines()[0]["outcome"] == "synced"
+        })
+        .unwrap();
+    house.control.fault(Fault {
+        api: "highlevel".into(),
+        ..Fault::once(Kind::Status(422), "GET /contacts/").times(100)
+    });
+    // A record older than the wait for its contact: what is missing decides, not the answer's status.
+    let ran = house.run(&["--json", "sync", "visits", &record]);
+    let line = ran.lines().remove(0);
+    assert_ne!(line["error"]["status"], 422, "{ran:#?}");
+    house.control.clear_faults();
+    house.expect(0, &["--json", "sync", "visits", &record]);
+}
+
+#[test]
+fn a_worker_removes_what_is_older_than_the_retention() {
+    let house = House::new(40);
+    house.edit_config(
+        "[store]",
+        "[store]\nretention = { done = \"1s\", attempts = \"1s\" }",
+    );
+    let (_, record) = two_of_one_contact(&house);
+    house.expect(0, &["sync", "pets", &record]);
+    assert_eq!(
+        house.expect(0, &["--json", "queue", "list"]).lines().len(),
+        1
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let mut worker = house.start("worker", &["worker"]);
+    eventually("pruning", || {
+        house
+            .expect(0, &["--json", "queue", "list"])
+            .stdout
+            .trim()
+            .is_empty()
+    });
+    signal(worker.id(), "TERM");
+    worker.wait().unwrap();
+}
