@@ -40,7 +40,12 @@ pub fn measured(command: &mut Command) -> Took {
 
 /// Processor time of a process that runs, in seconds.
 pub fn cpu_of(child: &Child) -> f64 {
-    ticks(&format!("/proc/{}/stat", child.id()), 13)
+    cpu_of_id(child.id())
+}
+
+/// As [`cpu_of`], by the process's id.
+pub fn cpu_of_id(id: u32) -> f64 {
+    ticks(&format!("/proc/{id}/stat"), 13)
 }
 
 /// Processor time of the children that ended and were waited for.

@@ -27,7 +27,7 @@ fn tabs_help_palette_and_filter_answer() {
     let name = house.control.records(PETS)[200].properties["name"].clone();
     let name = name.as_str().unwrap().to_owned();
     terminal.press("2", "of 300");
-    terminal.press(&format!("/{name}\r"), &format!("/{name}"));
+    terminal.press(&format!("/{name}\r"), &format!("search {name}"));
     terminal.until_that("fewer records", |text| !text.contains("of 300"));
     terminal.keys("\x1b");
     terminal.until("of 300");

@@ -18,7 +18,8 @@ use std::collections::HashMap;
 
 /// HighLevel's limit of custom objects in a location (fact sheet §2.1).
 const CUSTOM_OBJECTS: usize = 10;
-/// The cursor must rest this long before an object's fields are read.
+/// The cursor must rest this long before an object's fields are read and shown: a slow line is not to carry a pane
+/// for every row passed.
 const SETTLE: SignedDuration = SignedDuration::from_millis(150);
 
 /// The screen.
@@ -28,6 +29,8 @@ pub struct Schemas {
     counted: bool,
     details: HashMap<ObjectKey, Load<SchemaDetail>>,
     asked: Option<ObjectKey>,
+    /// The object whose fields are shown.
+    beside: Option<ObjectKey>,
     settle: Option<Timestamp>,
     objects: TableState,
     fields: TableState,
@@ -58,7 +61,17 @@ impl Schemas {
     }
 
     fn detail(&self) -> Option<&Load<SchemaDetail>> {
-        self.details.get(&self.current()?.key)
+        self.details.get(self.beside.as_ref()?)
+    }
+
+    /// Shows the fields of the object under the cursor.
+    fn follow(&mut self, cx: &mut Cx) {
+        let key = self.current().map(|schema| schema.key.clone());
+        if self.beside != key {
+            self.beside = key;
+            self.fields.reset();
+        }
+        self.read_detail(cx);
     }
 
     fn shown_fields(&self) -> Vec<&Property> {
@@ -184,7 +197,9 @@ impl Schemas {
     }
 
     fn view_fields(&self, canvas: &mut Canvas, area: Rect) {
-        let Some(schema) = self.current() else {
+        let all = self.list.value().map(Vec::as_slice).unwrap_or_default();
+        let beside = |s: &&SchemaSummary| self.beside.as_ref() == Some(&s.schema.key);
+        let Some(SchemaSummary { schema, .. }) = all.iter().find(beside) else {
             return;
         };
         let theme = canvas.theme;
@@ -297,9 +312,12 @@ impl Screen for Schemas {
                 self.counted = false;
                 self.read_list(false, cx);
             }
-            Action::Switch => self.in_fields = !self.in_fields,
             Action::Left => self.in_fields = false,
-            Action::Right => self.in_fields = true,
+            Action::Switch if self.in_fields => self.in_fields = false,
+            Action::Switch | Action::Right => {
+                self.in_fields = true;
+                self.follow(cx);
+            }
             Action::Open => {
                 if let Some(schema) = self.current() {
                     if self.list.value().is_some() && !searchable(&schema.key) {
@@ -313,7 +331,8 @@ impl Screen for Schemas {
                         return;
                     }
                     let full = self
-                        .detail()
+                        .details
+                        .get(&schema.key)
                         .and_then(Load::value)
                         .map(|d| Box::new(d.schema.clone()));
                     cx.did(format!("tramline records list {}", schema.key.short()));
@@ -345,8 +364,10 @@ impl Screen for Schemas {
                     cx.copy("key", text);
                 }
             }
-            Action::NextMatch => self.find(true),
-            Action::PreviousMatch => self.find(false),
+            Action::NextMatch | Action::PreviousMatch => {
+                self.find(action == Action::NextMatch);
+                self.settle = Some(cx.now + SETTLE);
+            }
             _ if self.in_fields => {
                 let rows = self.shown_fields().len();
                 self.fields.act(action, rows);
@@ -354,7 +375,6 @@ impl Screen for Schemas {
             _ => {
                 let rows = self.shown().len();
                 if self.objects.act(action, rows) {
-                    self.fields.reset();
                     self.settle = Some(cx.now + SETTLE);
                 }
             }
@@ -373,7 +393,7 @@ impl Screen for Schemas {
                     // The names are shown at once; counting costs a call for each object.
                     cx.ask(Slot::Schemas, Request::Schemas { totals: true });
                 }
-                self.read_detail(cx);
+                self.follow(cx);
             }
             Reply::Schema(key, result) => {
                 self.details.entry(key).or_default().finish(result, cx.now);
@@ -415,7 +435,6 @@ impl Screen for Schemas {
         } else {
             self.object_filter = text.to_owned();
             self.objects.reset();
-            self.fields.reset();
             self.settle = Some(cx.now + SETTLE);
         }
     }
@@ -437,7 +456,7 @@ impl Screen for Schemas {
 
     fn tick(&mut self, cx: &mut Cx) {
         if self.settle.is_some_and(|at| at <= cx.now) {
-            self.read_detail(cx);
+            self.follow(cx);
         }
     }
 

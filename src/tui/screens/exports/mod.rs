@@ -29,7 +29,13 @@ pub struct Exports {
     filter: String,
     /// A run that was just started: the cursor goes to it when it is listed.
     started: Option<RunId>,
+    /// The run that is shown whole below the list.
+    beside: Option<RunId>,
+    settle: Option<Timestamp>,
 }
+
+/// The cursor must rest this long before a run is shown whole: a slow line is not to carry every run passed.
+const SETTLE: SignedDuration = SignedDuration::from_millis(150);
 
 /// Records settled a second, over the time of work.
 pub fn rate(run: &Run) -> Option<f64> {
@@ -62,6 +68,8 @@ impl Exports {
             table: TableState::default(),
             filter: String::new(),
             started: None,
+            beside: None,
+            settle: None,
         }
     }
 
@@ -84,6 +92,12 @@ impl Exports {
         self.shown()
             .get(self.table.cursor)
             .map(|run| (*run).clone())
+    }
+
+    /// Shows the run under the cursor whole.
+    fn follow(&mut self) {
+        self.settle = None;
+        self.beside = self.current().map(|run| run.id);
     }
 
     fn read(&mut self, cx: &mut Cx) {
@@ -221,10 +235,13 @@ impl Screen for Exports {
                 let forward = action == Action::NextMatch;
                 self.table.cursor =
                     find_row(rows, self.table.cursor, forward, |_| true).unwrap_or(0);
+                self.settle = Some(cx.now + SETTLE);
             }
             _ => {
                 let rows = self.shown().len();
-                self.table.act(action, rows);
+                if self.table.act(action, rows) {
+                    self.settle = Some(cx.now + SETTLE);
+                }
             }
         }
     }
@@ -247,6 +264,9 @@ impl Screen for Exports {
                 }
                 let rows = self.shown().len();
                 self.table.clamp(rows);
+                if self.settle.is_none() {
+                    self.follow();
+                }
             }
             Reply::Run(word, Ok(run)) => {
                 cx.toast(
@@ -271,6 +291,7 @@ impl Screen for Exports {
     fn back(&mut self, _cx: &mut Cx) -> bool {
         let filtered = !self.filter.is_empty();
         self.filter.clear();
+        self.follow();
         filtered
     }
 
@@ -281,6 +302,7 @@ impl Screen for Exports {
     fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {
         self.filter = text.to_owned();
         self.table.reset();
+        self.follow();
     }
 
     fn cancelled(&mut self, slot: Slot) {
@@ -290,6 +312,9 @@ impl Screen for Exports {
     }
 
     fn tick(&mut self, cx: &mut Cx) {
+        if self.settle.is_some_and(|at| at <= cx.now) {
+            self.follow();
+        }
         if !self.runs.is_idle() && !cx.slots.waits(Slot::Exports) && self.refresh.take(cx.now) {
             self.runs.start();
             cx.ask(Slot::Exports, Request::Exports);
@@ -311,7 +336,7 @@ impl Screen for Exports {
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
         if self.runs.is_idle() || cx.slots.waits(Slot::Exports) {
-            return None;
+            return self.settle;
         }
         let running = |run: &Run| run.state == RunState::Running;
         let runs = self
@@ -320,7 +345,10 @@ impl Screen for Exports {
             .is_some_and(|runs| runs.iter().any(running));
         let second =
             runs.then(|| self.runs.read_at().unwrap_or(cx.now) + SignedDuration::from_secs(1));
-        [self.refresh.due_at(), second].into_iter().flatten().min()
+        [self.refresh.due_at(), second, self.settle]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {

@@ -123,7 +123,8 @@ impl Exports {
                 })
             },
         );
-        if let Some(run) = shown.get(self.table.cursor)
+        let beside = |run: &&&Run| Some(&run.id) == self.beside.as_ref();
+        if let Some(run) = shown.iter().find(beside)
             && detail > 2
         {
             let area = Rect {
