@@ -34,7 +34,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         since,
         limit: arguments.limit,
     };
-    let operations = context.open(!options.dry_run).await?;
+    let operations = context.open(false).await?;
     // Listened to before it begins, so that nothing is missed.
     let mut rehearsals = options.dry_run.then(|| operations.rehearsals());
     let mapping = MappingName::from(arguments.mapping);
