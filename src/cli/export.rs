@@ -34,10 +34,14 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         since,
         limit: arguments.limit,
     };
-    let operations = context.open(!options.dry_run).await?;
+    let operations = context.open(false).await?;
     // Listened to before it begins, so that nothing is missed.
     let mut rehearsals = options.dry_run.then(|| operations.rehearsals());
     let mapping = MappingName::from(arguments.mapping);
+    if !options.dry_run && !context.global.read_only {
+        // The queue only: runs of others that were abandoned are adopted by a worker, not in passing.
+        operations.work()?;
+    }
     let ended = loop {
         let run = operations.start_export(&mapping, options.clone()).await?;
         let another = !same(&run.options, &options);
