@@ -1,11 +1,17 @@
 //! The screen: how soon it is there, what it costs while nothing happens, what a frame and a step cost.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench that cannot go on has nothing to tell"
+)]
+
 mod support;
 
 #[allow(dead_code)]
 #[path = "../tests/screens/driver.rs"]
 mod driver;
-#[allow(dead_code, clippy::unwrap_used)]
+#[allow(dead_code)]
 #[path = "../tests/screens/world.rs"]
 mod world;
 

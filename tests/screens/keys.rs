@@ -579,6 +579,19 @@ fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
 }
 
 #[test]
+fn a_record_that_is_slow_to_come_shows_a_spinner_and_esc_gives_it_up() {
+    let mut driver = at("4jjjj");
+    driver.silent = true;
+    driver.keys("e");
+    driver.wait(200);
+    assert!(driver.text(120, 40).contains("reading the record"));
+    driver.keys("\u{1b}");
+    assert!(!driver.text(120, 40).contains("reading the record"));
+    driver.speak();
+    assert!(!driver.app.has_overlay());
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_no_form() {
     let mut driver = at("4jjjj");
     driver.mood = Mood::Broken;

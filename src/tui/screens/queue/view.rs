@@ -106,6 +106,9 @@ impl Queue {
             x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
         }
         let mut notes = Vec::new();
+        if let Some(spinner) = canvas.spinner(Slot::Mend) {
+            notes.push(format!("{spinner} reading the record"));
+        }
         if self.follow {
             notes.push("following".to_owned());
         }
