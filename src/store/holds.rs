@@ -77,6 +77,7 @@ impl Store {
     }
 
     /// The contacts that running jobs of a connection have for themselves.
+    #[cfg(test)]
     pub async fn contacts_of_running_jobs(
         &self,
         connection: &ConnectionName,
