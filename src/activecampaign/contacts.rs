@@ -37,7 +37,11 @@ impl ActiveCampaign {
     /// newest state again is safe.
     pub async fn sync_contact(&self, write: &ContactWrite) -> Result<Synced, ApiError> {
         // Singular: the plural path is a plain create (§2.1).
-        let request = Request::write(Method::POST, "/contact/sync", Some(body_of(write)));
+        let request = Request::write(
+            Method::POST,
+            "/contact/sync",
+            Some(sync_body_json(write).into_bytes()),
+        );
         self.transport.call(&request, decode_written).await
     }
 
@@ -51,7 +55,7 @@ impl ActiveCampaign {
         write: &ContactWrite,
     ) -> Result<Synced, ApiError> {
         let path = format!("/contacts/{}", encode(id.as_str()));
-        let request = Request::write(Method::PUT, path, Some(body_of(write)));
+        let request = Request::write(Method::PUT, path, Some(sync_body_json(write).into_bytes()));
         let mut synced = self.transport.call(&request, decode_written).await?;
         synced.created = false;
         Ok(synced)
@@ -226,8 +230,8 @@ fn include(with_values: bool) -> &'static str {
     }
 }
 
-/// `{"contact":{…,"fieldValues":[…]}}`: values outside `contact` would be dropped in silence (§2.1).
-fn body_of(write: &ContactWrite) -> Vec<u8> {
+/// The body of a write, `{"contact":{…,"fieldValues":[…]}}`: values outside `contact` would be dropped in silence (§2.1).
+pub fn sync_body_json(write: &ContactWrite) -> String {
     let mut contact = Map::new();
     contact.insert("email".into(), write.email.as_str().into());
     let mut values = Vec::new();
@@ -249,7 +253,7 @@ fn body_of(write: &ContactWrite) -> Vec<u8> {
     if !values.is_empty() {
         contact.insert("fieldValues".into(), Value::Array(values));
     }
-    json!({ "contact": contact }).to_string().into_bytes()
+    json!({ "contact": contact }).to_string()
 }
 
 /// A contact that was written: only an answer that names it counts.

@@ -9,7 +9,7 @@ mod segments;
 mod tests;
 mod wire;
 
-pub use contacts::{FieldValue, Synced};
+pub use contacts::{FieldValue, Synced, sync_body_json};
 pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
     Refusal, import_row_json,

@@ -5,6 +5,7 @@ use super::ended::{Ended, confirmed, fields, seen};
 use super::job::{Desk, Stop};
 use super::plan::{Planned, version};
 use super::write;
+use crate::activecampaign::sync_body_json;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
@@ -162,7 +163,7 @@ impl Desk {
                 return Ok(lost);
             }
             self.may_send(claim).await?;
-            let (synced, moved) = write::write_or_move(
+            let (synced, moved) = write::write(
                 &self.account,
                 &self.mapping,
                 &planned.write,
@@ -176,7 +177,7 @@ impl Desk {
             }
             done.request = Some(format!(
                 "POST /contact/sync {}",
-                crate::store::to_json(&planned.write)?
+                sync_body_json(&planned.write)
             ));
             done.response = Some(format!(
                 "{} contact {}",

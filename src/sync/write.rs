@@ -21,16 +21,6 @@ pub async fn write(
     mapping: &Mapping,
     write: &ContactWrite,
     moves_from: Option<&Email>,
-) -> Result<Synced, ApiError> {
-    Ok(write_or_move(account, mapping, write, moves_from).await?.0)
-}
-
-/// As [`write`]; true with the answer if the contact was renamed.
-pub async fn write_or_move(
-    account: &Account,
-    mapping: &Mapping,
-    write: &ContactWrite,
-    moves_from: Option<&Email>,
 ) -> Result<(Synced, bool), ApiError> {
     let client = &account.activecampaign;
     let mut moved = false;
@@ -70,21 +60,6 @@ fn cleared_dates(mapping: &Mapping, write: &ContactWrite) -> Vec<TargetField> {
                 .any(|(target, value)| target == date && value.is_empty())
         })
         .collect()
-}
-
-/// The address of the contact that [`old_link`] names.
-///
-/// # Errors
-/// The store failed.
-pub async fn moves_from(
-    store: &Store,
-    account: &Account,
-    mapping: &Mapping,
-    record: &RecordId,
-    email: &Email,
-) -> Result<Option<Email>, StoreError> {
-    let old = old_link(store, account, mapping, record, email).await?;
-    Ok(old.map(|link| link.email))
 }
 
 /// `on_email_change = "rename"`: the link of the contact that a record has so far, if the record has another address now

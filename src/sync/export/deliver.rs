@@ -3,7 +3,9 @@
 
 use super::confirm::Confirmer;
 use super::run::{Halt, Work};
-use crate::activecampaign::{IMPORT_BYTES, IMPORT_ROWS, ImportError, import_row_json};
+use crate::activecampaign::{
+    IMPORT_BYTES, IMPORT_ROWS, ImportError, import_row_json, sync_body_json,
+};
 use crate::model::{ContactWrite, Email, ErrorClass, Problem};
 use crate::store::{Batch, BatchKind, BatchResult, BatchState, Confirmed, FailedRow, KnownContact};
 use crate::sync::write;
@@ -299,7 +301,7 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
             }
             Err(Halt::Failed(problem)) => {
                 let attempt = work.attempt(
-                    Some(format!("POST /contact/sync {}", row.write_json)),
+                    Some(format!("POST /contact/sync {}", sync_body_json(&write))),
                     Some(problem.to_string()),
                 );
                 result.failed.push(FailedRow {
@@ -336,16 +338,16 @@ async fn write_one(
     record: &crate::model::RecordId,
     write: &ContactWrite,
 ) -> Result<(crate::model::ContactId, bool), Halt> {
-    let moves_from = write::moves_from(
-        work.store(),
-        &work.account,
-        &work.mapping,
-        record,
-        &write.email,
-    )
-    .await?;
-    let synced = work
-        .persist(|| write::write(&work.account, &work.mapping, write, moves_from.as_ref()))
+    let (store, account, mapping) = (work.store(), &work.account, &work.mapping);
+    let old = write::old_link(store, account, mapping, record, &write.email).await?;
+    let moves_from = old.as_ref().map(|old| &old.email);
+    let (synced, moved) = work
+        .persist(|| write::write(account, mapping, write, moves_from))
         .await?;
+    if let Some(old) = old.filter(|_| moved) {
+        store
+            .remove_link(&account.name, mapping.name(), &old.email)
+            .await?;
+    }
     Ok((synced.id, synced.created))
 }
