@@ -79,13 +79,6 @@ pub enum ImportState {
     Unknown(String),
 }
 
-impl ImportState {
-    /// True if nothing more will come of the import.
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Interrupted)
-    }
-}
-
 /// The result of an import so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportInfo {

@@ -78,12 +78,6 @@ impl Decimal {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The nearest double; digits may be lost, and a huge number becomes infinite.
-    pub fn to_f64(&self) -> f64 {
-        // A plain decimal is within the grammar of f64.
-        self.0.parse().unwrap_or(f64::NAN)
-    }
 }
 
 /// True for text that is in normal form as it stands: the usual case, which then needs no work.

@@ -56,12 +56,6 @@ impl JobState {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
-
-    /// True if nothing more will happen to the job by itself or by a retry: a later change of its record
-    /// makes a new job.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Discarded)
-    }
 }
 
 /// Why a job waits. Waiting uses no attempt.

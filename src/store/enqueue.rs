@@ -83,18 +83,6 @@ impl Store {
         self.commit(tx).await?;
         Ok(ids)
     }
-
-    /// Puts records that an export could not sync into the queue as failed, with reason and attempt. A job that
-    /// runs meanwhile is left to its worker.
-    pub async fn fail_from_export(&self, records: &[FailedRecord]) -> Result<()> {
-        let now = self.now_micros();
-        let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
-        for record in records {
-            fail(&mut tx, record, now).await?;
-        }
-        self.commit(tx).await
-    }
 }
 
 /// Inserts or wakes a job within a transaction.

@@ -1,6 +1,6 @@
 //! Confirming: the result of each import is asked for once it is likely there; contacts it does not name are read back.
 
-use super::deliver::write_of;
+use super::deliver::{rows_json, send, write_of};
 use super::run::{Halt, Work};
 use crate::activecampaign::{BatchId, ImportInfo, ImportState};
 use crate::model::{Builtin, Contact, ContactId, Email, ErrorClass, TargetField};
@@ -152,31 +152,9 @@ impl<'a> Confirmer<'a> {
     }
 
     async fn send_again(&mut self, mut batch: Batch) -> Result<(), Halt> {
-        let rows: Vec<String> = batch
-            .rows
-            .iter()
-            .map(|row| {
-                Ok(crate::activecampaign::import_row_json(&write_of(
-                    &row.write_json,
-                )?))
-            })
-            .collect::<Result<_, Halt>>()?;
         let exclude = self.work.mapping.spec().exclude_automations;
-        let sent = self.work.persist(|| async {
-            match self
-                .work
-                .account
-                .activecampaign
-                .bulk_import_rows(&rows, exclude)
-                .await
-            {
-                Ok(id) => Ok(Some(id)),
-                Err(crate::activecampaign::ImportError::Refused { .. }) => Ok(None),
-                Err(crate::activecampaign::ImportError::Api(error)) => Err(error),
-            }
-        });
-        match sent.await? {
-            Some(id) => {
+        match send(self.work, &rows_json(&batch)?, exclude).await? {
+            Ok(id) => {
                 let now = Timestamp::now();
                 self.work
                     .store()
@@ -186,7 +164,8 @@ impl<'a> Confirmer<'a> {
                 batch.sent_at = now;
                 self.take(batch).await
             }
-            None => {
+            // Refused this time: one by one, which tells the reason.
+            Err(_) => {
                 let all = batch.rows.iter().map(|row| row.email.clone()).collect();
                 self.settle(&batch, Vec::new(), Vec::new(), all).await
             }

@@ -195,10 +195,10 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
     Ok(())
 }
 
-type Hints = Vec<usize>;
+pub type Hints = Vec<usize>;
 
 /// Sends an import; the inner error is a refusal with the row numbers it names.
-async fn send(
+pub async fn send(
     work: &Work,
     rows: &[String],
     exclude: bool,
@@ -255,7 +255,7 @@ async fn again(work: &Work, batch: &Batch, emails: Vec<Email>) -> Result<(), Hal
     Ok(())
 }
 
-fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
+pub fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
     batch
         .rows
         .iter()
