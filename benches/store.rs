@@ -60,6 +60,7 @@ async fn export(path: &Path) {
             checkpoint: Some(format!("page {page}")),
             total: Some((PAGES * 100) as u64),
             rows: (0..100).map(|row| planned_row(page * 100 + row)).collect(),
+            met: false,
             spent: Spent::default(),
         };
         let start = Instant::now();

@@ -74,6 +74,18 @@ pub struct Candidate {
 
 const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, properties, created_by_us, confirmed_at";
 
+/// The addresses of the contacts whose values are those of a record (`$1`, `$2`, `$3`: connection, mapping, record): the one
+/// that was last seen of it, and those that it left.
+pub(super) fn linked_by_record() -> String {
+    format!(
+        "SELECT l.email FROM records r JOIN links l
+             ON l.connection = r.connection AND l.mapping = r.mapping AND l.email = r.email AND l.record_id = r.record_id
+         WHERE r.connection = $1 AND r.mapping = $2 AND r.record_id = $3
+         UNION SELECT email FROM links{} WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND moved = 1",
+        follow("links_moved")
+    )
+}
+
 impl Store {
     /// What was last confirmed for a contact.
     pub async fn link(
@@ -121,7 +133,9 @@ impl Store {
         record: &RecordId,
     ) -> Result<Vec<Link>> {
         sqlx::query(AssertSqlSafe(format!(
-            "SELECT {LINK} FROM links WHERE connection = $1 AND mapping = $2 AND record_id = $3 ORDER BY confirmed_at DESC"
+            "SELECT {LINK} FROM links WHERE connection = $1 AND mapping = $2 AND email IN ({})
+             ORDER BY confirmed_at DESC",
+            linked_by_record()
         )))
         .bind(connection.as_str())
         .bind(mapping.as_str())

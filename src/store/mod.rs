@@ -7,6 +7,7 @@
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 
+mod ahead;
 mod batch_rows;
 mod budgets;
 mod claim;
@@ -31,6 +32,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::PageAhead;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};

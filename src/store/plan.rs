@@ -24,6 +24,9 @@ pub struct PagePlan {
     /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
     /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
+    /// False if the run surely has planned none of these records, nor a write for one of these contacts, before: then
+    /// nothing of that kind is looked for.
+    pub met: bool,
     pub spent: Spent,
 }
 
@@ -123,7 +126,7 @@ impl Store {
         let mut tx = writer.begin().await?;
         let row = run_row(&mut tx, run).await?;
         let mut change = CountsChange::default();
-        let before = if row.dry_run {
+        let before = if row.dry_run || !page.met {
             HashMap::new()
         } else {
             let ids: Vec<&str> = page.rows.iter().map(|row| row.record.as_str()).collect();
@@ -147,7 +150,13 @@ impl Store {
         }
         if !row.dry_run {
             upsert_records(&mut tx, run, &row, &page.rows).await?;
-            insert_outbox(&mut tx, run, &row, &page.rows, &mut change).await?;
+            let sends: Vec<Send<'_>> = page.rows.iter().filter_map(Send::of).collect();
+            if page.met {
+                let contacts: Vec<(&str, &str)> =
+                    sends.iter().map(|send| (send.email, send.record)).collect();
+                displace(&mut tx, run, &row, &contacts, &mut change).await?;
+            }
+            insert_outbox(&mut tx, run, &row, &sends).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -211,13 +220,9 @@ async fn insert_outbox(
     tx: &mut SqliteConnection,
     run: &RunId,
     row: &RunRow,
-    rows: &[PlannedRow],
-    change: &mut CountsChange,
+    sends: &[Send<'_>],
 ) -> Result<()> {
-    let sends: Vec<Send<'_>> = rows.iter().filter_map(Send::of).collect();
-    let contacts: Vec<(&str, &str)> = sends.iter().map(|send| (send.email, send.record)).collect();
-    displace(tx, run, row, &contacts, change).await?;
-    for chunk in chunks(&sends) {
+    for chunk in chunks(sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
                  size, kind) ",

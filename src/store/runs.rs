@@ -1,5 +1,6 @@
 //! Export runs: one at work per mapping, owned by one process at a time.
 
+use super::ahead;
 use super::error::{Result, StoreError};
 use super::rows::{RUN, int, run, to_json};
 use super::{BatchKind, Store};
@@ -203,6 +204,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let changed = done.rows_affected() > 0;
+        if changed && matches!(state, RunState::Cancelled | RunState::Completed) {
+            ahead::forget(&mut tx, id).await?;
+        }
         if changed && state == RunState::Cancelled {
             // What is under way is left to the owner that awaits its result; without one nobody does.
             sqlx::query(
@@ -246,6 +250,9 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let finished = row.as_ref().map(run).transpose()?;
+        if finished.is_some() {
+            ahead::forget(&mut tx, id).await?;
+        }
         self.commit(tx).await?;
         Ok(finished)
     }

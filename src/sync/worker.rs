@@ -16,6 +16,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
+const CALM: Duration = Duration::from_millis(20);
+
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -123,7 +126,11 @@ pub async fn run(engine: Engine) {
             tokio::select! {
                 () = engine.inner.stop.cancelled() => break,
                 () = engine.inner.wake.notified() => break,
-                _ = changes.changed() => break,
+                _ = changes.changed() => {
+                    // An export writes hundreds of times a second, and hardly any of it makes a job due.
+                    let _ = tokio::time::timeout(CALM, engine.inner.wake.notified()).await;
+                    break;
+                }
                 () = &mut sleep => break,
                 _ = look.tick() => {
                     if engine.store().version_probe(&mut probe).await.unwrap_or(true) {

@@ -59,6 +59,7 @@ fn page(rows: Vec<PlannedRow>) -> PagePlan {
         checkpoint: Some("page 2".into()),
         total: Some(1000),
         rows,
+        met: true,
         spent: Spent {
             requests: RequestCounts {
                 highlevel: 1,

@@ -25,6 +25,7 @@ pub enum Walk {
 }
 
 /// What of a page decides where reading goes on.
+#[derive(Clone)]
 pub struct PageEnd {
     pub ids: Vec<RecordId>,
     pub total: Option<u64>,

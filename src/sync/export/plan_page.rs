@@ -23,6 +23,8 @@ pub struct Planner {
     /// Records and contacts that the run has met.
     records: Familiar,
     contacts: Familiar,
+    /// Something among the rows may have been met before this page.
+    met: bool,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -58,6 +60,7 @@ impl Planner {
             rows: Vec::new(),
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
+            met: false,
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -83,18 +86,23 @@ impl Planner {
         }
     }
 
-    /// What is to be put on disk.
-    pub fn take_rows(&mut self) -> Vec<PlannedRow> {
+    /// What is to be put on disk, and whether the run may have met some of it before (see [`PagePlan::met`]).
+    ///
+    /// [`PagePlan::met`]: crate::store::PagePlan::met
+    pub fn take_rows(&mut self) -> (Vec<PlannedRow>, bool) {
         if let Some(rehearsal) = &mut self.rehearsal {
             if rehearsal.waits {
-                return Vec::new();
+                return (Vec::new(), false);
             }
             rehearsal
                 .best
                 .values_mut()
                 .for_each(|contender| contender.row = None);
         }
-        std::mem::take(&mut self.rows)
+        (
+            std::mem::take(&mut self.rows),
+            std::mem::take(&mut self.met),
+        )
     }
 
     /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
@@ -129,6 +137,9 @@ impl Planner {
             .cloned()
             .collect();
         let mut best = self.leaders(work, &contended).await?;
+        for email in &emails {
+            self.met |= self.contacts.may_know(email.as_str());
+        }
         for email in &emails {
             self.contacts.note(email.as_str());
         }
@@ -167,6 +178,7 @@ impl Planner {
             .filter(|record| self.records.may_know(record.id.as_str()))
             .map(|record| record.id.clone())
             .collect();
+        self.met |= !met.is_empty();
         let seen = if self.rehearsal.is_some() || met.is_empty() {
             HashMap::new()
         } else {
