@@ -172,7 +172,7 @@ impl Settling {
         }
         change.add(Outcome::Failed.name(), 1);
         sqlx::query(
-            "UPDATE records SET run_outcome = 'failed', outcome = 'failed'
+            "UPDATE records SET run_outcome = 'failed', outcome = 'failed', holds = 0
              WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND run_id = $4",
         )
         .bind(self.row.connection.as_str())

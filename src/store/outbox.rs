@@ -258,17 +258,6 @@ impl Store {
         count(&row, 0)
     }
 
-    /// True if a run has a write for a contact that waits or is on its way.
-    pub async fn is_pending(&self, run: &RunId, email: &Email) -> Result<bool> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM outbox WHERE email = $1 AND run_id = $2 LIMIT 1")
-                .bind(email.as_str())
-                .bind(run.as_str())
-                .fetch_optional(self.readers())
-                .await?;
-        Ok(found.is_some())
-    }
-
     /// True if an export has a write for this contact's address under way.
     pub async fn contact_busy(&self, connection: &ConnectionName, email: &Email) -> Result<bool> {
         let busy: Option<i64> = sqlx::query_scalar(

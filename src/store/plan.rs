@@ -1,14 +1,14 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
-use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
+use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
 use super::error::Result;
 use super::replan::{CountsChange, displace, planned_before, withdraw};
 use super::rows::{SENT, chunks, int};
 use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
+use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
 use sqlx::{QueryBuilder, SqliteConnection};
 use std::collections::HashMap;
 
@@ -155,6 +155,7 @@ impl Store {
                 let contacts: Vec<(&str, &str)> =
                     sends.iter().map(|send| (send.email, send.record)).collect();
                 displace(&mut tx, run, &row, &contacts, &mut change).await?;
+                sync_once_more(&mut tx, run, &row, &page.rows, now).await?;
             }
             insert_outbox(&mut tx, run, &row, &sends).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
@@ -183,7 +184,7 @@ async fn upsert_records(
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::new(
             "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
-                 superseded_by) ",
+                 superseded_by, holds) ",
         );
         query.push_values(chunk, |mut values, planned| {
             values.push_bind(row.connection.as_str());
@@ -199,6 +200,7 @@ async fn upsert_records(
                 Planned::Superseded { by } => Some(by.as_str()),
                 _ => None,
             });
+            values.push_bind(i64::from(matches!(planned.plan, Planned::Send { .. })));
         });
         // A page may be older than what a single sync has seen meanwhile.
         query.push(
@@ -209,6 +211,8 @@ async fn upsert_records(
                  outcome = CASE WHEN records.version > excluded.version THEN records.outcome ELSE excluded.outcome END,
                  superseded_by = CASE WHEN records.version > excluded.version THEN records.superseded_by
                      ELSE excluded.superseded_by END,
+                 holds = CASE WHEN records.version > excluded.version THEN records.holds WHEN excluded.holds = 1 THEN 1
+                     WHEN excluded.outcome = 'unchanged' AND records.email = excluded.email THEN records.holds ELSE 0 END,
                  version = CASE WHEN records.version > excluded.version THEN records.version ELSE excluded.version END",
         );
         query.build().execute(&mut *tx).await?;
@@ -241,6 +245,46 @@ async fn insert_outbox(
             values.push_bind(send.kind.name());
         });
         query.build().execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// A contact that is in step with a record by its link may get older values yet, of a write that is under way: then the record
+/// is synced once more behind it.
+async fn sync_once_more(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    rows: &[PlannedRow],
+    now: i64,
+) -> Result<()> {
+    let unchanged: Vec<(&Email, &RecordId)> = rows
+        .iter()
+        .filter(|planned| planned.plan == Planned::Unchanged)
+        .filter_map(|planned| Some((planned.email.as_ref()?, &planned.record)))
+        .collect();
+    for (email, record) in unchanged {
+        let under_way: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM outbox WHERE email = $1 AND run_id = $2
+                 AND id <= CASE kind WHEN 'import' THEN $3 ELSE $4 END LIMIT 1",
+        )
+        .bind(email.as_str())
+        .bind(run.as_str())
+        .bind(row.taken(BatchKind::Import))
+        .bind(row.taken(BatchKind::Single))
+        .fetch_optional(&mut *tx)
+        .await?;
+        if under_way.is_some() {
+            let job = NewJob {
+                connection: row.connection.clone(),
+                mapping: row.mapping.clone(),
+                object: row.object.clone(),
+                record: record.clone(),
+                trigger: Trigger::Export(run.clone()),
+                not_before: None,
+            };
+            upsert(tx, &job, now).await?;
+        }
     }
     Ok(())
 }

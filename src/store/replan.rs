@@ -69,6 +69,14 @@ pub(super) async fn withdraw(
     .execute(&mut *tx)
     .await?
     .rows_affected();
+    sqlx::query(
+        "UPDATE records SET holds = 0 WHERE connection = $1 AND mapping = $2 AND record_id = $3",
+    )
+    .bind(row.connection.as_str())
+    .bind(row.mapping.as_str())
+    .bind(record.as_str())
+    .execute(&mut *tx)
+    .await?;
     let under_way = sqlx::query(
         "UPDATE outbox SET replanned = 1 WHERE email = $1 AND run_id = $2 AND record_id = $3 AND replanned = 0",
     )
@@ -120,7 +128,7 @@ pub(super) async fn supersede(
     by: Option<&str>,
 ) -> Result<()> {
     sqlx::query(
-        "UPDATE records SET run_outcome = 'superseded', outcome = 'superseded', superseded_by = $1
+        "UPDATE records SET run_outcome = 'superseded', outcome = 'superseded', superseded_by = $1, holds = 0
          WHERE connection = $2 AND mapping = $3 AND record_id = $4 AND run_id = $5",
     )
     .bind(by)

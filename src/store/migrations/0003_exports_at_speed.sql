@@ -37,3 +37,19 @@ CREATE TABLE pages_ahead (
     position TEXT NOT NULL,
     page     TEXT NOT NULL
 );
+
+-- Most records that compete for a contact have it: its link or a planned write names them (`holds`), and they are found by that. Only
+-- the others need an index by address. 0 is always true enough: such a record is only found twice.
+ALTER TABLE records ADD COLUMN holds BIGINT NOT NULL DEFAULT 0;
+DROP INDEX records_candidates;
+CREATE INDEX records_waiting ON records (connection, mapping, email, version, record_id) WHERE competes = 1 AND holds = 0;
+
+CREATE TRIGGER links_won AFTER UPDATE OF record_id ON links WHEN old.record_id <> new.record_id BEGIN
+    UPDATE records SET holds = 0
+    WHERE connection = old.connection AND mapping = old.mapping AND record_id = old.record_id AND holds = 1;
+END;
+
+CREATE TRIGGER links_gone AFTER DELETE ON links BEGIN
+    UPDATE records SET holds = 0
+    WHERE connection = old.connection AND mapping = old.mapping AND record_id = old.record_id AND holds = 1;
+END;

@@ -152,14 +152,26 @@ async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Hal
 async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
     let mut parts = vec![(batch, true)];
     while let Some((mut batch, hints_wanted)) = parts.pop() {
-        if batch.rows.len() < WORTH_AN_IMPORT || batch.attempts > SENDINGS {
+        if batch.rows.len() < WORTH_AN_IMPORT
+            || batch.attempts > SENDINGS
+            || work.imports_refused.load(Ordering::Relaxed)
+        {
             let all = batch.rows.iter().map(|row| row.email.clone()).collect();
             again(work, &batch, all).await?;
             continue;
         }
         let rows = rows_json(&batch)?;
         let exclude = work.mapping.spec().exclude_automations;
-        match send(work, &rows, exclude).await? {
+        let sent = match send(work, &rows, exclude).await {
+            Err(Halt::Failed(problem)) if work.is_of_the_call(&problem).await => {
+                tracing::warn!(run = %work.id, %problem, "imports are refused; contacts are written one by one");
+                work.imports_refused.store(true, Ordering::Relaxed);
+                parts.push((batch, hints_wanted));
+                continue;
+            }
+            sent => sent?,
+        };
+        match sent {
             Ok(id) => {
                 let now = Timestamp::now();
                 work.store()
@@ -324,11 +336,11 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     Ok(())
 }
 
-/// True if an error is about one row. A refusal may be (fact sheet §1.2); the token is then still good for others.
+/// True if an error is about one row.
 async fn is_the_rows(work: &Work, problem: &Problem) -> bool {
     match problem.class {
         ErrorClass::Config | ErrorClass::Store => false,
-        ErrorClass::Auth => work.account.activecampaign.me().await.is_ok(),
+        ErrorClass::Auth => work.is_of_the_call(problem).await,
         _ => true,
     }
 }

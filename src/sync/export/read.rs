@@ -42,6 +42,13 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         };
         (position, next) = turn(work, &mut planner, here).await?;
     }
+    let partly = work.options.limit.is_some() || work.options.since.is_some();
+    match position.missing(planner.read()) {
+        missing @ 1.. if !partly => {
+            tracing::warn!(run = %work.id, read = planner.read(), missing, "HighLevel counts more records than two walks met");
+        }
+        _ => {}
+    }
     planner.release();
     keep(work, &mut planner, &position).await?;
     work.read_done.store(true, Ordering::Release);
