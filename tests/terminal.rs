@@ -15,6 +15,8 @@ mod journey;
 mod leaving;
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "terminal/reload.rs"]
+mod reload;
 #[path = "terminal/sizes.rs"]
 mod sizes;
 

@@ -12,6 +12,7 @@ mod mappings;
 mod output;
 mod queue;
 mod records;
+mod reload;
 mod sandbox;
 mod schemas;
 mod shell;

@@ -1,8 +1,8 @@
 //! From text to [`Config`]: parsing, the checks that need no network, and errors with their place.
 
 use super::{
-    ActiveCampaign, Alerts, Config, Connection, DEFAULT_CONNECTION, HighLevel, Metrics, Store, Tui,
-    Webhooks, Worker,
+    ActiveCampaign, Alerts, Config, Connection, DEFAULT_CONNECTION, HighLevel, Metrics, Stamp,
+    Store, Tui, Webhooks, Worker,
 };
 use crate::mapping::MappingSpec;
 use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
@@ -78,6 +78,8 @@ struct File {
 }
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    // The stamp first: what is written meanwhile makes another one.
+    let stamp = Stamp::of(path);
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
         path: path.to_owned(),
         line: None,
@@ -90,7 +92,10 @@ pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
             _ => "check the file and its permissions".into(),
         }),
     })?;
-    parse(&text, path)
+    Ok(Config {
+        stamp: Some(stamp),
+        ..parse(&text, path)?
+    })
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
@@ -104,6 +109,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     )?;
     let config = Config {
         path: path.to_owned(),
+        stamp: None,
         environment: file.environment,
         connections,
         store: file.store,

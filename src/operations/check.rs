@@ -2,13 +2,15 @@
 
 use super::Operations;
 use super::open::Opened;
+use crate::config::Config;
 use crate::highlevel::ScopeState;
 use crate::model::{ConnectionName, ErrorClass, Finding, Problem};
 
 impl Operations {
     /// Checks configuration, credentials, scopes, limits, the store and all mappings. Only reads.
     pub async fn check(&self) -> Vec<Finding> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         let mut findings = vec![Finding::ok(
             "configuration",
             config.path.display().to_string(),
@@ -17,11 +19,11 @@ impl Operations {
             Ok(()) => Finding::ok("store", self.inner.store.path().display().to_string()),
             Err(error) => bad("store", &error.into()),
         });
-        for (name, opened) in &self.inner.accounts {
+        for (name, opened) in &state.accounts {
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
             if highlevel && activecampaign {
-                self.check_mappings(name, opened, &mut findings).await;
+                check_mappings(config, name, opened, &mut findings).await;
             } else {
                 findings.push(Finding::warning(
                     item(name, "mappings"),
@@ -134,23 +136,22 @@ impl Operations {
         }
         true
     }
+}
 
-    async fn check_mappings(
-        &self,
-        name: &ConnectionName,
-        opened: &Opened,
-        findings: &mut Vec<Finding>,
-    ) {
-        let config = &self.inner.config;
-        for (mapping, spec) in config
-            .mappings
-            .iter()
-            .filter(|(_, spec)| config.connection_of(spec) == *name)
-        {
-            match opened.account.compile(mapping, spec).await {
-                Ok(compiled) => findings.extend(compiled.findings),
-                Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
-            }
+async fn check_mappings(
+    config: &Config,
+    name: &ConnectionName,
+    opened: &Opened,
+    findings: &mut Vec<Finding>,
+) {
+    for (mapping, spec) in config
+        .mappings
+        .iter()
+        .filter(|(_, spec)| config.connection_of(spec) == *name)
+    {
+        match opened.account.compile(mapping, spec).await {
+            Ok(compiled) => findings.extend(compiled.findings),
+            Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
         }
     }
 }
