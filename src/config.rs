@@ -141,6 +141,22 @@ impl HighLevel {
 pub struct OAuth {
     pub client_id: String,
     pub client_secret: SecretRef,
+    /// A redirect URL of the app; nothing needs to answer there.
+    #[serde(default = "OAuth::default_redirect_uri")]
+    pub redirect_uri: String,
+    /// The consent page; a white-label host has one of its own.
+    #[serde(default = "OAuth::default_consent_url")]
+    pub consent_url: String,
+}
+
+impl OAuth {
+    fn default_redirect_uri() -> String {
+        "http://localhost:8787/oauth/callback".into()
+    }
+
+    fn default_consent_url() -> String {
+        crate::highlevel::CONSENT_URL.into()
+    }
 }
 
 /// `[activecampaign]`

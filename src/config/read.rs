@@ -208,7 +208,7 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
                 return Err(place.error(
                     &at("highlevel", "token"),
                     "is missing",
-                    "add token = { env = \"GHL_TOKEN\" }",
+                    "add token = { env = \"GHL_TOKEN\" }, or oauth with client_id and client_secret",
                 ));
             }
             (Some(_), Some(_)) => {
@@ -219,6 +219,16 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
                 ));
             }
             _ => {}
+        }
+        if let Some(oauth) = &connection.highlevel.oauth {
+            check_url(place, &at("highlevel", "oauth"), &oauth.consent_url)?;
+            if oauth.client_id.trim().is_empty() || url::Url::parse(&oauth.redirect_uri).is_err() {
+                return Err(place.error(
+                    &at("highlevel", "oauth"),
+                    "client_id is empty, or redirect_uri is no URL",
+                    "copy both from the app's page in the Marketplace",
+                ));
+            }
         }
         if connection.highlevel.location_id.trim().is_empty() {
             return Err(place.error(

@@ -4,8 +4,10 @@
 mod calls;
 mod check;
 mod contacts;
+mod credential;
 pub mod demo;
 pub mod exports;
+pub mod login;
 pub mod mappings;
 mod open;
 pub mod queue;

@@ -1,21 +1,23 @@
 //! From configuration to a working [`Operations`]: log, store, budgets, clients, engine.
 
 use super::calls::Calls;
+use super::credential::{Credential, SecretToken};
 use super::reload::Reload;
 use super::state::State;
 use super::{Done, Inner, Operations};
 use crate::activecampaign::{AccountBudgets, ActiveCampaign};
 use crate::config::{Config, Connection, Rate};
-use crate::highlevel::{HighLevel, HighLevelSettings};
+use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
-    BaseUrl, Budget, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, RowUpdate, Token,
+    BaseUrl, Budget, FormPost, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, RowUpdate,
+    encode,
 };
+use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
 use crate::store::{Store, SystemClock};
 use crate::sync::{Account, Engine};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
@@ -38,7 +40,7 @@ pub struct OpenOptions {
 #[derive(Clone)]
 pub(super) struct Opened {
     pub account: Account,
-    pub highlevel_token: Arc<Secret>,
+    pub highlevel: Credential,
     pub activecampaign_token: Arc<Secret>,
     /// Both accounts, as the store remembers them.
     identity: String,
@@ -62,6 +64,7 @@ impl Operations {
             http: Arc::new(Http::new(REQUEST_TIMEOUT)),
             ledger: Arc::new(StoreLedger(store.clone())),
             observer: calls.observer(),
+            store: path.clone(),
         };
         let state = opener.open(config, None, &store).await?;
         let engine = Engine::new(store.clone(), state.settings());
@@ -90,6 +93,8 @@ pub(super) struct Opener {
     http: Arc<Http>,
     ledger: Arc<dyn Ledger>,
     observer: Observer,
+    /// The store's file; token files lie beside it.
+    store: PathBuf,
 }
 
 impl Opener {
@@ -117,6 +122,40 @@ impl Opener {
         Ok(State { config, accounts })
     }
 
+    /// How a location is opened; `None` if config.toml does not say.
+    fn credential(
+        &self,
+        config: &Config,
+        name: &ConnectionName,
+        settings: &crate::config::HighLevel,
+        post: FormPost,
+    ) -> Option<Credential> {
+        if let Some(token) = &settings.token {
+            let secret = Secret::new(token.clone(), config.folder());
+            return Some(Credential::Private(Arc::new(secret)));
+        }
+        let oauth = settings.oauth.as_ref()?;
+        let client_secret = Arc::new(Secret::new(oauth.client_secret.clone(), config.folder()));
+        let mut login = "tramline login highlevel".to_owned();
+        if name.as_str() != crate::config::DEFAULT_CONNECTION {
+            login.push_str(&format!(" --connection {name}"));
+        }
+        let app = OAuthApp {
+            client_id: oauth.client_id.clone(),
+            client_secret: Arc::new(SecretToken(Arc::clone(&client_secret))),
+            location_id: settings.location_id.clone(),
+            file: self
+                .store
+                .with_extension(format!("{}.oauth.json", encode(name.as_str()))),
+            login,
+            clock: Arc::new(crate::http::SystemClock),
+        };
+        Some(Credential::App {
+            token: OAuthToken::new(app, post),
+            client_secret,
+        })
+    }
+
     fn connection(
         &self,
         config: &Config,
@@ -127,10 +166,6 @@ impl Opener {
             Problem::new(ErrorClass::Config, format!("{name}: {key}: {error}"))
         };
         let settings = &connection.highlevel;
-        let Some(token) = settings.token.clone() else {
-            return Err(refuse("highlevel", "oauth is not supported yet".into())
-                .remedy("use a Private Integration Token: token = { env = \"GHL_TOKEN\" }"));
-        };
         let budget = |title: &str, key: String, rate: Rate| {
             let limit = Limit {
                 requests: rate.requests,
@@ -148,7 +183,6 @@ impl Opener {
         };
         let base = BaseUrl::parse(&settings.base_url)
             .map_err(|error| refuse("base_url", error.to_string()))?;
-        let highlevel_token = Arc::new(Secret::new(token, config.folder()));
         // HighLevel counts by client or token and location (fact sheet §6): the token's reference stands for it.
         let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
         let mut identity = format!(
@@ -156,15 +190,26 @@ impl Opener {
             settings.location_id,
             authority(&base)
         );
+        let requests = budget("highlevel", highlevel_key, settings.rate);
+        let post = FormPost {
+            api: Api::HighLevel,
+            base: base.clone(),
+            http: Arc::clone(&self.http),
+            budget: requests.clone(),
+            observer: Some(Arc::clone(&self.observer)),
+        };
+        let credential = self
+            .credential(config, name, settings, post)
+            .ok_or_else(|| refuse("highlevel", "neither token nor oauth is given".into()))?;
         let highlevel = HighLevel::new(
             HighLevelSettings {
                 base_url: base,
                 version: settings.version.clone(),
                 location_id: settings.location_id.clone(),
             },
-            Arc::new(SecretToken(Arc::clone(&highlevel_token))),
+            credential.token(),
             Arc::clone(&self.http),
-            budget("highlevel", highlevel_key, settings.rate),
+            requests,
             Some(Arc::clone(&self.observer)),
         )?;
         let settings = &connection.activecampaign;
@@ -193,7 +238,7 @@ impl Opener {
         );
         Ok(Opened {
             account: Account::new(name.clone(), highlevel, activecampaign),
-            highlevel_token,
+            highlevel: credential,
             activecampaign_token,
             identity,
         })
@@ -230,19 +275,6 @@ async fn refuse_other_accounts(
              as it is",
         )),
         _ => Ok(store.set(connection, KEY, Some(identity)).await?),
-    }
-}
-
-/// A secret as the clients ask for it.
-struct SecretToken(Arc<Secret>);
-
-impl Token for SecretToken {
-    fn current(&self) -> BoxFuture<'_, Result<SecretString, Problem>> {
-        Box::pin(self.0.current())
-    }
-
-    fn refresh(&self) -> BoxFuture<'_, Result<bool, Problem>> {
-        Box::pin(self.0.refresh())
     }
 }
 

@@ -184,11 +184,15 @@ impl Operations {
         let state = self.state();
         let mut problems = Vec::new();
         for (name, opened) in &state.accounts {
-            for (api, secret) in [
-                ("highlevel", &opened.highlevel_token),
-                ("activecampaign", &opened.activecampaign_token),
-            ] {
-                match secret.refresh().await {
+            let read = [
+                ("highlevel", opened.highlevel.read_again().await),
+                (
+                    "activecampaign",
+                    opened.activecampaign_token.refresh().await,
+                ),
+            ];
+            for (api, result) in read {
+                match result {
                     Ok(changed) => {
                         tracing::info!(connection = %name, api, changed, "the token was read again");
                     }
