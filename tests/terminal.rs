@@ -9,6 +9,8 @@ mod support;
 
 #[path = "terminal/bytes.rs"]
 mod bytes;
+#[path = "terminal/canary.rs"]
+mod canary;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]

@@ -512,6 +512,39 @@ token = { env = "B" }
     }
 
     #[test]
+    fn an_app_stands_in_place_of_a_token() {
+        let token = "token = { env = \"A\" }\n\n[active";
+        let oauth = |more: &str| {
+            let app =
+                format!("oauth = {{ client_id = \"c\", client_secret = {{ env = \"S\" }}{more} }}");
+            BASE.replace(token, &format!("{app}\n\n[active"))
+        };
+        let config = Config::parse(&oauth(""), Path::new("c")).unwrap();
+        let highlevel = &config.connections.values().next().unwrap().highlevel;
+        let app = highlevel.oauth.as_ref().unwrap();
+        assert!(
+            app.consent_url
+                .starts_with("https://marketplace.gohighlevel.com/")
+        );
+        for (wrong, told) in [
+            (
+                oauth("").replace("oauth = ", "token = { env = \"A\" }\noauth = "),
+                "exclude each other",
+            ),
+            (BASE.replacen("token = { env = \"A\" }", "", 1), "or oauth"),
+            (oauth(", consent_url = \"http://evil.example\""), "https://"),
+            (oauth(", redirect_uri = \"nowhere\""), "redirect_uri"),
+            (
+                oauth("").replace("{ env = \"S\" }", "\"canary\""),
+                "must not stand in this file",
+            ),
+        ] {
+            let error = error(&wrong).to_string();
+            assert!(error.contains(told) && !error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_missing_half_is_named() {
         assert!(
             error("[highlevel]\nlocation_id = 'x'\ntoken = { env = 'A' }\n")
