@@ -8,10 +8,12 @@ mod export;
 mod exports;
 mod fields;
 mod init;
+mod login;
 mod mappings;
 mod output;
 mod queue;
 mod records;
+mod reload;
 mod sandbox;
 mod schemas;
 mod shell;
@@ -82,6 +84,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Write a commented config.toml and check it
     Init(init::Arguments),
+    /// Log in by OAuth, where config.toml names an app in place of a token
+    #[command(subcommand)]
+    Login(login::Account),
     /// Check configuration, credentials, scopes, limits and mappings
     Check,
     /// HighLevel objects and their properties
@@ -137,6 +142,7 @@ pub async fn run(cli: Cli) -> Exit {
         command,
         Command::Tui(_)
             | Command::Demo(_)
+            | Command::Login(_)
             | Command::Sync(_)
             | Command::Export(_)
             | Command::Exports(_)
@@ -165,6 +171,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Tui(arguments) => tui::run(context, arguments).await,
         Command::Demo(arguments) => demo::run(context, arguments).await,
         Command::Init(arguments) => init::run(context, arguments).await,
+        Command::Login(account) => login::run(context, account).await,
         Command::Check => check::run(context).await,
         Command::Schemas(action) => schemas::run(context, action).await,
         Command::Fields(action) => fields::run(context, action).await,

@@ -1,6 +1,6 @@
 //! `tramline worker`
 
-use super::{Context, Exit, signals};
+use super::{Context, Exit, reload, signals};
 use crate::model::Problem;
 
 #[derive(Debug, clap::Args)]
@@ -17,15 +17,19 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
             "leave one of them out",
         ));
     }
+    let hang_up = reload::HangUp::listen();
     let operations = context.open(true).await?;
     context.output.note("worker started; stop it with ctrl-c");
-    let exit = if arguments.until_idle {
-        tokio::select! {
-            result = operations.idle() => result.map(|()| Exit::Done)?,
-            exit = signals::stop() => exit,
+    let idle = async {
+        match arguments.until_idle {
+            true => operations.idle().await.map(|()| Exit::Done),
+            false => std::future::pending().await,
         }
-    } else {
-        signals::stop().await
+    };
+    let exit = tokio::select! {
+        result = idle => result?,
+        exit = signals::stop() => exit,
+        () = reload::follow(hang_up, &operations, &context.output) => Exit::Done,
     };
     operations.close().await;
     Ok(exit)

@@ -1,6 +1,7 @@
 //! Client of the HighLevel API: objects, records, search, associations, relations, contacts.
 
 mod contacts;
+mod oauth;
 mod records;
 mod relations;
 mod schemas;
@@ -11,7 +12,8 @@ mod tests;
 mod wire;
 
 pub use contacts::ContactPage;
-pub use scopes::{ScopeCheck, ScopeState};
+pub use oauth::{CONSENT_URL, OAuthApp, OAuthToken, code_of, consent_url};
+pub use scopes::{SCOPES, ScopeCheck, ScopeState, WRITE_SCOPE};
 pub use search::{Order, PageCursor, Search};
 
 use crate::http::{

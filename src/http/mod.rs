@@ -7,6 +7,7 @@ pub mod clock;
 pub mod error;
 mod error_body;
 mod exchange;
+mod form;
 mod headers;
 mod meter;
 mod redact;
@@ -26,6 +27,7 @@ pub use budget::{
 };
 pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};
+pub(crate) use form::FormPost;
 pub use headers::ServerSays;
 pub use meter::{Meter, Observer};
 pub(crate) use request::{Answer, Request, encode, parse_method};

@@ -41,6 +41,8 @@ pub(super) struct Failure {
     pub error: ApiError,
     /// Whole answer, for callers that want any status.
     answer: Option<Answer>,
+    /// The token that it was sent with.
+    pub token: Option<SecretString>,
 }
 
 impl Transport {
@@ -176,11 +178,15 @@ impl Transport {
                 Err(Box::new(Failure {
                     error,
                     answer: None,
+                    token: None,
                 }))
             }
         };
         self.report(request, at, started.elapsed(), secret, &result);
-        result.map(|(value, _)| value)
+        result.map(|(value, _)| value).map_err(|mut failure| {
+            failure.token = Some(token.clone());
+            failure
+        })
     }
 
     async fn permit(&self, budget: &Budget) -> Result<Permit, Box<Failure>> {
@@ -262,6 +268,7 @@ impl Transport {
                     Err(Box::new(Failure {
                         error,
                         answer: None,
+                        token: None,
                     }))
                 }
             };
@@ -271,6 +278,7 @@ impl Transport {
         Err(Box::new(Failure {
             error,
             answer: Some(answer),
+            token: None,
         }))
     }
 
@@ -375,6 +383,7 @@ impl Failure {
         Box::new(Self {
             error,
             answer: None,
+            token: None,
         })
     }
 }

@@ -1,14 +1,16 @@
 //! `check`: everything that can be known before the first sync, a line each.
 
-use super::Operations;
 use super::open::Opened;
-use crate::highlevel::ScopeState;
+use super::{Done, Operations, login};
+use crate::config::Config;
+use crate::highlevel::{HighLevel, SCOPES, ScopeState, WRITE_SCOPE};
 use crate::model::{ConnectionName, ErrorClass, Finding, Problem};
 
 impl Operations {
     /// Checks configuration, credentials, scopes, limits, the store and all mappings. Only reads.
     pub async fn check(&self) -> Vec<Finding> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         let mut findings = vec![Finding::ok(
             "configuration",
             config.path.display().to_string(),
@@ -17,11 +19,11 @@ impl Operations {
             Ok(()) => Finding::ok("store", self.inner.store.path().display().to_string()),
             Err(error) => bad("store", &error.into()),
         });
-        for (name, opened) in &self.inner.accounts {
+        for (name, opened) in &state.accounts {
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
             if highlevel && activecampaign {
-                self.check_mappings(name, opened, &mut findings).await;
+                check_mappings(config, name, opened, &mut findings).await;
             } else {
                 findings.push(Finding::warning(
                     item(name, "mappings"),
@@ -45,7 +47,7 @@ impl Operations {
         findings: &mut Vec<Finding>,
     ) -> bool {
         let what = item(name, "highlevel");
-        if let Err(problem) = opened.highlevel_token.current().await {
+        if let Err(problem) = opened.highlevel.token().current().await {
             findings.push(bad(format!("{what} token"), &problem));
             return false;
         }
@@ -58,6 +60,47 @@ impl Operations {
             &what,
             format!("the token opens location {}", client.location_id()),
         ));
+        if let Err(problem) = self.check_scopes(&what, opened, &client, findings).await {
+            findings.push(bad(format!("{what} scopes"), &problem));
+        }
+        let budget = client.budget();
+        findings.push(Finding::ok(
+            format!("{what} limit"),
+            format!(
+                "{} requests in {} s",
+                budget.size,
+                budget.window_ms as f64 / 1000.0
+            ),
+        ));
+        true
+    }
+
+    /// An app's scopes are known; a token's reading scopes are tried, and the writing ones cannot be tried without writing.
+    async fn check_scopes(
+        &self,
+        what: &str,
+        opened: &Opened,
+        client: &HighLevel,
+        findings: &mut Vec<Finding>,
+    ) -> Done<()> {
+        if let Some(app) = opened.highlevel.app()
+            && let Some(granted) = app.scopes().await?
+        {
+            let missing = login::missing(&granted);
+            for scope in SCOPES {
+                let item = format!("{what} scope {scope}");
+                let remedy = "add the scope to the app, then log in again";
+                findings.push(match missing.iter().any(|missing| missing == scope) {
+                    false => Finding::ok(item, "granted"),
+                    true if scope == WRITE_SCOPE => {
+                        Finding::warning(item, "missing; needed only to edit records here")
+                            .remedy(remedy)
+                    }
+                    true => Finding::error(item, "missing: it was not granted").remedy(remedy),
+                });
+            }
+            return Ok(());
+        }
         for check in client.scope_checks().await {
             let item = format!("{what} scope {}", check.scope);
             findings.push(match check.state {
@@ -72,21 +115,11 @@ impl Operations {
                 }
             });
         }
-        // Trying it would write.
         findings.push(Finding::ok(
-            format!("{what} scope objects/record.write"),
+            format!("{what} scope {WRITE_SCOPE}"),
             "not verifiable without writing; needed only to edit records here",
         ));
-        let budget = client.budget();
-        findings.push(Finding::ok(
-            format!("{what} limit"),
-            format!(
-                "{} requests in {} s",
-                budget.size,
-                budget.window_ms as f64 / 1000.0
-            ),
-        ));
-        true
+        Ok(())
     }
 
     async fn check_activecampaign(
@@ -134,23 +167,22 @@ impl Operations {
         }
         true
     }
+}
 
-    async fn check_mappings(
-        &self,
-        name: &ConnectionName,
-        opened: &Opened,
-        findings: &mut Vec<Finding>,
-    ) {
-        let config = &self.inner.config;
-        for (mapping, spec) in config
-            .mappings
-            .iter()
-            .filter(|(_, spec)| config.connection_of(spec) == *name)
-        {
-            match opened.account.compile(mapping, spec).await {
-                Ok(compiled) => findings.extend(compiled.findings),
-                Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
-            }
+async fn check_mappings(
+    config: &Config,
+    name: &ConnectionName,
+    opened: &Opened,
+    findings: &mut Vec<Finding>,
+) {
+    for (mapping, spec) in config
+        .mappings
+        .iter()
+        .filter(|(_, spec)| config.connection_of(spec) == *name)
+    {
+        match opened.account.compile(mapping, spec).await {
+            Ok(compiled) => findings.extend(compiled.findings),
+            Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
         }
     }
 }

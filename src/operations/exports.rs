@@ -12,8 +12,9 @@ impl Operations {
         if !options.dry_run {
             self.writable()?;
         }
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.open_account(&connection)?.account.clone();
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.open_account(&connection)?.account.clone();
         let compiled = account.mapping(mapping, spec).await?;
         self.inner
             .engine
@@ -61,8 +62,9 @@ impl Operations {
     pub async fn resume_export(&self, id: &RunId) -> Done<Run> {
         self.writable()?;
         let run = self.export(id.as_str()).await?;
-        let (spec, connection) = self.spec(&run.mapping)?;
-        let account = self.open_account(&connection)?.account.clone();
+        let state = self.state();
+        let (spec, connection) = state.spec(&run.mapping)?;
+        let account = state.open_account(&connection)?.account.clone();
         let compiled = account.mapping(&run.mapping, spec).await?;
         self.inner
             .engine

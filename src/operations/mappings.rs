@@ -65,7 +65,8 @@ pub struct SuggestedPair {
 impl Operations {
     /// All mappings of config.toml, by name.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         config
             .mappings
             .iter()
@@ -87,8 +88,9 @@ impl Operations {
 
     /// A mapping's lines and findings, against both live schemas (read once and kept).
     pub async fn mapping_detail(&self, mapping: &MappingName) -> Done<MappingDetail> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let findings = account.compile(mapping, spec).await?.findings;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
@@ -136,14 +138,16 @@ impl Operations {
 
     /// The findings of one mapping against both live schemas.
     pub async fn check_mapping(&self, mapping: &MappingName) -> Done<Vec<Finding>> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         Ok(account.compile(mapping, spec).await?.findings)
     }
 
     /// The first records of the mapping's object, newest first, for live samples.
     pub async fn mapping_samples(&self, mapping: &MappingName, limit: u32) -> Done<Vec<Record>> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
         Ok(self
             .records(&connection, &object, None, None, limit)
@@ -159,8 +163,9 @@ impl Operations {
         record: Record,
         with_contact: bool,
     ) -> Done<Preview> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let mapping = account.mapping(mapping, spec).await?;
         let related = match mapping.email() {
             EmailSource::Association(association) => {
@@ -212,7 +217,8 @@ impl Operations {
 
     /// What the mapping makes of a record, read now, beside its contact, read now. Writes nothing.
     pub async fn preview(&self, mapping: &MappingName, record: &RecordId) -> Done<Preview> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
         let record = self
             .person(&connection)?
@@ -224,8 +230,9 @@ impl Operations {
 
     /// Pairs that could be added to a mapping.
     pub async fn suggest(&self, mapping: &MappingName) -> Done<Vec<SuggestedPair>> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
         let samples = self.mapping_samples(mapping, 50).await?;
@@ -250,7 +257,8 @@ impl Operations {
         records: &[RecordId],
         dry_run: bool,
     ) -> Done<Vec<SyncResult>> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         if dry_run {
             let mut results = Vec::with_capacity(records.len());
             for record in records {
@@ -259,7 +267,7 @@ impl Operations {
             return Ok(results);
         }
         self.writable()?;
-        let account = self.person(&connection)?;
+        let account = state.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
         self.inner
             .engine

@@ -101,7 +101,8 @@ impl Operations {
         connection: &ConnectionName,
         object: &ObjectKey,
     ) -> Vec<(String, String)> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         config
             .mappings
             .values()

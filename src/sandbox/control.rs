@@ -8,7 +8,7 @@ use super::journal::{Entry, Stats};
 use super::{Shared, instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Control over a running sandbox; cheap to clone.
@@ -163,6 +163,52 @@ impl Control {
     /// Gives the HighLevel token these scopes and no others.
     pub fn set_scopes<'a>(&self, scopes: impl IntoIterator<Item = &'a str>) {
         *self.shared.scopes() = scopes.into_iter().map(str::to_owned).collect();
+    }
+
+    /// The HighLevel token is another one from now on: the old one was rotated away.
+    pub fn set_highlevel_token(&self, token: &str) {
+        token.clone_into(&mut self.shared.keys().private);
+    }
+
+    /// The ActiveCampaign token is another one from now on.
+    pub fn set_activecampaign_token(&self, token: &str) {
+        token.clone_into(&mut self.shared.keys().activecampaign);
+    }
+
+    /// The query of the redirect that follows a consent to `scopes` (those that can be granted), as `code`.
+    #[must_use]
+    pub fn consent(&self, redirect_uri: &str, scopes: &str) -> String {
+        let wanted: BTreeSet<String> = scopes.split_whitespace().map(str::to_owned).collect();
+        let granted = wanted
+            .intersection(&self.shared.scopes())
+            .cloned()
+            .collect();
+        self.shared.keys().grants.consent(redirect_uri, granted)
+    }
+
+    /// Access tokens live so many seconds from now on.
+    pub fn set_access_life(&self, seconds: i64) {
+        self.shared.keys().grants.life = seconds;
+    }
+
+    /// Consents from now on are given for another location.
+    pub fn set_consent_location(&self, location: &str) {
+        location.clone_into(&mut self.shared.keys().grants.location);
+    }
+
+    /// Whether a refresh token that was used is answered again for 30 s.
+    pub fn set_refresh_grace(&self, grace: bool) {
+        self.shared.keys().grants.grace = grace;
+    }
+
+    /// All access tokens are expired; refresh tokens are good.
+    pub fn expire_access_tokens(&self) {
+        self.shared.keys().grants.expire();
+    }
+
+    /// The app was uninstalled: no token of it is good any more.
+    pub fn revoke_app(&self) {
+        self.shared.keys().grants.revoke();
     }
 
     /// Takes one scope from the HighLevel token.

@@ -7,7 +7,7 @@ use super::jobs::{Sort, SortBy};
 use super::rows::{chunks, push_list};
 use super::search::Search;
 use crate::model::filter::{Condition, Filter};
-use crate::model::{JobId, JobState};
+use crate::model::{ErrorClass, JobId, JobState};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
@@ -104,6 +104,30 @@ impl Store {
                 return Ok(ids);
             }
             ids.extend(slice.into_iter().map(|(_, id)| id));
+        }
+    }
+
+    /// Jobs that wait because a token was refused are due at once: it may be another one now. Returns how many.
+    pub async fn hasten_refused(&self) -> Result<u64> {
+        let mut number = 0;
+        loop {
+            let mut writer = self.writer().await;
+            let mut tx = writer.begin().await?;
+            let slice = sqlx::query(
+                "UPDATE jobs SET wait_until = $1
+                 WHERE seq IN (SELECT seq FROM jobs WHERE error_class = $2 AND state = 'waiting' AND wait_until > $1 LIMIT $3)",
+            )
+            .bind(self.now_micros())
+            .bind(ErrorClass::Auth.name())
+            .bind(SLICE)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            self.commit(tx).await?;
+            number += slice;
+            if slice < u64::from(SLICE) {
+                return Ok(number);
+            }
         }
     }
 

@@ -27,15 +27,15 @@ use crate::model::{
 use crate::store::{NewJob, Store};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What the engine works with.
+/// What the engine works by. It can be replaced while the engine runs: what is under way ends by the settings it
+/// began with.
 pub struct Settings {
-    pub store: Store,
     pub accounts: BTreeMap<ConnectionName, Account>,
     /// Mappings with the connection each belongs to.
     pub mappings: BTreeMap<MappingName, (ConnectionName, MappingSpec)>,
@@ -60,7 +60,8 @@ pub struct Engine {
 }
 
 struct Inner {
-    settings: Settings,
+    store: Store,
+    settings: RwLock<Arc<Settings>>,
     /// Host, process and start: names this process in leases and attempts.
     owner: String,
     tracker: TaskTracker,
@@ -76,10 +77,11 @@ struct Inner {
 
 impl Engine {
     /// An engine at rest.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(store: Store, settings: Settings) -> Self {
         Self {
             inner: Arc::new(Inner {
-                settings,
+                store,
+                settings: RwLock::new(Arc::new(settings)),
                 owner: worker::owner(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
@@ -121,6 +123,37 @@ impl Engine {
         self.inner.wake.notify_one();
     }
 
+    /// Works by other settings from the next job on.
+    pub fn replace(&self, settings: Settings) {
+        *self
+            .inner
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.wake();
+    }
+
+    /// Tokens were read again: what waits because one was refused is tried at once. Answers the number of such jobs.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn credentials_changed(&self) -> Result<u64, Problem> {
+        let hastened = self.store().hasten_refused().await?;
+        self.wake();
+        Ok(hastened)
+    }
+
+    /// The settings now; a piece of work takes them once and keeps to them.
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(
+            &self
+                .inner
+                .settings
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
     /// Takes no new work, lets what is under way end or be given back within 10 s.
     pub async fn stop(&self) {
         self.inner.stop.cancel();
@@ -135,7 +168,7 @@ impl Engine {
 
     /// Workers seen on this store: this process, and owners of leases.
     pub async fn workers(&self) -> Result<u32, Problem> {
-        let mut owners = self.inner.settings.store.lease_owners().await?;
+        let mut owners = self.store().lease_owners().await?;
         if self.inner.working.load(Ordering::Relaxed) && !owners.contains(&self.inner.owner) {
             owners.push(self.inner.owner.clone());
         }
@@ -144,9 +177,9 @@ impl Engine {
 
     /// Returns once no job is ready or running and no export of this process runs.
     pub async fn idle(&self) -> Result<(), Problem> {
-        let mut changes = self.inner.settings.store.changes();
+        let mut changes = self.store().changes();
         loop {
-            let counts = self.inner.settings.store.counts().await?;
+            let counts = self.store().counts().await?;
             if counts.ready == 0 && counts.running == 0 && self.inner.exports.is_empty() {
                 return Ok(());
             }
@@ -166,7 +199,7 @@ impl Engine {
         mapping: &Arc<Mapping>,
         records: &[RecordId],
     ) -> Result<Vec<SyncResult>, Problem> {
-        let store = &self.inner.settings.store;
+        let store = self.store();
         let mut results = self.inner.results.subscribe();
         let jobs: Vec<NewJob> = records
             .iter()
@@ -209,13 +242,13 @@ impl Engine {
 
     /// True if a job that waits is not waited for: it needs more than a moment.
     async fn ends_here(&self, id: &JobId) -> Result<bool, Problem> {
-        let job = self.inner.settings.store.job(id).await?;
+        let job = self.store().job(id).await?;
         Ok(job.is_some_and(|job| !job.is_under_way()))
     }
 
     /// The result of a job that came to an end without this process hearing of it, as its last attempt has it.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
-        let store = &self.inner.settings.store;
+        let store = self.store();
         let Some(job) = store.job(id).await? else {
             return Ok(None);
         };
@@ -297,13 +330,7 @@ impl Engine {
     /// # Errors
     /// Its state does not allow that.
     pub async fn end_export(&self, id: &RunId, state: RunState) -> Result<(), Problem> {
-        if !self
-            .inner
-            .settings
-            .store
-            .set_run_state(id, state, None)
-            .await?
-        {
+        if !self.store().set_run_state(id, state, None).await? {
             return Err(Problem::new(
                 ErrorClass::Config,
                 format!("run {id} cannot be {} now", state.name()),
@@ -346,6 +373,6 @@ impl Engine {
     }
 
     fn store(&self) -> &Store {
-        &self.inner.settings.store
+        &self.inner.store
     }
 }

@@ -74,8 +74,7 @@ fn started(pid: u32) -> Option<String> {
 
 /// Works the queue until the engine stops.
 pub async fn run(engine: Engine) {
-    let connections: Vec<ConnectionName> = engine.inner.settings.accounts.keys().cloned().collect();
-    let slots = Arc::new(Semaphore::new(engine.inner.settings.concurrency));
+    let mut slots = Slots::new(engine.settings().concurrency);
     let held: Held = Arc::default();
     let beat = engine
         .inner
@@ -86,10 +85,11 @@ pub async fn run(engine: Engine) {
     let mut probe = Probe::default();
     loop {
         // A slot first, then the claim: what is claimed can be begun at once.
-        let Some(free) = free_slots(&engine, &slots).await else {
+        let Some(free) = slots.free(&engine).await else {
             break;
         };
         changes.mark_unchanged();
+        let connections: Vec<ConnectionName> = engine.settings().accounts.keys().cloned().collect();
         let claims = match engine
             .store()
             .claim(&engine.inner.owner, &connections, free)
@@ -107,7 +107,7 @@ pub async fn run(engine: Engine) {
         };
         if !claims.is_empty() {
             for claim in claims {
-                begin(&engine, claim, &slots, &held).await;
+                begin(&engine, claim, &slots.permits, &held).await;
             }
             continue;
         }
@@ -152,7 +152,7 @@ async fn pruning(engine: Engine) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         sweep.tick().await;
-        let kept = engine.inner.settings.retention;
+        let kept = engine.settings().retention;
         let now = Timestamp::now();
         // A period beyond the calendar keeps everything.
         let before = |period: Duration| now.checked_sub(period).unwrap_or(Timestamp::MIN);
@@ -168,14 +168,43 @@ async fn pruning(engine: Engine) {
     }
 }
 
-/// The number of free slots, at least one; `None` once the engine stops.
-async fn free_slots(engine: &Engine, slots: &Arc<Semaphore>) -> Option<u32> {
-    tokio::select! {
-        biased;
-        () = engine.inner.stop.cancelled() => None,
-        permit = slots.acquire() => {
-            drop(permit.ok()?);
-            Some(slots.available_permits().max(1) as u32)
+/// Room for jobs worked on at the same time; the settings say how much there is.
+struct Slots {
+    permits: Arc<Semaphore>,
+    width: usize,
+}
+
+impl Slots {
+    fn new(width: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(width)),
+            width,
+        }
+    }
+
+    /// The number of free slots, at least one; `None` once the engine stops.
+    async fn free(&mut self, engine: &Engine) -> Option<u32> {
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.inner.stop.cancelled() => return None,
+                permit = self.permits.acquire() => drop(permit.ok()?),
+            }
+            self.resize(engine.settings().concurrency);
+            match self.permits.available_permits() {
+                0 => continue,
+                free => return Some(free as u32),
+            }
+        }
+    }
+
+    /// Makes more room at once, less as jobs end.
+    fn resize(&mut self, wanted: usize) {
+        if wanted > self.width {
+            self.permits.add_permits(wanted - self.width);
+            self.width = wanted;
+        } else {
+            self.width -= self.permits.forget_permits(self.width - wanted);
         }
     }
 }
@@ -214,7 +243,7 @@ async fn work(
 ) -> Result<crate::model::view::SyncResult, StoreError> {
     let started = Timestamp::now();
     let job = &claim.job;
-    let settings = &engine.inner.settings;
+    let settings = engine.settings();
     let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) {
         Lane::Person
     } else {
@@ -245,7 +274,7 @@ async fn work(
                 match account.mapping(&job.mapping, spec).await {
                     Ok(mapping) => {
                         let desk = Desk {
-                            store: settings.store.clone(),
+                            store: engine.store().clone(),
                             account,
                             mapping,
                             worker: engine.inner.owner.clone(),
@@ -276,7 +305,7 @@ async fn work(
         }),
         ..ended.settlement(&engine.inner.owner)
     };
-    settings.store.settle(job, claim.epoch, &settlement).await?;
+    engine.store().settle(job, claim.epoch, &settlement).await?;
     Ok(ended.result(job))
 }
 
@@ -308,6 +337,19 @@ fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<JobId, i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_grows_at_once_and_shrinks_as_jobs_end() {
+        let mut slots = Slots::new(2);
+        slots.resize(5);
+        assert_eq!(slots.permits.available_permits(), 5);
+        let busy = slots.permits.clone().try_acquire_many_owned(4).unwrap();
+        slots.resize(2);
+        assert_eq!((slots.permits.available_permits(), slots.width), (0, 4));
+        drop(busy);
+        slots.resize(2);
+        assert_eq!((slots.permits.available_permits(), slots.width), (2, 2));
+    }
 
     #[test]
     fn only_a_process_of_this_host_that_surely_ended_is_dead() {

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tramline::config::Tui;
 use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
@@ -16,9 +17,11 @@ use tramline::model::{
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
-use tramline::tui::request::{Reply, Request, SchemaDetail};
+use tramline::tui::Options;
+use tramline::tui::request::{Configured, Reply, Request, SchemaDetail};
 
 /// What the world is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -563,6 +566,23 @@ fn status(mood: Mood) -> Status {
     }
 }
 
+/// config.toml, read again and found as it was.
+pub fn configured(mood: Mood) -> Configured {
+    let Reply::Mappings(mappings) = answer(mood, Request::Mappings) else {
+        unreachable!("mappings answer mappings")
+    };
+    Configured {
+        reloaded: Reloaded::default(),
+        problems: vec![],
+        options: Options::of(&Tui::default(), "default".into()),
+        account: "acme".into(),
+        environment: "sandbox".into(),
+        production: false,
+        mappings,
+        connected: true,
+    }
+}
+
 /// The answer to a request.
 pub fn answer(mood: Mood, request: Request) -> Reply {
     match request {
@@ -576,6 +596,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                 mapping("visits", "custom_objects.visits"),
             ],
         }),
+        Request::Reload { .. } => Reply::Reloaded(Ok(Box::new(configured(mood)))),
         Request::Schemas { totals } => {
             let keys = [
                 "custom_objects.pets",

@@ -14,10 +14,10 @@ mod segments;
 mod tags;
 mod writes;
 
+use super::Shared;
 use super::faults::Kind;
 use super::quirks::BadTokenBody;
 use super::wire::{Call, Reply};
-use super::{ACTIVECAMPAIGN_TOKEN, Shared};
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -25,7 +25,8 @@ pub(in crate::sandbox) use imports::rate_limit as import_rate_limit;
 
 /// Answers one request; `outcome` is how an import queued by it is to end.
 pub(in crate::sandbox) fn route(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
-    if call.header("api-token") != Some(ACTIVECAMPAIGN_TOKEN) {
+    let good = shared.keys().activecampaign.clone();
+    if call.header("api-token") != Some(good.as_str()) {
         let reply = match shared.options.quirks.bad_token_body {
             BadTokenBody::Json => Reply::message(403, "Forbidden"),
             BadTokenBody::Empty => Reply::empty(403),

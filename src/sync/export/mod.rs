@@ -139,7 +139,7 @@ async fn go_on(engine: &Engine, run: Run) -> Result<(), Problem> {
         }
         return Ok(());
     }
-    let settings = &engine.inner.settings;
+    let settings = engine.settings();
     let Some((connection, spec)) = settings.mappings.get(&run.mapping) else {
         return Ok(());
     };
