@@ -2,7 +2,7 @@
 
 use super::calls::Calls;
 use super::{Done, Inner, Operations};
-use crate::activecampaign::{AccountBudgets, ActiveCampaign};
+use crate::activecampaign::{AccountBudgets, ActiveCampaign, EventTracking};
 use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings};
 use crate::http::{
@@ -171,13 +171,20 @@ fn open_connection(
     };
     let activecampaign_token = Arc::new(Secret::new(settings.token.clone(), config.folder()));
     let token = Arc::new(SecretToken(Arc::clone(&activecampaign_token)));
-    let activecampaign = ActiveCampaign::new(
+    let mut activecampaign = ActiveCampaign::new(
         base,
         token,
         Arc::clone(http),
         budgets,
         Some(Arc::clone(observer)),
     );
+    if let Some(events) = &settings.events {
+        let key = Arc::new(Secret::new(events.key.clone(), config.folder()));
+        let key = Arc::new(SecretToken(key));
+        let tracking = EventTracking::new(&events.url, &events.account_id, key)
+            .map_err(|error| refuse("events.url", error.to_string()))?;
+        activecampaign = activecampaign.with_events(tracking);
+    }
     Ok(Opened {
         account: Account::new(name.clone(), highlevel, activecampaign),
         highlevel_token,

@@ -1,6 +1,7 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
+use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
 use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
 use super::error::Result;
 use super::replan::{CountsChange, displace, planned_before, withdraw};
@@ -24,6 +25,10 @@ pub struct PagePlan {
     /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
     /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
+    /// What the rules want of records that are sent or unchanged: those that fire, or have effects that are not over.
+    pub effects: Vec<EffectPlan>,
+    /// States of unchanged records that are confirmed as they are.
+    pub states: Vec<ConfirmedState>,
     pub spent: Spent,
 }
 
@@ -58,9 +63,11 @@ pub enum Planned {
         /// The record's properties, where the mapping has rules.
         properties_json: Option<String>,
         fingerprint: Fingerprint,
+        /// What goes along in an import: tags and lists, as JSON of the engine's making.
+        rides_json: Option<String>,
         /// Bytes that the row takes in an import.
         size: u32,
-        /// True if it must not ride in an import: a clear.
+        /// True if it must not ride in an import: a clear, or an effect that an import cannot carry.
         single: bool,
     },
 }
@@ -147,7 +154,8 @@ impl Store {
         }
         if !row.dry_run {
             upsert_records(&mut tx, run, &row, &page.rows).await?;
-            insert_outbox(&mut tx, run, &row, &page.rows, &mut change).await?;
+            insert_outbox(&mut tx, run, &row, &page.rows, &mut change, now).await?;
+            plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -213,14 +221,15 @@ async fn insert_outbox(
     row: &RunRow,
     rows: &[PlannedRow],
     change: &mut CountsChange,
+    now: i64,
 ) -> Result<()> {
     let sends: Vec<Send<'_>> = rows.iter().filter_map(Send::of).collect();
     let contacts: Vec<(&str, &str)> = sends.iter().map(|send| (send.email, send.record)).collect();
-    displace(tx, run, row, &contacts, change).await?;
+    displace(tx, run, row, &contacts, change, now).await?;
     for chunk in chunks(&sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
-                 size, kind) ",
+                 size, kind, rides) ",
         );
         query.push_values(chunk, |mut values, send| {
             values.push_bind(row.connection.as_str());
@@ -234,6 +243,7 @@ async fn insert_outbox(
             values.push_bind(send.fingerprint);
             values.push_bind(send.size);
             values.push_bind(send.kind.name());
+            values.push_bind(send.rides);
         });
         query.build().execute(&mut *tx).await?;
     }
@@ -248,6 +258,7 @@ struct Send<'a> {
     write: &'a str,
     properties: Option<&'a str>,
     fingerprint: &'a str,
+    rides: Option<&'a str>,
     size: u32,
     kind: BatchKind,
 }
@@ -260,6 +271,7 @@ impl<'a> Send<'a> {
                     write_json,
                     properties_json,
                     fingerprint,
+                    rides_json,
                     size,
                     single,
                 },
@@ -271,6 +283,7 @@ impl<'a> Send<'a> {
                 write: write_json,
                 properties: properties_json.as_deref(),
                 fingerprint: fingerprint.as_str(),
+                rides: rides_json.as_deref(),
                 size: *size,
                 kind: if *single {
                     BatchKind::Single
@@ -281,6 +294,37 @@ impl<'a> Send<'a> {
             _ => None,
         }
     }
+}
+
+/// The effects of a page's records, in the same transaction as their writes. A record that does not get its contact gives
+/// up those it had.
+async fn plan_effects(
+    tx: &mut SqliteConnection,
+    row: &RunRow,
+    page: &PagePlan,
+    now: i64,
+) -> Result<()> {
+    let (connection, mapping) = (&row.connection, &row.mapping);
+    let gets_contact = |record: &RecordId| {
+        page.rows.iter().any(|row| {
+            row.record == *record && matches!(row.plan, Planned::Send { .. } | Planned::Unchanged)
+        })
+    };
+    for plan in page.effects.iter().filter(|plan| gets_contact(&plan.record)) {
+        plan_in(tx, connection, mapping, plan, now).await?;
+    }
+    for state in page.states.iter().filter(|state| gets_contact(&state.record)) {
+        keep_state(tx, connection, mapping, state).await?;
+    }
+    let (connection, mapping) = (connection.as_str(), mapping.as_str());
+    if any_open(tx, connection, mapping).await? {
+        for row in &page.rows {
+            if matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped) {
+                void(tx, connection, mapping, row.record.as_str(), now).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Failures go to the queue; jobs that had failed for records that now need nothing are done.
