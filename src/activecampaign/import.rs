@@ -107,7 +107,10 @@ pub struct Rides {
 pub fn import_row_with(write: &ContactWrite, rides: &Rides) -> String {
     let mut row = import_row_json(write);
     row.pop();
-    let lists = [("subscribe", &rides.subscribe), ("unsubscribe", &rides.unsubscribe)];
+    let lists = [
+        ("subscribe", &rides.subscribe),
+        ("unsubscribe", &rides.unsubscribe),
+    ];
     for (index, tag) in rides.tags.iter().enumerate() {
         row.push_str(if index == 0 { ",\"tags\":[" } else { "," });
         push_text(&mut row, tag);
@@ -118,7 +121,11 @@ pub fn import_row_with(write: &ContactWrite, rides: &Rides) -> String {
     for (key, ids) in lists.into_iter().filter(|(_, ids)| !ids.is_empty()) {
         row.push_str(&format!(",\"{key}\":["));
         for (index, id) in ids.iter().enumerate() {
-            row.push_str(if index == 0 { "{\"listid\":" } else { ",{\"listid\":" });
+            row.push_str(if index == 0 {
+                "{\"listid\":"
+            } else {
+                ",{\"listid\":"
+            });
             push_id(&mut row, id);
             row.push('}');
         }

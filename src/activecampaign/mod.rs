@@ -11,9 +11,9 @@ mod segments;
 mod tests;
 mod wire;
 
+pub use contacts::{FieldValue, Synced, sync_body_json};
 pub use effects::{Enrolled, ListStanding, Sent, TagLink};
 pub use events::{EventTracking, LogEntry};
-pub use contacts::{FieldValue, Synced, sync_body_json};
 pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
     Refusal, Rides, import_row_json, import_row_with,

@@ -19,8 +19,7 @@ const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint
      1 - o.replanned AS counts";
 
 /// The columns of [`ROW`] and the mark of a busy contact, in the order of [`Fetched`].
-const COLUMNS: &str =
-    "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, busy";
+const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, busy";
 
 const FROM: &str = "FROM outbox o LEFT JOIN links l
      ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email";

@@ -215,7 +215,15 @@ impl Settling {
         };
         if own.try_get::<i64, _>(2)? == 0 {
             let record = own.try_get(1)?;
-            supersede(tx, &self.head.run, &self.row, record, Some(&newer), self.now).await?;
+            supersede(
+                tx,
+                &self.head.run,
+                &self.row,
+                record,
+                Some(&newer),
+                self.now,
+            )
+            .await?;
             change.add(Outcome::Superseded.name(), 1);
         }
         sqlx::query("DELETE FROM outbox WHERE id = $1")
@@ -287,7 +295,9 @@ impl Settling {
              SELECT connection, mapping, record_id, version, properties ",
         );
         self.push_chosen(&mut query, at_least);
-        query.push(" AND properties IS NOT NULL ").push(STATE_CONFLICT);
+        query
+            .push(" AND properties IS NOT NULL ")
+            .push(STATE_CONFLICT);
         query.build().execute(tx).await?;
         Ok(())
     }

@@ -6,18 +6,20 @@ use super::enqueue::WIRE_LIMIT;
 use super::error::{Result, StoreError};
 use super::rows::{bounded, chunks, from_json, push_list, time, to_json};
 use crate::model::{
-    Act, Action, ConnectionName, ContactId, Effect, EffectState, Job, MappingName, Problem, RecordId,
+    Act, Action, ConnectionName, ContactId, Effect, EffectState, Job, MappingName, Problem,
+    RecordId,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The states in which an effect keeps its job from being done; the text is that of the index `effects_open`.
 const OPEN_EFFECT: &str = "state IN ('planned', 'sending', 'failed', 'unknown')";
 
 /// The condition that a row of `jobs` has no open effect.
-pub(super) const NO_OPEN_EFFECT: &str = "NOT EXISTS (SELECT 1 FROM effects WHERE effects.connection = jobs.connection
+pub(super) const NO_OPEN_EFFECT: &str =
+    "NOT EXISTS (SELECT 1 FROM effects WHERE effects.connection = jobs.connection
      AND effects.mapping = jobs.mapping AND effects.record_id = jobs.record_id
      AND effects.state IN ('planned', 'sending', 'failed', 'unknown'))";
 
@@ -40,31 +42,40 @@ pub struct EffectPlan {
     pub record: RecordId,
     /// Microseconds of the record's `updated_at`.
     pub version: i64,
-    /// Version of the state that was last confirmed; [`NEVER`] for none.
-    pub turned_from: i64,
-    /// The rules whose condition holds.
-    pub rules: Vec<RulePlan>,
+    /// What turned true since the state that was last confirmed.
+    pub fires: Vec<TurnPlan>,
+    /// What turned true earlier, is not over and still holds.
+    pub open: Vec<TurnPlan>,
 }
 
-/// A rule whose condition holds.
+/// A rule whose condition turned true.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RulePlan {
+pub struct TurnPlan {
     pub rule: String,
-    /// The condition turned true since the confirmed state.
-    pub fires: bool,
+    pub from: TurnedFrom,
     pub acts: Vec<Act>,
 }
 
+/// The confirmed state that a condition turned from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TurnedFrom {
+    /// Its version; [`NEVER`] for none.
+    pub version: i64,
+    /// The record's properties then, as JSON.
+    pub properties_json: Option<String>,
+}
+
 impl EffectPlan {
-    /// True if a rule fires.
-    pub fn fires(&self) -> bool {
-        self.rules.iter().any(|rule| rule.fires)
+    fn turns(&self) -> impl Iterator<Item = &TurnPlan> {
+        self.open.iter().chain(&self.fires)
     }
 
-    fn wants(&self, rule: &str, act: &Act) -> bool {
-        self.rules
-            .iter()
-            .any(|plan| plan.rule == rule && plan.acts.contains(act))
+    fn wants(&self, effect: &OpenEffect) -> bool {
+        self.turns().any(|turn| {
+            turn.rule == effect.rule
+                && turn.from.version == effect.from.version
+                && turn.acts.contains(&effect.act)
+        })
     }
 }
 
@@ -74,6 +85,7 @@ pub struct OpenEffect {
     pub id: i64,
     pub record: RecordId,
     pub rule: String,
+    pub from: TurnedFrom,
     pub act: Act,
     pub state: EffectState,
     /// The record's version in which the condition was first seen true.
@@ -97,8 +109,7 @@ pub struct EffectEnd {
     pub response: Option<String>,
 }
 
-const OPEN_ROW: &str =
-    "seq, record_id, rule, action, target, state, version, contact_id, known, sent_at, turned_from";
+const OPEN_ROW: &str = "seq, record_id, rule, action, target, state, version, contact_id, known, sent_at, turned_from, previous";
 
 impl Store {
     /// What was last confirmed of these records.
@@ -131,25 +142,27 @@ impl Store {
         Ok(found)
     }
 
-    /// Those of these records that have effects which are not over.
-    pub async fn records_with_open_effects(
+    /// The effects of these records that are not over, in the order in which they are done.
+    pub async fn open_effects_of(
         &self,
         connection: &ConnectionName,
         mapping: &MappingName,
         records: &[RecordId],
-    ) -> Result<HashSet<RecordId>> {
+    ) -> Result<HashMap<RecordId, Vec<OpenEffect>>> {
         let mut reader = self.readers().acquire().await?;
-        let mut found = HashSet::new();
+        let mut found: HashMap<RecordId, Vec<OpenEffect>> = HashMap::new();
         for chunk in chunks(records) {
             let mut query = QueryBuilder::new(format!(
-                "SELECT DISTINCT record_id FROM effects WHERE {OPEN_EFFECT} AND connection = "
+                "SELECT {OPEN_ROW} FROM effects WHERE {OPEN_EFFECT} AND connection = "
             ));
             query.push_bind(connection.as_str());
             query.push(" AND mapping = ").push_bind(mapping.as_str());
             query.push(" AND record_id IN ");
             push_list(&mut query, chunk.iter().map(RecordId::as_str));
+            query.push(" ORDER BY seq");
             for row in query.build().fetch_all(&mut *reader).await? {
-                found.insert(row.try_get::<String, _>(0)?.into());
+                let effect = open_effect(&row)?;
+                found.entry(effect.record.clone()).or_default().push(effect);
             }
         }
         Ok(found)
@@ -258,7 +271,7 @@ impl Store {
         let mut tx = writer.begin().await?;
         sqlx::query(AssertSqlSafe(format!(
             "UPDATE effects SET state = $1, error = $2, request = coalesce($3, request), response = coalesce($4, response),
-                 updated_at = $5,
+                 updated_at = $5, previous = CASE $1 WHEN 'done' THEN NULL ELSE previous END,
                  sent_at = CASE $1 WHEN 'sending' THEN $5 WHEN 'planned' THEN NULL WHEN 'failed' THEN NULL ELSE sent_at END
              WHERE seq = $6 AND {OPEN_EFFECT} AND sent_at IS NOT DISTINCT FROM $7"
         )))
@@ -317,22 +330,9 @@ pub(super) async fn plan_in(
     plan: &EffectPlan,
     now: i64,
 ) -> Result<()> {
-    let open = sqlx::query(AssertSqlSafe(format!(
-        "SELECT {OPEN_ROW} FROM effects
-         WHERE {OPEN_EFFECT} AND connection = $1 AND mapping = $2 AND record_id = $3 ORDER BY seq"
-    )))
-    .bind(connection.as_str())
-    .bind(mapping.as_str())
-    .bind(plan.record.as_str())
-    .fetch_all(&mut *tx)
-    .await?;
-    // Turns that are not over: what the rule does now is done for them, too, even if it said something else before.
-    let mut turns: BTreeSet<(String, i64)> = BTreeSet::new();
-    for row in &open {
-        let effect = open_effect(row)?;
-        turns.insert((effect.rule.clone(), row.try_get(10)?));
+    for effect in open_of(tx, connection, mapping, &plan.record).await? {
         if matches!(effect.state, EffectState::Planned | EffectState::Failed)
-            && !plan.wants(&effect.rule, &effect.act)
+            && !plan.wants(&effect)
         {
             sqlx::query("UPDATE effects SET state = 'obsolete', updated_at = $1 WHERE seq = $2")
                 .bind(now)
@@ -341,55 +341,32 @@ pub(super) async fn plan_in(
                 .await?;
         }
     }
-    for rule in &plan.rules {
-        let mut from: BTreeSet<i64> = turns
-            .iter()
-            .filter(|(name, _)| *name == rule.rule)
-            .map(|(_, from)| *from)
-            .collect();
-        if rule.fires {
-            from.insert(plan.turned_from);
-        }
-        for turned_from in from {
-            for act in &rule.acts {
-                insert(tx, connection, mapping, plan, &rule.rule, turned_from, act, now).await?;
-            }
+    // What a rule does now is done for earlier turns, too, even if it said something else then. An effect that was obsolete
+    // before it was ever sent is wanted again.
+    for turn in plan.turns() {
+        for act in &turn.acts {
+            sqlx::query(
+                "INSERT INTO effects (connection, mapping, record_id, rule, turned_from, previous, version, action, target,
+                     state, created_at, updated_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'planned', $10, $10)
+                 ON CONFLICT (connection, mapping, record_id, rule, turned_from, action, target) DO UPDATE SET
+                     state = 'planned', version = excluded.version, error = NULL, updated_at = excluded.updated_at
+                 WHERE effects.state = 'obsolete' AND effects.sent_at IS NULL",
+            )
+            .bind(connection.as_str())
+            .bind(mapping.as_str())
+            .bind(plan.record.as_str())
+            .bind(&turn.rule)
+            .bind(turn.from.version)
+            .bind(turn.from.properties_json.as_deref())
+            .bind(plan.version)
+            .bind(act.action.name())
+            .bind(&act.target)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
         }
     }
-    Ok(())
-}
-
-/// Plans one effect. One that was obsolete before it was ever sent is wanted again.
-#[expect(clippy::too_many_arguments, reason = "the parts of one row")]
-async fn insert(
-    tx: &mut SqliteConnection,
-    connection: &ConnectionName,
-    mapping: &MappingName,
-    plan: &EffectPlan,
-    rule: &str,
-    turned_from: i64,
-    act: &Act,
-    now: i64,
-) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO effects (connection, mapping, record_id, rule, turned_from, version, action, target, state, created_at,
-             updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planned', $9, $9)
-         ON CONFLICT (connection, mapping, record_id, rule, turned_from, action, target) DO UPDATE SET
-             state = 'planned', version = excluded.version, error = NULL, updated_at = excluded.updated_at
-         WHERE effects.state = 'obsolete' AND effects.sent_at IS NULL",
-    )
-    .bind(connection.as_str())
-    .bind(mapping.as_str())
-    .bind(plan.record.as_str())
-    .bind(rule)
-    .bind(turned_from)
-    .bind(plan.version)
-    .bind(act.action.name())
-    .bind(&act.target)
-    .bind(now)
-    .execute(tx)
-    .await?;
     Ok(())
 }
 
@@ -416,10 +393,7 @@ pub(super) async fn void(
 }
 
 /// The first effect of a record that is not over.
-pub(super) async fn first_open(
-    tx: &mut SqliteConnection,
-    job: &Job,
-) -> Result<Option<OpenEffect>> {
+pub(super) async fn first_open(tx: &mut SqliteConnection, job: &Job) -> Result<Option<OpenEffect>> {
     let open = open_of(tx, &job.connection, &job.mapping, &job.record).await?;
     Ok(open.into_iter().next())
 }
@@ -462,7 +436,8 @@ pub(super) async fn keep_state(
 }
 
 /// What happens where a record has a confirmed state already.
-pub(super) const STATE_CONFLICT: &str = "ON CONFLICT (connection, mapping, record_id) DO UPDATE SET version = excluded.version,
+pub(super) const STATE_CONFLICT: &str =
+    "ON CONFLICT (connection, mapping, record_id) DO UPDATE SET version = excluded.version,
          properties = excluded.properties
      WHERE confirmed_states.version <= excluded.version";
 
@@ -491,6 +466,10 @@ fn open_effect(row: &SqliteRow) -> Result<OpenEffect> {
         id: row.try_get(0)?,
         record: row.try_get::<String, _>(1)?.into(),
         rule: row.try_get(2)?,
+        from: TurnedFrom {
+            version: row.try_get(10)?,
+            properties_json: row.try_get(11)?,
+        },
         act: act(row.try_get(3)?, row.try_get(4)?)?,
         state: state(row.try_get(5)?)?,
         version: row.try_get(6)?,

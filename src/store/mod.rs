@@ -34,7 +34,7 @@ mod tests;
 
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
-pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, RulePlan};
+pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use holds::Held;

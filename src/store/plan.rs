@@ -310,10 +310,18 @@ async fn plan_effects(
             row.record == *record && matches!(row.plan, Planned::Send { .. } | Planned::Unchanged)
         })
     };
-    for plan in page.effects.iter().filter(|plan| gets_contact(&plan.record)) {
+    for plan in page
+        .effects
+        .iter()
+        .filter(|plan| gets_contact(&plan.record))
+    {
         plan_in(tx, connection, mapping, plan, now).await?;
     }
-    for state in page.states.iter().filter(|state| gets_contact(&state.record)) {
+    for state in page
+        .states
+        .iter()
+        .filter(|state| gets_contact(&state.record))
+    {
         keep_state(tx, connection, mapping, state).await?;
     }
     let (connection, mapping) = (connection.as_str(), mapping.as_str());

@@ -8,15 +8,16 @@ use super::job::{Desk, Stop};
 use super::plan::version;
 use crate::activecampaign::Sent;
 use crate::http::ApiError;
-use crate::mapping::Mapping;
+use crate::mapping::{JudgedRule, Mapping};
 use crate::model::{
     ContactId, EffectState, Email, ErrorClass, Problem, Properties, Record, RelatedContact,
 };
 use crate::store::{
-    Claim, ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, RulePlan, Store,
+    Claim, ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, Store, TurnPlan, TurnedFrom,
 };
 use action::{Found, Prepared};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What cannot be repeated is not believed absent sooner than this after its request ended: it may still be on its way
@@ -25,29 +26,44 @@ const QUIET: Duration = Duration::from_secs(3);
 /// The log of events follows later; after this time an event that it does not tell of is unknown.
 const LOG_LAG: Duration = Duration::from_secs(6);
 
-/// What the rules want of a record, given the state that was last confirmed of it.
+/// What the rules want of a record, given the state that was last confirmed of it and the effects that are not over.
 pub fn wanted(
     mapping: &Mapping,
     record: &Record,
     related: Option<&RelatedContact>,
     confirmed: Option<&ConfirmedState>,
+    open: &[OpenEffect],
 ) -> EffectPlan {
-    let previous: Option<Properties> =
-        confirmed.and_then(|state| serde_json::from_str(&state.properties_json).ok());
-    let rules = mapping
-        .judge_rules(record, related, previous.as_ref())
-        .into_iter()
-        .filter(|rule| rule.holds)
-        .map(|rule| RulePlan {
-            rule: rule.name,
-            fires: rule.fires,
-            acts: rule.acts,
-        });
+    let judged = |from: TurnedFrom| {
+        let previous: Option<Properties> = from
+            .properties_json
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok());
+        let rules = mapping.judge_rules(record, related, previous.as_ref());
+        rules.into_iter().map(move |rule| (from.clone(), rule))
+    };
+    let turn = |(from, rule): (TurnedFrom, JudgedRule)| TurnPlan {
+        rule: rule.name,
+        from,
+        acts: rule.acts,
+    };
+    let last = TurnedFrom {
+        version: confirmed.map_or(NEVER, |state| state.version),
+        properties_json: confirmed.map(|state| state.properties_json.clone()),
+    };
+    let fires = judged(last).filter(|(_, rule)| rule.fires).map(turn);
+    // An earlier turn is judged by the state it turned from: its condition may speak of that.
+    let turns: BTreeSet<&TurnedFrom> = open.iter().map(|effect| &effect.from).collect();
+    let still = turns.into_iter().cloned().flat_map(judged);
+    let still = still.filter(|(from, rule)| {
+        let of_turn = |effect: &OpenEffect| effect.rule == rule.name && effect.from == *from;
+        rule.holds && open.iter().any(of_turn)
+    });
     EffectPlan {
         record: record.id.clone(),
         version: version(record),
-        turned_from: confirmed.map_or(NEVER, |state| state.version),
-        rules: rules.collect(),
+        fires: fires.collect(),
+        open: still.map(turn).collect(),
     }
 }
 

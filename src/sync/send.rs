@@ -240,17 +240,21 @@ impl Desk {
         let (connection, mapping) = (&self.account.name, self.mapping.name());
         let confirmed = if self.mapping.has_rules() {
             let ids = std::slice::from_ref(&record.id);
-            let mut states = self.store.confirmed_states(connection, mapping, ids).await?;
+            let mut states = self
+                .store
+                .confirmed_states(connection, mapping, ids)
+                .await?;
             states.remove(&record.id)
         } else {
             None
         };
-        let plan = effects::wanted(&self.mapping, record, related, confirmed.as_ref());
         let open = self
             .store
             .open_effects(connection, mapping, &record.id)
             .await?;
-        if open.is_empty() && !plan.fires() {
+        let confirmed = confirmed.as_ref();
+        let plan = effects::wanted(&self.mapping, record, related, confirmed, &open);
+        if open.is_empty() && plan.fires.is_empty() {
             return Ok(open);
         }
         self.store

@@ -9,9 +9,9 @@ use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, R
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
-    Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass, FieldKind, Finding, Job, JobId, JobState,
-    Level, MappingName, ObjectKey, ObjectSchema, Problem, Property, PropertyOption, Record,
-    RecordId, RunId, Trigger, WaitReason, Waiting,
+    Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
+    FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Problem,
+    Property, PropertyOption, Record, RecordId, RunId, Trigger, WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};

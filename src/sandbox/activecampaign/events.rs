@@ -41,7 +41,8 @@ fn record(shared: &Shared, call: &Call) -> Reply {
     }
     let name = field("event");
     if name.is_empty() || name.chars().count() > NAME {
-        return refused("Invalid event name").violating("an event needs a name of at most 32 characters");
+        return refused("Invalid event name")
+            .violating("an event needs a name of at most 32 characters");
     }
     let data = field("eventdata");
     let visit: Value = serde_json::from_str(field("visit")).unwrap_or_default();

@@ -26,6 +26,8 @@ CREATE TABLE effects (
     record_id   TEXT   NOT NULL,
     rule        TEXT   NOT NULL,
     turned_from BIGINT NOT NULL,
+    -- The properties of that state, as long as the effect is not over: conditions may speak of them.
+    previous    TEXT,
     -- The version in which the condition was first seen true.
     version     BIGINT NOT NULL,
     action      TEXT   NOT NULL,

@@ -91,7 +91,9 @@ impl Actor<'_> {
                 let left = standing.as_deref() == Some(UNSUBSCRIBED);
                 match standing.as_deref() {
                     Some(ACTIVE) => {
-                        return Ok(Prepared::Nothing("the contact was on it already".to_owned()));
+                        return Ok(Prepared::Nothing(
+                            "the contact was on it already".to_owned(),
+                        ));
                     }
                     // Never brought back against a person's own wish (fact sheet §4).
                     Some(UNSUBSCRIBED) if action == Action::Subscribe => {
@@ -110,7 +112,9 @@ impl Actor<'_> {
             Action::Unsubscribe => {
                 let list = self.list(name).await?;
                 if self.standing(self.contact, &list).await?.as_deref() == Some(UNSUBSCRIBED) {
-                    return Ok(Prepared::Nothing("the contact had left it already".to_owned()));
+                    return Ok(Prepared::Nothing(
+                        "the contact had left it already".to_owned(),
+                    ));
                 }
                 ready(Request::Standing {
                     list,

@@ -263,7 +263,12 @@ pub fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
     batch
         .rows
         .iter()
-        .map(|row| Ok(import_row_with(&write_of(&row.write_json)?, &rides_of(row)?)))
+        .map(|row| {
+            Ok(import_row_with(
+                &write_of(&row.write_json)?,
+                &rides_of(row)?,
+            ))
+        })
         .collect()
 }
 

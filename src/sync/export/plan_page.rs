@@ -2,8 +2,8 @@
 
 use super::familiar::Familiar;
 use super::pages::Position;
-use super::run::{Halt, Work};
 use super::ride;
+use super::run::{Halt, Work};
 use crate::activecampaign::{Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::view::{Outcome, SyncResult, SyncedField};
@@ -313,15 +313,14 @@ impl Planner {
         let (store, connection, mapping) = (work.store(), work.connection(), work.name());
         let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
         let states = store.confirmed_states(connection, mapping, &ids).await?;
-        let open = store
-            .records_with_open_effects(connection, mapping, &ids)
-            .await?;
+        let open = store.open_effects_of(connection, mapping, &ids).await?;
         let all = records.iter().zip(related).map(|(record, related)| {
             let state = states.get(&record.id);
-            let plan = effects::wanted(&work.mapping, record, related.as_ref(), state);
+            let open = open.get(&record.id).map_or(&[][..], Vec::as_slice);
+            let related = related.as_ref();
             let wants = Wants {
-                plan: Some(plan),
-                open: open.contains(&record.id),
+                plan: Some(effects::wanted(&work.mapping, record, related, state, open)),
+                open: !open.is_empty(),
                 confirmed: state.map(|state| state.properties_json.clone()),
             };
             (record.id.clone(), wants)
@@ -499,7 +498,9 @@ struct Wants {
 
 impl Wants {
     fn fires(&self) -> bool {
-        self.plan.as_ref().is_some_and(EffectPlan::fires)
+        self.plan
+            .as_ref()
+            .is_some_and(|plan| !plan.fires.is_empty())
     }
 
     /// The record's state, if it is another one than was confirmed: its contact holds what it should.

@@ -23,12 +23,7 @@ pub async fn rides(work: &Work, plan: &EffectPlan) -> Result<Option<Rides>, Halt
     let client = &work.account.activecampaign;
     let creates = work.mapping.spec().create_tags;
     let mut rides = Rides::default();
-    for act in plan
-        .rules
-        .iter()
-        .filter(|rule| rule.fires)
-        .flat_map(|rule| &rule.acts)
-    {
+    for act in plan.fires.iter().flat_map(|turn| &turn.acts) {
         let name = act.target.as_str();
         if !act.action.rides() {
             return Ok(None);
