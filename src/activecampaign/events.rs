@@ -62,6 +62,11 @@ impl LogEntry {
 }
 
 impl ActiveCampaign {
+    /// True if config.toml says where events go.
+    pub fn can_record_events(&self) -> bool {
+        self.events.is_some()
+    }
+
     /// Records an event of a contact. Not to be repeated: it would be a second event.
     ///
     /// # Errors
@@ -128,6 +133,7 @@ impl ActiveCampaign {
                 response: status.to_string(),
             }),
             Err(message) => {
+                let message = transport.redacted(&message).await;
                 let mut error = self
                     .error(
                         ErrorClass::Invalid,

@@ -79,6 +79,15 @@ impl Transport {
         self.call(request, Answer::json).await
     }
 
+    /// A text of the server without the token.
+    pub async fn redacted(&self, text: &str) -> String {
+        match self.token.current().await {
+            Ok(token) => redact(text, token.expose_secret()),
+            // Without a token nothing was sent that could come back.
+            Err(_) => text.to_owned(),
+        }
+    }
+
     /// Sends a request of a person as it is.
     pub async fn raw(&self, mut request: Request) -> Result<Raw, ApiError> {
         check_relative(&request.path)

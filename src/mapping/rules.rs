@@ -61,7 +61,7 @@ impl Rules {
                     Some("effects are kept by name: give each rule its own"),
                 );
             }
-            let acts = acts(spec);
+            let acts = spec.acts();
             if acts.is_empty() {
                 report.error(
                     &part,
@@ -136,35 +136,37 @@ impl Rules {
     }
 }
 
-/// The actions of a rule in the order in which they are done.
-fn acts(spec: &RuleSpec) -> Vec<Act> {
-    let subscribe = if spec.resubscribe {
-        Action::Resubscribe
-    } else {
-        Action::Subscribe
-    };
-    let groups = [
-        (Action::AddTag, &spec.add_tags),
-        (Action::RemoveTag, &spec.remove_tags),
-        (subscribe, &spec.subscribe),
-        (Action::Unsubscribe, &spec.unsubscribe),
-        (Action::StartAutomation, &spec.start_automation),
-        (Action::LeaveAutomation, &spec.leave_automation),
-        (Action::RecordEvent, &spec.record_event),
-    ];
-    let mut acts: Vec<Act> = Vec::new();
-    for (action, names) in groups {
-        for name in names.iter() {
-            let act = Act {
-                action,
-                target: name.trim().to_owned(),
-            };
-            if !acts.contains(&act) {
-                acts.push(act);
+impl RuleSpec {
+    /// What the rule does, in the order in which it is done, each once.
+    pub fn acts(&self) -> Vec<Act> {
+        let subscribe = if self.resubscribe {
+            Action::Resubscribe
+        } else {
+            Action::Subscribe
+        };
+        let groups = [
+            (Action::AddTag, &self.add_tags),
+            (Action::RemoveTag, &self.remove_tags),
+            (subscribe, &self.subscribe),
+            (Action::Unsubscribe, &self.unsubscribe),
+            (Action::StartAutomation, &self.start_automation),
+            (Action::LeaveAutomation, &self.leave_automation),
+            (Action::RecordEvent, &self.record_event),
+        ];
+        let mut acts: Vec<Act> = Vec::new();
+        for (action, names) in groups {
+            for name in names.iter() {
+                let act = Act {
+                    action,
+                    target: name.trim().to_owned(),
+                };
+                if !acts.contains(&act) {
+                    acts.push(act);
+                }
             }
         }
+        acts
     }
-    acts
 }
 
 impl Mapping {
