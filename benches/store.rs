@@ -62,6 +62,7 @@ async fn export(path: &Path) {
             rows: (0..100).map(|row| planned_row(page * 100 + row)).collect(),
             met: false,
             spent: Spent::default(),
+            ..PagePlan::default()
         };
         let start = Instant::now();
         store.page_planned(&run.id, &plan).await.expect("planned");
@@ -131,6 +132,7 @@ fn planned_row(number: usize) -> PlannedRow {
             size: write.len() as u32,
             write_json: write,
             properties_json: None,
+            rides_json: None,
             single: false,
         },
     }

@@ -21,7 +21,7 @@ pub enum Action {
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u64,
     },
-    /// Show a job with its attempts
+    /// Show a job with its attempts and effects
     Show {
         /// The job's id, or a unique beginning of it
         id: String,
@@ -132,6 +132,10 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
                 "history".into(),
                 serde_json::to_value(&detail.attempts).unwrap_or_default(),
             );
+            map.insert(
+                "effects".into(),
+                serde_json::to_value(&detail.effects).unwrap_or_default(),
+            );
         }
         context.output.document(&document);
         return Ok(Exit::Done);
@@ -166,6 +170,24 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         &["JOB", ""],
         &rows.map(|(name, value)| vec![name.to_owned(), value]),
     );
+    for effect in &detail.effects {
+        let error = effect
+            .error
+            .as_ref()
+            .map(|error| format!(": {error}"))
+            .unwrap_or_default();
+        context.output.line(&format!(
+            "effect of rule {}: {}  {}{error}",
+            effect.rule,
+            effect.act,
+            effect.state.name()
+        ));
+        for (mark, text) in [("→", &effect.request), ("←", &effect.response)] {
+            if let Some(text) = text {
+                context.output.line(&format!("    {mark} {text}"));
+            }
+        }
+    }
     for attempt in &detail.attempts {
         context.output.line(&format!(
             "attempt {} {} by {}: {}",

@@ -4,6 +4,7 @@ pub mod association;
 pub mod call;
 pub mod contact;
 pub mod decimal;
+pub mod effect;
 pub mod export;
 pub mod filter;
 pub mod finding;
@@ -21,6 +22,7 @@ pub use contact::{
     Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
 };
 pub use decimal::{Decimal, DecimalError};
+pub use effect::{Act, Action, Effect, EffectState};
 pub use finding::{Finding, Level};
 pub use ids::{
     AssociationId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,

@@ -195,9 +195,13 @@ impl Operations {
             }
             None => (None, None),
         };
-        let previous: Option<Properties> = link
-            .as_ref()
-            .and_then(|link| serde_json::from_str(link.properties_json.as_deref()?).ok());
+        let ids = std::slice::from_ref(&record.id);
+        let mut states = store
+            .confirmed_states(&connection, mapping.name(), ids)
+            .await?;
+        let previous: Option<Properties> = states
+            .remove(&record.id)
+            .and_then(|state| serde_json::from_str(&state.properties_json).ok());
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),

@@ -5,7 +5,7 @@ use super::credential::{Credential, SecretToken};
 use super::reload::Reload;
 use super::state::State;
 use super::{Done, Inner, Operations};
-use crate::activecampaign::{AccountBudgets, ActiveCampaign};
+use crate::activecampaign::{AccountBudgets, ActiveCampaign, EventTracking};
 use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
@@ -229,13 +229,20 @@ impl Opener {
         };
         let activecampaign_token = Arc::new(Secret::new(settings.token.clone(), config.folder()));
         let token = Arc::new(SecretToken(Arc::clone(&activecampaign_token)));
-        let activecampaign = ActiveCampaign::new(
+        let mut activecampaign = ActiveCampaign::new(
             base,
             token,
             Arc::clone(&self.http),
             budgets,
             Some(Arc::clone(&self.observer)),
         );
+        if let Some(events) = &settings.events {
+            let key = Arc::new(Secret::new(events.key.clone(), config.folder()));
+            let tracking =
+                EventTracking::new(&events.url, &events.account_id, Arc::new(SecretToken(key)))
+                    .map_err(|error| refuse("events.url", error.to_string()))?;
+            activecampaign = activecampaign.with_events(tracking);
+        }
         Ok(Opened {
             account: Account::new(name.clone(), highlevel, activecampaign),
             highlevel: credential,

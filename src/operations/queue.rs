@@ -3,7 +3,7 @@
 use super::{Done, Operations};
 use crate::model::filter::Filter;
 use crate::model::job::{JobCounts, JobState, WaitReason};
-use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
+use crate::model::{Attempt, Effect, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -43,6 +43,8 @@ pub struct JobList {
 pub struct JobDetail {
     pub job: Job,
     pub attempts: Vec<Attempt>,
+    /// What rules did or are to do for the record, in order.
+    pub effects: Vec<Effect>,
     /// One sentence: why it waits, or what it needs.
     pub why: String,
 }
@@ -86,7 +88,7 @@ impl Operations {
         Ok(JobList { jobs, next, total })
     }
 
-    /// One job with its attempts; `id` may be a unique beginning.
+    /// One job with its attempts and effects; `id` may be a unique beginning.
     pub async fn job(&self, id: &str) -> Done<JobDetail> {
         let store = &self.inner.store;
         let mut found = store.find_jobs(id, 2).await?;
@@ -104,10 +106,12 @@ impl Operations {
             .remedy("see tramline queue list")
         })?;
         let attempts = store.attempts(&job.id).await?;
+        let effects = store.effects_of_job(&job).await?;
         Ok(JobDetail {
             why: why(&job, self.inner.worker),
             job,
             attempts,
+            effects,
         })
     }
 

@@ -1,6 +1,7 @@
 //! What ActiveCampaign last confirmed for a contact, and which records are candidates for it.
 
 use super::Store;
+use super::effects::{ConfirmedState, keep_state};
 use super::error::Result;
 use super::rows::{chunks, count, email, outcome, push_list, time};
 use super::runs::run_row;
@@ -24,7 +25,7 @@ pub struct LinkWrite {
     pub fingerprint: Fingerprint,
     /// The confirmed `ContactWrite` as JSON.
     pub write_json: String,
-    /// The record's properties, where the mapping has rules.
+    /// The record's properties, where the mapping has rules: its confirmed state from now on.
     pub properties_json: Option<String>,
     pub created_by_us: bool,
 }
@@ -41,8 +42,6 @@ pub struct Link {
     pub fingerprint: Fingerprint,
     /// The confirmed `ContactWrite` as JSON.
     pub write_json: String,
-    /// The record's properties at that time, where the mapping has rules.
-    pub properties_json: Option<String>,
     pub created_by_us: bool,
     pub confirmed_at: Timestamp,
 }
@@ -72,7 +71,7 @@ pub struct Candidate {
     pub run: Option<RunId>,
 }
 
-const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, properties, created_by_us, confirmed_at";
+const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, created_by_us, confirmed_at";
 
 /// The addresses of the contacts whose values are those of a record (`$1`, `$2`, `$3`: connection, mapping, record): the one
 /// that was last seen of it, and those that it left.
@@ -327,9 +326,8 @@ fn link(row: &SqliteRow) -> Result<Link> {
         version: row.try_get(4)?,
         fingerprint: Fingerprint::stored(row.try_get::<String, _>(5)?),
         write_json: row.try_get(6)?,
-        properties_json: row.try_get(7)?,
-        created_by_us: row.try_get::<i64, _>(8)? != 0,
-        confirmed_at: time(row.try_get(9)?)?,
+        created_by_us: row.try_get::<i64, _>(7)? != 0,
+        confirmed_at: time(row.try_get(8)?)?,
     })
 }
 
@@ -404,7 +402,7 @@ fn competing() -> String {
 pub(super) const LINK_CONFLICT: &str = "ON CONFLICT (connection, mapping, email) DO UPDATE SET
          contact_id = coalesce(excluded.contact_id, links.contact_id), record_id = excluded.record_id,
          version = excluded.version, fingerprint = excluded.fingerprint, write = excluded.write,
-         properties = excluded.properties, confirmed_at = excluded.confirmed_at,
+         confirmed_at = excluded.confirmed_at,
          created_by_us = CASE WHEN links.created_by_us = 1 THEN 1 ELSE excluded.created_by_us END
      WHERE links.record_id <> excluded.record_id OR links.version <= excluded.version";
 
@@ -416,9 +414,9 @@ pub(super) async fn write_link(
     now: i64,
 ) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!(
-        "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties,
+        "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
              created_by_us, confirmed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) {LINK_CONFLICT}"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) {LINK_CONFLICT}"
     )))
     .bind(connection.as_str())
     .bind(mapping.as_str())
@@ -428,11 +426,18 @@ pub(super) async fn write_link(
     .bind(link.version)
     .bind(link.fingerprint.as_str())
     .bind(&link.write_json)
-    .bind(link.properties_json.as_deref())
     .bind(i64::from(link.created_by_us))
     .bind(now)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if let Some(properties) = &link.properties_json {
+        let state = ConfirmedState {
+            record: link.record.clone(),
+            version: link.version,
+            properties_json: properties.clone(),
+        };
+        keep_state(tx, connection, mapping, &state).await?;
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What is kept on disk: jobs and their attempts, export runs with their planned writes, what each
+//! What is kept on disk: jobs and their attempts, effects, export runs with their planned writes, what each
 //! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
 //!
 //! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
@@ -13,6 +13,7 @@ mod budgets;
 mod claim;
 mod conditions;
 mod confirm;
+mod effects;
 mod enqueue;
 mod error;
 mod holds;
@@ -35,6 +36,7 @@ mod tests;
 pub use ahead::PageAhead;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use holds::Held;

@@ -77,6 +77,8 @@ pub struct OutboxRow {
     /// The `ContactWrite` as JSON.
     pub write_json: String,
     pub fingerprint: Fingerprint,
+    /// What goes along in an import: tags and lists, as JSON of the engine's making.
+    pub rides_json: Option<String>,
     /// Bytes that the row takes in an import.
     pub size: u32,
     /// The contact's id, if the mapping's link knows it.

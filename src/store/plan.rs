@@ -1,6 +1,7 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
+use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
 use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
 use super::error::Result;
 use super::replan::{CountsChange, displace, planned_before, withdraw};
@@ -27,6 +28,10 @@ pub struct PagePlan {
     /// False if the run surely has planned none of these records, nor a write for one of these contacts, before: then
     /// nothing of that kind is looked for.
     pub met: bool,
+    /// What the rules want of records that are sent or unchanged: those that fire, or have effects that are not over.
+    pub effects: Vec<EffectPlan>,
+    /// States of unchanged records that are confirmed as they are.
+    pub states: Vec<ConfirmedState>,
     pub spent: Spent,
 }
 
@@ -61,9 +66,11 @@ pub enum Planned {
         /// The record's properties, where the mapping has rules.
         properties_json: Option<String>,
         fingerprint: Fingerprint,
+        /// What goes along in an import: tags and lists, as JSON of the engine's making.
+        rides_json: Option<String>,
         /// Bytes that the row takes in an import.
         size: u32,
-        /// True if it must not ride in an import: a clear.
+        /// True if it must not ride in an import: a clear, or an effect that an import cannot carry.
         single: bool,
     },
 }
@@ -154,10 +161,11 @@ impl Store {
             if page.met {
                 let contacts: Vec<(&str, &str)> =
                     sends.iter().map(|send| (send.email, send.record)).collect();
-                displace(&mut tx, run, &row, &contacts, &mut change).await?;
+                displace(&mut tx, run, &row, &contacts, &mut change, now).await?;
                 sync_once_more(&mut tx, run, &row, &page.rows, now).await?;
             }
             insert_outbox(&mut tx, run, &row, &sends).await?;
+            plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -229,7 +237,7 @@ async fn insert_outbox(
     for chunk in chunks(sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
-                 size, kind) ",
+                 size, kind, rides) ",
         );
         query.push_values(chunk, |mut values, send| {
             values.push_bind(row.connection.as_str());
@@ -243,6 +251,7 @@ async fn insert_outbox(
             values.push_bind(send.fingerprint);
             values.push_bind(send.size);
             values.push_bind(send.kind.name());
+            values.push_bind(send.rides);
         });
         query.build().execute(&mut *tx).await?;
     }
@@ -297,6 +306,7 @@ struct Send<'a> {
     write: &'a str,
     properties: Option<&'a str>,
     fingerprint: &'a str,
+    rides: Option<&'a str>,
     size: u32,
     kind: BatchKind,
 }
@@ -309,6 +319,7 @@ impl<'a> Send<'a> {
                     write_json,
                     properties_json,
                     fingerprint,
+                    rides_json,
                     size,
                     single,
                 },
@@ -320,6 +331,7 @@ impl<'a> Send<'a> {
                 write: write_json,
                 properties: properties_json.as_deref(),
                 fingerprint: fingerprint.as_str(),
+                rides: rides_json.as_deref(),
                 size: *size,
                 kind: if *single {
                     BatchKind::Single
@@ -330,6 +342,45 @@ impl<'a> Send<'a> {
             _ => None,
         }
     }
+}
+
+/// The effects of a page's records, in the same transaction as their writes. A record that does not get its contact gives
+/// up those it had.
+async fn plan_effects(
+    tx: &mut SqliteConnection,
+    row: &RunRow,
+    page: &PagePlan,
+    now: i64,
+) -> Result<()> {
+    let (connection, mapping) = (&row.connection, &row.mapping);
+    let gets_contact = |record: &RecordId| {
+        page.rows.iter().any(|row| {
+            row.record == *record && matches!(row.plan, Planned::Send { .. } | Planned::Unchanged)
+        })
+    };
+    for plan in page
+        .effects
+        .iter()
+        .filter(|plan| gets_contact(&plan.record))
+    {
+        plan_in(tx, connection, mapping, plan, now).await?;
+    }
+    for state in page
+        .states
+        .iter()
+        .filter(|state| gets_contact(&state.record))
+    {
+        keep_state(tx, connection, mapping, state).await?;
+    }
+    let (connection, mapping) = (connection.as_str(), mapping.as_str());
+    if any_open(tx, connection, mapping).await? {
+        for row in &page.rows {
+            if matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped) {
+                void(tx, connection, mapping, row.record.as_str(), now).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Failures go to the queue; jobs that had failed for records that now need nothing are done.

@@ -1,4 +1,4 @@
-//! One job: claim, read, plan, write, settle.
+//! One job: claim, read, plan, write, act, settle.
 
 use super::account::Account;
 use super::backoff;

@@ -1,9 +1,10 @@
-//! The engine. One record's way is [`job`]: claim, read, plan, write, settle. Many records' way is
+//! The engine. One record's way is [`job`]: claim, read, plan, write, act on rules ([`effects`]), settle. Many records' way is
 //! [`export`]: read pages, plan, import, confirm, settle.
 
 mod account;
 mod backoff;
 mod contest;
+mod effects;
 mod ended;
 mod export;
 mod job;

@@ -399,15 +399,19 @@ impl<'a> Confirmer<'a> {
     /// True if a contact holds what was sent; without its values, if it was written since.
     fn holds(&self, contact: &Contact, row: &OutboxRow, sent_at: Timestamp) -> Result<bool, Halt> {
         let write = write_of(&row.write_json)?;
+        let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
+        let written_since = contact.updated_at.is_some_and(|at| at >= floor);
+        // The values may be what they were before; tags and lists that went along came with a write.
+        if row.rides_json.is_some() && !written_since {
+            return Ok(false);
+        }
         if contact.values.is_none()
             && write
                 .values
                 .iter()
                 .any(|(target, _)| matches!(target, TargetField::Custom(_)))
         {
-            let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
-            return Ok(contact.updated_at.is_some_and(|at| at >= floor)
-                && self.builtins_match(contact, &write.values));
+            return Ok(written_since && self.builtins_match(contact, &write.values));
         }
         Ok(write.values.iter().all(|(target, sent)| {
             self.work

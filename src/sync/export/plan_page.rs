@@ -1,14 +1,16 @@
-//! From a page of records to what becomes of each of them.
+//! From a page of records to what becomes of each of them, and what their rules want.
 
 use super::familiar::Familiar;
 use super::pages::Position;
+use super::ride;
 use super::run::{Halt, Work};
-use crate::activecampaign::import_row_json;
+use crate::activecampaign::{Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::view::{Outcome, SyncResult, SyncedField};
 use crate::model::{ContactWrite, Email, Problem, Record, RecordId, RelatedContact};
-use crate::store::{Link, Planned, PlannedRow};
+use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
+use crate::sync::effects;
 use crate::sync::plan::{Plan, Planned as Values, plan, version};
 use crate::sync::related::ContactBook;
 use std::collections::{HashMap, HashSet};
@@ -20,6 +22,8 @@ pub struct Planner {
     /// Distinct records of the run so far.
     read: u64,
     rows: Vec<PlannedRow>,
+    effects: Vec<EffectPlan>,
+    states: Vec<ConfirmedState>,
     /// Records and contacts that the run has met.
     records: Familiar,
     contacts: Familiar,
@@ -58,6 +62,8 @@ impl Planner {
             book: ContactBook::default(),
             read,
             rows: Vec::new(),
+            effects: Vec::new(),
+            states: Vec::new(),
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
             met: false,
@@ -105,6 +111,14 @@ impl Planner {
         )
     }
 
+    /// What is to be put on disk with the rows: effects, and states that are confirmed as they are.
+    pub fn take_effects(&mut self) -> (Vec<EffectPlan>, Vec<ConfirmedState>) {
+        (
+            std::mem::take(&mut self.effects),
+            std::mem::take(&mut self.states),
+        )
+    }
+
     /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
     pub async fn plan(
         &mut self,
@@ -143,6 +157,7 @@ impl Planner {
         for email in &emails {
             self.contacts.note(email.as_str());
         }
+        let mut wanted = self.wanted(work, &records, &related).await?;
         for (record, plan) in records.iter().zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
@@ -160,7 +175,8 @@ impl Planner {
                     );
                 }
                 Plan::Send(values) => {
-                    self.contend(work, record, values, &links, &mut best)
+                    let wants = wanted.remove(&record.id).unwrap_or_default();
+                    self.contend(work, record, values, wants, &links, &mut best)
                         .await?
                 }
             }
@@ -296,12 +312,41 @@ impl Planner {
         Ok(best)
     }
 
+    /// What the rules want of a page's records.
+    async fn wanted(
+        &self,
+        work: &Work,
+        records: &[Record],
+        related: &[Option<RelatedContact>],
+    ) -> Result<HashMap<RecordId, Wants>, Halt> {
+        if !work.mapping.has_rules() {
+            return Ok(HashMap::new());
+        }
+        let (store, connection, mapping) = (work.store(), work.connection(), work.name());
+        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+        let states = store.confirmed_states(connection, mapping, &ids).await?;
+        let open = store.open_effects_of(connection, mapping, &ids).await?;
+        let all = records.iter().zip(related).map(|(record, related)| {
+            let state = states.get(&record.id);
+            let open = open.get(&record.id).map_or(&[][..], Vec::as_slice);
+            let related = related.as_ref();
+            let wants = Wants {
+                plan: Some(effects::wanted(&work.mapping, record, related, state, open)),
+                open: !open.is_empty(),
+                confirmed: state.map(|state| state.properties_json.clone()),
+            };
+            (record.id.clone(), wants)
+        });
+        Ok(all.collect())
+    }
+
     /// Lets a record contend for its contact, and plans its write if it wins.
     async fn contend(
         &mut self,
         work: &Work,
         record: &Record,
         values: Values,
+        wants: Wants,
         links: &HashMap<Email, Link>,
         best: &mut HashMap<Email, Contender>,
     ) -> Result<(), Halt> {
@@ -341,12 +386,17 @@ impl Planner {
         let link = links.get(&email);
         let planned = if !work.options.full
             && link.is_some_and(|link| link.fingerprint == values.fingerprint)
+            && !wants.fires()
         {
+            self.states.extend(wants.new_state(record)?);
             Planned::Unchanged
         } else {
             self.rehearse_write(work, record, &values.write, link).await;
-            send(work, record, &values).await?
+            send(work, record, &values, &wants).await?
         };
+        if wants.open || wants.fires() {
+            self.effects.extend(wants.plan);
+        }
         best.insert(
             email.clone(),
             Contender {
@@ -442,8 +492,52 @@ impl Planner {
     }
 }
 
-async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, Halt> {
-    let row = import_row_json(&values.write);
+/// What the rules want of one record, and what is known of it.
+#[derive(Default)]
+struct Wants {
+    /// `None` where the mapping has no rules.
+    plan: Option<EffectPlan>,
+    /// It has effects that are not over.
+    open: bool,
+    /// The properties that were last confirmed.
+    confirmed: Option<String>,
+}
+
+impl Wants {
+    fn fires(&self) -> bool {
+        self.plan
+            .as_ref()
+            .is_some_and(|plan| !plan.fires.is_empty())
+    }
+
+    /// The record's state, if it is another one than was confirmed: its contact holds what it should.
+    fn new_state(&self, record: &Record) -> Result<Option<ConfirmedState>, Halt> {
+        if self.plan.is_none() {
+            return Ok(None);
+        }
+        let properties_json = crate::store::to_json(&record.properties)?;
+        let known = self.confirmed.as_deref() == Some(properties_json.as_str());
+        Ok((!known).then(|| ConfirmedState {
+            record: record.id.clone(),
+            version: version(record),
+            properties_json,
+        }))
+    }
+}
+
+async fn send(
+    work: &Work,
+    record: &Record,
+    values: &Values,
+    wants: &Wants,
+) -> Result<Planned, Halt> {
+    // What is open from earlier is brought to its end one by one.
+    let rides = match &wants.plan {
+        Some(plan) if !wants.open => ride::rides(work, plan).await?,
+        Some(_) => None,
+        None => Some(Rides::default()),
+    };
+    let row = import_row_with(&values.write, rides.as_ref().unwrap_or(&Rides::default()));
     let exclude = if work.mapping.spec().exclude_automations {
         crate::activecampaign::IMPORT_EXCLUDE_BYTES
     } else {
@@ -451,7 +545,8 @@ async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, 
     };
     // Two bytes for what stands between the rows.
     let size = u32::try_from(row.len() + exclude + 2).unwrap_or(u32::MAX);
-    let single = values.write.clears()
+    let single = rides.is_none()
+        || values.write.clears()
         || moves(work, record, &values.write.email).await?
         || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
     Ok(Planned::Send {
@@ -462,6 +557,10 @@ async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, 
             Some(crate::store::to_json(&record.properties)?)
         },
         fingerprint: values.fingerprint.clone(),
+        rides_json: match rides {
+            Some(rides) if rides != Rides::default() => Some(crate::store::to_json(&rides)?),
+            _ => None,
+        },
         size,
         single,
     })

@@ -203,6 +203,7 @@ fn wanted(work: &Work, records: Vec<Record>) -> Vec<Record> {
 /// Puts what was planned on disk, with the place where reading goes on.
 async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result<(), Halt> {
     let (rows, met) = planner.take_rows();
+    let (effects, states) = planner.take_effects();
     let (mut sends, mut bytes) = (0, 0);
     for row in &rows {
         if let Planned::Send {
@@ -221,6 +222,8 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
         total: position.total,
         rows,
         met,
+        effects,
+        states,
         spent: work.spent(),
     };
     work.store().page_planned(&work.id, &plan).await?;
