@@ -205,12 +205,16 @@ impl Context {
     }
 
     async fn open_with(&self, config: Config, worker: bool) -> Result<Operations, Problem> {
-        let options = OpenOptions {
+        Operations::open(config, self.options(worker)).await
+    }
+
+    fn options(&self, worker: bool) -> OpenOptions {
+        OpenOptions {
             read_only: self.global.read_only,
             worker: worker && !self.global.read_only,
             verbosity: self.global.verbose,
-        };
-        Operations::open(config, options).await
+            ..OpenOptions::default()
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod exports;
 pub mod mappings;
 mod open;
+pub mod pauses;
 pub mod queue;
 mod raw;
 pub mod records;
@@ -15,6 +16,8 @@ pub mod sandbox;
 pub mod schemas;
 pub mod status;
 mod values;
+mod who;
+mod why;
 
 use crate::config::Config;
 use crate::mapping::MappingSpec;
@@ -44,7 +47,6 @@ struct Inner {
     engine: Engine,
     calls: calls::Calls,
     read_only: bool,
-    worker: bool,
     log: PathBuf,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Done, Operations};
 use crate::model::filter::Filter;
-use crate::model::job::{JobCounts, JobState, WaitReason};
+use crate::model::job::JobCounts;
 use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
@@ -105,7 +105,7 @@ impl Operations {
         })?;
         let attempts = store.attempts(&job.id).await?;
         Ok(JobDetail {
-            why: why(&job, self.inner.worker),
+            why: self.why(&job, &attempts).await?,
             job,
             attempts,
         })
@@ -188,61 +188,4 @@ fn selection(chosen: &Chosen) -> Done<store::Selection> {
         Chosen::Ids(ids) => store::Selection::Ids(ids.clone()),
         Chosen::Filter(text) => store::Selection::Filter(parse(text)?),
     })
-}
-
-/// One sentence on where a job stands and what moves it on.
-fn why(job: &Job, worker_here: bool) -> String {
-    let until = |job: &Job| match job.waiting.as_ref().and_then(|waiting| waiting.until) {
-        Some(until) => format!(" until {}", until.strftime("%H:%M:%S UTC")),
-        None => String::new(),
-    };
-    let error = || {
-        job.error
-            .as_ref()
-            .map(|error| format!(": {error}"))
-            .unwrap_or_default()
-    };
-    match (
-        job.state,
-        job.waiting.as_ref().map(|waiting| waiting.reason),
-    ) {
-        (JobState::Ready, _) if worker_here => {
-            "It is ready and the next free worker takes it.".into()
-        }
-        (JobState::Ready, _) => {
-            "It is ready and waits for a worker: start `tramline worker` or open the control room."
-                .into()
-        }
-        (JobState::Waiting, Some(WaitReason::Scheduled)) => format!(
-            "It is tried again by itself; it waits{}{}",
-            until(job),
-            error()
-        ),
-        (JobState::Waiting, Some(WaitReason::RateLimited)) => {
-            format!("The rate limit was met; it waits{}.", until(job))
-        }
-        (JobState::Waiting, Some(WaitReason::Paused)) => format!("It is paused{}.", until(job)),
-        (JobState::Waiting, Some(WaitReason::BreakerOpen)) => format!(
-            "Its account does not answer; it waits{}{}",
-            until(job),
-            error()
-        ),
-        (JobState::Waiting, Some(WaitReason::ContactBusy)) => format!(
-            "Another write to its contact is under way; it waits{}.",
-            until(job)
-        ),
-        (JobState::Waiting, Some(WaitReason::NoContactYet)) => format!(
-            "The record's association leads to no contact yet; it is looked at again{}.",
-            until(job).replace(" until", " at")
-        ),
-        (JobState::Waiting, None) => format!("It waits{}.", until(job)),
-        (JobState::Running, _) => "A worker is on it.".into(),
-        (JobState::Failed, _) => format!("It needs a person{}", error()),
-        (JobState::Unknown, _) => format!(
-            "It is not known whether the write arrived; look at the contact, then retry or discard{}",
-            error()
-        ),
-        (JobState::Done, _) => "It is done.".into(),
-        (JobState::Discarded, _) => "A person gave it up.".into(),
-    }
 }

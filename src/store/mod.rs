@@ -20,6 +20,7 @@ mod links;
 mod meta;
 mod open;
 mod outbox;
+mod pauses;
 mod plan;
 mod replan;
 mod retry;
@@ -28,29 +29,34 @@ mod runs;
 mod search;
 mod settle;
 mod sqlite;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use holds::Held;
-pub use jobs::{Count, Cursor, Group, Sort, SortBy};
+pub use jobs::{Count, Cursor, Sort, SortBy};
 pub use links::{Candidate, Link, LinkWrite, RecordSeen};
 pub use open::Probe;
 pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
+pub use pauses::NewPause;
 pub use plan::{PagePlan, Planned, PlannedRow, Seen};
 pub use retry::{Pruned, Retention, Selection};
 pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
+pub use standing::{Holder, Standing};
+pub use workers::{MappingVersion, Versions, WorkerSeen};
 
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// Where the store's time comes from: it decides leases and waits, so tests own it.
@@ -83,6 +89,10 @@ struct Inner {
     changes: watch::Sender<u64>,
     /// Jobs claimed so far by this process, for the tenth claim and the turn of the connections.
     claims: AtomicU64,
+    /// How long a claim of this process holds, in microseconds.
+    lease: AtomicI64,
+    /// The versions of this process's mappings, once it works the queue.
+    versions: RwLock<Option<Versions>>,
     /// Removes the file of a store that was made for a test.
     _folder: Option<tempfile::TempDir>,
 }

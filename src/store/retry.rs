@@ -6,7 +6,7 @@ use super::error::Result;
 use super::jobs::{Sort, SortBy};
 use super::rows::{chunks, push_list};
 use super::search::Search;
-use crate::model::filter::{Condition, Filter};
+use crate::model::filter::Filter;
 use crate::model::{JobId, JobState};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -151,13 +151,14 @@ impl Store {
                 }
                 return Ok(found);
             }
-            Selection::Filter(filter) => filter.clone().and(Condition::State(action.from.to_vec())),
+            Selection::Filter(filter) => filter,
         };
         let sort = Sort {
             by: SortBy::Created,
             ascending: true,
         };
-        let search = Search::prepare(&mut reader, &filter, walk.start).await?;
+        let search =
+            Search::prepare_only(&mut reader, filter, action.from, walk.start).await?;
         let mut query = search.page("seq, id, created_at", sort, walk.after, SLICE);
         let rows = query.build().fetch_all(&mut *reader).await?;
         if let Some(last) = rows.last() {

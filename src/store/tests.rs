@@ -4,6 +4,7 @@ mod export;
 mod holds;
 mod lists;
 mod opening;
+mod pauses;
 mod queue;
 
 use super::*;

@@ -3,6 +3,7 @@
 
 mod account;
 mod backoff;
+mod breaker;
 mod contest;
 mod ended;
 mod export;
@@ -24,7 +25,7 @@ use crate::model::{
     ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
     Trigger,
 };
-use crate::store::{NewJob, Store};
+use crate::store::{NewJob, Store, WorkerSeen};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,6 +67,8 @@ struct Inner {
     tracker: TaskTracker,
     stop: CancellationToken,
     wake: Notify,
+    /// Credentials may have changed: broken accounts are asked at once.
+    credentials: Notify,
     working: AtomicBool,
     /// Results of jobs worked here, for those who wait for them.
     results: broadcast::Sender<(JobId, SyncResult)>,
@@ -84,6 +87,7 @@ impl Engine {
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
                 wake: Notify::new(),
+                credentials: Notify::new(),
                 working: AtomicBool::new(false),
                 results: broadcast::channel(1024).0,
                 rehearsals: Mutex::default(),
@@ -113,7 +117,14 @@ impl Engine {
     pub fn start_worker(&self) {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
+            self.inner.tracker.spawn(breaker::watch(self.clone()));
         }
+    }
+
+    /// To be told whenever credentials were read again: accounts that were stopped because theirs was refused are asked
+    /// at once, and go on if it is accepted now.
+    pub fn credentials_changed(&self) {
+        self.inner.credentials.notify_one();
     }
 
     /// Lets the worker look for jobs at once.
@@ -133,13 +144,51 @@ impl Engine {
         }
     }
 
-    /// Workers seen on this store: this process, and owners of leases.
+    /// The processes that work the queue of this store, this one included. One that died on this host is known to be dead
+    /// at once.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn living_workers(&self) -> Result<Vec<WorkerSeen>, Problem> {
+        let mut workers = self.store().workers().await?;
+        workers.retain(|worker| !worker::is_dead(&worker.owner));
+        Ok(workers)
+    }
+
+    /// Number of processes at work on this store: workers, and owners of exports.
+    ///
+    /// # Errors
+    /// The store failed.
     pub async fn workers(&self) -> Result<u32, Problem> {
-        let mut owners = self.inner.settings.store.lease_owners().await?;
-        if self.inner.working.load(Ordering::Relaxed) && !owners.contains(&self.inner.owner) {
-            owners.push(self.inner.owner.clone());
-        }
+        let mut owners = self.store().lease_owners().await?;
+        owners.retain(|owner| !worker::is_dead(owner));
+        owners.extend(self.living_workers().await?.into_iter().map(|one| one.owner));
+        owners.sort_unstable();
+        owners.dedup();
         Ok(owners.len() as u32)
+    }
+
+    /// Puts the mappings of this process's configuration in force. A worker does so at its start; to be called again when
+    /// the configuration was read again.
+    pub async fn mappings_changed(&self) {
+        let settings = &self.inner.settings;
+        let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
+        let versions = settings
+            .mappings
+            .iter()
+            .map(|(name, (connection, spec))| {
+                let key = (connection.clone(), name.clone());
+                (key, spec.hash().as_str().to_owned())
+            })
+            .collect();
+        let began = self
+            .store()
+            .worker_began(&self.inner.owner, &connections, &versions)
+            .await;
+        if let Err(error) = began {
+            tracing::error!(%error, "the worker could not say which mappings it has");
+        }
+        self.wake();
     }
 
     /// Returns once no job is ready or running and no export of this process runs.

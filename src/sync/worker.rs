@@ -1,18 +1,19 @@
 //! The worker: claims jobs, works them side by side, keeps their leases.
 
+use super::account::Account;
+use super::breaker::{self, Probed};
 use super::job::Desk;
 use super::{Engine, verdict};
 use crate::http::Lane;
+use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
-use crate::store::{Claim, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError};
+use crate::store::{Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// A lease lasts 30 s; a third of it leaves room for two missed beats.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -81,6 +82,9 @@ pub async fn run(engine: Engine) {
     let sweep = engine.inner.tracker.spawn(pruning(engine.clone()));
     let mut changes = engine.store().changes();
     let mut probe = Probe::default();
+    let mut others = Vec::new();
+    forget_the_dead(&engine).await;
+    engine.mappings_changed().await;
     loop {
         // A slot first, then the claim: what is claimed can be begun at once.
         let Some(free) = free_slots(&engine, &slots).await else {
@@ -108,6 +112,7 @@ pub async fn run(engine: Engine) {
             }
             continue;
         }
+        tell_other_versions(&engine, &mut others).await;
         let due = engine.store().next_due(&connections).await.ok().flatten();
         let wait = due.map_or(Duration::from_secs(3600), |at| {
             Duration::try_from(at.duration_since(Timestamp::now()))
@@ -138,6 +143,31 @@ pub async fn run(engine: Engine) {
     }
     beat.abort();
     sweep.abort();
+    if let Err(error) = engine.store().worker_ended(&engine.inner.owner).await {
+        tracing::warn!(%error, "the worker could not say that it ended");
+    }
+}
+
+/// Workers of this host that died said nothing.
+async fn forget_the_dead(engine: &Engine) {
+    let workers = engine.store().workers().await.unwrap_or_default();
+    for worker in workers.iter().filter(|worker| is_dead(&worker.owner)) {
+        if let Err(error) = engine.store().worker_ended(&worker.owner).await {
+            tracing::warn!(%error, "a dead worker could not be forgotten");
+        }
+    }
+}
+
+/// Says once which mappings are left to other workers, because another version of them is in force.
+async fn tell_other_versions(engine: &Engine, told: &mut Vec<MappingVersion>) {
+    let Ok(others) = engine.store().other_versions().await else {
+        return;
+    };
+    for version in others.iter().filter(|version| !told.contains(version)) {
+        tracing::warn!(connection = %version.connection, mapping = %version.mapping, by = version.by,
+            "another version of the mapping is in force: its jobs are left to workers that have it");
+    }
+    *told = others;
 }
 
 /// Removes what retention no longer wants, at once and then now and then.
@@ -213,6 +243,7 @@ async fn work(
     } else {
         Lane::Bulk
     };
+    let mut probed = Probed::Alive;
     let problem = match settings.mappings.get(&job.mapping) {
         None => Problem::new(
             ErrorClass::Config,
@@ -245,14 +276,22 @@ async fn work(
                         };
                         return desk.work(claim).await;
                     }
-                    Err(problem) => problem,
+                    Err(problem) => {
+                        // A mapping that is at fault itself can be compiled; a token that cannot be had is met before.
+                        let token = problem.class == ErrorClass::Auth
+                            || problem.class == ErrorClass::Config
+                                && account.compile(&job.mapping, spec).await.is_err();
+                        if token {
+                            probed = refused(engine, &account, &problem).await;
+                        }
+                        problem
+                    }
                 }
             }
         },
     };
-    // A token that cannot even read the schemas is dead for every job of the account.
     let (class, tries) = (problem.class, claim.tries);
-    let ended = verdict::judge(problem, class, None, class == ErrorClass::Auth, tries);
+    let ended = verdict::judge(problem, class, None, probed, tries);
     let now = Timestamp::now();
     let settlement = Settlement {
         attempt: ended.uses_attempt.then(|| NewAttempt {
@@ -273,9 +312,26 @@ async fn work(
     Ok(ended.result(job))
 }
 
+/// The schemas are refused: one of the two tokens is dead for every job of the account, or lacks a scope.
+async fn refused(engine: &Engine, account: &Account, problem: &Problem) -> Probed {
+    for api in [Api::HighLevel, Api::ActiveCampaign] {
+        match breaker::probe(account, api).await {
+            Probed::Alive => {}
+            Probed::Silent => return Probed::Silent,
+            Probed::Dead => {
+                let (store, owner) = (engine.store(), &engine.inner.owner);
+                breaker::open(store, &account.name, api, problem, owner).await;
+                return Probed::Dead;
+            }
+        }
+    }
+    Probed::Alive
+}
+
 /// Prolongs the leases of jobs under way.
 async fn heartbeats(engine: Engine, held: Held) {
-    let mut beat = tokio::time::interval(HEARTBEAT);
+    // A third of the lease leaves room for two missed beats.
+    let mut beat = tokio::time::interval(engine.store().lease_time() / 3);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         beat.tick().await;

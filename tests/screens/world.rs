@@ -551,6 +551,8 @@ fn status(mood: Mood) -> Status {
             discarded: 0,
         },
         workers: 2,
+        pauses: Vec::new(),
+        outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),

@@ -1,0 +1,95 @@
+//! Pausing accounts and mappings, and letting them go on.
+
+use super::{Done, Operations, who::who};
+use crate::model::{ConnectionName, ErrorClass, MappingName, Pause, Problem};
+use crate::store::NewPause;
+use jiff::Timestamp;
+
+/// What a pause is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every connection of config.toml.
+    All,
+    Connection(ConnectionName),
+    Mapping(MappingName),
+}
+
+impl Operations {
+    /// The pauses in force: persons' and breakers'.
+    pub async fn pauses(&self) -> Done<Vec<Pause>> {
+        Ok(self.inner.store.pauses().await?)
+    }
+
+    /// Lets no job of the scope begin until a person resumes it, or until `until`. What runs goes on to its end; exports
+    /// have a pause of their own. Answers with the pauses that are in force then.
+    ///
+    /// # Errors
+    /// There is no such connection or mapping, no reason was given, or the time is over.
+    pub async fn pause(
+        &self,
+        scope: &Scope,
+        reason: &str,
+        until: Option<Timestamp>,
+    ) -> Done<Vec<Pause>> {
+        self.writable()?;
+        let reason = reason.trim();
+        if reason.is_empty() {
+            return Err(Problem::new(ErrorClass::Config, "a pause needs a reason")
+                .remedy("whoever finds the queue paused wants to know why"));
+        }
+        if until.is_some_and(|until| until <= Timestamp::now()) {
+            return Err(
+                Problem::new(ErrorClass::Config, "that time is over").remedy("give a later one")
+            );
+        }
+        for (connection, mapping) in self.scopes(scope)? {
+            let pause = NewPause {
+                connection,
+                mapping,
+                reason: reason.to_owned(),
+                by: who(),
+                until,
+            };
+            self.inner.store.pause(&pause).await?;
+        }
+        self.pauses().await
+    }
+
+    /// Ends the pauses of a scope, also a breaker's: if its credential is still refused, the breaker opens again with the
+    /// next job. `All` ends every pause there is. Answers with those that ended.
+    ///
+    /// # Errors
+    /// There is no such connection or mapping.
+    pub async fn resume(&self, scope: &Scope) -> Done<Vec<Pause>> {
+        self.writable()?;
+        let scopes = match scope {
+            // Also of what config.toml names no more.
+            Scope::All => self
+                .pauses()
+                .await?
+                .into_iter()
+                .map(|pause| (pause.connection, pause.mapping))
+                .collect(),
+            scope => self.scopes(scope)?,
+        };
+        let mut ended = Vec::new();
+        for (connection, mapping) in scopes {
+            let store = &self.inner.store;
+            ended.extend(store.resume(&connection, mapping.as_ref()).await?);
+        }
+        self.inner.engine.wake();
+        Ok(ended)
+    }
+
+    fn scopes(&self, scope: &Scope) -> Done<Vec<(ConnectionName, Option<MappingName>)>> {
+        Ok(match scope {
+            Scope::All => self
+                .connections()
+                .into_iter()
+                .map(|connection| (connection, None))
+                .collect(),
+            Scope::Connection(name) => vec![(self.connection(Some(name.as_str()))?, None)],
+            Scope::Mapping(name) => vec![(self.spec(name)?.1, Some(name.clone()))],
+        })
+    }
+}
