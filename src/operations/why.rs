@@ -349,6 +349,7 @@ mod tests {
             request: Some("POST /contactAutomations {\"contactAutomation\":{}}".into()),
             response: None,
             mapping_hash: "h2".into(),
+            edit: None,
         };
         let mut facts_of = facts(&unknown);
         let attempts = [attempt];

@@ -123,14 +123,15 @@ impl Store {
     }
 }
 
-/// A job for the same record, with the same urgency.
+/// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one is
+/// a retry: it compares with the contact itself.
 fn again(job: &Job) -> NewJob {
     NewJob {
         connection: job.connection.clone(),
         mapping: job.mapping.clone(),
         object: job.object.clone(),
         record: job.record.clone(),
-        trigger: job.trigger.clone(),
+        trigger: Trigger::Retry,
         not_before: None,
     }
 }

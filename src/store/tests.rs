@@ -3,7 +3,9 @@
 mod export;
 mod holds;
 mod lists;
+mod model;
 mod opening;
+mod operators;
 mod pauses;
 mod queue;
 

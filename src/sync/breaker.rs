@@ -59,16 +59,7 @@ pub async fn watch(engine: Engine) {
     let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
     let mut changed = true;
     loop {
-        match settings.store.take_probes(&connections, changed).await {
-            Ok(broken) => {
-                for connection in broken {
-                    if let Some(account) = settings.accounts.get(&connection) {
-                        try_again(&engine, account).await;
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "breakers could not be read"),
-        }
+        ask(&engine, &connections, changed).await;
         let next = settings.store.next_probe(&connections).await.ok().flatten();
         let wait = next.map_or(LOOK, |at| {
             let left = at.duration_since(Timestamp::now());
@@ -79,6 +70,21 @@ pub async fn watch(engine: Engine) {
             () = engine.inner.credentials.notified() => true,
             () = tokio::time::sleep(wait.max(Duration::from_millis(100))) => false,
         };
+    }
+}
+
+/// Asks those of some accounts that are broken and whose time has come; all of them `at_once` where somebody waits.
+pub async fn ask(engine: &Engine, connections: &[ConnectionName], at_once: bool) {
+    let settings = &engine.inner.settings;
+    match settings.store.take_probes(connections, at_once).await {
+        Ok(broken) => {
+            for connection in broken {
+                if let Some(account) = settings.accounts.get(&connection) {
+                    try_again(engine, account).await;
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "breakers could not be read"),
     }
 }
 

@@ -4,25 +4,29 @@
 mod account;
 mod backoff;
 mod breaker;
+mod bulk;
 mod contest;
+mod edited;
 mod ended;
 mod export;
 mod job;
 mod plan;
 pub mod related;
 mod send;
+mod turns;
 mod verdict;
 mod worker;
 mod write;
 
 pub use account::Account;
 pub use ended::{failed, rehearsed};
+pub use plan::version;
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
+    BulkId, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
     Trigger,
 };
 use crate::store::{NewJob, Store, WorkerSeen};
@@ -118,7 +122,14 @@ impl Engine {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
             self.inner.tracker.spawn(breaker::watch(self.clone()));
+            self.inner.tracker.spawn(bulk::watch(self.clone()));
         }
+    }
+
+    /// Applies an action of a person once its delay is over. If this process ends before, a worker does.
+    pub fn apply_later(&self, id: BulkId, delay: Duration) {
+        let later = bulk::later(self.clone(), id, delay);
+        self.inner.tracker.spawn(later);
     }
 
     /// To be told whenever credentials were read again: accounts that were stopped because theirs was refused are asked
@@ -229,6 +240,8 @@ impl Engine {
             })
             .collect();
         let ids = store.enqueue_many(&jobs).await?;
+        // Whoever waits wants to know whether a stopped account goes on by now.
+        breaker::ask(self, std::slice::from_ref(&account.name), true).await;
         self.start_worker();
         self.wake();
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
