@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 use support::{House, PETS, eventually, signal};
+use tramline::config::Config;
+use tramline::model::bulk::BulkAction;
+use tramline::operations::queue::Chosen;
+use tramline::operations::{OpenOptions, Operations};
 use tramline::sandbox::{Fault, Kind};
 
 const SYNC: &str = "POST /api/3/contact/sync";
@@ -67,7 +71,11 @@ fn why(house: &House, job: &Value) -> String {
 fn a_pause_stops_what_is_due_and_says_so_until_a_person_resumes() {
     let house = House::new(30);
     let records = syncable(&house, 1);
-    for scope in [&["--mapping", "pets"][..], &["--connection", "default"], &[]] {
+    for scope in [
+        &["--mapping", "pets"][..],
+        &["--connection", "default"],
+        &[],
+    ] {
         let mut pause = vec!["--json", "queue", "pause", "--reason", "the account moves"];
         pause.extend(scope);
         let pauses = house.expect(0, &pause).lines();
@@ -98,8 +106,21 @@ fn a_pause_stops_what_is_due_and_says_so_until_a_person_resumes() {
     house.expect(2, &["queue", "pause"]);
     house.expect(2, &["queue", "pause", "--reason", " "]);
     house.expect(2, &["queue", "pause", "--reason", "x", "--until", "soon"]);
-    house.expect(2, &["queue", "pause", "--reason", "x", "--until", "2020-01-01T00:00:00Z"]);
-    house.expect(2, &["queue", "pause", "--reason", "x", "--mapping", "nobody"]);
+    house.expect(
+        2,
+        &[
+            "queue",
+            "pause",
+            "--reason",
+            "x",
+            "--until",
+            "2020-01-01T00:00:00Z",
+        ],
+    );
+    house.expect(
+        2,
+        &["queue", "pause", "--reason", "x", "--mapping", "nobody"],
+    );
     house.expect(2, &["--read-only", "queue", "pause", "--reason", "x"]);
 }
 
@@ -124,11 +145,16 @@ fn a_dead_credential_stops_its_account_at_once_and_a_good_one_lets_it_go_on() {
     assert!(house.writes_since(since).is_empty());
     assert_eq!(jobs(&house, "reason:breaker_open").len(), 2);
     let sentence = why(&house, &job);
-    assert!(sentence.contains("ActiveCampaign refuses the token"), "{sentence}");
+    assert!(
+        sentence.contains("ActiveCampaign refuses the token"),
+        "{sentence}"
+    );
 
     house.control.clear_faults();
     let mut worker = house.start("worker", &["worker"]);
-    eventually("both jobs are done", || jobs(&house, "state:done").len() == 2);
+    eventually("both jobs are done", || {
+        jobs(&house, "state:done").len() == 2
+    });
     signal(worker.id(), "TERM");
     worker.wait().unwrap();
     house.assert_no_violation();
@@ -139,27 +165,51 @@ fn an_edit_is_checked_sent_and_over_when_the_record_changes() {
     let house = House::new(30);
     let records = syncable(&house, 1);
     let job = fail(&house, &records[0]);
-    let refused = house.expect(1, &["--json", "queue", "edit", id(&job), "--set", "email=nonsense"]);
+    let refused = house.expect(
+        1,
+        &[
+            "--json",
+            "queue",
+            "edit",
+            id(&job),
+            "--set",
+            "email=nonsense",
+        ],
+    );
     assert!(refused.stderr.contains("no e-mail address"), "{refused:#?}");
     let unknown = house.expect(2, &["queue", "edit", id(&job), "--set", "nosuch=1"]);
     assert!(unknown.stderr.contains("nosuch"), "{unknown:#?}");
     house.expect(2, &["queue", "edit", id(&job), "--set", "novalue"]);
     assert_eq!(job_of(&house, &records[0])["state"], "failed");
 
-    let edit = ["queue", "edit", id(&job), "--set", "email=mended@example.org"];
+    let edit = [
+        "queue",
+        "edit",
+        id(&job),
+        "--set",
+        "email=mended@example.org",
+    ];
     house.expect(0, &edit);
     house.expect(0, &["worker", "--until-idle"]);
     assert_eq!(job_of(&house, &records[0])["state"], "done");
     assert!(house.control.contact("mended@example.org").is_some());
-    let shown = house.expect(0, &["--json", "queue", "show", id(&job)]).json();
-    assert_eq!(shown["edits"][0]["properties"]["owner_email"], "mended@example.org");
+    let shown = house
+        .expect(0, &["--json", "queue", "show", id(&job)])
+        .json();
+    assert_eq!(
+        shown["edits"][0]["properties"]["owner_email"],
+        "mended@example.org"
+    );
     assert_eq!(shown["history"][1]["edit"], 1);
     assert!(shown["history"][0].get("edit").is_none());
     // Over: neither edited nor run again.
     house.expect(2, &edit);
 
     let job = fail(&house, &records[0]);
-    house.write("edit.json", r#"{"owner_email":"again@example.org","name":"Rexina"}"#);
+    house.write(
+        "edit.json",
+        r#"{"owner_email":"again@example.org","name":"Rexina"}"#,
+    );
     house.expect(0, &["queue", "edit", id(&job), "--data", "edit.json"]);
     house
         .control
@@ -167,7 +217,9 @@ fn an_edit_is_checked_sent_and_over_when_the_record_changes() {
     house.expect(0, &["worker", "--until-idle"]);
     assert_eq!(job_of(&house, &records[0])["state"], "failed");
     assert!(house.control.contact("again@example.org").is_none());
-    let shown = house.expect(0, &["--json", "queue", "show", id(&job)]).json();
+    let shown = house
+        .expect(0, &["--json", "queue", "show", id(&job)])
+        .json();
     assert_eq!(shown["edits"][0]["ended_why"], "the record changed");
 }
 
@@ -190,7 +242,10 @@ fn a_group_is_retried_by_its_name_and_everything_is_in_the_audit() {
             .set_property(PETS, record, "owner_email", json!(address));
     }
     let dry = house
-        .expect(0, &["--json", "queue", "retry", "--group", group, "--dry-run"])
+        .expect(
+            0,
+            &["--json", "queue", "retry", "--group", group, "--dry-run"],
+        )
         .json();
     assert_eq!((&dry["matched"], &dry["changed"]), (&json!(3), &json!(0)));
     house.expect(2, &["queue", "retry", "--group", group]);
@@ -200,15 +255,45 @@ fn a_group_is_retried_by_its_name_and_everything_is_in_the_audit() {
     assert_eq!(done["changed"], 3);
     house.expect(0, &["worker", "--until-idle"]);
     assert_eq!(jobs(&house, "state:done").len(), 3);
-    assert!(house.expect(0, &["--json", "queue", "groups"]).lines().is_empty());
+    assert!(
+        house
+            .expect(0, &["--json", "queue", "groups"])
+            .lines()
+            .is_empty()
+    );
     let batches = house.expect(0, &["--json", "queue", "batches"]).lines();
-    assert_eq!((&batches[0]["state"], &batches[0]["changed"]), (&json!("done"), &json!(3)));
+    assert_eq!(
+        (&batches[0]["state"], &batches[0]["changed"]),
+        (&json!("done"), &json!(3))
+    );
 
     house.expect(0, &["queue", "pause", "--reason", "the account moves"]);
     house.expect(0, &["queue", "resume"]);
-    house.expect(0, &["records", "update", "pets", &records[0], "--set", "name=Rex"]);
-    house.expect(3, &["records", "update", "pets", "nosuchrecord", "--set", "name=Rex"]);
-    let audit = house.expect(0, &["--json", "audit", "--limit", "5"]).lines();
+    house.expect(
+        0,
+        &[
+            "records",
+            "update",
+            "pets",
+            &records[0],
+            "--set",
+            "name=Rex",
+        ],
+    );
+    house.expect(
+        3,
+        &[
+            "records",
+            "update",
+            "pets",
+            "nosuchrecord",
+            "--set",
+            "name=Rex",
+        ],
+    );
+    let audit = house
+        .expect(0, &["--json", "audit", "--limit", "5"])
+        .lines();
     let told: Vec<(&str, &Value)> = audit
         .iter()
         .map(|entry| (entry["action"].as_str().unwrap(), &entry["count"]))
@@ -225,7 +310,11 @@ fn a_group_is_retried_by_its_name_and_everything_is_in_the_audit() {
         ]
     );
     assert_eq!(audit[3]["reason"], "the account moves");
-    assert!(audit[0]["outcome"].as_str().unwrap().contains("404"), "{}", audit[0]);
+    assert!(
+        audit[0]["outcome"].as_str().unwrap().contains("404"),
+        "{}",
+        audit[0]
+    );
     assert!(audit.iter().all(|entry| entry["who"] != ""));
 }
 
@@ -235,24 +324,44 @@ fn the_activity_shows_calls_and_settlements_by_job_and_request() {
     let records = syncable(&house, 1);
     house.expect(0, &["sync", "pets", &records[0]]);
     let job = job_of(&house, &records[0]);
-    let settled = house.expect(0, &["--json", "activity", "--job", id(&job)]).lines();
+    let settled = house
+        .expect(0, &["--json", "activity", "--job", id(&job)])
+        .lines();
     assert!(
-        settled.iter().any(|line| line["message"] == "job settled" && line["outcome"] == "synced"),
+        settled
+            .iter()
+            .any(|line| line["message"] == "job settled" && line["outcome"] == "synced"),
         "{settled:#?}"
     );
-    let calls = house.expect(0, &["--json", "activity", "--limit", "10000"]).lines();
+    let calls = house
+        .expect(0, &["--json", "activity", "--limit", "10000"])
+        .lines();
     let call = calls
         .iter()
         .find(|line| line["message"] == "call" && line["request_id"].is_string())
         .unwrap_or_else(|| panic!("{calls:#?}"));
     let request = call["request_id"].as_str().unwrap();
-    let found = house.expect(0, &["--json", "activity", "--request", request]).lines();
+    let found = house
+        .expect(0, &["--json", "activity", "--request", request])
+        .lines();
     assert!(!found.is_empty() && found.iter().all(|line| line["request_id"] == request));
-    assert!(house.expect(0, &["--json", "activity", "--level", "error"]).lines().is_empty());
+    assert!(
+        house
+            .expect(0, &["--json", "activity", "--level", "error"])
+            .lines()
+            .is_empty()
+    );
     house.expect(2, &["activity", "--level", "loud"]);
 
-    let mut follow = house.start("follow", &["--json", "activity", "--follow", "--limit", "0", "--job", "0"]);
-    house.control.set_property(PETS, &records[0], "name", json!("Rexina"));
+    let mut follow = house.start(
+        "follow",
+        &[
+            "--json", "activity", "--follow", "--limit", "0", "--job", "0",
+        ],
+    );
+    house
+        .control
+        .set_property(PETS, &records[0], "name", json!("Rexina"));
     let told = || house.read("follow.stdout").lines().count();
     // It may begin late; every sync writes another line.
     eventually("a followed line", || {
@@ -282,11 +391,16 @@ fn two_workers_share_a_queue_and_nothing_is_sent_twice() {
             .set_property(PETS, record, "owner_email", json!(address));
     }
     house.expect(0, &["queue", "pause", "--reason", "until both are there"]);
-    let mut workers = [house.start("one", &["worker"]), house.start("two", &["worker"])];
+    let mut workers = [
+        house.start("one", &["worker"]),
+        house.start("two", &["worker"]),
+    ];
     house.expect(0, &["queue", "retry", "--filter", "state:failed", "--yes"]);
     let since = house.now();
     house.expect(0, &["queue", "resume"]);
-    eventually("all jobs are done", || jobs(&house, "state:done").len() == 30);
+    eventually("all jobs are done", || {
+        jobs(&house, "state:done").len() == 30
+    });
     for worker in &mut workers {
         signal(worker.id(), "TERM");
         worker.wait().unwrap();
@@ -308,7 +422,9 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
     house
         .control
         .set_property(PETS, &record, "owner_email", json!("jo@example.org"));
-    house.control.set_property(PETS, &record, "name", json!("Older"));
+    house
+        .control
+        .set_property(PETS, &record, "name", json!("Older"));
     house.expect(0, &["queue", "retry", id(&job)]);
     // Its write takes effect late: after another worker has written what is newer.
     house.control.fault(Fault {
@@ -327,11 +443,22 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
     eventually("the worker is about to write", looked);
     std::thread::sleep(Duration::from_millis(400));
     signal(stalled.id(), "STOP");
-    house.control.set_property(PETS, &record, "name", json!("Newer"));
+    house
+        .control
+        .set_property(PETS, &record, "name", json!("Newer"));
     let mut other = house.start("other", &["worker", "--lease", "1500"]);
-    let name = || house.control.contact("jo@example.org").map(|contact| contact.fields["PET_NAME"].clone());
-    eventually("the other worker writes", || name().as_deref() == Some("Newer"));
-    eventually("the older write arrives", || name().as_deref() == Some("Older"));
+    let name = || {
+        house
+            .control
+            .contact("jo@example.org")
+            .map(|contact| contact.fields["PET_NAME"].clone())
+    };
+    eventually("the other worker writes", || {
+        name().as_deref() == Some("Newer")
+    });
+    eventually("the older write arrives", || {
+        name().as_deref() == Some("Older")
+    });
     signal(stalled.id(), "CONT");
     eventually("the newest state is the last", || {
         name().as_deref() == Some("Newer") && jobs(&house, "state:ready,running,waiting").is_empty()
@@ -340,7 +467,9 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
         signal(worker.id(), "TERM");
         worker.wait().unwrap();
     }
-    let shown = house.expect(0, &["--json", "queue", "show", id(&job)]).json();
+    let shown = house
+        .expect(0, &["--json", "queue", "show", id(&job)])
+        .json();
     let outcomes: Vec<&Value> = shown["history"]
         .as_array()
         .unwrap()
@@ -350,4 +479,42 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
     assert_eq!(outcomes, ["failed", "synced"]);
     let by = shown["history"][1]["worker"].as_str().unwrap();
     assert!(by.contains(&format!("/{}/", other.id())), "{by}");
+}
+
+#[test]
+fn an_action_on_many_waits_a_moment_in_which_it_can_be_taken_back() {
+    let house = House::new(30);
+    let record = syncable(&house, 1).remove(0);
+    fail(&house, &record);
+    let config = Config::read(&house.path("config.toml")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let failed = Chosen::Filter("state:failed".into());
+    let later = |operations: Operations, millis: u64| {
+        let failed = failed.clone();
+        async move {
+            operations
+                .bulk_later(BulkAction::Discard, &failed, Duration::from_millis(millis))
+                .await
+                .unwrap()
+        }
+    };
+    runtime.block_on(async {
+        let operations = Operations::open(config.clone(), OpenOptions::default())
+            .await
+            .unwrap();
+        let id = later(operations.clone(), 300).await;
+        assert!(operations.cancel_bulk(&id).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(operations.job_counts().await.unwrap().failed, 1);
+        // Not taken back, and begun by a process that ends before its time: a worker does it.
+        later(operations.clone(), 700).await;
+        operations.close().await;
+    });
+    assert_eq!(job_of(&house, &record)["state"], "failed");
+    let mut worker = house.start("worker", &["worker"]);
+    eventually("the job is discarded", || {
+        job_of(&house, &record)["state"] == "discarded"
+    });
+    signal(worker.id(), "TERM");
+    worker.wait().unwrap();
 }

@@ -62,7 +62,11 @@ fn print(context: &Context, lines: &[LogLine]) {
 /// `2026-11-23 14:02:11 INFO  job settled  job=… outcome=synced`
 fn readable(line: &LogLine) -> String {
     let text = |key| line.text(key).unwrap_or_default();
-    let at: String = text("timestamp").replacen('T', " ", 1).chars().take(19).collect();
+    let at: String = text("timestamp")
+        .replacen('T', " ", 1)
+        .chars()
+        .take(19)
+        .collect();
     let mut out = format!("{at} {:5} {}", text("level"), text("message"));
     for key in line.0.keys() {
         if !KNOWN.contains(&key.as_str())

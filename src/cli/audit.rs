@@ -15,7 +15,9 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let operations = context.open(false).await?;
     let entries = operations.audit(arguments.limit).await?;
     operations.close().await;
-    let columns = ["TIME", "WHO", "ACTION", "TARGET", "COUNT", "OUTCOME", "REASON"];
+    let columns = [
+        "TIME", "WHO", "ACTION", "TARGET", "COUNT", "OUTCOME", "REASON",
+    ];
     context.output.list(&entries, &columns, |entry| {
         vec![
             time(Some(entry.at)),
@@ -25,7 +27,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
                 Some(connection) => format!("{} ({connection})", entry.target),
                 None => entry.target.clone(),
             },
-            entry.count.map(|count| count.to_string()).unwrap_or_default(),
+            entry
+                .count
+                .map(|count| count.to_string())
+                .unwrap_or_default(),
             entry.outcome.clone().unwrap_or_else(|| "begun".into()),
             entry.reason.clone().unwrap_or_default(),
         ]

@@ -5,8 +5,8 @@ use super::records::{confirm, read_text};
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{self, JobId, Problem};
-use crate::operations::{EditValue, Operations, pauses};
 use crate::operations::queue::{Chosen, JobQuery};
+use crate::operations::{EditValue, Operations, pauses};
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -58,7 +58,11 @@ pub struct Edit {
     /// The job's id, or a unique beginning of it
     id: String,
     /// A value for a property of the record, or for a contact field that one is mapped to; may be given several times
-    #[arg(long = "set", value_name = "FIELD=VALUE", required_unless_present = "data")]
+    #[arg(
+        long = "set",
+        value_name = "FIELD=VALUE",
+        required_unless_present = "data"
+    )]
     set: Vec<String>,
     /// The same as a JSON object: a file, or - for standard input
     #[arg(long, value_name = "FILE|-", conflicts_with = "set")]
@@ -127,7 +131,9 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             let detail = operations.job(&id).await?;
             if context.output.is_json() {
                 let (id, why) = (&detail.job.id, &detail.why);
-                context.output.document(&serde_json::json!({ "id": id, "why": why }));
+                context
+                    .output
+                    .document(&serde_json::json!({ "id": id, "why": why }));
             } else {
                 context.output.line(&detail.why);
             }
@@ -147,7 +153,16 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
 
 async fn groups(context: &Context, operations: &Operations, limit: u32) -> Result<Exit, Problem> {
     let groups = operations.failure_groups(limit).await?;
-    let columns = ["GROUP", "COUNT", "CLASS", "FIELD", "FIRST SEEN", "LAST SEEN", "SAMPLE", "MESSAGE"];
+    let columns = [
+        "GROUP",
+        "COUNT",
+        "CLASS",
+        "FIELD",
+        "FIRST SEEN",
+        "LAST SEEN",
+        "SAMPLE",
+        "MESSAGE",
+    ];
     context.output.list(&groups, &columns, |group| {
         vec![
             group.group.clone(),
@@ -240,11 +255,7 @@ async fn pause(
     Ok(Exit::Done)
 }
 
-async fn resume(
-    context: &Context,
-    operations: &Operations,
-    scope: Scope,
-) -> Result<Exit, Problem> {
+async fn resume(context: &Context, operations: &Operations, scope: Scope) -> Result<Exit, Problem> {
     let ended = operations.resume(&scope.chosen()).await?;
     if ended.is_empty() && !context.output.is_json() {
         context.output.line("nothing was paused");
@@ -255,11 +266,22 @@ async fn resume(
 }
 
 fn print_pauses(context: &Context, pauses: &[model::Pause]) {
-    let columns = ["CONNECTION", "MAPPING", "KIND", "BY", "SINCE", "UNTIL", "REASON"];
+    let columns = [
+        "CONNECTION",
+        "MAPPING",
+        "KIND",
+        "BY",
+        "SINCE",
+        "UNTIL",
+        "REASON",
+    ];
     context.output.list(pauses, &columns, |pause| {
         vec![
             pause.connection.to_string(),
-            pause.mapping.as_ref().map_or("all".into(), ToString::to_string),
+            pause
+                .mapping
+                .as_ref()
+                .map_or("all".into(), ToString::to_string),
             pause.kind.name().into(),
             pause.by.clone(),
             time(Some(pause.since)),

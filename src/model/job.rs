@@ -1,8 +1,8 @@
 //! Jobs of the queue: one record of one mapping to be brought to its contact.
 
 use super::{
-    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem, RecordId,
-    Properties, RunId,
+    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem,
+    Properties, RecordId, RunId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -26,8 +26,8 @@ pub use contact::{
 pub use decimal::{Decimal, DecimalError};
 pub use finding::{Finding, Level};
 pub use ids::{
-    AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,
-    ObjectKey, RecordId, RunId,
+    AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId,
+    MappingName, ObjectKey, RecordId, RunId,
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};

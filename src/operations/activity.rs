@@ -85,9 +85,10 @@ impl LogFilter {
                     .iter()
                     .any(|field| line.text(field).as_ref() == Some(wanted))
             })
-            && self.job.as_ref().is_none_or(|wanted| {
-                line.text("job").is_some_and(|job| job.starts_with(wanted))
-            })
+            && self
+                .job
+                .as_ref()
+                .is_none_or(|wanted| line.text("job").is_some_and(|job| job.starts_with(wanted)))
     }
 }
 
@@ -164,18 +165,10 @@ impl Activity {
     }
 }
 
-fn last_lines(
-    path: PathBuf,
-    filter: LogFilter,
-    limit: usize,
-) -> Done<(Vec<LogLine>, Activity)> {
+fn last_lines(path: PathBuf, filter: LogFilter, limit: usize) -> Done<(Vec<LogLine>, Activity)> {
     let (mut lines, at, file) = tail(&path, &filter, limit)?;
     if lines.len() < limit {
-        let (mut older, ..) = tail(
-            &path.with_extension("log.1"),
-            &filter,
-            limit - lines.len(),
-        )?;
+        let (mut older, ..) = tail(&path.with_extension("log.1"), &filter, limit - lines.len())?;
         older.append(&mut lines);
         lines = older;
     }
@@ -190,11 +183,7 @@ fn last_lines(
 }
 
 /// The last lines of one file, read piece by piece from its end; up to where it was read, and which file it was.
-fn tail(
-    path: &Path,
-    filter: &LogFilter,
-    limit: usize,
-) -> Done<(Vec<LogLine>, u64, Option<u64>)> {
+fn tail(path: &Path, filter: &LogFilter, limit: usize) -> Done<(Vec<LogLine>, u64, Option<u64>)> {
     let read = |error| unreadable(path, error);
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -320,7 +309,10 @@ mod tests {
         assert_eq!(numbers(&lines), [2_989, 2_996]);
 
         assert!(activity.more().unwrap().is_empty());
-        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap();
         let next = line(7, "INFO", "job-a");
         let (begin, end) = next.split_at(20);
         file.write_all(begin.as_bytes()).unwrap();

@@ -46,7 +46,11 @@ impl Operations {
         ) {
             return Err(Problem::new(
                 ErrorClass::Config,
-                format!("job {} is {} and cannot be edited", job.id, job.state.name()),
+                format!(
+                    "job {} is {} and cannot be edited",
+                    job.id,
+                    job.state.name()
+                ),
             )
             .remedy("a change of its record makes a new job"));
         }
@@ -111,12 +115,11 @@ fn resolve(
             })?,
         };
         if properties.insert(key.clone(), value).is_some() {
-            return Err(Problem::new(
-                ErrorClass::Config,
-                format!("{key} is given twice"),
-            )
-            .field(field.as_str())
-            .remedy("give each field once"));
+            return Err(
+                Problem::new(ErrorClass::Config, format!("{key} is given twice"))
+                    .field(field.as_str())
+                    .remedy("give each field once"),
+            );
         }
     }
     Ok(properties)

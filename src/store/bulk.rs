@@ -234,11 +234,18 @@ impl Store {
         let Some(filter) = &bulk.filter else {
             let ids: Vec<JobId> = from_json("job ids", row.try_get("ids")?)?;
             let from = effect(bulk.action, true).from;
-            let done = usize::try_from(after.1.unwrap_or(0)).unwrap_or(0).min(ids.len());
+            let done = usize::try_from(after.1.unwrap_or(0))
+                .unwrap_or(0)
+                .min(ids.len());
             let end = ids.len().min(done + SLICE as usize);
             let mut seqs = Vec::new();
             for chunk in chunks(&ids[done..end]) {
-                seqs.extend(named(tx, from, chunk).await?.into_iter().map(|(seq, _)| seq));
+                seqs.extend(
+                    named(tx, from, chunk)
+                        .await?
+                        .into_iter()
+                        .map(|(seq, _)| seq),
+                );
             }
             return Ok(Slice {
                 seqs,
@@ -367,12 +374,7 @@ async fn named(
 }
 
 /// Changes jobs that did not change since the action was stored, or that were named.
-async fn apply(
-    tx: &mut SqliteConnection,
-    bulk: &Bulk,
-    seqs: &[i64],
-    now: i64,
-) -> Result<u64> {
+async fn apply(tx: &mut SqliteConnection, bulk: &Bulk, seqs: &[i64], now: i64) -> Result<u64> {
     let named = bulk.filter.is_none();
     let effect = effect(bulk.action, named);
     let until = if named {

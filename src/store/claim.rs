@@ -287,7 +287,10 @@ impl Open<'_> {
             if wanted <= 0 {
                 break;
             }
-            seqs.extend(self.of_class(tx, class, mappings.as_deref(), wanted).await?);
+            seqs.extend(
+                self.of_class(tx, class, mappings.as_deref(), wanted)
+                    .await?,
+            );
         }
         Ok(seqs)
     }

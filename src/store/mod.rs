@@ -61,8 +61,8 @@ pub use workers::{MappingVersion, Versions, WorkerSeen};
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// Jobs that a person's action, or pruning, touches in one transaction.

@@ -84,7 +84,10 @@ impl Account {
     pub fn blocked_until(&self) -> Option<jiff::Timestamp> {
         let [requests, _] = self.activecampaign.budget_views();
         let budgets = [self.highlevel.budget(), requests];
-        budgets.iter().filter_map(|budget| budget.blocked_until).max()
+        budgets
+            .iter()
+            .filter_map(|budget| budget.blocked_until)
+            .max()
     }
 
     /// Forgets what was learned: the next question is asked of the APIs.

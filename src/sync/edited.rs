@@ -2,8 +2,8 @@
 
 use super::job::Desk;
 use super::plan::version;
-use crate::model::job::{Edit, Job};
 use crate::model::Record;
+use crate::model::job::{Edit, Job};
 use crate::store::StoreError;
 
 impl Desk {

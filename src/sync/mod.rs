@@ -26,8 +26,8 @@ use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    BulkId, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
-    Trigger,
+    BulkId, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId,
+    RunId, Trigger,
 };
 use crate::store::{NewJob, Store, WorkerSeen};
 use std::collections::BTreeMap;
@@ -173,7 +173,12 @@ impl Engine {
     pub async fn workers(&self) -> Result<u32, Problem> {
         let mut owners = self.store().lease_owners().await?;
         owners.retain(|owner| !worker::is_dead(owner));
-        owners.extend(self.living_workers().await?.into_iter().map(|one| one.owner));
+        owners.extend(
+            self.living_workers()
+                .await?
+                .into_iter()
+                .map(|one| one.owner),
+        );
         owners.sort_unstable();
         owners.dedup();
         Ok(owners.len() as u32)
@@ -202,12 +207,16 @@ impl Engine {
         self.wake();
     }
 
-    /// Returns once no job is ready or running and no export of this process runs.
+    /// Returns once no job is ready or running, no action on many jobs is due, and no export of this process runs.
     pub async fn idle(&self) -> Result<(), Problem> {
         let mut changes = self.inner.settings.store.changes();
         loop {
             let counts = self.inner.settings.store.counts().await?;
-            if counts.ready == 0 && counts.running == 0 && self.inner.exports.is_empty() {
+            if counts.ready == 0
+                && counts.running == 0
+                && self.inner.exports.is_empty()
+                && self.store().due_bulks().await?.is_empty()
+            {
                 return Ok(());
             }
             // A change by another process makes no signal here, so a look now and then is needed.

@@ -25,7 +25,9 @@ pub struct Turns {
 
 /// Chooses among accounts. One of several never has all slots, and each claim takes one job of each at most.
 pub fn choose(accounts: &[Busy], slots: usize, free: u32, now: Timestamp) -> Turns {
-    let share = slots.saturating_sub(accounts.len().saturating_sub(1)).max(1);
+    let share = slots
+        .saturating_sub(accounts.len().saturating_sub(1))
+        .max(1);
     let blocked = |account: &Busy| account.blocked_until.filter(|until| *until > now);
     let open: Vec<ConnectionName> = accounts
         .iter()

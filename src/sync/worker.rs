@@ -8,7 +8,9 @@ use super::{Engine, verdict};
 use crate::http::Lane;
 use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
-use crate::store::{Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError};
+use crate::store::{
+    Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError,
+};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,6 +14,9 @@ use std::task::{Context, Poll};
 
 const SECOND: i64 = 1_000_000;
 const LEASE: i64 = 30 * SECOND;
+/// How a story ended: what went wrong.
+type Told = std::result::Result<(), String>;
+
 const RECORDS: [&str; 4] = ["r0", "r1", "r2", "r3"];
 
 /// Two records belong to each of two mappings.
@@ -32,16 +35,38 @@ enum Outcome {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Enqueue { record: usize, priority: i64, delay: u8 },
-    Claim { limit: u32 },
+    Enqueue {
+        record: usize,
+        priority: i64,
+        delay: u8,
+    },
+    Claim {
+        limit: u32,
+    },
     /// The claim of that place among those that were ever handed out; `sent` if a write left.
-    Settle { claim: usize, outcome: Outcome, sent: bool },
-    Heartbeat { claim: usize },
-    Advance { seconds: u8 },
-    Pause { mapping: Option<usize> },
-    Resume { mapping: Option<usize> },
-    Retry { record: usize },
-    Discard { record: usize },
+    Settle {
+        claim: usize,
+        outcome: Outcome,
+        sent: bool,
+    },
+    Heartbeat {
+        claim: usize,
+    },
+    Advance {
+        seconds: u8,
+    },
+    Pause {
+        mapping: Option<usize>,
+    },
+    Resume {
+        mapping: Option<usize>,
+    },
+    Retry {
+        record: usize,
+    },
+    Discard {
+        record: usize,
+    },
 }
 
 /// A step, and after how many looks at it the process dies.
@@ -131,7 +156,11 @@ impl Oracle {
         else {
             self.lines.push(Line {
                 record,
-                state: if due.is_some() { JobState::Waiting } else { JobState::Ready },
+                state: if due.is_some() {
+                    JobState::Waiting
+                } else {
+                    JobState::Ready
+                },
                 priority,
                 tries: 0,
                 epoch: 0,
@@ -150,7 +179,11 @@ impl Oracle {
                     line.tries = 0;
                 }
                 line.priority = line.priority.max(priority);
-                line.state = if due.is_some() { JobState::Waiting } else { JobState::Ready };
+                line.state = if due.is_some() {
+                    JobState::Waiting
+                } else {
+                    JobState::Ready
+                };
                 line.wait = due.map(|due| line.wait.map_or(due, |wait| wait.min(due)));
             }
         }
@@ -261,9 +294,17 @@ impl Oracle {
 
     fn apply(&mut self, step: Step, held: &[Held]) -> Vec<usize> {
         match step {
-            Step::Enqueue { record, priority, delay } => self.enqueue(record, priority, delay),
+            Step::Enqueue {
+                record,
+                priority,
+                delay,
+            } => self.enqueue(record, priority, delay),
             Step::Claim { limit } => return self.claim(limit),
-            Step::Settle { claim, outcome, sent } => {
+            Step::Settle {
+                claim,
+                outcome,
+                sent,
+            } => {
                 if let Some(held) = held.get(claim) {
                     self.settle(held, outcome, sent);
                 }
@@ -333,7 +374,11 @@ fn trigger(priority: i64) -> Trigger {
 async fn perform(store: &Store, step: Step, held: &[Held]) -> Vec<Claim> {
     let scope = |mapping: Option<usize>| mapping.map(|at| MappingName::from(mapping_of(at)));
     match step {
-        Step::Enqueue { record, priority, delay } => {
+        Step::Enqueue {
+            record,
+            priority,
+            delay,
+        } => {
             let job = NewJob {
                 mapping: mapping_of(record).into(),
                 not_before: (delay > 0)
@@ -343,8 +388,14 @@ async fn perform(store: &Store, step: Step, held: &[Held]) -> Vec<Claim> {
             store.enqueue(&job).await.unwrap();
         }
         Step::Claim { limit } => return store.claim("w", &[connection()], limit).await.unwrap(),
-        Step::Settle { claim, outcome, sent } => {
-            let Some(held) = held.get(claim) else { return Vec::new() };
+        Step::Settle {
+            claim,
+            outcome,
+            sent,
+        } => {
+            let Some(held) = held.get(claim) else {
+                return Vec::new();
+            };
             let (told, state) = match outcome {
                 Outcome::Done => (view::Outcome::Synced, JobState::Done),
                 Outcome::Failed => (view::Outcome::Failed, JobState::Failed),
@@ -448,7 +499,7 @@ async fn stands(store: &Store, oracle: &Oracle) -> bool {
 }
 
 /// What is kept beside the rows says the same as the rows.
-async fn counts_agree(store: &Store) -> Result<(), String> {
+async fn counts_agree(store: &Store) -> Told {
     let mut by_state: BTreeMap<JobState, u64> = BTreeMap::new();
     for line in lines(store).await {
         *by_state.entry(line.state).or_default() += 1;
@@ -470,19 +521,24 @@ async fn counts_agree(store: &Store) -> Result<(), String> {
         let number: i64 = row.get(1);
         let rows = by_state.get(&state).copied().unwrap_or(0);
         if rows != number.unsigned_abs() {
-            return Err(format!("{number} jobs are counted as {state:?}, and {rows} are"));
+            return Err(format!(
+                "{number} jobs are counted as {state:?}, and {rows} are"
+            ));
         }
     }
     Ok(())
 }
 
 /// Lives through a story; `sabotage` is SQL that switches a guarantee off.
-async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> Result<(), String> {
+async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> Told {
     let clock = TestClock::at_start();
     let mut store = Store::open(path, clock.clone()).await.unwrap();
     if let Some(sql) = sabotage {
         let mut writer = store.writer().await;
-        sqlx::raw_sql(sql).execute(writer.connection().unwrap()).await.unwrap();
+        sqlx::raw_sql(sql)
+            .execute(writer.connection().unwrap())
+            .await
+            .unwrap();
     }
     let mut oracle = Oracle {
         now: store.now_micros(),
@@ -504,10 +560,17 @@ async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> R
             Some(claims) => {
                 let taken: Vec<usize> = claims
                     .iter()
-                    .map(|claim| RECORDS.iter().position(|name| *name == claim.job.record.as_str()).unwrap())
+                    .map(|claim| {
+                        RECORDS
+                            .iter()
+                            .position(|name| *name == claim.job.record.as_str())
+                            .unwrap()
+                    })
                     .collect();
                 if taken != records {
-                    return Err(format!("step {number}: {step:?} took {taken:?}, not {records:?}"));
+                    return Err(format!(
+                        "step {number}: {step:?} took {taken:?}, not {records:?}"
+                    ));
                 }
                 for (claim, record) in claims.into_iter().zip(records) {
                     held.insert(0, Held { claim, record });
@@ -522,7 +585,11 @@ async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> R
                 before.claims = 0;
                 behind.claims = 0;
                 before.now = store.now_micros();
-                oracle = if stands(&store, &behind).await { behind } else { before };
+                oracle = if stands(&store, &behind).await {
+                    behind
+                } else {
+                    before
+                };
             }
         }
         if !stands(&store, &oracle).await {
@@ -538,7 +605,7 @@ async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> R
 }
 
 /// Everything that was announced is taken up in the end, after its announcement.
-async fn drain(store: &Store, clock: &TestClock, oracle: &mut Oracle) -> Result<(), String> {
+async fn drain(store: &Store, clock: &TestClock, oracle: &mut Oracle) -> Told {
     for mapping in [None, Some(0), Some(1)] {
         let step = Step::Resume { mapping };
         perform(store, step, &[]).await;
@@ -565,20 +632,26 @@ async fn drain(store: &Store, clock: &TestClock, oracle: &mut Oracle) -> Result<
         oracle.now += 61 * SECOND;
     }
     for line in lines(store).await {
-        if !matches!(line.state, JobState::Done | JobState::Discarded | JobState::Failed) {
+        if !matches!(
+            line.state,
+            JobState::Done | JobState::Discarded | JobState::Failed
+        ) {
             return Err(format!("{line:?} is left over"));
         }
     }
     for (record, changed) in oracle.changed.iter().enumerate() {
         if oracle.answered[record] < *changed {
-            return Err(format!("a change of {} was never taken up", RECORDS[record]));
+            return Err(format!(
+                "a change of {} was never taken up",
+                RECORDS[record]
+            ));
         }
     }
     Ok(())
 }
 
 /// Random stories, as many as `cases`; the first that ends badly, shortened by `shrink` tries.
-fn tell(cases: u32, shrink: u32, sabotage: Option<&'static str>) -> Result<(), String> {
+fn tell(cases: u32, shrink: u32, sabotage: Option<&'static str>) -> Told {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -14,7 +14,12 @@ async fn failed(store: &Store, record: &str, message: &str) -> JobId {
         error: Some(Problem::new(ErrorClass::Invalid, message).field("%AGE%")),
         ..settlement(store, Outcome::Failed, JobState::Failed)
     };
-    assert!(store.settle(&claim.job, claim.epoch, &failed).await.unwrap());
+    assert!(
+        store
+            .settle(&claim.job, claim.epoch, &failed)
+            .await
+            .unwrap()
+    );
     id
 }
 
@@ -49,11 +54,17 @@ async fn groups_are_kept_with_every_change_of_a_job() {
     assert_eq!((group.count, &group.sample), (2, &ids[1]));
     store.retry(&named(0, 2), "jo", false).await.unwrap();
     let groups = store.groups(9).await.unwrap();
-    assert_eq!((groups.len(), groups[0].message.as_str()), (1, "no such option"));
+    assert_eq!(
+        (groups.len(), groups[0].message.as_str()),
+        (1, "no such option")
+    );
     clock.advance(60);
     failed(&store, "r0", "9 is too old").await;
     let groups = store.groups(9).await.unwrap();
-    let group = groups.iter().find(|group| group.message == "9 is too old").unwrap();
+    let group = groups
+        .iter()
+        .find(|group| group.message == "9 is too old")
+        .unwrap();
     assert_eq!((group.first_seen, group.count), (first, 1));
     // The same error elsewhere is a group of its own.
     assert!(groups.iter().all(|group| group.connection == connection()));
@@ -68,12 +79,20 @@ async fn a_bulk_action_that_is_broken_off_goes_on_where_it_stood() {
     store.enqueue_many(&jobs).await.unwrap();
     clock.advance(1);
     let id = store
-        .begin_bulk(BulkAction::Discard, &filter("state:ready"), "jo", Duration::ZERO)
+        .begin_bulk(
+            BulkAction::Discard,
+            &filter("state:ready"),
+            "jo",
+            Duration::ZERO,
+        )
         .await
         .unwrap();
     // What comes later is not meant.
     clock.advance(1);
-    store.enqueue(&new_job("late", Trigger::Webhook)).await.unwrap();
+    store
+        .enqueue(&new_job("late", Trigger::Webhook))
+        .await
+        .unwrap();
     let bulk = store.bulk_slice(&id).await.unwrap();
     assert_eq!((bulk.state, bulk.changed), (BulkState::Open, 500));
     assert_eq!(store.counts().await.unwrap().discarded, 500);
@@ -86,7 +105,10 @@ async fn a_bulk_action_that_is_broken_off_goes_on_where_it_stood() {
     let counts = again.counts().await.unwrap();
     assert_eq!((counts.discarded, counts.ready), (1_201, 1));
     let bulk = again.bulks(1).await.unwrap().remove(0);
-    assert_eq!((bulk.by.as_str(), bulk.changed, bulk.state), ("jo", 1_201, BulkState::Done));
+    assert_eq!(
+        (bulk.by.as_str(), bulk.changed, bulk.state),
+        ("jo", 1_201, BulkState::Done)
+    );
     assert!(again.due_bulks().await.unwrap().is_empty());
 }
 
@@ -96,11 +118,19 @@ async fn what_fails_again_meanwhile_is_not_met_twice_and_many_names_come_in_slic
     let id = failed(&store, "r1", "12 is too old").await;
     clock.advance(1);
     let bulk = store
-        .begin_bulk(BulkAction::Retry, &filter("state:failed"), "jo", Duration::ZERO)
+        .begin_bulk(
+            BulkAction::Retry,
+            &filter("state:failed"),
+            "jo",
+            Duration::ZERO,
+        )
         .await
         .unwrap();
     clock.advance(1);
-    store.retry(&Selection::Ids(vec![id.clone()]), "mia", false).await.unwrap();
+    store
+        .retry(&Selection::Ids(vec![id.clone()]), "mia", false)
+        .await
+        .unwrap();
     failed(&store, "r1", "12 is too old").await;
     assert_eq!(store.run_bulk(&bulk).await.unwrap(), 0);
     assert_eq!(state_of(&store, &id).await, JobState::Failed);
@@ -110,7 +140,13 @@ async fn what_fails_again_meanwhile_is_not_met_twice_and_many_names_come_in_slic
         .collect();
     let ids = store.enqueue_many(&jobs).await.unwrap();
     let named = Selection::Ids(ids);
-    assert_eq!(store.count_selected(BulkAction::Discard, &named).await.unwrap(), 700);
+    assert_eq!(
+        store
+            .count_selected(BulkAction::Discard, &named)
+            .await
+            .unwrap(),
+        700
+    );
     assert_eq!(store.discard(&named, "jo", false).await.unwrap(), 700);
 }
 
@@ -146,11 +182,23 @@ async fn many_that_a_filter_found_go_behind_webhooks_and_a_named_one_first() {
     failed(&store, "found", "12 is too old").await;
     let named = failed(&store, "named", "no such option").await;
     clock.advance(1);
-    store.enqueue(&new_job("hook", Trigger::Webhook)).await.unwrap();
-    store.retry(&filter("\"too old\""), "jo", false).await.unwrap();
-    store.retry(&Selection::Ids(vec![named]), "jo", false).await.unwrap();
+    store
+        .enqueue(&new_job("hook", Trigger::Webhook))
+        .await
+        .unwrap();
+    store
+        .retry(&filter("\"too old\""), "jo", false)
+        .await
+        .unwrap();
+    store
+        .retry(&Selection::Ids(vec![named]), "jo", false)
+        .await
+        .unwrap();
     let claims = store.claim("test", &[connection()], 9).await.unwrap();
-    let records: Vec<&str> = claims.iter().map(|claim| claim.job.record.as_str()).collect();
+    let records: Vec<&str> = claims
+        .iter()
+        .map(|claim| claim.job.record.as_str())
+        .collect();
     assert_eq!(records, ["named", "hook", "found"]);
 }
 
@@ -170,10 +218,17 @@ async fn an_edit_holds_for_one_version_of_the_record_and_is_never_forgotten() {
     // It runs: too late for another one.
     assert_eq!(store.edit_job(&id, &edit(5)).await.unwrap(), None);
     let record = "r1".into();
-    let held = store.edit_for(&claim.job, &record, 7).await.unwrap().unwrap();
+    let held = store
+        .edit_for(&claim.job, &record, 7)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((held.number, &held.properties["age"]), (2, &4.into()));
     let failure = settlement(&store, Outcome::Failed, JobState::Failed);
-    store.settle(&claim.job, claim.epoch, &failure).await.unwrap();
+    store
+        .settle(&claim.job, claim.epoch, &failure)
+        .await
+        .unwrap();
     let attempts = store.attempts(&id).await.unwrap();
     let with: Vec<Option<u32>> = attempts.iter().map(|attempt| attempt.edit).collect();
     assert_eq!(with, [None, Some(2)]);
@@ -182,7 +237,10 @@ async fn an_edit_holds_for_one_version_of_the_record_and_is_never_forgotten() {
     assert_eq!(store.edit_for(&claim.job, &record, 7).await.unwrap(), None);
     let edits = store.edits(&id).await.unwrap();
     let ends: Vec<Option<&str>> = edits.iter().map(|edit| edit.ended_why.as_deref()).collect();
-    assert_eq!(ends, [Some("replaced by another edit"), Some("the record changed")]);
+    assert_eq!(
+        ends,
+        [Some("replaced by another edit"), Some("the record changed")]
+    );
 }
 
 #[tokio::test]
@@ -190,7 +248,10 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
     let (store, clock) = store().await;
     let mut visits = new_job("v1", Trigger::Webhook);
     visits.mapping = "visits".into();
-    store.enqueue_many(&[new_job("r1", Trigger::Webhook), visits]).await.unwrap();
+    store
+        .enqueue_many(&[new_job("r1", Trigger::Webhook), visits])
+        .await
+        .unwrap();
     let versions = |pets: &str, visits: Option<&str>| {
         let mut all = Versions::new();
         all.insert((connection(), mapping()), pets.to_owned());
@@ -200,9 +261,15 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
         all
     };
     let mine = [connection()];
-    store.worker_began("w1", &mine, &versions("p1", Some("v1"))).await.unwrap();
+    store
+        .worker_began("w1", &mine, &versions("p1", Some("v1")))
+        .await
+        .unwrap();
     let newer = Store::open(store.path(), clock.clone()).await.unwrap();
-    newer.worker_began("w2", &mine, &versions("p2", Some("v1"))).await.unwrap();
+    newer
+        .worker_began("w2", &mine, &versions("p2", Some("v1")))
+        .await
+        .unwrap();
 
     let others = store.other_versions().await.unwrap();
     assert_eq!((others.len(), others[0].by.as_str()), (1, "w2"));
@@ -215,13 +282,23 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
     assert_eq!(newer.claim("w2", &mine, 9).await.unwrap().len(), 1);
 
     // It reads the same configuration; a mapping that is gone from it has no version any more.
-    store.worker_began("w1", &mine, &versions("p2", None)).await.unwrap();
+    store
+        .worker_began("w1", &mine, &versions("p2", None))
+        .await
+        .unwrap();
     assert!(store.other_versions().await.unwrap().is_empty());
-    let gone = store.mapping_version(&connection(), &"visits".into()).await.unwrap();
+    let gone = store
+        .mapping_version(&connection(), &"visits".into())
+        .await
+        .unwrap();
     assert_eq!(gone, None);
     let workers = store.workers().await.unwrap();
     assert_eq!(workers.len(), 2);
-    let version = store.mapping_version(&connection(), &mapping()).await.unwrap().unwrap();
+    let version = store
+        .mapping_version(&connection(), &mapping())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(workers.iter().all(|worker| worker.follows(&version)));
     store.worker_ended("w2").await.unwrap();
     assert_eq!(store.workers().await.unwrap().len(), 1);
@@ -230,10 +307,19 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
 #[tokio::test]
 async fn a_change_that_was_announced_to_a_worker_that_died_lends_its_urgency() {
     let (store, clock) = store().await;
-    store.enqueue(&new_job("r1", Trigger::Schedule)).await.unwrap();
+    store
+        .enqueue(&new_job("r1", Trigger::Schedule))
+        .await
+        .unwrap();
     claim_one(&store).await;
-    store.enqueue(&new_job("r1", Trigger::Manual)).await.unwrap();
-    store.enqueue(&new_job("r2", Trigger::Webhook)).await.unwrap();
+    store
+        .enqueue(&new_job("r1", Trigger::Manual))
+        .await
+        .unwrap();
+    store
+        .enqueue(&new_job("r2", Trigger::Webhook))
+        .await
+        .unwrap();
     clock.advance(31);
     let claim = claim_one(&store).await;
     assert_eq!(claim.job.record.as_str(), "r1");
@@ -251,10 +337,22 @@ async fn the_standing_of_a_job_tells_who_goes_first_and_who_has_it() {
     for id in &ids {
         ahead.push(store.standing(id).await.unwrap().unwrap().ahead);
     }
-    assert_eq!(ahead, [(4, true), (1, true), (2, true), (3, true), (0, true)]);
+    assert_eq!(
+        ahead,
+        [(4, true), (1, true), (2, true), (3, true), (0, true)]
+    );
     let claim = claim_one(&store).await;
-    let holder = store.standing(&claim.job.id).await.unwrap().unwrap().holder.unwrap();
-    assert_eq!((holder.worker.as_str(), holder.until), ("test", claim.lease_until));
+    let holder = store
+        .standing(&claim.job.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .holder
+        .unwrap();
+    assert_eq!(
+        (holder.worker.as_str(), holder.until),
+        ("test", claim.lease_until)
+    );
 }
 
 #[tokio::test]
@@ -274,5 +372,8 @@ async fn the_audit_keeps_what_was_begun_and_how_it_ended() {
         .iter()
         .map(|entry| (entry.action.as_str(), entry.outcome.as_deref(), entry.count))
         .collect();
-    assert_eq!(told, [("discard", None, None), ("retry", Some("done"), Some(17))]);
+    assert_eq!(
+        told,
+        [("discard", None, None), ("retry", Some("done"), Some(17))]
+    );
 }
