@@ -364,12 +364,13 @@ impl Transport {
         }
         let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(
+        tracing::info!(
             api = self.api.name(),
             method = %request.method,
             %path,
             status,
             millis,
+            request_id,
             error = error.map(|error| error.message.as_str()),
             "call"
         );

@@ -34,6 +34,8 @@ pub struct OpenOptions {
     pub worker: bool,
     /// 0 info, 1 debug, 2 trace.
     pub verbosity: u8,
+    /// Shortens the leases of jobs, for rehearsals of what happens when they run out.
+    pub lease: Option<Duration>,
 }
 
 /// A connection's clients and what checks need beside them.
@@ -59,6 +61,9 @@ impl Operations {
         );
         crate::log::start(&log, options.verbosity)?;
         let store = Store::open(&path, Arc::new(SystemClock)).await?;
+        if let Some(lease) = options.lease {
+            store.set_lease_time(lease);
+        }
         let calls = Calls::new();
         let opener = Opener {
             http: Arc::new(Http::new(REQUEST_TIMEOUT)),
@@ -79,7 +84,6 @@ impl Operations {
             engine,
             calls,
             read_only: options.read_only,
-            worker: options.worker,
             log,
         };
         Ok(Self {

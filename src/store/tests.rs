@@ -4,7 +4,10 @@ mod effects;
 mod export;
 mod holds;
 mod lists;
+mod model;
 mod opening;
+mod operators;
+mod pauses;
 mod queue;
 
 use super::*;

@@ -4,11 +4,13 @@
 mod action;
 
 use super::account::Account;
+use super::breaker::{Probed, probe};
 use super::job::{Desk, Stop};
 use super::plan::version;
 use crate::activecampaign::Sent;
 use crate::http::ApiError;
 use crate::mapping::{JudgedRule, Mapping};
+use crate::model::call::Api;
 use crate::model::{
     ContactId, EffectState, Email, ErrorClass, Problem, Properties, Record, RelatedContact,
 };
@@ -98,7 +100,8 @@ pub enum TroubleKind {
     Passing {
         class: ErrorClass,
         retry_after: Option<Duration>,
-        token_is_dead: bool,
+        /// What the account said of the token.
+        probe: Probed,
         /// The request may have arrived.
         ambiguous: bool,
     },
@@ -164,7 +167,7 @@ impl Actor<'_> {
                         self.end(effect, end(EffectState::Unknown)).await?;
                         unknown(effect)
                     }
-                    _ => self.passing(effect, &error, true).await,
+                    _ => passing(effect, &error, Probed::Alive, true),
                 }));
             }
         };
@@ -250,7 +253,7 @@ impl Actor<'_> {
             Err(error) if error.ambiguous => {
                 self.end(&marked, failing(EffectState::Sending, effect, &error))
                     .await?;
-                Ok(Some(self.passing(effect, &error, true).await))
+                Ok(Some(passing(effect, &error, Probed::Alive, true)))
             }
             Err(error) => Ok(Some(self.not_sent(&marked, &error).await?)),
         }
@@ -258,16 +261,20 @@ impl Actor<'_> {
 
     /// A call that surely changed nothing: it passes, or a person must mend something.
     async fn not_sent(&self, effect: &OpenEffect, error: &ApiError) -> Result<Trouble, Stop> {
+        let probed = match error.class {
+            ErrorClass::Auth => probe(self.account, Api::ActiveCampaign).await,
+            _ => Probed::Alive,
+        };
         let passes = match error.class {
             ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => true,
             // A refusal is this effect's own trouble as long as the token is good for others.
-            ErrorClass::Auth => self.account.activecampaign.me().await.is_err(),
+            ErrorClass::Auth => probed != Probed::Alive,
             _ => false,
         };
         if passes {
             self.end(effect, failing(EffectState::Planned, effect, error))
                 .await?;
-            return Ok(self.passing(effect, error, false).await);
+            return Ok(passing(effect, error, probed, false));
         }
         self.end(effect, failing(EffectState::Failed, effect, error))
             .await?;
@@ -279,20 +286,6 @@ impl Actor<'_> {
         })
     }
 
-    async fn passing(&self, effect: &OpenEffect, error: &ApiError, ambiguous: bool) -> Trouble {
-        Trouble {
-            kind: TroubleKind::Passing {
-                class: error.class,
-                retry_after: error.retry_after,
-                token_is_dead: error.class == ErrorClass::Auth,
-                ambiguous,
-            },
-            problem: about(effect, error.into()),
-            request: Some(error.request.clone()).filter(|text| !text.is_empty()),
-            response: error.response.clone(),
-        }
-    }
-
     async fn end(&self, effect: &OpenEffect, end: EffectEnd) -> Result<(), Stop> {
         tracing::info!(record = %effect.record, rule = %effect.rule, effect = %effect.act, state = end.state.name(),
             error = end.error.as_ref().map(tracing::field::display), "effect");
@@ -300,6 +293,20 @@ impl Actor<'_> {
             .store
             .effect_ended(effect.id, effect.sent_at, &end)
             .await?)
+    }
+}
+
+fn passing(effect: &OpenEffect, error: &ApiError, probe: Probed, ambiguous: bool) -> Trouble {
+    Trouble {
+        kind: TroubleKind::Passing {
+            class: error.class,
+            retry_after: error.retry_after,
+            probe,
+            ambiguous,
+        },
+        problem: about(effect, error.into()),
+        request: Some(error.request.clone()).filter(|text| !text.is_empty()),
+        response: error.response.clone(),
     }
 }
 

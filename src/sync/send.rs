@@ -1,5 +1,6 @@
 //! A record's values go to its contact: the contest over it, the write, and what its rules want.
 
+use super::breaker::{self, Probed};
 use super::contest::{self, Verdict};
 use super::effects::{self, Actor, Trouble, TroubleKind};
 use super::ended::{Ended, confirmed, fields, seen};
@@ -8,6 +9,7 @@ use super::plan::{Planned, version};
 use super::verdict::judge;
 use super::write;
 use crate::activecampaign::sync_body_json;
+use crate::model::call::Api;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
@@ -226,7 +228,18 @@ impl Desk {
         };
         Ok(match actor.act(&effects).await? {
             None => done,
-            Some(trouble) => troubled(claim, done, trouble),
+            Some(trouble) => {
+                if let TroubleKind::Passing {
+                    probe: Probed::Dead,
+                    ..
+                } = trouble.kind
+                {
+                    let (account, api) = (&self.account.name, Api::ActiveCampaign);
+                    let problem = &trouble.problem;
+                    breaker::open(&self.store, account, api, problem, &self.worker).await;
+                }
+                troubled(claim, done, trouble)
+            }
         })
     }
 
@@ -295,14 +308,14 @@ fn troubled(claim: &Claim, done: Ended, trouble: Trouble) -> Ended {
         TroubleKind::Passing {
             class,
             retry_after,
-            token_is_dead,
+            probe,
             ambiguous,
         } => {
             let judged = judge(
                 problem.clone(),
                 class,
                 retry_after,
-                token_is_dead,
+                probe,
                 claim.tries,
             );
             match judged.outcome {

@@ -475,11 +475,13 @@ fn job_detail(mood: Mood) -> JobDetail {
             mood,
             "422 {\"errors\":[{\"title\":\"Contact Email Address is not valid.\"}]}",
         )),
+        edit: None,
         mapping_hash: "8c1fd00dcafe0123".into(),
     };
     JobDetail {
         attempts: vec![attempt(1, "retry"), attempt(2, "failed")],
         effects: effects(mood),
+        edits: Vec::new(),
         why: "it failed for good: the data is refused. Mend the record, then retry it.".into(),
         job,
     }
@@ -587,6 +589,8 @@ fn status(mood: Mood) -> Status {
             discarded: 0,
         },
         workers: 2,
+        pauses: Vec::new(),
+        outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),

@@ -7,6 +7,7 @@ use crate::model::contact::Named;
 use crate::model::{Action, ContactId, Email, ErrorClass, RecordId};
 use crate::store::EffectPlan;
 use crate::sync::backoff;
+use crate::sync::breaker::Probed;
 use crate::sync::effects::{Actor, Trouble, TroubleKind};
 use crate::sync::job::Stop;
 use std::future::Future;
@@ -104,7 +105,7 @@ pub async fn act(
         let wait = match trouble.kind {
             TroubleKind::Failed | TroubleKind::Unknown => return Ok(Some(trouble)),
             TroubleKind::Passing {
-                token_is_dead: true,
+                probe: Probed::Dead,
                 ..
             } => return Err(Halt::Failed(trouble.problem)),
             TroubleKind::TooSoon(rest) => rest,
