@@ -1,5 +1,6 @@
 //! The command line: one file per command. Arguments in, operation called, table or JSON out.
 
+mod alerts;
 mod api;
 mod check;
 mod contacts;
@@ -17,6 +18,7 @@ mod schemas;
 mod shell;
 mod signals;
 mod sync;
+mod systemd;
 mod tui;
 mod worker;
 
@@ -109,6 +111,9 @@ enum Command {
     /// The sync queue
     #[command(subcommand)]
     Queue(queue::Action),
+    /// Whom alerts tell, and of what
+    #[command(subcommand)]
+    Alerts(alerts::Action),
     /// Work the queue without a screen
     Worker(worker::Arguments),
     /// Simulate both APIs, with their rate limits and faults on request
@@ -131,7 +136,7 @@ pub async fn run(cli: Cli) -> Exit {
     let command = cli
         .command
         .unwrap_or(Command::Tui(tui::Arguments::default()));
-    signals::install();
+    signals::install(!matches!(command, Command::Tui(_) | Command::Demo(_)));
     // These end in order by themselves; everything else may be dropped where it stands.
     let orderly = matches!(
         command,
@@ -175,6 +180,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Exports(action) => exports::run(context, action).await,
         Command::Queue(action) => queue::run(context, action).await,
+        Command::Alerts(action) => alerts::run(context, action).await,
         Command::Worker(arguments) => worker::run(context, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
         Command::Api(arguments) => api::run(context, arguments).await,

@@ -1,18 +1,18 @@
 //! `tramline worker`
 
-use super::{Context, Exit, signals};
+use super::{Context, Exit, signals, systemd};
 use crate::model::Problem;
-use crate::operations::{OpenOptions, Operations};
-use std::time::Duration;
+use crate::operations::Operations;
+use std::net::SocketAddr;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Where /metrics, /healthz and /readyz are answered [default: listen in [metrics], else 127.0.0.1:9187]
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// Stop when no job is ready and no export runs
     #[arg(long)]
     until_idle: bool,
-    /// Milliseconds that a lease lasts, for rehearsals of a worker that stalls
-    #[arg(long, hide = true, value_name = "MS", value_parser = clap::value_parser!(u64).range(100..=30_000))]
-    lease: Option<u64>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -22,20 +22,37 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
             "leave one of them out",
         ));
     }
-    let options = OpenOptions {
-        lease: arguments.lease.map(Duration::from_millis),
-        ..context.options(true)
-    };
-    let operations = Operations::open(context.config()?, options).await?;
-    context.output.note("worker started; stop it with ctrl-c");
-    let exit = if arguments.until_idle {
-        tokio::select! {
-            result = operations.idle() => result.map(|()| Exit::Done)?,
-            exit = signals::stop() => exit,
-        }
-    } else {
-        signals::stop().await
-    };
+    let operations = context.open(true).await?;
+    let result = work(context, &operations, &arguments).await;
+    systemd::stopping();
     operations.close().await;
-    Ok(exit)
+    result
+}
+
+async fn work(
+    context: &Context,
+    operations: &Operations,
+    arguments: &Arguments,
+) -> Result<Exit, Problem> {
+    operations.start_monitor()?;
+    context.output.note(
+        &match operations.listen_for_metrics(arguments.metrics).await? {
+            Some(address) => format!("metrics at http://{address}/metrics"),
+            None => "no metrics: another process has the usual address".to_owned(),
+        },
+    );
+    context.output.note("worker started; stop it with ctrl-c");
+    systemd::ready();
+    let idle = async {
+        if arguments.until_idle {
+            operations.idle().await
+        } else {
+            std::future::pending().await
+        }
+    };
+    tokio::select! {
+        result = idle => result.map(|()| Exit::Done),
+        exit = signals::stop() => Ok(exit),
+        () = systemd::keep_watched(operations) => Ok(Exit::Failed),
+    }
 }

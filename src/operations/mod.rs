@@ -7,6 +7,7 @@ mod contacts;
 pub mod demo;
 pub mod exports;
 pub mod mappings;
+mod monitor;
 mod open;
 pub mod pauses;
 pub mod queue;
@@ -46,6 +47,8 @@ struct Inner {
     store: Store,
     engine: Engine,
     calls: calls::Calls,
+    health: monitor::Health,
+    monitor: monitor::Monitor,
     read_only: bool,
     log: PathBuf,
 }
@@ -141,6 +144,7 @@ impl Operations {
     /// export can be gone on with.
     pub async fn close(&self) {
         self.inner.engine.stop().await;
+        self.inner.monitor.stop().await;
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
         }

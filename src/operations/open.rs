@@ -1,6 +1,7 @@
 //! From configuration to a working [`Operations`]: log, store, budgets, clients, engine.
 
 use super::calls::Calls;
+use super::monitor::{Health, Monitor};
 use super::{Done, Inner, Operations};
 use crate::activecampaign::{AccountBudgets, ActiveCampaign};
 use crate::config::{Config, Connection, Rate};
@@ -60,12 +61,13 @@ impl Operations {
             store.set_lease_time(lease);
         }
         let calls = Calls::new();
+        let health = Health::default();
         let http = Arc::new(Http::new(REQUEST_TIMEOUT));
         let ledger: Arc<dyn Ledger> = Arc::new(StoreLedger(store.clone()));
         let mut accounts = BTreeMap::new();
         for (name, connection) in &config.connections {
-            let opened =
-                open_connection(&config, name, connection, &http, &ledger, &calls.observer())?;
+            let observer = health.observer(name, calls.observer());
+            let opened = open_connection(&config, name, connection, &http, &ledger, &observer)?;
             accounts.insert(name.clone(), opened);
         }
         for (name, opened) in &accounts {
@@ -97,6 +99,8 @@ impl Operations {
             store,
             engine,
             calls,
+            health,
+            monitor: Monitor::default(),
             read_only: options.read_only,
             log,
         };

@@ -7,6 +7,7 @@
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 
+mod alerts;
 mod batch_rows;
 mod budgets;
 mod claim;
@@ -14,6 +15,7 @@ mod conditions;
 mod confirm;
 mod enqueue;
 mod error;
+mod figures;
 mod holds;
 mod jobs;
 mod links;
@@ -34,10 +36,12 @@ mod standing;
 mod tests;
 mod workers;
 
+pub use alerts::{Alert, AlertMessage};
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
+pub use figures::{ClassFigure, JobFigure, RunFigure};
 pub use holds::Held;
 pub use jobs::{Count, Cursor, Sort, SortBy};
 pub use links::{Candidate, Link, LinkWrite, RecordSeen};
@@ -55,8 +59,8 @@ pub use workers::{MappingVersion, Versions, WorkerSeen};
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// Where the store's time comes from: it decides leases and waits, so tests own it.
