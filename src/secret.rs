@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How long a token command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Every secret that this process has read, the former ones too: what hides them from the log.
+/// Every secret that this process has read, the former ones too, the longest first: what hides them from the log.
 static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 
 /// The shortest text that is hidden as a secret: hiding shorter ones would only mangle the message.
@@ -27,7 +27,9 @@ pub fn remember(secret: &SecretString) {
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if !known.iter().any(|known| known.expose_secret() == text) {
-        known.push(secret.clone());
+        // One may be part of another: the longer one must go as a whole.
+        let place = known.partition_point(|known| known.expose_secret().len() > text.len());
+        known.insert(place, secret.clone());
     }
 }
 

@@ -5,8 +5,8 @@ use super::records::confirm;
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{self, JobId, Problem};
-use crate::operations::queue::{Chosen, JobQuery};
 use crate::operations::{Operations, pauses};
+use crate::operations::queue::{Chosen, JobQuery};
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -120,7 +120,11 @@ async fn pause(
     Ok(Exit::Done)
 }
 
-async fn resume(context: &Context, operations: &Operations, scope: Scope) -> Result<Exit, Problem> {
+async fn resume(
+    context: &Context,
+    operations: &Operations,
+    scope: Scope,
+) -> Result<Exit, Problem> {
     let ended = operations.resume(&scope.chosen()).await?;
     if ended.is_empty() && !context.output.is_json() {
         context.output.line("nothing was paused");
@@ -131,22 +135,11 @@ async fn resume(context: &Context, operations: &Operations, scope: Scope) -> Res
 }
 
 fn print_pauses(context: &Context, pauses: &[model::Pause]) {
-    let columns = [
-        "CONNECTION",
-        "MAPPING",
-        "KIND",
-        "BY",
-        "SINCE",
-        "UNTIL",
-        "REASON",
-    ];
+    let columns = ["CONNECTION", "MAPPING", "KIND", "BY", "SINCE", "UNTIL", "REASON"];
     context.output.list(pauses, &columns, |pause| {
         vec![
             pause.connection.to_string(),
-            pause
-                .mapping
-                .as_ref()
-                .map_or("all".into(), ToString::to_string),
+            pause.mapping.as_ref().map_or("all".into(), ToString::to_string),
             pause.kind.name().into(),
             pause.by.clone(),
             time(Some(pause.since)),

@@ -115,9 +115,7 @@ impl Store {
         .bind(id.as_str())
         .fetch_optional(&mut *reader)
         .await?;
-        row.as_ref()
-            .map(|row| Ok(stops.shown(job(row)?)))
-            .transpose()
+        row.as_ref().map(|row| Ok(stops.shown(job(row)?))).transpose()
     }
 
     /// Jobs whose id begins with a text, at most `limit`.

@@ -157,7 +157,8 @@ impl Store {
             by: SortBy::Created,
             ascending: true,
         };
-        let search = Search::prepare_only(&mut reader, filter, action.from, walk.start).await?;
+        let search =
+            Search::prepare_only(&mut reader, filter, action.from, walk.start).await?;
         let mut query = search.page("seq, id, created_at", sort, walk.after, SLICE);
         let rows = query.build().fetch_all(&mut *reader).await?;
         if let Some(last) = rows.last() {

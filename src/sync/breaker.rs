@@ -46,9 +46,7 @@ pub async fn open(
 ) {
     let reason = format!("{} refuses the token: {problem}", api.title());
     match store.open_breaker(connection, &reason, worker).await {
-        Ok(true) => {
-            tracing::error!(%connection, %problem, "breaker opened: the account is paused until its credential is accepted")
-        }
+        Ok(true) => tracing::error!(%connection, %problem, "breaker opened: the account is paused until its credential is accepted"),
         Ok(false) => {}
         Err(error) => tracing::error!(%connection, %error, "the breaker could not be opened"),
     }

@@ -3,6 +3,7 @@
 use super::{Inbox, Worker, fail, good_records, retry};
 use crate::support::{House, eventually};
 use serde_json::Value;
+use tramline::sandbox::{Fault, Kind};
 
 const PATH: &str = "/services/T000/canary-3391";
 
@@ -67,35 +68,61 @@ fn two_workers_tell_of_failures_once_and_once_that_they_are_over() {
 }
 
 #[test]
-fn an_export_that_fails_and_a_token_that_dies_are_told() {
-    use tramline::sandbox::{Fault, Kind};
+fn an_export_that_stops_is_told_and_that_it_went_on() {
     let house = House::new(30);
     let inbox = Inbox::open(PATH, &[]);
     alert_to(&house, &inbox);
-    house.control.fault(Fault {
-        api: "activecampaign".into(),
-        ..Fault::once(Kind::Status(422), "POST /api/3/import/bulk_import").times(1_000)
-    });
     house.control.fault(Fault {
         api: "highlevel".into(),
         ..Fault::once(Kind::Status(401), "records/search").times(1_000)
     });
     house.export(&[]);
     let _worker = Worker::start(&house, "worker");
-    eventually("the alert", || {
-        inbox
-            .texts()
-            .iter()
-            .any(|text| text.contains("the export of pets stopped"))
-    });
+    eventually("the alert", || !inbox.texts().is_empty());
+    assert!(
+        inbox.texts()[0].contains("the export of pets stopped: 401"),
+        "{:?}",
+        inbox.texts()
+    );
     house.control.clear_faults();
     house.export(&[]);
-    eventually("the recovery", || {
-        inbox
-            .texts()
-            .iter()
-            .any(|text| text.contains("over: the export of pets"))
+    eventually("the recovery", || inbox.texts().len() > 1);
+    assert!(
+        inbox.texts()[1].contains("over: the export of pets"),
+        "{:?}",
+        inbox.texts()
+    );
+}
+
+#[test]
+fn a_token_that_dies_is_told_once_by_two_workers_and_that_it_is_good_again() {
+    let house = House::new(40);
+    let inbox = Inbox::open(PATH, &[]);
+    alert_to(&house, &inbox);
+    let records = good_records(&house, 1);
+    fail(&house, &records);
+    let _workers = [
+        Worker::start(&house, "first"),
+        Worker::start(&house, "second"),
+    ];
+    house.control.fault(Fault {
+        api: "highlevel".into(),
+        ..Fault::once(Kind::Status(401), "").times(100_000)
     });
+    retry(&house);
+    eventually("the alert", || !inbox.texts().is_empty());
+    let text = inbox.texts()[0].clone();
+    assert!(
+        text.contains("default is paused") && text.contains("401"),
+        "{text}"
+    );
+    house.control.clear_faults();
+    eventually("the recovery", || inbox.texts().len() > 1);
+    let jobs = || house.expect(0, &["--json", "queue", "list"]).lines();
+    eventually("the job", || jobs()[0]["state"] == "done");
+    let texts = inbox.texts();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[1].contains("over: the credential"), "{texts:?}");
 }
 
 #[test]

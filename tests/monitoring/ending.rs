@@ -3,7 +3,7 @@
 use super::{Worker, fail, good_records, retry};
 use crate::support::{House, eventually, signal};
 use serde_json::Value;
-use tramline::sandbox::{Fault, Kind};
+use tramline::sandbox::{ACTIVECAMPAIGN_TOKEN, Fault, HIGHLEVEL_TOKEN, Kind};
 
 fn jobs(house: &House) -> Vec<Value> {
     house.expect(0, &["--json", "queue", "list"]).lines()
@@ -94,6 +94,7 @@ fn every_line_about_a_job_names_it_with_its_record_and_trace() {
         traces.push(settled["trace"].as_str().unwrap().to_owned());
     }
     assert_ne!(traces[0], traces[1]);
+    assert!(!log.contains(HIGHLEVEL_TOKEN) && !log.contains(ACTIVECAMPAIGN_TOKEN));
     // The answer's id is named where there is one.
     let answered = lines.iter().filter(|line| line["api"] == "activecampaign");
     assert!(
