@@ -338,15 +338,16 @@ impl Transport {
         }
         let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let message = error.map(|error| error.message.as_str());
-        let request_id = request_id.as_deref();
-        let (api, method) = (self.api.name(), request.method.as_str());
-        match message {
-            Some(error) => {
-                tracing::info!(api, method, %path, status, millis, request_id, error, "call failed");
-            }
-            None => tracing::debug!(api, method, %path, status, millis, request_id, "call"),
-        }
+        tracing::info!(
+            api = self.api.name(),
+            method = %request.method,
+            %path,
+            status,
+            millis,
+            request_id,
+            error = error.map(|error| error.message.as_str()),
+            "call"
+        );
         if let Some(observer) = &self.observer {
             observer(&Call {
                 at,
@@ -355,7 +356,7 @@ impl Transport {
                 path,
                 status,
                 millis,
-                request_id: request_id.map(str::to_owned),
+                request_id,
                 retry_after: error
                     .and_then(|error| error.retry_after)
                     .map(|wait| wait.as_secs()),

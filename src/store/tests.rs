@@ -3,6 +3,7 @@
 mod export;
 mod holds;
 mod lists;
+mod monitoring;
 mod opening;
 mod pauses;
 mod queue;
