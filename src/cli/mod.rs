@@ -1,7 +1,9 @@
 //! The command line: one file per command. Arguments in, operation called, table or JSON out.
 
+mod activity;
 mod alerts;
 mod api;
+mod audit;
 mod check;
 mod contacts;
 mod demo;
@@ -111,6 +113,10 @@ enum Command {
     /// The sync queue
     #[command(subcommand)]
     Queue(queue::Action),
+    /// The log: calls and settled jobs
+    Activity(activity::Arguments),
+    /// What people did: who, when, what, how many
+    Audit(audit::Arguments),
     /// Whom alerts tell, and of what
     #[command(subcommand)]
     Alerts(alerts::Action),
@@ -180,6 +186,8 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Exports(action) => exports::run(context, action).await,
         Command::Queue(action) => queue::run(context, action).await,
+        Command::Activity(arguments) => activity::run(context, arguments).await,
+        Command::Audit(arguments) => audit::run(context, arguments).await,
         Command::Alerts(action) => alerts::run(context, action).await,
         Command::Worker(arguments) => worker::run(context, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,

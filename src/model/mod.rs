@@ -1,6 +1,8 @@
 //! The nouns: plain data without I/O, the ground floor that every other room stands on.
 
 pub mod association;
+pub mod audit;
+pub mod bulk;
 pub mod call;
 pub mod contact;
 pub mod decimal;
@@ -24,8 +26,8 @@ pub use contact::{
 pub use decimal::{Decimal, DecimalError};
 pub use finding::{Finding, Level};
 pub use ids::{
-    AssociationId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,
-    ObjectKey, RecordId, RunId,
+    AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId,
+    MappingName, ObjectKey, RecordId, RunId,
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};

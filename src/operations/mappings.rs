@@ -1,5 +1,6 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::mapping::{
     EmailOutcome, EmailSource, EmailSpec, FieldSpec, OnMissingEmail, is_template,
@@ -261,9 +262,11 @@ impl Operations {
         self.writable()?;
         let account = self.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
-        self.inner
-            .engine
-            .sync_now(&account, &compiled, records)
+        let engine = &self.inner.engine;
+        let doing = engine.sync_now(&account, &compiled, records);
+        let ids: Vec<&str> = records.iter().take(20).map(RecordId::as_str).collect();
+        let act = Act::new("sync", format!("{mapping} {}", ids.join(" "))).of(&connection);
+        self.audited(act, doing, |results| Some(results.len() as u64))
             .await
     }
 

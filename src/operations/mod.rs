@@ -1,10 +1,13 @@
 //! What a person can do, however it is shown. The command line and the control room both call these and
 //! nothing beneath them.
 
+mod activity;
+mod audit;
 mod calls;
 mod check;
 mod contacts;
 pub mod demo;
+mod edit;
 pub mod exports;
 pub mod mappings;
 mod monitor;
@@ -29,7 +32,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use activity::{Activity, LogFilter, LogLine};
 pub use contacts::WholeContact;
+pub use edit::{EditValue, Edited};
 pub use open::OpenOptions;
 
 /// What an operation answers.

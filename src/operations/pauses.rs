@@ -1,9 +1,11 @@
 //! Pausing accounts and mappings, and letting them go on.
 
+use super::audit::Act;
 use super::{Done, Operations, who::who};
 use crate::model::{ConnectionName, ErrorClass, MappingName, Pause, Problem};
 use crate::store::NewPause;
 use jiff::Timestamp;
+use std::fmt;
 
 /// What a pause is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,16 @@ pub enum Scope {
     All,
     Connection(ConnectionName),
     Mapping(MappingName),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("everything"),
+            Self::Connection(name) => write!(f, "connection {name}"),
+            Self::Mapping(name) => write!(f, "mapping {name}"),
+        }
+    }
 }
 
 impl Operations {
@@ -42,17 +54,22 @@ impl Operations {
                 Problem::new(ErrorClass::Config, "that time is over").remedy("give a later one")
             );
         }
-        for (connection, mapping) in self.scopes(scope)? {
-            let pause = NewPause {
-                connection,
-                mapping,
-                reason: reason.to_owned(),
-                by: who(),
-                until,
-            };
-            self.inner.store.pause(&pause).await?;
-        }
-        self.pauses().await
+        let scopes = self.scopes(scope)?;
+        let doing = async {
+            for (connection, mapping) in scopes {
+                let pause = NewPause {
+                    connection,
+                    mapping,
+                    reason: reason.to_owned(),
+                    by: who(),
+                    until,
+                };
+                self.inner.store.pause(&pause).await?;
+            }
+            self.pauses().await
+        };
+        let act = Act::new("pause", scope.to_string()).reason(reason);
+        self.audited(act, doing, |_| None).await
     }
 
     /// Ends the pauses of a scope, also a breaker's: if its credential is still refused, the breaker opens again with the
@@ -72,11 +89,18 @@ impl Operations {
                 .collect(),
             scope => self.scopes(scope)?,
         };
-        let mut ended = Vec::new();
-        for (connection, mapping) in scopes {
-            let store = &self.inner.store;
-            ended.extend(store.resume(&connection, mapping.as_ref()).await?);
-        }
+        let doing = async {
+            let mut ended = Vec::new();
+            for (connection, mapping) in scopes {
+                let store = &self.inner.store;
+                ended.extend(store.resume(&connection, mapping.as_ref()).await?);
+            }
+            Ok(ended)
+        };
+        let act = Act::new("resume", scope.to_string());
+        let ended = self
+            .audited(act, doing, |ended| Some(ended.len() as u64))
+            .await?;
         self.inner.engine.wake();
         Ok(ended)
     }

@@ -98,13 +98,19 @@ impl Facts<'_> {
     }
 
     fn running(&self) -> String {
-        match self.standing.as_ref().and_then(|standing| standing.holder.as_ref()) {
+        match self
+            .standing
+            .as_ref()
+            .and_then(|standing| standing.holder.as_ref())
+        {
             Some(holder) if holder.until <= self.now => format!(
                 "Worker {} had it since {} and its lease ran out at {}; the next worker takes it over{}.",
                 holder.worker,
                 clock(holder.since, self.now),
                 clock(holder.until, self.now),
-                self.nobody().map(|nobody| format!(", but {nobody}")).unwrap_or_default()
+                self.nobody()
+                    .map(|nobody| format!(", but {nobody}"))
+                    .unwrap_or_default()
             ),
             Some(holder) => format!(
                 "Worker {} is on it since {}; its lease lasts until {} and is prolonged while it works.",
@@ -286,13 +292,23 @@ mod tests {
         for (ahead, text) in [
             ((1, true), "one job of its account goes first"),
             ((7, true), "; 7 jobs of its account go first"),
-            ((10_000, false), "more than 10000 jobs of its account go first"),
+            (
+                (10_000, false),
+                "more than 10000 jobs of its account go first",
+            ),
         ] {
-            facts.standing = Some(Standing { ahead, holder: None });
+            facts.standing = Some(Standing {
+                ahead,
+                holder: None,
+            });
             assert!(facts.sentence().contains(text), "{}", facts.sentence());
         }
         facts.workers = vec![worker("h1")];
-        assert!(facts.sentence().contains("version of mapping pets that host/3/4 put in force"));
+        assert!(
+            facts
+                .sentence()
+                .contains("version of mapping pets that host/3/4 put in force")
+        );
         facts.workers.clear();
         assert!(facts.sentence().contains("no worker is alive"));
     }
@@ -332,7 +348,9 @@ mod tests {
     fn what_needs_a_person_says_what_and_what_is_over_how_long_it_is_kept() {
         let mut failed = job(JobState::Failed);
         failed.error = Some(
-            Problem::new(ErrorClass::Invalid, "12 is too old").field("%AGE%").remedy("fix it"),
+            Problem::new(ErrorClass::Invalid, "12 is too old")
+                .field("%AGE%")
+                .remedy("fix it"),
         );
         let sentence = facts(&failed).sentence();
         for part in ["invalid", "%AGE%", "12 is too old", "fix it"] {
@@ -349,6 +367,7 @@ mod tests {
             request: Some("POST /contactAutomations {\"contactAutomation\":{}}".into()),
             response: None,
             mapping_hash: "h2".into(),
+            edit: None,
         };
         let mut facts_of = facts(&unknown);
         let attempts = [attempt];
@@ -373,7 +392,10 @@ mod tests {
         };
         facts.standing = Some(holder(20));
         let sentence = facts.sentence();
-        assert!(sentence.contains("host/1/2") && sentence.contains(&clock(at(20), at(0))), "{sentence}");
+        assert!(
+            sentence.contains("host/1/2") && sentence.contains(&clock(at(20), at(0))),
+            "{sentence}"
+        );
         facts.standing = Some(holder(-1));
         assert!(facts.sentence().contains("the next worker takes it over"));
     }

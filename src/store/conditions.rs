@@ -3,8 +3,8 @@
 use super::pauses::Stops;
 use super::rows::push_list;
 use super::sqlite::{SEARCH_IN, SEARCHABLE, phrase};
-use crate::model::{JobState, PauseKind, WaitReason};
 use crate::model::filter::{Bound, Condition, fold, moments_ago};
+use crate::model::{JobState, PauseKind, WaitReason};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 

@@ -215,8 +215,10 @@ pub(super) async fn insert_attempt(
     };
     sqlx::query(
         "INSERT INTO attempts (connection, job_seq, number, started_at, ended_at, worker, outcome, error, request, response,
-             mapping_hash)
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE job_seq = $2",
+             mapping_hash, edit)
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10,
+             (SELECT max(number) FROM edits WHERE job_seq = $2 AND ended_at IS NULL)
+         FROM attempts WHERE job_seq = $2",
     )
     .bind(connection)
     .bind(job_seq)

@@ -115,7 +115,9 @@ impl Store {
         .bind(id.as_str())
         .fetch_optional(&mut *reader)
         .await?;
-        row.as_ref().map(|row| Ok(stops.shown(job(row)?))).transpose()
+        row.as_ref()
+            .map(|row| Ok(stops.shown(job(row)?)))
+            .transpose()
     }
 
     /// Jobs whose id begins with a text, at most `limit`.
@@ -162,7 +164,7 @@ impl Store {
     /// The attempts at a job, the first one first.
     pub async fn attempts(&self, id: &JobId) -> Result<Vec<Attempt>> {
         sqlx::query(
-            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash FROM attempts
+            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash, edit FROM attempts
              WHERE job_seq = (SELECT seq FROM jobs WHERE id = $1) ORDER BY number",
         )
         .bind(id.as_str())
@@ -183,6 +185,7 @@ impl Store {
                 request: row.try_get(6)?,
                 response: row.try_get(7)?,
                 mapping_hash: row.try_get(8)?,
+                edit: row.try_get(9)?,
             })
         })
         .collect()

@@ -8,11 +8,14 @@
 //! a second between its writes, are made there as well.
 
 mod alerts;
+mod audit;
 mod batch_rows;
 mod budgets;
+mod bulk;
 mod claim;
 mod conditions;
 mod confirm;
+mod edits;
 mod enqueue;
 mod error;
 mod figures;
@@ -24,8 +27,8 @@ mod open;
 mod outbox;
 mod pauses;
 mod plan;
+mod prune;
 mod replan;
-mod retry;
 mod rows;
 mod runs;
 mod search;
@@ -37,8 +40,11 @@ mod tests;
 mod workers;
 
 pub use alerts::{Alert, AlertMessage};
+pub use audit::NewAudit;
+pub use bulk::Selection;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use edits::NewEdit;
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use figures::{ClassFigure, JobFigure, RunFigure};
@@ -49,7 +55,7 @@ pub use open::Probe;
 pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
 pub use pauses::NewPause;
 pub use plan::{PagePlan, Planned, PlannedRow, Seen};
-pub use retry::{Pruned, Retention, Selection};
+pub use prune::{Pruned, Retention};
 pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
@@ -62,6 +68,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// Jobs that a person's action, or pruning, touches in one transaction.
+const SLICE: u32 = 500;
 
 /// Where the store's time comes from: it decides leases and waits, so tests own it.
 pub trait Clock: Send + Sync {

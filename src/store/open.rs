@@ -7,8 +7,8 @@ use sqlx::Connection;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
 use tokio::sync::{Mutex, watch};
 

@@ -4,9 +4,7 @@
 use super::Store;
 use super::error::Result;
 use super::rows::time;
-use crate::model::{
-    ConnectionName, Job, JobState, MappingName, Pause, PauseKind,
-};
+use crate::model::{ConnectionName, Job, JobState, MappingName, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -141,7 +139,11 @@ impl Store {
         connections: &[ConnectionName],
         at_once: bool,
     ) -> Result<Vec<ConnectionName>> {
-        if self.next_probe(connections).await?.is_none_or(|at| at > self.now() && !at_once) {
+        if self
+            .next_probe(connections)
+            .await?
+            .is_none_or(|at| at > self.now() && !at_once)
+        {
             return Ok(Vec::new());
         }
         let now = self.now();
@@ -159,11 +161,13 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
             if let Some(probes) = probes {
-                sqlx::query("UPDATE pauses SET probe_at = $1 WHERE connection = $2 AND kind = 'breaker'")
-                    .bind((now + probe_in(probes)).as_microsecond())
-                    .bind(connection.as_str())
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(
+                    "UPDATE pauses SET probe_at = $1 WHERE connection = $2 AND kind = 'breaker'",
+                )
+                .bind((now + probe_in(probes)).as_microsecond())
+                .bind(connection.as_str())
+                .execute(&mut *tx)
+                .await?;
                 taken.push(connection.clone());
             }
         }
@@ -179,7 +183,10 @@ impl Store {
         let mut next = None;
         for row in &rows {
             let name: &str = row.try_get(0)?;
-            if connections.iter().any(|connection| connection.as_str() == name) {
+            if connections
+                .iter()
+                .any(|connection| connection.as_str() == name)
+            {
                 let at = row.try_get::<Option<i64>, _>(1)?.unwrap_or(0);
                 next = next.into_iter().chain([at]).min();
             }
@@ -241,7 +248,9 @@ impl Stops {
     pub(super) fn next_end(&self, connections: &[ConnectionName]) -> Option<Timestamp> {
         self.pauses
             .iter()
-            .filter(|pause| pause.kind == PauseKind::Person && connections.contains(&pause.connection))
+            .filter(|pause| {
+                pause.kind == PauseKind::Person && connections.contains(&pause.connection)
+            })
             .filter_map(|pause| pause.until)
             .min()
     }

@@ -69,8 +69,7 @@ pub(super) async fn scopes(reader: &mut SqliteConnection, stops: &Stops) -> Resu
     .map(|row| {
         let (connection, mapping): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let state: String = row.try_get(3)?;
-        let stopped =
-            state == JobState::Ready.name() && stops.on(&connection, &mapping).is_some();
+        let stopped = state == JobState::Ready.name() && stops.on(&connection, &mapping).is_some();
         Ok(Scope {
             connection,
             mapping,

@@ -10,7 +10,7 @@ use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Job, JobState, Problem, Trigger, Waiting};
+use crate::model::{ContactId, Email, Job, JobState, Problem, Trigger, WaitReason, Waiting};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -123,14 +123,15 @@ impl Store {
     }
 }
 
-/// A job for the same record, with the same urgency.
+/// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one is
+/// a retry: it compares with the contact itself.
 fn again(job: &Job) -> NewJob {
     NewJob {
         connection: job.connection.clone(),
         mapping: job.mapping.clone(),
         object: job.object.clone(),
         record: job.record.clone(),
-        trigger: job.trigger.clone(),
+        trigger: Trigger::Retry,
         not_before: None,
     }
 }
@@ -169,7 +170,13 @@ async fn write_state(
     let waiting = settlement
         .waiting
         .as_ref()
-        .filter(|_| settlement.state == JobState::Waiting);
+        .filter(|_| settlement.state == JobState::Waiting)
+        // The breaker itself is what stops such a job, for as long as it is open: see `pauses`.
+        .filter(|waiting| waiting.reason != WaitReason::BreakerOpen);
+    let state = match settlement.state {
+        JobState::Waiting if waiting.is_none() => JobState::Ready,
+        state => state,
+    };
     let error = settlement
         .error
         .as_ref()
@@ -190,7 +197,7 @@ async fn write_state(
              follow_priority = NULL
          WHERE seq = $18",
     )
-    .bind(settlement.state.name())
+    .bind(state.name())
     .bind(waiting.map(|waiting| waiting.reason.name()))
     .bind(waiting.and_then(|waiting| waiting.until.map(Timestamp::as_microsecond)))
     .bind(waiting.map(|waiting| waiting.by.as_str()))

@@ -43,12 +43,12 @@ impl Store {
         let mut ahead = 0;
         if state == "ready" {
             let before = sqlx::query(AHEAD)
-            .bind(row.try_get::<&str, _>(1)?)
-            .bind(row.try_get::<i64, _>(3)?)
-            .bind(row.try_get::<i64, _>(0)?)
-            .bind(COUNTED as i64 + 1)
-            .fetch_one(&mut *reader)
-            .await?;
+                .bind(row.try_get::<&str, _>(1)?)
+                .bind(row.try_get::<i64, _>(3)?)
+                .bind(row.try_get::<i64, _>(0)?)
+                .bind(COUNTED as i64 + 1)
+                .fetch_one(&mut *reader)
+                .await?;
             ahead = count(&before, 0)?;
         }
         let worker: Option<String> = row.try_get(4)?;

@@ -3,8 +3,10 @@
 mod export;
 mod holds;
 mod lists;
+mod model;
 mod monitoring;
 mod opening;
+mod operators;
 mod pauses;
 mod queue;
 

@@ -46,7 +46,9 @@ pub async fn open(
 ) {
     let reason = format!("{} refuses the token: {problem}", api.title());
     match store.open_breaker(connection, &reason, worker).await {
-        Ok(true) => tracing::error!(%connection, %problem, "breaker opened: the account is paused until its credential is accepted"),
+        Ok(true) => {
+            tracing::error!(%connection, %problem, "breaker opened: the account is paused until its credential is accepted")
+        }
         Ok(false) => {}
         Err(error) => tracing::error!(%connection, %error, "the breaker could not be opened"),
     }
@@ -59,16 +61,7 @@ pub async fn watch(engine: Engine) {
     let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
     let mut changed = true;
     loop {
-        match settings.store.take_probes(&connections, changed).await {
-            Ok(broken) => {
-                for connection in broken {
-                    if let Some(account) = settings.accounts.get(&connection) {
-                        try_again(&engine, account).await;
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "breakers could not be read"),
-        }
+        ask(&engine, &connections, changed).await;
         let next = settings.store.next_probe(&connections).await.ok().flatten();
         let wait = next.map_or(LOOK, |at| {
             let left = at.duration_since(Timestamp::now());
@@ -79,6 +72,21 @@ pub async fn watch(engine: Engine) {
             () = engine.inner.credentials.notified() => true,
             () = tokio::time::sleep(wait.max(Duration::from_millis(100))) => false,
         };
+    }
+}
+
+/// Asks those of some accounts that are broken and whose time has come; all of them `at_once` where somebody waits.
+pub async fn ask(engine: &Engine, connections: &[ConnectionName], at_once: bool) {
+    let settings = &engine.inner.settings;
+    match settings.store.take_probes(connections, at_once).await {
+        Ok(broken) => {
+            for connection in broken {
+                if let Some(account) = settings.accounts.get(&connection) {
+                    try_again(engine, account).await;
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "breakers could not be read"),
     }
 }
 

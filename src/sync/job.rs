@@ -101,6 +101,7 @@ impl Desk {
             Err(error) if error.class == ErrorClass::Missing => return self.gone(job, error).await,
             Err(error) => return Err(error.into()),
         };
+        let record = self.edited(job, record).await?;
         let related = match self.mapping.email() {
             EmailSource::Property(_) => None,
             EmailSource::Association(association) => {

@@ -4,26 +4,30 @@
 mod account;
 mod backoff;
 mod breaker;
+mod bulk;
 mod contest;
+mod edited;
 mod ended;
 mod export;
 mod job;
 mod plan;
 pub mod related;
 mod send;
+mod turns;
 mod verdict;
 mod worker;
 mod write;
 
 pub use account::Account;
 pub use ended::{failed, rehearsed};
+pub use plan::version;
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
-    Trigger,
+    BulkId, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId,
+    RunId, Trigger,
 };
 use crate::store::{NewJob, Store, WorkerSeen};
 use std::collections::BTreeMap;
@@ -127,7 +131,14 @@ impl Engine {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
             self.inner.tracker.spawn(breaker::watch(self.clone()));
+            self.inner.tracker.spawn(bulk::watch(self.clone()));
         }
+    }
+
+    /// Applies an action of a person once its delay is over. If this process ends before, a worker does.
+    pub fn apply_later(&self, id: BulkId, delay: Duration) {
+        let later = bulk::later(self.clone(), id, delay);
+        self.inner.tracker.spawn(later);
     }
 
     /// To be told whenever credentials were read again: accounts that were stopped because theirs was refused are asked
@@ -211,12 +222,16 @@ impl Engine {
         self.wake();
     }
 
-    /// Returns once no job is ready or running and no export of this process runs.
+    /// Returns once no job is ready or running, no action on many jobs is due, and no export of this process runs.
     pub async fn idle(&self) -> Result<(), Problem> {
         let mut changes = self.inner.settings.store.changes();
         loop {
             let counts = self.inner.settings.store.counts().await?;
-            if counts.ready == 0 && counts.running == 0 && self.inner.exports.is_empty() {
+            if counts.ready == 0
+                && counts.running == 0
+                && self.inner.exports.is_empty()
+                && self.store().due_bulks().await?.is_empty()
+            {
                 return Ok(());
             }
             // A change by another process makes no signal here, so a look now and then is needed.
@@ -249,6 +264,8 @@ impl Engine {
             })
             .collect();
         let ids = store.enqueue_many(&jobs).await?;
+        // Whoever waits wants to know whether a stopped account goes on by now.
+        breaker::ask(self, std::slice::from_ref(&account.name), true).await;
         self.start_worker();
         self.wake();
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();

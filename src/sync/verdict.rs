@@ -39,13 +39,7 @@ impl Desk {
         Ended {
             request,
             response,
-            ..judge(
-                Problem::from(error),
-                class,
-                retry_after,
-                probe,
-                claim.tries,
-            )
+            ..judge(Problem::from(error), class, retry_after, probe, claim.tries)
         }
     }
 }
@@ -97,7 +91,11 @@ mod tests {
             (transient.outcome, transient.uses_attempt),
             (Outcome::Waiting, true)
         );
-        let last = judged(ErrorClass::Transient, Probed::Alive, backoff::MAX_ATTEMPTS - 1);
+        let last = judged(
+            ErrorClass::Transient,
+            Probed::Alive,
+            backoff::MAX_ATTEMPTS - 1,
+        );
         assert_eq!(last.outcome, Outcome::Failed);
         let throttled = judged(ErrorClass::Throttled, Probed::Alive, 40);
         assert!(throttled.outcome == Outcome::Waiting && !throttled.uses_attempt);

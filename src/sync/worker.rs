@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::breaker::{self, Probed};
 use super::job::{Desk, REQUEST_TIMEOUT};
+use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
 use crate::http::Lane;
 use crate::metrics;
@@ -26,8 +27,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
-/// Leases held by this process.
-type Held = Arc<Mutex<HashMap<JobId, i64>>>;
+/// Leases held by this process: the epoch of each job, and its connection.
+type Held = Arc<Mutex<Leases>>;
+type Leases = HashMap<JobId, (i64, ConnectionName)>;
 
 /// Names this process: host, process id and the process's start, so that a dead owner can be told from a
 /// living one that got the same number.
@@ -78,7 +80,6 @@ fn started(pid: u32) -> Option<String> {
 
 /// Works the queue until the engine stops.
 pub async fn run(engine: Engine) {
-    let connections: Vec<ConnectionName> = engine.inner.settings.accounts.keys().cloned().collect();
     let slots = Arc::new(Semaphore::new(engine.inner.settings.concurrency));
     let held: Held = Arc::default();
     let beat = engine
@@ -97,9 +98,10 @@ pub async fn run(engine: Engine) {
             break;
         };
         changes.mark_unchanged();
+        let turns = turns(&engine, &held, free);
         let claims = match engine
             .store()
-            .claim(&engine.inner.owner, &connections, free)
+            .claim(&engine.inner.owner, &turns.open, turns.limit)
             .await
         {
             Ok(claims) => claims,
@@ -119,7 +121,8 @@ pub async fn run(engine: Engine) {
             continue;
         }
         tell_other_versions(&engine, &mut others).await;
-        let due = engine.store().next_due(&connections).await.ok().flatten();
+        let due = engine.store().next_due(&turns.open).await.ok().flatten();
+        let due = due.into_iter().chain(turns.next).min();
         let wait = due.map_or(Duration::from_secs(3600), |at| {
             Duration::try_from(at.duration_since(Timestamp::now()))
                 .unwrap_or(Duration::ZERO)
@@ -197,6 +200,22 @@ async fn pruning(engine: Engine) {
     }
 }
 
+/// The accounts to claim for now.
+fn turns(engine: &Engine, held: &Held, free: u32) -> Turns {
+    let settings = &engine.inner.settings;
+    let held = lock(held);
+    let accounts: Vec<Busy> = settings
+        .accounts
+        .iter()
+        .map(|(name, account)| Busy {
+            name: name.clone(),
+            blocked_until: account.blocked_until(),
+            jobs: held.values().filter(|(_, of)| of == name).count(),
+        })
+        .collect();
+    turns::choose(&accounts, settings.concurrency, free, Timestamp::now())
+}
+
 /// The number of free slots, at least one; `None` once the engine stops.
 async fn free_slots(engine: &Engine, slots: &Arc<Semaphore>) -> Option<u32> {
     tokio::select! {
@@ -220,7 +239,10 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     let Ok(permit) = Arc::clone(slots).acquire_owned().await else {
         return;
     };
-    lock(held).insert(claim.job.id.clone(), claim.epoch);
+    lock(held).insert(
+        claim.job.id.clone(),
+        (claim.epoch, claim.job.connection.clone()),
+    );
     let (engine, held) = (engine.clone(), Arc::clone(held));
     let tracker = engine.inner.tracker.clone();
     let job = &claim.job;
@@ -391,7 +413,7 @@ async fn heartbeats(engine: Engine, held: Held) {
         beat.tick().await;
         let leases: Vec<(JobId, i64)> = lock(&held)
             .iter()
-            .map(|(id, epoch)| (id.clone(), *epoch))
+            .map(|(id, (epoch, _))| (id.clone(), *epoch))
             .collect();
         if leases.is_empty() {
             continue;
@@ -407,7 +429,7 @@ async fn heartbeats(engine: Engine, held: Held) {
     }
 }
 
-fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<JobId, i64>> {
+fn lock(held: &Held) -> std::sync::MutexGuard<'_, Leases> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -59,7 +59,12 @@ fn every_line_about_a_job_names_it_with_its_record_and_trace() {
     let (summary, _) = house.export(&["--dry-run"]);
     let first = house.read("tramline.log");
     let mut calls = first.lines().filter(|line| line.contains("records/search"));
-    assert!(calls.next().unwrap().contains(summary["run"].as_str().unwrap()));
+    assert!(
+        calls
+            .next()
+            .unwrap()
+            .contains(summary["run"].as_str().unwrap())
+    );
     let records = good_records(&house, 2);
     fail(&house, &records);
     let mut worker = Worker::start(&house, "worker");

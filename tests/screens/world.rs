@@ -440,10 +440,12 @@ fn job_detail(mood: Mood) -> JobDetail {
             mood,
             "422 {\"errors\":[{\"title\":\"Contact Email Address is not valid.\"}]}",
         )),
+        edit: None,
         mapping_hash: "8c1fd00dcafe0123".into(),
     };
     JobDetail {
         attempts: vec![attempt(1, "retry"), attempt(2, "failed")],
+        edits: Vec::new(),
         why: "it failed for good: the data is refused. Mend the record, then retry it.".into(),
         job,
     }

@@ -147,7 +147,10 @@ fn random_filter(rng: &mut fastrand::Rng, groups: &[FailureGroup]) -> Filter {
         text.push(' ');
     }
     if rng.u8(..8) == 0 {
-        text.push_str(&format!("group:{}", groups[rng.usize(..groups.len())].group));
+        text.push_str(&format!(
+            "group:{}",
+            groups[rng.usize(..groups.len())].group
+        ));
     }
     Filter::parse(&text).unwrap()
 }

@@ -16,7 +16,12 @@ fn of(connection: &str, mapping: Option<&str>) -> NewPause {
 /// Two jobs of each of two mappings of two connections.
 async fn eight_jobs(store: &Store) -> Vec<JobId> {
     let mut jobs = Vec::new();
-    for (connection, mapping) in [("a", "pets"), ("a", "visits"), ("b", "pets"), ("b", "visits")] {
+    for (connection, mapping) in [
+        ("a", "pets"),
+        ("a", "visits"),
+        ("b", "pets"),
+        ("b", "visits"),
+    ] {
         for n in 0..2 {
             jobs.push(NewJob {
                 connection: connection.into(),
@@ -63,7 +68,10 @@ async fn claims_pass_over_what_is_paused_and_nothing_of_it_is_due() {
     assert!(store.next_due(&both).await.unwrap().unwrap() > store.now());
 
     assert_eq!(store.resume(&"b".into(), None).await.unwrap(), []);
-    let ended = store.resume(&"b".into(), Some(&"pets".into())).await.unwrap();
+    let ended = store
+        .resume(&"b".into(), Some(&"pets".into()))
+        .await
+        .unwrap();
     assert_eq!((ended.len(), ended[0].by.as_str()), (1, "jo"));
     assert_eq!(claimed(&store).await, ["bpets0", "bpets1"]);
     store.resume(&"a".into(), None).await.unwrap();
@@ -73,7 +81,10 @@ async fn claims_pass_over_what_is_paused_and_nothing_of_it_is_due() {
 #[tokio::test]
 async fn a_pause_ends_by_itself() {
     let (store, clock) = store().await;
-    store.enqueue(&new_job("r1", Trigger::Webhook)).await.unwrap();
+    store
+        .enqueue(&new_job("r1", Trigger::Webhook))
+        .await
+        .unwrap();
     let until = store.now() + SignedDuration::from_secs(60);
     let pause = NewPause {
         until: Some(until),
@@ -81,7 +92,13 @@ async fn a_pause_ends_by_itself() {
     };
     store.pause(&pause).await.unwrap();
     assert_eq!(store.next_due(&[connection()]).await.unwrap(), Some(until));
-    assert!(store.claim("test", &[connection()], 1).await.unwrap().is_empty());
+    assert!(
+        store
+            .claim("test", &[connection()], 1)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     clock.advance(60);
     assert_eq!(store.pauses().await.unwrap(), []);
     claim_one(&store).await;
@@ -92,10 +109,16 @@ async fn jobs_under_a_pause_say_so_and_are_found_and_counted_as_waiting() {
     let (store, _) = store().await;
     let ids = eight_jobs(&store).await;
     store.pause(&of("a", Some("pets"))).await.unwrap();
-    store.open_breaker(&"b".into(), "refused", "w1").await.unwrap();
+    store
+        .open_breaker(&"b".into(), "refused", "w1")
+        .await
+        .unwrap();
     let shown = store.job(&ids[0]).await.unwrap().unwrap();
     let waiting = shown.waiting.unwrap();
-    assert_eq!((shown.state, waiting.reason), (JobState::Waiting, WaitReason::Paused));
+    assert_eq!(
+        (shown.state, waiting.reason),
+        (JobState::Waiting, WaitReason::Paused)
+    );
     assert_eq!(waiting.by, "jo");
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.ready, counts.waiting), (2, 6));
@@ -136,7 +159,13 @@ async fn one_worker_at_a_time_asks_a_broken_account_ever_more_rarely() {
         clock.advance(next.duration_since(store.now()).as_secs() - 1);
         assert!(store.take_probes(&both, false).await.unwrap().is_empty());
         clock.advance(1);
-        assert!(store.take_probes(&["b".into()], false).await.unwrap().is_empty());
+        assert!(
+            store
+                .take_probes(&["b".into()], false)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!(store.take_probes(&both, false).await.unwrap(), [a.clone()]);
         assert!(store.take_probes(&both, false).await.unwrap().is_empty());
     }
