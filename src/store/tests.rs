@@ -1,5 +1,6 @@
 //! The store's promises, on real files.
 
+mod disk;
 mod export;
 mod holds;
 mod lists;

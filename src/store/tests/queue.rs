@@ -387,3 +387,21 @@ fn link(email: &str, record: &str, version: i64) -> LinkWrite {
         created_by_us: false,
     }
 }
+
+#[tokio::test]
+async fn workers_are_known_while_they_say_so() {
+    let (store, clock) = store().await;
+    let lease = std::time::Duration::from_secs(180);
+    let mut changes = store.changes();
+    changes.mark_unchanged();
+    store.worker_lives("a", lease).await.unwrap();
+    clock.advance(100);
+    store.worker_lives("b", lease).await.unwrap();
+    assert_eq!(store.workers().await.unwrap(), ["a", "b"]);
+    assert!(!changes.has_changed().unwrap(), "a beat woke the screens");
+    clock.advance(100);
+    assert_eq!(store.workers().await.unwrap(), ["b"]);
+    store.worker_lives("a", lease).await.unwrap();
+    store.worker_ends("b").await.unwrap();
+    assert_eq!(store.workers().await.unwrap(), ["a"]);
+}
