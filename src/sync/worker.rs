@@ -13,6 +13,10 @@ use tokio::sync::Semaphore;
 
 /// A lease lasts 30 s; a third of it leaves room for two missed beats.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often an idle process says that it lives, and for how long that counts. Seldom, because each time is a write that
+/// every open control room looks at; of this host's processes the kernel tells at once which ones ended.
+const ALIVE: Duration = Duration::from_secs(60);
+const ALIVE_LEASE: Duration = Duration::from_secs(180);
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -79,6 +83,7 @@ pub async fn run(engine: Engine) {
         .tracker
         .spawn(heartbeats(engine.clone(), Arc::clone(&held)));
     let sweep = engine.inner.tracker.spawn(pruning(engine.clone()));
+    let alive = engine.inner.tracker.spawn(living(engine.clone()));
     let mut changes = engine.store().changes();
     let mut probe = Probe::default();
     loop {
@@ -92,9 +97,13 @@ pub async fn run(engine: Engine) {
             .claim(&engine.inner.owner, &connections, free)
             .await
         {
-            Ok(claims) => claims,
+            Ok(claims) => {
+                engine.inner.trouble.claimed(None);
+                claims
+            }
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
+                engine.inner.trouble.claimed(Some(error));
                 if pause(&engine, LOOK).await {
                     continue;
                 } else {
@@ -138,6 +147,25 @@ pub async fn run(engine: Engine) {
     }
     beat.abort();
     sweep.abort();
+    alive.abort();
+    if let Err(error) = engine.store().worker_ends(&engine.inner.owner).await {
+        tracing::debug!(%error, "that this worker ends could not be written down");
+    }
+}
+
+/// Says that this process works the queue, whether it has a job or not.
+async fn living(engine: Engine) {
+    let mut beat = tokio::time::interval(ALIVE);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        beat.tick().await;
+        let said = engine
+            .store()
+            .worker_lives(&engine.inner.owner, ALIVE_LEASE);
+        if let Err(error) = said.await {
+            tracing::debug!(%error, "that this worker lives could not be written down");
+        }
+    }
 }
 
 /// Removes what retention no longer wants, at once and then now and then.
@@ -191,10 +219,14 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
         let id = claim.job.id.clone();
         match work(&engine, &claim).await {
             Ok(result) => {
+                engine.inner.trouble.settled(&id, None);
                 // Nobody waiting for it is the usual case.
                 let _ = engine.inner.results.send((id.clone(), result));
             }
-            Err(error) => tracing::error!(job = %id, %error, "the job could not be settled; its lease will expire"),
+            Err(error) => {
+                tracing::error!(job = %id, %error, "the job could not be settled; its lease will expire");
+                engine.inner.trouble.settled(&id, Some(error));
+            }
         }
         lock(&held).remove(&id);
         drop(permit);
