@@ -154,6 +154,13 @@ impl Operations {
         self.inner.engine.idle().await
     }
 
+    /// Forgets what was learned of schemas, fields and associations: what is asked next is asked of the APIs.
+    pub async fn forget(&self) {
+        for opened in self.inner.accounts.values() {
+            opened.account.forget().await;
+        }
+    }
+
     fn open_account(&self, connection: &ConnectionName) -> Done<&open::Opened> {
         self.inner.accounts.get(connection).ok_or_else(|| {
             Problem::new(
@@ -194,7 +201,8 @@ impl Operations {
         Ok((spec, self.inner.config.connection_of(spec)))
     }
 
-    fn writable(&self) -> Done<()> {
+    /// Refuses under `--read-only`, in words for the person: before a question is asked or a row is tried.
+    pub fn writable(&self) -> Done<()> {
         if self.inner.read_only {
             return Err(Problem::new(
                 ErrorClass::Config,

@@ -6,7 +6,8 @@ use crate::activecampaign::{AccountBudgets, ActiveCampaign};
 use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings};
 use crate::http::{
-    BaseUrl, Budget, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, RowUpdate, Token,
+    BaseUrl, Budget, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, REQUEST_TIMEOUT,
+    RowUpdate, Token,
 };
 use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
@@ -17,10 +18,6 @@ use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The longest time a request takes; leases are counted by it (sync.md, promise 2).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How Tramline is opened.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +133,8 @@ fn open_connection(
     let base = BaseUrl::parse(&settings.base_url)
         .map_err(|error| refuse("base_url", error.to_string()))?;
     let highlevel_token = Arc::new(Secret::new(token, config.folder()));
-    // HighLevel counts by client or token and location (fact sheet §6): the token's reference stands for it.
+    // HighLevel counts by client or token and location (fact sheet §6). One connection has one token, and a rotated one
+    // goes on with the same budget, so host and location are enough.
     let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
     let mut identity = format!(
         "HighLevel location {} at {}",

@@ -3,6 +3,7 @@
 use super::{Done, Operations};
 use crate::model::filter::Filter;
 use crate::model::job::{JobCounts, JobState, WaitReason};
+use crate::model::view::Outcome;
 use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
@@ -104,8 +105,22 @@ impl Operations {
             .remedy("see tramline queue list")
         })?;
         let attempts = store.attempts(&job.id).await?;
+        let superseded = job.state == JobState::Done
+            && attempts
+                .last()
+                .is_some_and(|last| last.outcome == Outcome::Superseded.name());
+        let winner = if superseded {
+            store.winner_over(&job).await?
+        } else {
+            None
+        };
         Ok(JobDetail {
-            why: why(&job, self.inner.worker),
+            why: match winner {
+                Some(winner) => {
+                    format!("It is done: superseded, record {winner} has the contact.")
+                }
+                None => why(&job, self.inner.worker),
+            },
             job,
             attempts,
         })
@@ -123,9 +138,20 @@ impl Operations {
         Ok(self.inner.store.discard(&selection, PERSON, true).await?)
     }
 
-    /// The ids of the jobs a retry would touch, in the order of their making or of the choice.
-    pub async fn retriable(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
-        Ok(self.inner.store.retriable(&selection(chosen)?).await?)
+    /// The ids of the jobs whose end is worth waiting for after a retry: those it touches, and of jobs chosen by id also
+    /// those under way already.
+    pub async fn waited_for(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
+        let store = &self.inner.store;
+        let mut ids = store.retriable(&selection(chosen)?).await?;
+        if let Chosen::Ids(named) = chosen {
+            for id in named {
+                let job = store.job(id).await?;
+                if job.is_some_and(|job| job.is_under_way()) && !ids.contains(id) {
+                    ids.push(id.clone());
+                }
+            }
+        }
+        Ok(ids)
     }
 
     /// Works the queue in this process from now on, unless it does already.
@@ -144,6 +170,8 @@ impl Operations {
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.
     pub async fn retry(&self, chosen: &Chosen) -> Done<u64> {
         self.writable()?;
+        // A person who retries has often just mended a field or a schema.
+        self.forget().await;
         let changed = self
             .inner
             .store

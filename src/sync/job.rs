@@ -6,11 +6,11 @@ use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, plan};
 use super::related;
 use super::write;
-use crate::http::ApiError;
+use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, WaitReason};
+use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -107,7 +107,15 @@ impl Desk {
                 }
             }
         };
-        match plan(&self.mapping, &record, related.as_ref()) {
+        let mut planned = plan(&self.mapping, &record, related.as_ref());
+        let person = matches!(job.trigger, Trigger::Manual | Trigger::Retry);
+        if matches!(planned, Plan::Fail { .. })
+            && let Some(newer) = self.account.in_doubt(&self.mapping, person).await
+        {
+            // What the remedy asked for may have been done meanwhile: a new option, a longer list.
+            planned = plan(&newer, &record, related.as_ref());
+        }
+        match planned {
             Plan::Skip => Ok(Ended {
                 record: Some(seen(&record, None, Outcome::Skipped)),
                 follow: self.successors(job, None).await?,
@@ -170,7 +178,6 @@ impl Desk {
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.
     pub async fn may_send(&self, claim: &Claim) -> Result<(), Stop> {
-        const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
         match self.store.lease(&claim.job.id, claim.epoch).await? {
             Some(until)
                 if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT
