@@ -68,7 +68,7 @@ fn dispatch(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
         ["contacts", id] if get => contacts::get(shared, id),
         ["contacts", id] if put => writes::update(shared, call, id),
         ["contacts", id] if delete => writes::delete(shared, id),
-        ["contacts", id, part] if get => contacts::part(shared, id, part),
+        ["contacts", id, part] if get => contacts::part(shared, call, id, part),
         ["fieldValues"] if get => field_values::list(shared, call),
         ["fieldValues"] if post => field_values::create(shared, call),
         ["fieldValues", id] if put => field_values::update(shared, call, id),
