@@ -42,6 +42,18 @@ pub enum Exit {
     Terminated = 143,
 }
 
+impl Exit {
+    /// How a command about several things ended, of which so many failed. The only one that failed is a failure, not a
+    /// part of something done.
+    fn of(all: usize, failed: usize) -> Self {
+        match (all, failed) {
+            (_, 0) => Self::Done,
+            (1, _) => Self::Failed,
+            _ => Self::Partly,
+        }
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -59,7 +59,13 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::Show { id } => show(context, &operations, &id).await,
         Action::Why { id } => {
             let detail = operations.job(&id).await?;
-            context.output.line(&detail.why);
+            if context.output.is_json() {
+                let id = &detail.job.id;
+                let answer = serde_json::json!({ "id": id, "why": detail.why });
+                context.output.document(&answer);
+            } else {
+                context.output.line(&detail.why);
+            }
             Ok(Exit::Done)
         }
         Action::Retry(select) => change(context, &operations, select, true).await,
@@ -243,7 +249,7 @@ async fn change(
     // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
     // state:failed does not match them afterwards.
     let ids = if select.wait {
-        operations.retriable(&chosen).await?
+        operations.waited_for(&chosen).await?
     } else {
         Vec::new()
     };

@@ -180,6 +180,7 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         } => {
             let connection = operations.connection(connection.as_deref())?;
             let object = ObjectKey::from_input(&object);
+            operations.writable()?;
             if !yes
                 && !confirm(&format!(
                     "Delete {} record(s) of {object} in HighLevel?",
@@ -248,7 +249,7 @@ fn print_records(
             let columns = ["id", "created_at", "updated_at"].map(str::to_owned);
             context
                 .output
-                .raw_line(&csv_line(columns.into_iter().chain(keys.iter().cloned())));
+                .data_line(&csv_line(columns.into_iter().chain(keys.iter().cloned())));
             for record in records {
                 let mut row = vec![
                     record.id.to_string(),
@@ -256,7 +257,7 @@ fn print_records(
                     stamp(record.updated_at),
                 ];
                 row.extend(keys.iter().map(|key| cell(record.properties.get(key))));
-                context.output.raw_line(&csv_line(row.into_iter()));
+                context.output.data_line(&csv_line(row.into_iter()));
             }
         }
     }
@@ -315,6 +316,7 @@ async fn write(
     input: Input,
     create: bool,
 ) -> Result<Exit, Problem> {
+    operations.writable()?;
     let connection = operations.connection(input.connection.as_deref())?;
     let object = ObjectKey::from_input(object);
     let rows = match &input.data {
@@ -333,29 +335,28 @@ async fn write(
             }]
         }
     };
+    if !create && id.is_none() && rows.iter().any(|row| row.id.is_none()) {
+        return Err(usage(
+            "which record?",
+            "give its id as an argument, or \"id\" with each record in the data",
+        ));
+    }
     let mut results = Vec::with_capacity(rows.len());
     for row in rows {
         let target = row.id.or_else(|| id.clone().map(RecordId::from));
-        results.push(match (create, target) {
-            (true, _) => {
+        results.push(match target.filter(|_| !create) {
+            None => {
                 let result = operations
                     .create_record(&connection, &object, &row.properties)
                     .await;
                 let id = result.as_ref().ok().map(|record| record.id.clone());
                 written(id, "created", result)
             }
-            (false, Some(target)) => {
+            Some(target) => {
                 let result = operations
                     .update_record(&connection, &object, &target, &row.properties)
                     .await;
                 written(Some(target), "updated", result)
-            }
-            (false, None) => {
-                let problem = usage(
-                    "which record?",
-                    "give its id as an argument, or \"id\" in the data",
-                );
-                written::<()>(None, "updated", Err(problem))
             }
         });
     }
@@ -389,11 +390,8 @@ fn print_written(context: &Context, results: &[Written]) -> Exit {
                     .unwrap_or_default(),
             ]
         });
-    if results.iter().any(|written| written.error.is_some()) {
-        Exit::Partly
-    } else {
-        Exit::Done
-    }
+    let failed = results.iter().filter(|written| written.error.is_some());
+    Exit::of(results.len(), failed.count())
 }
 
 struct Row {

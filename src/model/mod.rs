@@ -11,6 +11,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 pub mod object;
+mod period;
 pub mod problem;
 pub mod record;
 pub mod sanitize;
@@ -28,5 +29,6 @@ pub use ids::{
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
+pub use period::{InvalidPeriod, Period};
 pub use problem::{ErrorClass, Problem};
 pub use record::{Properties, Record, RecordPage};
