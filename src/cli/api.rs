@@ -1,6 +1,6 @@
 //! `tramline api`: one authenticated request through the shared budget.
 
-use super::{Context, Exit, records::read_text};
+use super::{Context, Exit, input::read_text};
 use crate::model::Problem;
 use crate::model::call::Api;
 use clap::ValueEnum;

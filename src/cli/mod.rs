@@ -8,6 +8,7 @@ mod export;
 mod exports;
 mod fields;
 mod init;
+mod input;
 mod mappings;
 mod output;
 mod queue;

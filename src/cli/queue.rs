@@ -1,7 +1,7 @@
 //! `tramline queue`
 
+use super::input::confirm;
 use super::output::time;
-use super::records::confirm;
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{JobId, Problem};
