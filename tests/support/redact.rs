@@ -68,12 +68,10 @@ fn times(mut text: String) -> String {
         let at = from + found;
         let day = at.checked_sub(DAY).and_then(|start| text.get(start..at));
         let is_day = day.is_some_and(|day| {
-            day.bytes()
-                .enumerate()
-                .all(|(place, byte)| match place {
-                    4 | 7 => byte == b'-',
-                    _ => byte.is_ascii_digit(),
-                })
+            day.bytes().enumerate().all(|(place, byte)| match place {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
         });
         if is_day {
             text.replace_range(at - DAY..at + CLOCK.len(), "[time]");
