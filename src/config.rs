@@ -3,8 +3,8 @@
 mod read;
 mod stamp;
 
-use crate::mapping::{MappingSpec, Period};
-use crate::model::{ConnectionName, MappingName};
+use crate::mapping::MappingSpec;
+use crate::model::{ConnectionName, MappingName, Period};
 use crate::secret::SecretRef;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -119,11 +119,11 @@ pub struct HighLevel {
 
 impl HighLevel {
     fn default_base_url() -> String {
-        "https://services.leadconnectorhq.com".into()
+        crate::highlevel::BASE_URL.into()
     }
 
     fn default_version() -> String {
-        "2021-07-28".into()
+        crate::highlevel::VERSION.into()
     }
 
     fn default_rate() -> Rate {

@@ -3,7 +3,7 @@
 
 use super::ActiveCampaign;
 use super::wire::loose;
-use crate::http::{ApiError, Request, encode};
+use crate::http::{ApiError, encode};
 use crate::model::contact::{Enrolment, Membership, Named, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass};
 use serde_json::Value;
@@ -196,14 +196,7 @@ impl ActiveCampaign {
 
     async fn rows_of(&self, id: &ContactId, list: &str) -> Result<Vec<Value>, ApiError> {
         let path = format!("/contacts/{}/{list}", encode(id.as_str()));
-        let mut body: Value = self.transport.json(&Request::get(path)).await?;
-        match body.get_mut(list).map(Value::take) {
-            Some(Value::Array(rows)) => Ok(rows),
-            _ => Err(self.error(
-                ErrorClass::Transient,
-                format!("the answer has no list called {list}"),
-            )),
-        }
+        self.pages(&path, list).await
     }
 
     /// The names of a contact's tags.
@@ -283,23 +276,36 @@ impl ActiveCampaign {
             .collect())
     }
 
-    /// All of these. A part that the plan or the token's user does not give is left empty.
+    /// All of these. A part that the plan or the token's user does not give is empty and named in `refused`.
     ///
     /// # Errors
     /// As every call.
     pub async fn surroundings(&self, id: &ContactId) -> Result<Surroundings, ApiError> {
+        let mut refused = Vec::new();
         Ok(Surroundings {
-            tags: allowed(self.contact_tags(id).await)?,
-            lists: allowed(self.contact_lists(id).await)?,
-            automations: allowed(self.contact_automations(id).await)?,
-            scores: allowed(self.contact_scores(id).await)?,
+            tags: allowed("tags", self.contact_tags(id).await, &mut refused)?,
+            lists: allowed("lists", self.contact_lists(id).await, &mut refused)?,
+            automations: allowed(
+                "automations",
+                self.contact_automations(id).await,
+                &mut refused,
+            )?,
+            scores: allowed("scores", self.contact_scores(id).await, &mut refused)?,
+            refused,
         })
     }
 }
 
-fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
+fn allowed<T>(
+    part: &str,
+    result: Result<Vec<T>, ApiError>,
+    refused: &mut Vec<String>,
+) -> Result<Vec<T>, ApiError> {
     match result {
-        Err(error) if error.class == ErrorClass::Auth => Ok(Vec::new()),
+        Err(error) if error.class == ErrorClass::Auth => {
+            refused.push(part.to_owned());
+            Ok(Vec::new())
+        }
         result => result,
     }
 }

@@ -25,6 +25,7 @@ use crate::http::{
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
+use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -174,7 +175,11 @@ impl ActiveCampaign {
     }
 
     /// Every row of a list over all its pages, checked against `meta.total`. `key` is the list's name in
-    /// the answer.
+    /// the answer. Lists that belong to a contact may come without a total, or whole whatever `limit` says.
+    ///
+    /// # Errors
+    /// As every call. A list that ends before its total is a transient error: taken for whole, a field or tag that is
+    /// there would be taken for missing.
     async fn pages(&self, path: &str, key: &str) -> Result<Vec<Value>, ApiError> {
         let mut rows: Vec<Value> = Vec::new();
         loop {
@@ -189,12 +194,31 @@ impl ActiveCampaign {
                 ));
             };
             let got = page.len();
-            rows.extend(page);
-            let whole = total.map_or(got < PAGE, |total| rows.len() as u64 >= total);
-            if got == 0 || whole {
+            // A server that does not know `offset` gives the same rows again.
+            if got > 0 && page.first() == rows.first() {
                 return Ok(rows);
             }
+            rows.extend(page);
+            match total {
+                Some(total) if rows.len() as u64 >= total => return Ok(rows),
+                Some(total) if got == 0 => {
+                    return Err(self.error(
+                        ErrorClass::Transient,
+                        format!(
+                            "the list of {key} ended after {} of {total} rows",
+                            rows.len()
+                        ),
+                    ));
+                }
+                None if got < PAGE => return Ok(rows),
+                _ => {}
+            }
         }
+    }
+
+    /// How far the server's clock was ahead of this machine's in its last answer; `None` before the first.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.http.skew(&self.transport.base)
     }
 
     fn error(&self, class: ErrorClass, message: impl Into<String>) -> ApiError {

@@ -118,6 +118,12 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     );
     // Refused here rather than at the next start, and before anything is written.
     let config = Config::parse(&text, &path)?;
+    // The store may belong to other accounts: that is known before a file is left behind that cannot be used.
+    let operations = if arguments.no_check {
+        None
+    } else {
+        Some(context.open_with(config, false).await?)
+    };
     write(&path, &text).map_err(|error| {
         usage(
             format!("{} cannot be written: {error}", path.display()),
@@ -128,12 +134,14 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     if by_app {
         let next = "now run `tramline login highlevel`, then `tramline check`";
         context.output.note(next);
+        if let Some(operations) = operations {
+            operations.close().await;
+        }
         return Ok(Exit::Done);
     }
-    if arguments.no_check {
+    let Some(operations) = operations else {
         return Ok(Exit::Done);
-    }
-    let operations = context.open_with(config, false).await?;
+    };
     let findings = operations.check().await;
     operations.close().await;
     check::print(context, &findings);

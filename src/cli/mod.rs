@@ -11,6 +11,7 @@ mod export;
 mod exports;
 mod fields;
 mod init;
+mod input;
 mod login;
 mod mappings;
 mod output;
@@ -46,6 +47,18 @@ pub enum Exit {
     Partly = 3,
     Interrupted = 130,
     Terminated = 143,
+}
+
+impl Exit {
+    /// How a command about several things ended, of which so many failed. The only one that failed is a failure, not a
+    /// part of something done.
+    fn of(all: usize, failed: usize) -> Self {
+        match (all, failed) {
+            (_, 0) => Self::Done,
+            (1, _) => Self::Failed,
+            _ => Self::Partly,
+        }
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {

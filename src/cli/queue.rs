@@ -1,7 +1,7 @@
 //! `tramline queue`
 
+use super::input::{confirm, read_text};
 use super::output::time;
-use super::records::{confirm, read_text};
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{self, JobId, Problem};
@@ -130,10 +130,9 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::Why { id } => {
             let detail = operations.job(&id).await?;
             if context.output.is_json() {
-                let (id, why) = (&detail.job.id, &detail.why);
-                context
-                    .output
-                    .document(&serde_json::json!({ "id": id, "why": why }));
+                let id = &detail.job.id;
+                let answer = serde_json::json!({ "id": id, "why": detail.why });
+                context.output.document(&answer);
             } else {
                 context.output.line(&detail.why);
             }
@@ -556,7 +555,7 @@ async fn change(
     // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
     // state:failed does not match them afterwards.
     let ids = if select.wait {
-        operations.retriable(&chosen).await?
+        operations.waited_for(&chosen).await?
     } else {
         Vec::new()
     };

@@ -14,7 +14,7 @@ mod wire;
 pub use contacts::ContactPage;
 pub use oauth::{CONSENT_URL, OAuthApp, OAuthToken, code_of, consent_url};
 pub use scopes::{SCOPES, ScopeCheck, ScopeState, WRITE_SCOPE};
-pub use search::{Order, PageCursor, Search};
+pub use search::{Order, PAGE_REACH, PageCursor, Search};
 
 use crate::http::{
     ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, Raw, Request, Token, Transport,
@@ -22,6 +22,7 @@ use crate::http::{
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
+use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use search::Habits;
@@ -144,6 +145,11 @@ impl HighLevel {
         let mut request = Request::write(method.clone(), path, body.map(|body| json(&body)));
         request.write = method != Method::GET;
         self.transport.raw(request).await
+    }
+
+    /// How far the server's clock was ahead of this machine's in its last answer; `None` before the first.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.http.skew(&self.transport.base)
     }
 
     fn error(&self, class: ErrorClass, message: impl Into<String>) -> ApiError {

@@ -9,6 +9,9 @@ use crate::model::{ErrorClass, ObjectKey, RecordPage};
 use serde_json::{Map, Value, json as value};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Page mode reaches so many rows in the sibling search; beyond them the cursor is needed (fact sheet §2.7).
+pub const PAGE_REACH: u32 = 10_000;
+
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum PageCursor {

@@ -9,7 +9,7 @@ use super::headers::{ServerSays, retry_after};
 use super::meter::Observer;
 use super::redact::redact;
 use super::request::Answer;
-use super::verdict::{classify, default_message, remedy};
+use super::verdict::{classify, default_message};
 use crate::model::ErrorClass;
 use crate::model::call::{Api, Call};
 use jiff::Timestamp;
@@ -96,8 +96,8 @@ impl FormPost {
             api: self.api,
             class,
             status: Some(answer.status),
-            remedy: remedy(self.api, answer.status, class, &message),
             message,
+            remedy: None,
             field: None,
             request_id: body.trace_id,
             retry_after,

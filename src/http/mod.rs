@@ -13,6 +13,7 @@ mod meter;
 mod redact;
 mod request;
 mod retry;
+mod skew;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -20,6 +21,9 @@ mod tests;
 mod token;
 mod transport;
 mod verdict;
+
+/// The longest time a request takes; leases are counted by it (sync.md, promise 2).
+pub const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
 pub use budget::{

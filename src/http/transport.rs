@@ -158,6 +158,10 @@ impl Transport {
                 message: describe(&error, &self.base, self.http.timeout()),
             }),
         };
+        if let Ok(answer) = &exchange {
+            self.http
+                .note_date(&self.base, &answer.headers, Timestamp::now());
+        }
         let says = exchange.as_ref().map_or_else(
             |_| ServerSays::default(),
             |answer| ServerSays::read(&answer.headers),
@@ -317,7 +321,7 @@ impl Transport {
             api: self.api,
             class,
             status: Some(answer.status),
-            remedy: remedy(self.api, answer.status, class, &message),
+            remedy: remedy(self.api, answer.status, class, &message, request),
             message,
             field: body.field.map(|field| redact(&field, secret)),
             request_id: request_id(&answer.headers)

@@ -1,8 +1,8 @@
 //! `[mappings.NAME]` as config.toml spells it. Nothing is resolved here: see [`super::compile`].
 
 use super::field_spec::FieldSpecs;
-use super::period::Period;
 use crate::model::Fingerprint;
+use crate::model::Period;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

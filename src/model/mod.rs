@@ -15,6 +15,7 @@ pub mod ids;
 pub mod job;
 pub mod object;
 pub mod pause;
+mod period;
 pub mod problem;
 pub mod record;
 pub mod sanitize;
@@ -34,5 +35,6 @@ pub use ids::{
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
 pub use pause::{Pause, PauseKind};
+pub use period::{InvalidPeriod, Period};
 pub use problem::{ErrorClass, Problem};
 pub use record::{Properties, Record, RecordPage};

@@ -8,6 +8,10 @@ use crate::highlevel::{HighLevel, SCOPES, ScopeState, WRITE_SCOPE};
 use crate::http::ApiError;
 use crate::mapping::MappingSpec;
 use crate::model::{Act, Action, ConnectionName, ErrorClass, Finding, MappingName, Problem};
+use jiff::SignedDuration;
+
+/// Clocks this far apart are told of; a `Date` goes by seconds, and an answer takes up to ten.
+const CLOCK: SignedDuration = SignedDuration::from_secs(30);
 
 impl Operations {
     /// Checks configuration, credentials, scopes, limits, the store and all mappings. Only reads.
@@ -24,8 +28,10 @@ impl Operations {
         });
         findings.extend(self.check_monitor().await);
         for (name, opened) in &state.accounts {
+            opened.account.forget().await;
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
+            findings.push(check_clock(name, opened));
             if highlevel && activecampaign {
                 check_mappings(config, name, opened, &mut findings).await;
             } else {
@@ -195,6 +201,40 @@ async fn check_rules(
                 ),
                 Err(error) => findings.push(bad(&item, &error.into())),
             }
+        }
+    }
+}
+
+/// This machine's clock beside those of both APIs: `--since`, waits and the age of a record go by it.
+fn check_clock(name: &ConnectionName, opened: &Opened) -> Finding {
+    let what = item(name, "clock");
+    let skews = [
+        ("HighLevel", opened.account.highlevel.clock_skew()),
+        ("ActiveCampaign", opened.account.activecampaign.clock_skew()),
+    ];
+    if skews.iter().all(|(_, skew)| skew.is_none()) {
+        return Finding::warning(what, "not compared: neither API told its time");
+    }
+    let off = skews.into_iter().find_map(|(api, skew)| {
+        skew.filter(|skew| skew.abs() > CLOCK)
+            .map(|skew| (api, skew))
+    });
+    match off {
+        None => Finding::ok(
+            what,
+            format!("within {} s of the APIs' clocks", CLOCK.as_secs()),
+        ),
+        Some((api, skew)) => {
+            let how = if skew.is_negative() {
+                "ahead of"
+            } else {
+                "behind"
+            };
+            Finding::warning(
+                what,
+                format!("this machine is {} s {how} {api}", skew.abs().as_secs()),
+            )
+            .remedy("set the clock, best by NTP")
         }
     }
 }

@@ -16,6 +16,8 @@ impl Operations {
         let state = self.state();
         let (spec, connection) = state.spec(mapping)?;
         let account = state.open_account(&connection)?.account.clone();
+        // A long run goes by what both accounts look like now.
+        account.forget().await;
         let compiled = account.mapping(mapping, spec).await?;
         let engine = &self.inner.engine;
         if options.dry_run {
@@ -34,6 +36,11 @@ impl Operations {
     /// True while a run is at work in this process, or awaits the results of what it sent.
     pub fn export_at_work(&self, id: &RunId) -> bool {
         self.inner.engine.export_at_work(id)
+    }
+
+    /// Why a run stopped in this process, where that could not be written down: the store still calls it running.
+    pub fn export_failure(&self, id: &RunId) -> Option<Problem> {
+        self.inner.engine.export_failure(id)
     }
 
     /// Runs, newest first.

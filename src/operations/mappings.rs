@@ -10,6 +10,7 @@ use crate::model::{
     Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey,
     Properties, Record, RecordId,
 };
+use crate::sync::contest::{self, Verdict};
 use crate::sync::related;
 use serde::{Deserialize, Serialize};
 
@@ -137,11 +138,12 @@ impl Operations {
         })
     }
 
-    /// The findings of one mapping against both live schemas.
+    /// The findings of one mapping against both live schemas, which are read anew.
     pub async fn check_mapping(&self, mapping: &MappingName) -> Done<Vec<Finding>> {
         let state = self.state();
         let (spec, connection) = state.spec(mapping)?;
         let account = state.person(&connection)?;
+        account.forget().await;
         Ok(account.compile(mapping, spec).await?.findings)
     }
 
@@ -185,17 +187,19 @@ impl Operations {
             None => None,
         };
         let store = &self.inner.store;
-        let (link, winner) = match &email {
-            Some(email) => {
-                let link = store.link(&connection, mapping.name(), email).await?;
-                let winner = link
-                    .as_ref()
-                    .map(|link| link.record.clone())
-                    .filter(|winner| *winner != record.id);
-                (link, winner)
+        let fields = mapping.preview_fields(&record, related.as_ref(), contact.as_ref());
+        let (mut link, mut winner, mut contested) = (None, None, None);
+        if let Some(email) = &email {
+            link = store.link(&connection, mapping.name(), email).await?;
+            // A record that cannot be mapped fails and does not compete.
+            if fields.iter().all(|field| field.problem.is_none()) {
+                match contest::foresee(store, &account, &mapping, &record, email).await? {
+                    Verdict::Wins => {}
+                    Verdict::Loses(other) => winner = Some(other),
+                    Verdict::Fails(others) => contested = Some(contest::problem(email, others)),
+                }
             }
-            None => (None, None),
-        };
+        }
         let ids = std::slice::from_ref(&record.id);
         let mut states = store
             .confirmed_states(&connection, mapping.name(), ids)
@@ -206,13 +210,13 @@ impl Operations {
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),
-            fields: mapping.preview_fields(&record, related.as_ref(), contact.as_ref()),
+            fields,
             rules: mapping.preview_rules(&record, related.as_ref(), previous.as_ref()),
             email,
             contact_id: contact.map(|contact| contact.id),
             skips: mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
                 && spec.on_missing_email == OnMissingEmail::Skip,
-            problem: address.err(),
+            problem: address.err().or(contested),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
             surroundings,
@@ -245,7 +249,8 @@ impl Operations {
         let pairs = crate::mapping::suggest(&schema, &fields, &samples);
         Ok(pairs
             .into_iter()
-            .filter(|pair| !taken.contains(&pair.field.as_str()))
+            // Every mapping has its e-mail already, and it stands beside the fields, not among them.
+            .filter(|pair| pair.field != "email" && !taken.contains(&pair.field.as_str()))
             .map(|pair| SuggestedPair {
                 field: pair.field,
                 from: pair.from,
@@ -290,10 +295,28 @@ impl Operations {
     }
 }
 
+/// True if a finding's item is about a contact field: `mapping pets: %PET_NAME%`.
+fn names(item: &str, target: &str) -> bool {
+    item.rsplit_once(": ")
+        .is_some_and(|(_, part)| part == target)
+}
+
 fn worst(findings: &[Finding], target: &str) -> Option<(Level, String)> {
     findings
         .iter()
-        .filter(|finding| finding.level != Level::Ok && finding.item.ends_with(target))
+        .filter(|finding| finding.level != Level::Ok && names(&finding.item, target))
         .max_by_key(|finding| finding.level)
         .map(|finding| (finding.level, finding.message.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_its_own_findings_and_no_other_lines() {
+        let findings = [Finding::error("mapping pets: PET_NAME", "no such field")];
+        assert!(worst(&findings, "NAME").is_none());
+        assert!(worst(&findings, "PET_NAME").is_some());
+    }
 }

@@ -173,6 +173,13 @@ impl Operations {
         self.inner.engine.idle().await
     }
 
+    /// Forgets what was learned of schemas, fields and associations: what is asked next is asked of the APIs.
+    pub async fn forget(&self) {
+        for opened in self.state().accounts.values() {
+            opened.account.forget().await;
+        }
+    }
+
     /// What config.toml says now, with what was opened from it; an operation takes it once and keeps to it.
     fn state(&self) -> Arc<State> {
         Arc::clone(
@@ -189,7 +196,8 @@ impl Operations {
         self.state().person(connection)
     }
 
-    fn writable(&self) -> Done<()> {
+    /// Refuses under `--read-only`, in words for the person: before a question is asked or a row is tried.
+    pub fn writable(&self) -> Done<()> {
         if self.inner.read_only {
             return Err(Problem::new(
                 ErrorClass::Config,

@@ -10,8 +10,8 @@ use crate::activecampaign::{AccountBudgets, ActiveCampaign, EventTracking};
 use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
-    BaseUrl, Budget, FormPost, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, RowUpdate,
-    encode,
+    BaseUrl, Budget, FormPost, Http, Ledger, LedgerError, LedgerRow, Limit, Observer,
+    REQUEST_TIMEOUT, RowUpdate, encode,
 };
 use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, Problem};
@@ -23,9 +23,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-
-/// The longest time a request takes; leases are counted by it (sync.md, promise 2).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How Tramline is opened.
 #[derive(Clone, Debug, Default)]
@@ -194,7 +191,8 @@ impl Opener {
         };
         let base = BaseUrl::parse(&settings.base_url)
             .map_err(|error| refuse("base_url", error.to_string()))?;
-        // HighLevel counts by client or token and location (fact sheet §6): the token's reference stands for it.
+        // HighLevel counts by client or token and location (fact sheet §6). One connection has one token, and a rotated one
+        // goes on with the same budget, so host and location are enough.
         let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
         let mut identity = format!(
             "HighLevel location {} at {}",

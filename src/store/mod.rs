@@ -116,6 +116,7 @@ struct Inner {
 
 /// The connection that writes, until the store is closed.
 struct Writer {
+    path: PathBuf,
     connection: Option<SqliteConnection>,
     /// Whether its commits wait for the disk now.
     waits: bool,
@@ -128,21 +129,51 @@ impl Writer {
 
     /// A transaction that holds the write lock, and whose commit waits for the disk.
     async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.leave_transaction().await?;
         if !self.waits {
             sqlite::wait_for_disk(self.connection()?, true).await?;
             self.waits = true;
         }
-        Ok(self.connection()?.begin_with("BEGIN IMMEDIATE").await?)
+        self.lock().await
     }
 
     /// As [`Writer::begin`], but the commit does not wait.
     async fn begin_hasty(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.leave_transaction().await?;
         if self.waits {
             // Before the change: if this is given up in the middle, the next `begin` puts it right.
             self.waits = false;
             sqlite::wait_for_disk(self.connection()?, false).await?;
         }
-        Ok(self.connection()?.begin_with("BEGIN IMMEDIATE").await?)
+        self.lock().await
+    }
+
+    async fn lock(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        let Self {
+            path, connection, ..
+        } = self;
+        let connection = connection.as_mut().ok_or(StoreError::Closed)?;
+        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
+        begun.map_err(|error| StoreError::from(error).at(path))
+    }
+
+    /// Makes sure that no transaction is left over from before. One that was given up is rolled back when its turn
+    /// comes. Where the disk was full SQLite has rolled back by itself, the driver's own rollback then fails, and the
+    /// driver counts the transaction as open for ever: only a new connection mends that.
+    async fn leave_transaction(&mut self) -> Result<()> {
+        let connection = self.connection()?;
+        if !connection.is_in_transaction() {
+            return Ok(());
+        }
+        // Answered behind everything asked for before, a rollback too.
+        let answers = connection.ping().await.is_ok();
+        if answers && !connection.is_in_transaction() {
+            return Ok(());
+        }
+        tracing::warn!("the store's connection is stuck in a transaction; it is opened again");
+        self.connection = Some(sqlite::connect_writer(&self.path).await?);
+        self.waits = true;
+        Ok(())
     }
 }
 
@@ -156,7 +187,8 @@ impl Store {
         sqlx::query("UPDATE changes SET number = number + 1")
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
+        let committed = tx.commit().await;
+        committed.map_err(|error| StoreError::from(error).at(&self.inner.path))?;
         self.inner.changes.send_modify(|number| *number += 1);
         Ok(())
     }

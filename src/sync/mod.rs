@@ -5,7 +5,7 @@ mod account;
 mod backoff;
 mod breaker;
 mod bulk;
-mod contest;
+pub mod contest;
 mod edited;
 mod effects;
 mod ended;
@@ -14,6 +14,7 @@ mod job;
 mod plan;
 pub mod related;
 mod send;
+mod trouble;
 mod turns;
 mod verdict;
 mod worker;
@@ -89,6 +90,7 @@ struct Inner {
     /// Who listens to what dry runs of this process would send.
     rehearsals: Mutex<Option<mpsc::Sender<SyncResult>>>,
     exports: export::Exports,
+    trouble: trouble::Trouble,
 }
 
 impl Engine {
@@ -108,6 +110,7 @@ impl Engine {
                 results: broadcast::channel(1024).0,
                 rehearsals: Mutex::default(),
                 exports: export::Exports::default(),
+                trouble: trouble::Trouble::default(),
             }),
         }
     }
@@ -276,7 +279,7 @@ impl Engine {
     /// while a job waits to be tried again, within the job's own number of attempts.
     ///
     /// # Errors
-    /// The store failed. What becomes of each record stands in its result.
+    /// The store failed, here or for the worker. What becomes of each record stands in its result.
     pub async fn sync_now(
         &self,
         account: &Account,
@@ -320,6 +323,7 @@ impl Engine {
                             done.insert(id.clone(), result);
                         }
                     }
+                    self.not_in_trouble(ids.iter().filter(|id| !done.contains_key(id)))?;
                 }
             }
         }
@@ -352,6 +356,11 @@ impl Engine {
             JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
         };
         Ok(Some(SyncResult {
+            superseded_by: if outcome == Outcome::Superseded {
+                store.winner_over(&job).await?
+            } else {
+                None
+            },
             record: job.record,
             outcome,
             contact_id: job.contact.id,
@@ -363,7 +372,7 @@ impl Engine {
     /// Waits until jobs come to an end, or to a wait that takes more than a moment; answers with them as they are then.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, here or for the worker.
     pub async fn wait_for(&self, ids: &[JobId]) -> Result<Vec<Job>, Problem> {
         let store = self.store();
         let mut changes = store.changes();
@@ -380,6 +389,7 @@ impl Engine {
             if ids.iter().all(|id| ended.contains_key(id)) {
                 return Ok(ids.iter().filter_map(|id| ended.remove(id)).collect());
             }
+            self.not_in_trouble(ids.iter().filter(|id| !ended.contains_key(id)))?;
             // A change by another process makes no signal here, so a look now and then is needed.
             let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
         }
@@ -430,6 +440,11 @@ impl Engine {
     /// True while a run is at work in this process, or awaits the results of what it sent.
     pub fn export_at_work(&self, id: &RunId) -> bool {
         self.inner.exports.has(id)
+    }
+
+    /// Why a run stopped in this process, where that could not be written down: the store still calls it running.
+    pub fn export_failure(&self, id: &RunId) -> Option<Problem> {
+        self.inner.exports.failure(id)
     }
 
     /// Everything that dry runs of this process would send or refuse, from now on. Whoever listens must read on:

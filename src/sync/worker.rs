@@ -2,10 +2,10 @@
 
 use super::account::Account;
 use super::breaker::{self, Probed};
-use super::job::{Desk, REQUEST_TIMEOUT};
+use super::job::Desk;
 use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
-use crate::http::Lane;
+use crate::http::{Lane, REQUEST_TIMEOUT};
 use crate::metrics;
 use crate::model::call::Api;
 use crate::model::view::SyncResult;
@@ -107,9 +107,13 @@ pub async fn run(engine: Engine) {
             .claim(&engine.inner.owner, &turns.open, turns.limit)
             .await
         {
-            Ok(claims) => claims,
+            Ok(claims) => {
+                engine.inner.trouble.claimed(None);
+                claims
+            }
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
+                engine.inner.trouble.claimed(Some(error));
                 if pause(&engine, LOOK).await {
                     continue;
                 } else {
@@ -293,11 +297,15 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
             biased;
             result = work(&engine, &claim, Arc::clone(&sending)) => match result {
                 Ok(result) => {
+                    engine.inner.trouble.settled(&id, None);
                     measure(&claim, &result, started.elapsed());
                     // Nobody waiting for it is the usual case.
                     let _ = engine.inner.results.send((id.clone(), result));
                 }
-                Err(error) => tracing::error!(%error, "the job could not be settled; its lease will expire"),
+                Err(error) => {
+                    tracing::error!(%error, "the job could not be settled; its lease will expire");
+                    engine.inner.trouble.settled(&id, Some(error));
+                }
             },
             () = engine.inner.give_back.cancelled() => give_back(&engine, &claim, &sending).await,
         }

@@ -364,6 +364,7 @@ fn preview(mood: Mood, record: Record) -> Preview {
                 score: "Engagement".into(),
                 value: "42".into(),
             }],
+            refused: vec![],
         }),
     }
 }
@@ -650,6 +651,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                 SchemaSummary {
                     records: (totals && !schema.standard)
                         .then_some([10_000, 1_234_567, 12][at % 3]),
+                    problem: None,
                     schema,
                 }
             });
@@ -725,6 +727,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                         new: Some("Adopted".into()),
                         problem: None,
                     }],
+                    superseded_by: None,
                     error: None,
                 })
                 .collect(),

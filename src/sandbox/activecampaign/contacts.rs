@@ -1,8 +1,8 @@
 //! Reading contacts: lists, one contact, its parts (fact sheet §2.2).
 
 use super::account::{Account, Contact};
-use super::page::Page;
-use super::{contact_text, no_result, page};
+use super::page::{self, Page};
+use super::{contact_text, no_result};
 use crate::sandbox::wire::{Call, Reply};
 use crate::sandbox::{Shared, instant};
 use serde_json::Value;
@@ -272,13 +272,14 @@ pub(super) fn part(shared: &Shared, call: &Call, id: &str, part: &str) -> Reply 
         Ok(contact) => contact,
         Err(reply) => return reply,
     };
-    if part == "fieldValues" {
-        let mut body = r#"{"fieldValues":"#.to_owned();
-        contact_text::field_values(&account, std::iter::once(contact), |_| true, &mut body);
-        body.push('}');
-        return Reply::text(200, body);
-    }
-    match rows(&[contact], part) {
+    let rows = if part == "fieldValues" {
+        let mut text = String::new();
+        contact_text::field_values(&account, std::iter::once(contact), |_| true, &mut text);
+        serde_json::from_str(&text).ok()
+    } else {
+        rows(&[contact], part)
+    };
+    match rows {
         Some(rows) => page::of_items(call, part, rows, &[]),
         None => Reply::message(404, &format!("No Route found for contacts/{id}/{part}"))
             .violating("unknown path"),

@@ -1,6 +1,6 @@
 //! Where reading stands, and where it goes on (sync.md, Bulk export).
 
-use crate::highlevel::{Order, PageCursor, Search};
+use crate::highlevel::{Order, PAGE_REACH, PageCursor, Search};
 use crate::model::{Record, RecordId, RecordPage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,6 @@ use serde_json::Value;
 pub const PAGE: u32 = 100;
 /// A server that refuses this few rows a page refuses something else.
 const SMALLEST_PAGE: u32 = 10;
-/// Page mode reaches so many rows in the sibling search; beyond them the cursor is needed.
-const PAGE_REACH: u32 = 10_000;
 
 /// Which walk through the records is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 
 use super::familiar::Familiar;
 use super::pages::Position;
+use super::rehearsal::Rehearsal;
 use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
-use crate::model::view::{Outcome, SyncResult, SyncedField};
-use crate::model::{ContactWrite, Email, Problem, Record, RecordId, RelatedContact};
+use crate::model::{ContactId, Email, Record, RecordId, RelatedContact};
 use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
 use crate::sync::effects;
@@ -33,17 +33,9 @@ pub struct Planner {
     rehearsal: Option<Rehearsal>,
 }
 
-#[derive(Default)]
-struct Rehearsal {
-    seen: HashSet<RecordId>,
-    best: HashMap<Email, Contender>,
-    /// Rows stay until the last page, since a later record may still win over them.
-    waits: bool,
-}
-
 /// The record that leads for a contact.
 #[derive(Clone)]
-struct Contender {
+pub struct Contender {
     record: RecordId,
     version: i64,
     /// Its place among the rows not kept yet.
@@ -158,11 +150,14 @@ impl Planner {
             self.contacts.note(email.as_str());
         }
         let mut wanted = self.wanted(work, &records, &related).await?;
-        for (record, plan) in records.iter().zip(plans) {
+        self.rehearse(work, &plans, &links, expected).await?;
+        for ((record, related), plan) in records.iter().zip(&related).zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
                 Plan::Fail { problem, email } => {
-                    self.rehearse_failure(work, record, &problem).await;
+                    if let Some(rehearsal) = &self.rehearsal {
+                        rehearsal.tell_failure(work, record, &problem).await;
+                    }
                     let attempt = work.attempt(None, None);
                     self.push(
                         record,
@@ -176,7 +171,8 @@ impl Planner {
                 }
                 Plan::Send(values) => {
                     let wants = wanted.remove(&record.id).unwrap_or_default();
-                    self.contend(work, record, values, wants, &links, &mut best)
+                    let related = related.as_ref();
+                    self.contend(work, record, related, values, wants, &links, &mut best)
                         .await?
                 }
             }
@@ -185,6 +181,35 @@ impl Planner {
             rehearsal.best = best;
         }
         Ok(fresh)
+    }
+
+    /// In a dry run, reads the contacts of a page: what would be sent is told beside what they hold.
+    async fn rehearse(
+        &mut self,
+        work: &Work,
+        plans: &[Plan],
+        links: &HashMap<Email, Link>,
+        expected: Option<u64>,
+    ) -> Result<(), Halt> {
+        let Some(rehearsal) = &mut self.rehearsal else {
+            return Ok(());
+        };
+        let mut wanted: HashMap<Email, Option<ContactId>> = HashMap::new();
+        for plan in plans {
+            let Plan::Send(values) = plan else { continue };
+            let email = &values.write.email;
+            let link = links.get(email);
+            if !in_step(work, link, values) {
+                wanted.insert(email.clone(), link.and_then(|link| link.contact_id.clone()));
+            }
+        }
+        let expected = match (expected, work.options.limit) {
+            (Some(total), Some(limit)) => total.min(limit),
+            (total, limit) => total.or(limit).unwrap_or(0),
+        };
+        rehearsal
+            .read_contacts(work, wanted.into_iter().collect(), expected)
+            .await
     }
 
     /// The records of a page that the run has not seen in this version, each once, within the run's limit.
@@ -345,6 +370,7 @@ impl Planner {
         &mut self,
         work: &Work,
         record: &Record,
+        related: Option<&RelatedContact>,
         values: Values,
         wants: Wants,
         links: &HashMap<Email, Link>,
@@ -384,14 +410,13 @@ impl Planner {
             );
         }
         let link = links.get(&email);
-        let planned = if !work.options.full
-            && link.is_some_and(|link| link.fingerprint == values.fingerprint)
-            && !wants.fires()
-        {
+        let planned = if in_step(work, link, &values) && !wants.fires() {
             self.states.extend(wants.new_state(record)?);
             Planned::Unchanged
         } else {
-            self.rehearse_write(work, record, &values.write, link).await;
+            if let Some(rehearsal) = &self.rehearsal {
+                rehearsal.tell_write(work, record, related, &email).await;
+            }
             send(work, record, &values, &wants).await?
         };
         if wants.open || wants.fires() {
@@ -437,59 +462,11 @@ impl Planner {
             plan,
         });
     }
+}
 
-    async fn rehearse_write(
-        &self,
-        work: &Work,
-        record: &Record,
-        write: &ContactWrite,
-        link: Option<&Link>,
-    ) {
-        if self.rehearsal.is_none() {
-            return;
-        }
-        let before: Option<ContactWrite> =
-            link.and_then(|link| serde_json::from_str(&link.write_json).ok());
-        let names = work.mapping.columns();
-        let fields = write
-            .values
-            .iter()
-            .map(|(target, value)| {
-                let held = before
-                    .as_ref()
-                    .and_then(|before| before.values.iter().find(|(known, _)| known == target))
-                    .map(|(_, value)| value.clone());
-                let field = names
-                    .iter()
-                    .find(|column| column.target == *target)
-                    .map_or_else(String::new, |column| column.field.to_string());
-                SyncedField {
-                    field,
-                    old: held,
-                    new: Some(value.clone()),
-                    problem: None,
-                }
-            })
-            .filter(|field| field.old != field.new)
-            .collect();
-        let contact_id = link.and_then(|link| link.contact_id.clone());
-        let result = SyncResult {
-            record: record.id.clone(),
-            outcome: Outcome::Synced,
-            contact_id,
-            fields,
-            error: None,
-        };
-        work.engine.rehearsed(result).await;
-    }
-
-    async fn rehearse_failure(&self, work: &Work, record: &Record, problem: &Problem) {
-        if self.rehearsal.is_some() {
-            work.engine
-                .rehearsed(crate::sync::failed(record.id.clone(), problem.clone()))
-                .await;
-        }
-    }
+/// True if a contact needs no write as far as its link tells.
+fn in_step(work: &Work, link: Option<&Link>, values: &Values) -> bool {
+    !work.options.full && link.is_some_and(|link| link.fingerprint == values.fingerprint)
 }
 
 /// What the rules want of one record, and what is known of it.

@@ -115,8 +115,9 @@ impl Work {
         self.mapping.name()
     }
 
-    /// Works to the run's end, or to a pause, and writes down how it ended.
-    pub async fn run(self: &Arc<Self>) {
+    /// Works to the run's end, or to a pause, and writes down how it ended. Where even that fails, as on a full disk, it
+    /// answers why the run stopped.
+    pub async fn run(self: &Arc<Self>) -> Option<Problem> {
         tracing::info!(run = %self.id, mapping = %self.name(), "export at work");
         let watch = self.engine.inner.tracker.spawn({
             let work = Arc::clone(self);
@@ -135,18 +136,18 @@ impl Work {
             _ => Err(Halt::Asked),
         };
         watch.abort();
-        let written = match result {
-            Ok(_) => self.finish().await,
-            Err(Halt::Asked) => self.leave().await,
+        let (written, why) = match result {
+            Ok(()) => (self.finish().await, None),
+            Err(Halt::Asked) => (self.leave().await, None),
             Err(Halt::Failed(problem)) => {
                 tracing::error!(run = %self.id, %problem, "export stopped");
                 self.halt.cancel();
-                self.fail(&problem).await
+                (self.fail(&problem).await, Some(problem))
             }
         };
-        if let Err(problem) = written {
-            tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
-        }
+        let problem = written.err()?;
+        tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
+        Some(why.unwrap_or(problem))
     }
 
     /// Runs one of the two tasks; if it stops before its end, the other one takes nothing new.
