@@ -157,15 +157,13 @@ impl Actor<'_> {
         let contact = effect.contact_id.as_ref().unwrap_or(self.contact);
         let found = match self.found(effect, contact).await {
             Ok(found) => found,
-            Err(error) => {
-                return Ok(Some(match error.class {
-                    // The contact or what it is about is gone: nobody can tell any more.
-                    ErrorClass::Invalid | ErrorClass::Missing => {
-                        self.end(effect, end(EffectState::Unknown)).await?;
-                        unknown(effect)
-                    }
-                    _ => self.passing(effect, &error, true).await,
-                }));
+            Err(error) if self.passes(&error).await => {
+                return Ok(Some(passing(effect, &error, true)));
+            }
+            // The contact, or what the effect is about, is gone or not to be read: nobody can tell any more.
+            Err(_) => {
+                self.end(effect, end(EffectState::Unknown)).await?;
+                return Ok(Some(unknown(effect)));
             }
         };
         let age = effect.sent_at.map_or(Duration::MAX, |at| {
@@ -250,7 +248,7 @@ impl Actor<'_> {
             Err(error) if error.ambiguous => {
                 self.end(&marked, failing(EffectState::Sending, effect, &error))
                     .await?;
-                Ok(Some(self.passing(effect, &error, true).await))
+                Ok(Some(passing(effect, &error, true)))
             }
             Err(error) => Ok(Some(self.not_sent(&marked, &error).await?)),
         }
@@ -258,16 +256,10 @@ impl Actor<'_> {
 
     /// A call that surely changed nothing: it passes, or a person must mend something.
     async fn not_sent(&self, effect: &OpenEffect, error: &ApiError) -> Result<Trouble, Stop> {
-        let passes = match error.class {
-            ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => true,
-            // A refusal is this effect's own trouble as long as the token is good for others.
-            ErrorClass::Auth => self.account.activecampaign.me().await.is_err(),
-            _ => false,
-        };
-        if passes {
+        if self.passes(error).await {
             self.end(effect, failing(EffectState::Planned, effect, error))
                 .await?;
-            return Ok(self.passing(effect, error, false).await);
+            return Ok(passing(effect, error, false));
         }
         self.end(effect, failing(EffectState::Failed, effect, error))
             .await?;
@@ -279,17 +271,12 @@ impl Actor<'_> {
         })
     }
 
-    async fn passing(&self, effect: &OpenEffect, error: &ApiError, ambiguous: bool) -> Trouble {
-        Trouble {
-            kind: TroubleKind::Passing {
-                class: error.class,
-                retry_after: error.retry_after,
-                token_is_dead: error.class == ErrorClass::Auth,
-                ambiguous,
-            },
-            problem: about(effect, error.into()),
-            request: Some(error.request.clone()).filter(|text| !text.is_empty()),
-            response: error.response.clone(),
+    /// True for an error that passes by itself. A refusal is an effect's own trouble as long as the token is good for others.
+    async fn passes(&self, error: &ApiError) -> bool {
+        match error.class {
+            ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => true,
+            ErrorClass::Auth => self.account.activecampaign.me().await.is_err(),
+            _ => false,
         }
     }
 
@@ -316,6 +303,20 @@ fn failing(state: EffectState, effect: &OpenEffect, error: &ApiError) -> EffectE
     EffectEnd {
         state,
         error: Some(about(effect, error.into())),
+        request: Some(error.request.clone()).filter(|text| !text.is_empty()),
+        response: error.response.clone(),
+    }
+}
+
+fn passing(effect: &OpenEffect, error: &ApiError, ambiguous: bool) -> Trouble {
+    Trouble {
+        kind: TroubleKind::Passing {
+            class: error.class,
+            retry_after: error.retry_after,
+            token_is_dead: error.class == ErrorClass::Auth,
+            ambiguous,
+        },
+        problem: about(effect, error.into()),
         request: Some(error.request.clone()).filter(|text| !text.is_empty()),
         response: error.response.clone(),
     }
