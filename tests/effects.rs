@@ -692,3 +692,45 @@ fn an_export_never_lets_an_import_make_a_tag_by_mistake() {
         "{contact:?}"
     );
 }
+
+#[test]
+fn an_export_that_is_killed_again_and_again_enrols_nobody_twice() {
+    let (house, pets) = exported(ALL);
+    for pet in &pets {
+        set(&house, pet, "status", "adopted");
+    }
+    let seed = fastrand::u64(..);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for _ in 0..6 {
+        let mut child = house.start("killed", &["--json", "export", "pets"]);
+        std::thread::sleep(std::time::Duration::from_millis(60 + rng.u64(0..300)));
+        signal(child.id(), "KILL");
+        child.wait().unwrap();
+    }
+    let (summary, ran) = house.export(&[]);
+    assert_eq!(summary["state"], "completed", "seed {seed}: {ran:#?}");
+    let unknown = house
+        .expect(0, &["--json", "queue", "list", "--filter", "state:unknown"])
+        .lines();
+    let mut without = 0;
+    for number in 0..10 {
+        let contact = house.control.contact(&owner(number)).unwrap();
+        assert_eq!(
+            contact.enrolled,
+            ["Adoption welcome"],
+            "seed {seed}: {contact:?}"
+        );
+        assert!(contact.events.len() <= 1, "seed {seed}: {contact:?}");
+        assert!(
+            contact.tags.contains(&"pet-adopted".to_owned()),
+            "seed {seed}"
+        );
+        without += usize::from(contact.events.is_empty());
+    }
+    // An event that may or may not have left is a person's, and no other is missing.
+    assert!(
+        without <= unknown.len(),
+        "seed {seed}: {without} {unknown:?}"
+    );
+    house.assert_no_violation();
+}

@@ -161,14 +161,12 @@ impl Actor<'_> {
         let found = match self.found(effect, contact).await {
             Ok(found) => found,
             Err(error) => {
-                return Ok(Some(match error.class {
-                    // The contact or what it is about is gone: nobody can tell any more.
-                    ErrorClass::Invalid | ErrorClass::Missing => {
-                        self.end(effect, end(EffectState::Unknown)).await?;
-                        unknown(effect)
-                    }
-                    _ => passing(effect, &error, Probed::Alive, true),
-                }));
+                if let Some(probed) = self.passes(&error).await {
+                    return Ok(Some(passing(effect, &error, probed, true)));
+                }
+                // The contact, or what the effect is about, is gone or not to be read: nobody can tell any more.
+                self.end(effect, end(EffectState::Unknown)).await?;
+                return Ok(Some(unknown(effect)));
             }
         };
         let age = effect.sent_at.map_or(Duration::MAX, |at| {
@@ -261,17 +259,7 @@ impl Actor<'_> {
 
     /// A call that surely changed nothing: it passes, or a person must mend something.
     async fn not_sent(&self, effect: &OpenEffect, error: &ApiError) -> Result<Trouble, Stop> {
-        let probed = match error.class {
-            ErrorClass::Auth => probe(self.account, Api::ActiveCampaign).await,
-            _ => Probed::Alive,
-        };
-        let passes = match error.class {
-            ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => true,
-            // A refusal is this effect's own trouble as long as the token is good for others.
-            ErrorClass::Auth => probed != Probed::Alive,
-            _ => false,
-        };
-        if passes {
+        if let Some(probed) = self.passes(error).await {
             self.end(effect, failing(EffectState::Planned, effect, error))
                 .await?;
             return Ok(passing(effect, error, probed, false));
@@ -284,6 +272,21 @@ impl Actor<'_> {
             request: Some(error.request.clone()).filter(|text| !text.is_empty()),
             response: error.response.clone(),
         })
+    }
+
+    /// What the account said of its token, for an error that passes by itself; `None` for others. A refusal is an effect's own
+    /// trouble as long as the token is good for others.
+    async fn passes(&self, error: &ApiError) -> Option<Probed> {
+        match error.class {
+            ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => {
+                Some(Probed::Alive)
+            }
+            ErrorClass::Auth => {
+                let probed = probe(self.account, Api::ActiveCampaign).await;
+                (probed != Probed::Alive).then_some(probed)
+            }
+            _ => None,
+        }
     }
 
     async fn end(&self, effect: &OpenEffect, end: EffectEnd) -> Result<(), Stop> {
@@ -323,6 +326,20 @@ fn failing(state: EffectState, effect: &OpenEffect, error: &ApiError) -> EffectE
     EffectEnd {
         state,
         error: Some(about(effect, error.into())),
+        request: Some(error.request.clone()).filter(|text| !text.is_empty()),
+        response: error.response.clone(),
+    }
+}
+
+fn passing(effect: &OpenEffect, error: &ApiError, ambiguous: bool) -> Trouble {
+    Trouble {
+        kind: TroubleKind::Passing {
+            class: error.class,
+            retry_after: error.retry_after,
+            token_is_dead: error.class == ErrorClass::Auth,
+            ambiguous,
+        },
+        problem: about(effect, error.into()),
         request: Some(error.request.clone()).filter(|text| !text.is_empty()),
         response: error.response.clone(),
     }
