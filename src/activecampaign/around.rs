@@ -4,7 +4,7 @@
 use super::ActiveCampaign;
 use super::wire::loose;
 use crate::http::{ApiError, Request, encode};
-use crate::model::contact::{Enrolment, Membership, Named, ScoreValue, Surroundings};
+use crate::model::contact::{Enrolment, Membership, Named, Part, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -100,6 +100,22 @@ impl ActiveCampaign {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(kind, (Instant::now(), names.clone()));
         Ok(names)
+    }
+
+    /// The segments of the account, from memory where they are fresh.
+    pub(super) async fn segment_definitions(&self) -> Result<Vec<Named>, ApiError> {
+        let remembered = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&Kind::Segments)
+            .filter(|(at, _)| at.elapsed() < FRESH)
+            .map(|(_, names)| names.clone());
+        match remembered {
+            Some(names) => Ok(names),
+            None => self.read_names(Kind::Segments).await,
+        }
     }
 
     /// The names of ids; the definitions are read again if one is not among those remembered.
@@ -221,7 +237,7 @@ impl ActiveCampaign {
             .collect())
     }
 
-    /// All of these. A part that the plan or the token's user does not give is left empty.
+    /// All of these. A part that the plan or the token's user does not give says so.
     ///
     /// # Errors
     /// As every call.
@@ -235,10 +251,17 @@ impl ActiveCampaign {
     }
 }
 
-fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
+/// What was read, or why it may not be.
+pub(super) fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Part<T>, ApiError> {
     match result {
-        Err(error) if error.class == ErrorClass::Auth => Ok(Vec::new()),
-        result => result,
+        Ok(items) => Ok(Part::Read(items)),
+        Err(error) if matches!(error.class, ErrorClass::Auth | ErrorClass::Missing) => {
+            let status = error.status.map(|status| format!("{status} "));
+            Ok(Part::Refused {
+                refused: format!("{}{}", status.unwrap_or_default(), error.message),
+            })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Context, Exit, usage};
 use crate::config;
 use crate::model::{ErrorClass, Problem};
 use crate::operations::Operations;
-use crate::tui::{Options, ThemeName};
+use crate::tui::{Ended, Options, ThemeName};
 use std::io::IsTerminal;
 
 #[derive(Debug, Default, clap::Args)]
@@ -52,10 +52,15 @@ pub async fn show(operations: &Operations, settings: &config::Tui) -> Result<Exi
         connection: operations.connection(None)?,
     };
     let result = crate::tui::run(operations.clone(), options).await;
-    result.map(|()| Exit::Done).map_err(|error| {
-        Problem::new(
+    match result {
+        Ok(Ended::Quit) => Ok(Exit::Done),
+        Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
+        Ok(Ended::Terminated) => Ok(Exit::Terminated),
+        // What happened stands on the terminal already.
+        Ok(Ended::Failed) => Ok(Exit::Failed),
+        Err(error) => Err(Problem::new(
             ErrorClass::Config,
             format!("the control room stopped: {error:#}"),
-        )
-    })
+        )),
+    }
 }

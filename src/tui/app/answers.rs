@@ -37,11 +37,6 @@ impl App {
                     self.with_screen(|screen, cx| screen.open(cx));
                 }
             }
-            Reply::Complete(text, completions) => {
-                if let Some(Overlay::Filter(line)) = self.overlays.last_mut() {
-                    line.complete(&text, completions);
-                }
-            }
             Reply::Saved(result) => self.saved(result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
