@@ -4,7 +4,7 @@
 use super::ActiveCampaign;
 use super::wire::loose;
 use crate::http::{ApiError, encode};
-use crate::model::contact::{Enrolment, Membership, Named, ScoreValue, Surroundings};
+use crate::model::contact::{Enrolment, Membership, Named, Part, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -102,6 +102,22 @@ impl ActiveCampaign {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(kind, (Instant::now(), names.clone()));
         Ok(names)
+    }
+
+    /// The segments of the account, from memory where they are fresh.
+    pub(super) async fn segment_definitions(&self) -> Result<Vec<Named>, ApiError> {
+        let remembered = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&Kind::Segments)
+            .filter(|(at, _)| at.elapsed() < FRESH)
+            .map(|(_, names)| names.clone());
+        match remembered {
+            Some(names) => Ok(names),
+            None => self.read_names(Kind::Segments).await,
+        }
     }
 
     /// The definition of a name, without regard to case: the one of that very spelling first (fact sheet §4: the rule is not
@@ -276,37 +292,31 @@ impl ActiveCampaign {
             .collect())
     }
 
-    /// All of these. A part that the plan or the token's user does not give is empty and named in `refused`.
+    /// All of these. A part that the plan or the token's user does not give says so.
     ///
     /// # Errors
     /// As every call.
     pub async fn surroundings(&self, id: &ContactId) -> Result<Surroundings, ApiError> {
-        let mut refused = Vec::new();
         Ok(Surroundings {
-            tags: allowed("tags", self.contact_tags(id).await, &mut refused)?,
-            lists: allowed("lists", self.contact_lists(id).await, &mut refused)?,
-            automations: allowed(
-                "automations",
-                self.contact_automations(id).await,
-                &mut refused,
-            )?,
-            scores: allowed("scores", self.contact_scores(id).await, &mut refused)?,
-            refused,
+            tags: allowed(self.contact_tags(id).await)?,
+            lists: allowed(self.contact_lists(id).await)?,
+            automations: allowed(self.contact_automations(id).await)?,
+            scores: allowed(self.contact_scores(id).await)?,
         })
     }
 }
 
-fn allowed<T>(
-    part: &str,
-    result: Result<Vec<T>, ApiError>,
-    refused: &mut Vec<String>,
-) -> Result<Vec<T>, ApiError> {
+/// What was read, or why it may not be.
+pub(super) fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Part<T>, ApiError> {
     match result {
-        Err(error) if error.class == ErrorClass::Auth => {
-            refused.push(part.to_owned());
-            Ok(Vec::new())
+        Ok(items) => Ok(Part::Read(items)),
+        Err(error) if matches!(error.class, ErrorClass::Auth | ErrorClass::Missing) => {
+            let status = error.status.map(|status| format!("{status} "));
+            Ok(Part::Refused {
+                refused: format!("{}{}", status.unwrap_or_default(), error.message),
+            })
         }
-        result => result,
+        Err(error) => Err(error),
     }
 }
 

@@ -1,12 +1,17 @@
-//! Whom a segment matches: a run that is started, then asked for until it is ready (fact sheet §4).
+//! Whom a segment matches: a run that is started, then asked for until it is ready; and whether it matches one contact
+//! (fact sheet §4; the answer for one contact as the official description of segment matching gives it).
 
 use super::ActiveCampaign;
+use super::around::allowed;
 use super::wire::loose;
 use crate::http::{ApiError, Request, encode};
+use crate::model::contact::{Part, SegmentMatches};
 use crate::model::{ContactId, ErrorClass};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// So many segments are asked for a contact: at five calls a second, four seconds.
+const ASKED: usize = 20;
 /// A run that takes longer is given up.
 const LONGEST: Duration = Duration::from_secs(60);
 /// Pause between two looks.
@@ -52,6 +57,44 @@ impl ActiveCampaign {
             matches.extend(ids(&run));
         }
         Ok(matches)
+    }
+
+    /// The segments that one contact matches now. The first [`ASKED`] are asked for, one call each.
+    ///
+    /// # Errors
+    /// As every call. Where segments may not be read at all, the answer says so.
+    pub async fn contact_segments(&self, contact: &ContactId) -> Result<SegmentMatches, ApiError> {
+        let segments = match allowed(self.segment_definitions().await)? {
+            Part::Read(segments) => segments,
+            Part::Refused { refused } => {
+                return Ok(SegmentMatches {
+                    matching: Part::Refused { refused },
+                    unasked: 0,
+                });
+            }
+        };
+        let unasked = segments.len().saturating_sub(ASKED);
+        let mut matching = Vec::new();
+        for segment in segments.into_iter().take(ASKED) {
+            let (id, contact) = (encode(&segment.id), encode(contact.as_str()));
+            let path = format!("/segmentMatch/{id}/{contact}");
+            match self.attributes(&path).await {
+                Ok(answer) if answer.get("match").and_then(Value::as_bool) == Some(true) => {
+                    matching.push(segment.name);
+                }
+                Ok(_) => {}
+                // Deleted since the list was read.
+                Err(error) if error.class == ErrorClass::Missing => {}
+                Err(error) => {
+                    let matching = allowed(Err(error))?;
+                    return Ok(SegmentMatches { matching, unasked });
+                }
+            }
+        }
+        Ok(SegmentMatches {
+            matching: Part::Read(matching),
+            unasked,
+        })
     }
 
     /// `data.attributes`, where `data` is one item or a list of one.

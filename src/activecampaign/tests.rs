@@ -535,19 +535,20 @@ async fn what_surrounds_a_contact_has_names() {
     .await;
     let ac = client(&server.url);
     let around = ac.surroundings(&id("6")).await.unwrap();
-    assert_eq!(around.tags, ["vip"]);
+    assert_eq!(around.tags.items(), ["vip"]);
     assert_eq!(
         (
-            around.lists[0].list.as_str(),
-            around.lists[0].status.as_str()
+            around.lists.items()[0].list.as_str(),
+            around.lists.items()[0].status.as_str()
         ),
         ("News", "unsubscribed")
     );
     // Automation 2 is in no definition.
-    assert_eq!(around.automations[0].automation, "#2");
-    assert!(around.automations[0].completed);
-    // The plan has no scores: the part is empty, the rest is there.
-    assert!(around.scores.is_empty());
+    assert_eq!(around.automations.items()[0].automation, "#2");
+    assert!(around.automations.items()[0].completed);
+    // The plan has no scores: the part says so, the rest is there.
+    assert_eq!(around.scores.refused(), Some("403 Forbidden"));
+    assert_eq!(around.tags.refused(), None);
     let before = server.asked().len();
     ac.contact_tags(&id("6")).await.unwrap();
     assert_eq!(server.asked().len(), before + 1, "names are remembered");
@@ -578,6 +579,48 @@ async fn definitions_are_read() {
             .iter()
             .all(|line| line.contains("limit=100&offset=0"))
     );
+}
+
+#[tokio::test]
+async fn the_segments_of_a_contact_are_asked_for_one_by_one() {
+    let matching = |segment: &str, does: bool| {
+        told(
+            200,
+            json!({ "data": [{ "id": format!("{segment}-6"), "type": "match", "attributes": { "match": does, "entity_id": "6", "segment_id": segment } }] }),
+        )
+    };
+    let server = Server::start(
+        move |asked, _| match asked.path.split('?').next().unwrap() {
+            "/api/3/segments" => {
+                let many: Vec<Value> = (1..=23)
+                    .map(|id| json!({ "id": id, "name": format!("S{id}") }))
+                    .collect();
+                told(200, json!({ "segments": many, "meta": { "total": "23" } }))
+            }
+            "/api/3/segmentMatch/3/6" => matching("3", true),
+            "/api/3/segmentMatch/5/6" => matching("5", true),
+            "/api/3/segmentMatch/4/6" => told(404, json!({ "message": "No Result found" })),
+            _ => matching("1", false),
+        },
+    )
+    .await;
+    let ac = client(&server.url);
+    let segments = ac.contact_segments(&id("6")).await.unwrap();
+    assert_eq!(segments.matching.items(), ["S3", "S5"]);
+    assert_eq!(segments.unasked, 3);
+    let before = server.asked().len();
+    ac.contact_segments(&id("6")).await.unwrap();
+    assert_eq!(server.asked().len(), before + 20, "the list is remembered");
+}
+
+#[tokio::test]
+async fn segments_that_may_not_be_read_say_so() {
+    let server = Server::start(|_, _| told(403, json!({ "message": "Forbidden" }))).await;
+    let segments = client(&server.url)
+        .contact_segments(&id("6"))
+        .await
+        .unwrap();
+    assert_eq!(segments.matching.refused(), Some("403 Forbidden"));
 }
 
 #[tokio::test]

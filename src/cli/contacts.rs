@@ -1,12 +1,13 @@
 //! `tramline contacts`
 
 use super::{Context, Exit};
+use crate::model::contact::{Enrolment, Membership, Part, ScoreValue};
 use crate::model::{Builtin, Email, Problem};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Show one contact whole: values, tags, lists, automations, scores
+    /// Show one contact whole: values, tags, lists, automations, scores, segments
     Show {
         email: String,
         /// The connection [default: the first]
@@ -44,41 +45,44 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             .iter()
             .map(|(field, value)| vec![field.clone(), value.clone()]),
     );
-    if !whole.surroundings.refused.iter().any(|part| part == "tags") {
-        rows.push(vec!["tags".into(), whole.surroundings.tags.join(", ")]);
-    }
-    rows.extend(
-        whole
-            .surroundings
-            .lists
-            .iter()
-            .map(|list| vec![format!("list {}", list.list), list.status.clone()]),
-    );
-    rows.extend(whole.surroundings.automations.iter().map(|enrolment| {
-        vec![
-            format!("automation {}", enrolment.automation),
-            if enrolment.completed {
-                "completed"
-            } else {
-                "running"
-            }
-            .into(),
-        ]
+    let around = &whole.surroundings;
+    rows.extend(part("tags", &around.tags, |tags| {
+        vec![vec!["tags".into(), tags.join(", ")]]
     }));
-    rows.extend(
-        whole
-            .surroundings
-            .scores
-            .iter()
-            .map(|score| vec![format!("score {}", score.score), score.value.clone()]),
-    );
-    rows.extend(
-        whole
-            .surroundings
-            .refused
-            .iter()
-            .map(|part| vec![part.clone(), "not allowed for this token".into()]),
-    );
+    rows.extend(part("lists", &around.lists, |lists| {
+        let row = |l: &Membership| vec![format!("list {}", l.list), l.status.clone()];
+        lists.iter().map(row).collect()
+    }));
+    rows.extend(part("automations", &around.automations, |automations| {
+        let row = |a: &Enrolment| {
+            let state = if a.completed { "completed" } else { "running" };
+            vec![format!("automation {}", a.automation), state.into()]
+        };
+        automations.iter().map(row).collect()
+    }));
+    rows.extend(part("scores", &around.scores, |scores| {
+        let row = |s: &ScoreValue| vec![format!("score {}", s.score), s.value.clone()];
+        scores.iter().map(row).collect()
+    }));
+    rows.extend(part("segments", &whole.segments.matching, |segments| {
+        let mut text = segments.join(", ");
+        if whole.segments.unasked > 0 {
+            text.push_str(&format!(" ({} more not asked for)", whole.segments.unasked));
+        }
+        vec![vec!["segments".into(), text]]
+    }));
     context.output.table(&["FIELD", "VALUE"], &rows);
     Ok(Exit::Done)
+}
+
+/// The rows of a part, or one that says why it may not be read.
+fn part<T>(
+    what: &str,
+    part: &Part<T>,
+    rows: impl FnOnce(&[T]) -> Vec<Vec<String>>,
+) -> Vec<Vec<String>> {
+    match part.refused() {
+        Some(refused) => vec![vec![what.to_owned(), format!("may not be read: {refused}")]],
+        None => rows(part.items()),
+    }
 }

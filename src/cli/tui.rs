@@ -3,7 +3,7 @@
 use super::{Context, Exit, usage};
 use crate::model::{ErrorClass, Problem};
 use crate::operations::Operations;
-use crate::tui::Options;
+use crate::tui::{Ended, Options};
 use std::io::IsTerminal;
 
 #[derive(Debug, Default, clap::Args)]
@@ -38,10 +38,15 @@ pub fn has_terminal() -> bool {
 pub async fn show(operations: &Operations) -> Result<Exit, Problem> {
     let options = Options::of(&operations.tui(), operations.connection(None)?);
     let result = crate::tui::run(operations.clone(), options).await;
-    result.map(|()| Exit::Done).map_err(|error| {
-        Problem::new(
+    match result {
+        Ok(Ended::Quit) => Ok(Exit::Done),
+        Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
+        Ok(Ended::Terminated) => Ok(Exit::Terminated),
+        // What happened stands on the terminal already.
+        Ok(Ended::Failed) => Ok(Exit::Failed),
+        Err(error) => Err(Problem::new(
             ErrorClass::Config,
             format!("the control room stopped: {error:#}"),
-        )
-    })
+        )),
+    }
 }

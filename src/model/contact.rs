@@ -189,16 +189,56 @@ pub struct Named {
     pub name: String,
 }
 
+/// A part of what surrounds a contact: an empty list is known to be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Part<T> {
+    Read(Vec<T>),
+    /// The plan or the token's user does not give it: why, in the API's words.
+    Refused {
+        refused: String,
+    },
+}
+
+impl<T> Part<T> {
+    /// What was read.
+    pub fn items(&self) -> &[T] {
+        match self {
+            Self::Read(items) => items,
+            Self::Refused { .. } => &[],
+        }
+    }
+
+    /// Why it could not be read.
+    pub fn refused(&self) -> Option<&str> {
+        match self {
+            Self::Read(_) => None,
+            Self::Refused { refused } => Some(refused),
+        }
+    }
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self::Read(Vec::new())
+    }
+}
+
 /// What surrounds a contact: shown beside a record, never written by a plain sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Surroundings {
-    pub tags: Vec<String>,
-    pub lists: Vec<Membership>,
-    pub automations: Vec<Enrolment>,
-    pub scores: Vec<ScoreValue>,
-    /// Parts that the token may not read, such as `scores`: they are empty above, which says nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<String>,
+    pub tags: Part<String>,
+    pub lists: Part<Membership>,
+    pub automations: Part<Enrolment>,
+    pub scores: Part<ScoreValue>,
+}
+
+/// The segments that a contact matches, each asked for by a call of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SegmentMatches {
+    pub matching: Part<String>,
+    /// Segments that were not asked for, because there are so many.
+    pub unasked: usize,
 }
 
 /// A contact's standing in a list.

@@ -1,8 +1,8 @@
 //! One contact whole.
 
 use super::{Done, Operations};
-use crate::model::contact::Surroundings;
-use crate::model::{ConnectionName, Contact, Email, ErrorClass, Problem};
+use crate::model::contact::{SegmentMatches, Surroundings};
+use crate::model::{ConnectionName, Contact, ContactId, Email, ErrorClass, Problem};
 use serde::Serialize;
 
 /// A contact with its values by field name and everything around it.
@@ -12,6 +12,7 @@ pub struct WholeContact {
     /// Custom fields that hold a value: `%TAG%` and value.
     pub values: Vec<(String, String)>,
     pub surroundings: Surroundings,
+    pub segments: SegmentMatches,
 }
 
 impl Operations {
@@ -46,10 +47,22 @@ impl Operations {
             })
             .collect();
         let surroundings = account.activecampaign.surroundings(&contact.id).await?;
+        let segments = account.activecampaign.contact_segments(&contact.id).await?;
         Ok(WholeContact {
             contact,
             values,
             surroundings,
+            segments,
         })
+    }
+
+    /// The segments that a contact matches now: a call for each segment.
+    pub async fn segments_of(
+        &self,
+        connection: &ConnectionName,
+        contact: &ContactId,
+    ) -> Done<SegmentMatches> {
+        let account = self.person(connection)?;
+        Ok(account.activecampaign.contact_segments(contact).await?)
     }
 }

@@ -266,11 +266,6 @@ impl Operations {
         Ok(self.inner.store.groups(limit).await?)
     }
 
-    /// Completions of a filter text's last word.
-    pub fn complete_filter(&self, text: &str) -> Vec<String> {
-        Filter::complete(text)
-    }
-
     /// A number that grows with every change of the store made by this process.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.store.changes()

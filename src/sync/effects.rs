@@ -331,20 +331,6 @@ fn failing(state: EffectState, effect: &OpenEffect, error: &ApiError) -> EffectE
     }
 }
 
-fn passing(effect: &OpenEffect, error: &ApiError, ambiguous: bool) -> Trouble {
-    Trouble {
-        kind: TroubleKind::Passing {
-            class: error.class,
-            retry_after: error.retry_after,
-            token_is_dead: error.class == ErrorClass::Auth,
-            ambiguous,
-        },
-        problem: about(effect, error.into()),
-        request: Some(error.request.clone()).filter(|text| !text.is_empty()),
-        response: error.response.clone(),
-    }
-}
-
 /// A problem that says which rule and which act it is about.
 fn about(effect: &OpenEffect, problem: Problem) -> Problem {
     Problem {

@@ -1,9 +1,9 @@
 //! What a screen draws on: a buffer, the theme, and what the drawing may look at. Every text that is put
 //! here passes the sanitiser, is measured by display width and cut with `…`.
 
+use super::cells;
 use super::slots::{SPINNER_AFTER, Slot, Slots};
 use super::theme::Theme;
-use crate::model::sanitize;
 use crate::tui::context::Session;
 use crate::tui::keymap::{Action, Keymap};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use std::borrow::Cow;
-use unicode_width::UnicodeWidthStr;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// A buffer being drawn.
 pub struct Canvas<'a> {
@@ -50,11 +50,11 @@ impl Canvas<'_> {
             return 0;
         }
         let (text, cut) = prefix(text, width);
-        let mut text: Cow<str> = sanitize::line(text);
+        let mut text: Cow<str> = cells::line(text);
         if self.theme.ascii && text.contains('…') {
             text = Cow::Owned(text.replace('…', self.theme.glyphs.cut));
         }
-        if !cut && text.width() <= usize::from(width) {
+        if !cut && cells::width(&text) <= usize::from(width) {
             let (end, _) = self.buf.set_stringn(x, y, &text, usize::from(width), style);
             return end - x;
         }
@@ -64,6 +64,28 @@ impl Canvas<'_> {
         self.buf
             .set_stringn(end, y, self.theme.glyphs.cut, 1, style);
         end - x + 1
+    }
+
+    /// A text that is being typed, scrolled so that the place where it goes on is in sight; `under` puts the terminal's
+    /// cursor there. `at` counts characters.
+    pub fn typed(&mut self, area: Rect, text: &str, at: usize, style: Style, under: bool) {
+        let room = usize::from(area.width.saturating_sub(1));
+        let before: String = text.chars().take(at).collect();
+        let mut left = shown_width(&before).saturating_sub(room);
+        let mut skipped = 0;
+        for cluster in before.graphemes(true) {
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(shown_width(cluster));
+            skipped += cluster.len();
+        }
+        self.put(area.x, area.y, area.width, &text[skipped..], style);
+        if under {
+            let x = area.x + shown_width(&before[skipped..]) as u16;
+            let x = x.min(area.right().saturating_sub(1));
+            self.cursor = Some(Position::new(x, area.y));
+        }
     }
 
     /// As [`Canvas::put`], ending at the right edge of the `width` columns.
@@ -151,9 +173,38 @@ impl Canvas<'_> {
     }
 }
 
-/// Display width of a text after the sanitiser.
+/// What is left of an area below some lines.
+pub fn below(area: Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    Rect {
+        y: area.y + lines,
+        height: area.height - lines,
+        ..area
+    }
+}
+
+/// Columns that a text takes when it is put on a canvas whole.
 pub fn shown_width(text: &str) -> usize {
-    sanitize::line(text).width()
+    cells::width(&cells::line(text))
+}
+
+/// A text of at most `width` columns: what does not fit is cut with the mark for it.
+pub fn cut(text: &str, width: u16, mark: &str) -> String {
+    let text = cells::line(text);
+    let width = usize::from(width);
+    if cells::width(&text) <= width {
+        return text.into_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1;
+    for cluster in text.graphemes(true) {
+        used += cells::cluster_width(cluster);
+        if used > width {
+            break;
+        }
+        out.push_str(cluster);
+    }
+    out + mark
 }
 
 /// `198,204`: thousands in groups.
@@ -167,6 +218,12 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1 field`, `2 fields`: a number with its noun.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
 }
 
 /// A span of time in at most two units: `850 ms`, `12 s`, `3:10`, `2 h 05`.
@@ -201,11 +258,20 @@ mod tests {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(1204), "1,204");
         assert_eq!(grouped(1_000_000), "1,000,000");
+        assert_eq!(counted(1, "field"), "1 field");
+        assert_eq!(counted(1204, "job"), "1,204 jobs");
         assert_eq!(span(850), "850 ms");
         assert_eq!(span(12_400), "12 s");
         assert_eq!(span(190_000), "3:10");
         assert_eq!(span(7_500_000), "2 h 05");
         assert_eq!(span(100_000_000), "1 d 3 h");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut() {
+        assert_eq!(cut("owner", 5, "…"), "owner");
+        assert_eq!(cut("owner_email", 6, "…"), "owner…");
+        assert_eq!(cut("小雪小雪", 4, "…"), "小…");
     }
 
     #[test]

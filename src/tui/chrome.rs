@@ -8,12 +8,15 @@
 //!  budgets                                          queue
 //!  workers, running export, last error              keys of this screen
 //! ```
+//!
+//! Below 150 columns workers, export and last error stand in the lower rule, and the last line holds keys alone.
 
 use super::app::App;
-use super::canvas::{Canvas, grouped, shown_width, span};
+use super::canvas::{Canvas, cut, grouped, shown_width, span};
 use super::keymap::{Action, Tab};
 use super::screens::exports::{left_ms, percent};
 use super::slots::{SPINNER_AFTER, Slot};
+use super::theme::Theme;
 use super::widgets::gauge;
 use super::widgets::overlay::Overlay;
 use crate::operations::status::Status;
@@ -24,6 +27,11 @@ use ratatui::style::Style;
 /// The smallest usable size.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
+/// From this width on the status and the keys share the last line.
+const WIDE: u16 = 150;
+/// Columns that the last error keeps beside the keys.
+const LEAST_ERROR: u16 = 26;
+
 /// Pieces of text with their styles.
 type Pieces = Vec<(String, Style)>;
 
@@ -32,6 +40,13 @@ fn width_of(pieces: &Pieces) -> u16 {
         .iter()
         .map(|(text, _)| shown_width(text) as u16)
         .sum()
+}
+
+fn draw(canvas: &mut Canvas, x: u16, area: Rect, pieces: &Pieces) {
+    let mut x = x;
+    for (text, style) in pieces {
+        x += canvas.put(x, area.y, area.right().saturating_sub(x), text, *style);
+    }
 }
 
 impl App {
@@ -60,10 +75,14 @@ impl App {
             &mut canvas,
             Rect::new(area.x, area.bottom() - 2, area.width, 1),
         );
-        self.view_foot(
-            &mut canvas,
-            Rect::new(area.x, area.bottom() - 1, area.width, 1),
-        );
+        let foot = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+        match area.width {
+            WIDE.. => self.view_foot(&mut canvas, foot),
+            _ => {
+                let rule = Rect::new(area.x, area.bottom() - 3, area.width, 1);
+                self.view_narrow_foot(&mut canvas, rule, foot);
+            }
+        }
         for overlay in &self.overlays {
             let place = match overlay {
                 Overlay::Filter(_) => Rect::new(area.x, area.y + 2, area.width, area.height - 4),
@@ -290,85 +309,117 @@ impl App {
         pieces
     }
 
-    fn view_foot(&self, canvas: &mut Canvas, area: Rect) {
-        let theme = canvas.theme;
-        let mut left: Pieces = Vec::new();
+    /// Workers and the running export.
+    fn at_work(&self, theme: &Theme) -> Pieces {
+        let mut pieces: Pieces = Vec::new();
         if let Some(status) = self.status.value() {
             let (dot, style) = match status.workers {
                 0 => (theme.glyphs.ready, theme.warn),
                 _ => (theme.glyphs.selected, theme.ok),
             };
-            left.push((format!("worker {dot} {}", status.workers), style));
+            pieces.push((format!("worker {dot} {}", status.workers), style));
         }
         if let Some(run) = self.running() {
-            let mut text = format!("   export {}", run.mapping);
+            let mut text = format!("export {}", run.mapping);
             if let Some(percent) = percent(run) {
                 text.push_str(&format!(" {percent} %"));
             }
             if let Some(left) = left_ms(run) {
                 text.push_str(&format!(" {} left", span(left)));
             }
-            left.push((text, theme.accent));
+            pieces.push((text, theme.accent));
         }
-        let keys = self.keys();
-        let error = self.status.value().and_then(|s| s.last_error.as_ref());
-        let most = if error.is_some() && area.width < 100 {
-            25
-        } else {
-            area.width / 2
-        };
-        let mut shown: Pieces = Vec::new();
-        for (key, label) in keys {
-            let piece = vec![(key, theme.key), (format!(" {label}  "), theme.muted)];
-            if width_of(&shown) + width_of(&piece) > most {
-                break;
-            }
-            shown.extend(piece);
-        }
-        let start = area.right().saturating_sub(width_of(&shown)).max(area.x);
-        let mut x = area.x + 1;
-        for (text, style) in &left {
-            x += canvas.put(x, area.y, start.saturating_sub(x + 1), text, *style);
-        }
-        let room = start.saturating_sub(x + 1);
-        if let Some(error) = error.filter(|_| room > 6) {
-            let group = if error.count > 1 {
-                format!(" ({})", grouped(error.count))
-            } else {
-                String::new()
-            };
-            let head = match room {
-                30.. => format!("   ! {} ", canvas.time(error.at)),
-                _ => "  ! ".to_owned(),
-            };
-            x += canvas.put(x, area.y, room, &head, theme.error);
-            let room = start.saturating_sub(x + 1);
-            let message = room.saturating_sub(group.len() as u16);
-            x += canvas.put(x, area.y, message, &error.problem.message, theme.error);
-            canvas.put(x, area.y, start.saturating_sub(x), &group, theme.error);
-        }
-        let mut x = start;
-        for (text, style) in &shown {
-            x += canvas.put(x, area.y, area.right().saturating_sub(x), text, *style);
-        }
+        pieces
     }
 
-    /// The keys that the footer names: those of the screen, then those of everywhere.
-    fn keys(&self) -> Vec<(String, &'static str)> {
-        let typing = matches!(self.overlays.last(), Some(Overlay::Filter(_)));
-        if typing {
-            let mut keys = vec![("enter".to_owned(), "apply"), ("esc".to_owned(), "leave")];
-            if self.tab == Tab::Queue {
-                keys.push(("tab".to_owned(), "complete"));
-            }
-            return keys;
+    /// The last error in at most `room` columns: its words give way, its count does not.
+    fn last_error_text(&self, canvas: &Canvas, room: u16) -> Option<String> {
+        let error = self.status.value()?.last_error.as_ref()?;
+        let group = match error.count {
+            0 | 1 => String::new(),
+            count => format!(" ({})", grouped(count)),
+        };
+        let head = match room {
+            30.. => format!("! {} ", canvas.time(error.at)),
+            _ => "! ".to_owned(),
+        };
+        let room = room.checked_sub((head.len() + group.len()) as u16)?;
+        let mark = canvas.theme.glyphs.cut;
+        let message = cut(&error.problem.message, room, mark);
+        (room > 0).then(|| format!("{head}{message}{group}"))
+    }
+
+    /// On a wide terminal all in one line: what is at work, the last error, the keys.
+    fn view_foot(&self, canvas: &mut Canvas, area: Rect) {
+        let theme = canvas.theme;
+        let left = self.at_work(theme);
+        let gaps = 3 * left.len() as u16;
+        let taken = area.x + 1 + width_of(&left) + gaps;
+        let failed = self.status.value().is_some_and(|s| s.last_error.is_some());
+        let least = if failed { LEAST_ERROR } else { 0 };
+        let keys = self.keys(theme, area.right().saturating_sub(taken + least));
+        let start = area.right().saturating_sub(width_of(&keys)).max(area.x);
+        let mut x = area.x + 1;
+        for (text, style) in &left {
+            x += canvas.put(x, area.y, start.saturating_sub(x + 1), text, *style) + 3;
         }
-        self.keymap
-            .of(self.tab)
-            .chain(self.keymap.everywhere())
-            .filter(|bound| !bound.binding.label.is_empty())
-            .filter_map(|bound| Some((bound.keys.first()?.name(), bound.binding.label)))
-            .collect()
+        let room = start.saturating_sub(x + 1);
+        if let Some(text) = self.last_error_text(canvas, room) {
+            canvas.put(x, area.y, room, &text, theme.error);
+        }
+        draw(canvas, start, area, &keys);
+    }
+
+    /// On a narrow terminal the last line belongs to the keys; the rest stands in the rule above the status.
+    fn view_narrow_foot(&self, canvas: &mut Canvas, rule: Rect, area: Rect) {
+        let theme = canvas.theme;
+        let mut x = rule.x + 2;
+        for (text, style) in &self.at_work(theme) {
+            let text = format!(" {text} ");
+            x += canvas.put(x, rule.y, rule.right().saturating_sub(x), &text, *style) + 1;
+        }
+        let room = rule.right().saturating_sub(x + 4);
+        if let Some(text) = self.last_error_text(canvas, room) {
+            let text = format!(" {text} ");
+            canvas.put(x, rule.y, room + 2, &text, theme.error);
+        }
+        let keys = self.keys(theme, area.width.saturating_sub(1));
+        draw(canvas, area.x + 1, area, &keys);
+    }
+
+    /// The keys that the footer names in so many columns: those of the screen, then those of everywhere; always the one for
+    /// the help.
+    fn keys(&self, theme: &Theme, room: u16) -> Pieces {
+        let piece = |key: &str, label: &str| -> Pieces {
+            vec![
+                (key.to_owned(), theme.key),
+                (format!(" {label}  "), theme.muted),
+            ]
+        };
+        if let Some(overlay) = self.overlays.last() {
+            let keys = overlay.keys().iter();
+            return keys.flat_map(|(key, label)| piece(key, label)).collect();
+        }
+        let help = piece(&self.keymap.key_of(Action::Help), "help");
+        let mut room = room.saturating_sub(width_of(&help));
+        let mut shown: Pieces = Vec::new();
+        for bound in self.keymap.of(self.tab).chain(self.keymap.everywhere()) {
+            let binding = bound.binding;
+            if binding.label.is_empty() || binding.action == Action::Help {
+                continue;
+            }
+            let Some(key) = bound.keys.first() else {
+                continue;
+            };
+            let piece = piece(&key.name(), binding.label);
+            let Some(left) = room.checked_sub(width_of(&piece)) else {
+                break;
+            };
+            room = left;
+            shown.extend(piece);
+        }
+        shown.extend(help);
+        shown
     }
 
     /// True while the slot's answer is awaited: for tests.

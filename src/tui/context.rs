@@ -6,7 +6,9 @@ use super::request::Request;
 use super::slots::{Slot, Slots};
 use super::widgets::confirm::Confirm;
 use super::widgets::overlay::Overlay;
-use crate::model::{ConnectionName, Level, MappingName, ObjectKey, ObjectSchema, RecordId};
+use crate::model::{
+    ConnectionName, JobState, Level, MappingName, ObjectKey, ObjectSchema, RecordId,
+};
 use crate::operations::mappings::MappingSummary;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -32,6 +34,23 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session without an account, for tests of what is drawn.
+    #[cfg(test)]
+    pub fn of_nobody() -> Self {
+        Self {
+            connection: "default".into(),
+            account: String::new(),
+            environment: String::new(),
+            production: false,
+            read_only: false,
+            writes_allowed: false,
+            log_path: None,
+            time_zone: TimeZone::UTC,
+            low_bandwidth: false,
+            mappings: Vec::new(),
+        }
+    }
+
     /// The mapping of an object: the first by name.
     pub fn mapping_of(&self, object: &ObjectKey) -> Option<&MappingSummary> {
         self.mappings
@@ -49,8 +68,8 @@ pub enum Go {
     /// One record beside its contact.
     Record(ObjectKey, RecordId),
     Mapping(MappingName),
-    /// The queue under a filter text.
-    Queue(String),
+    /// The jobs of a state, or of all, under a filter text.
+    Queue(Option<JobState>, String),
 }
 
 /// What a screen asks the app for.

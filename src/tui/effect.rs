@@ -156,6 +156,10 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             let result = ops.preview(&mapping, &record).await;
             Reply::Preview(record, result)
         }
+        Request::Segments(contact) => {
+            let result = ops.segments_of(connection, &contact).await;
+            Reply::Segments(contact, result)
+        }
         Request::Sync(mapping, records) => Reply::Synced(ops.sync(&mapping, &records, false).await),
         Request::Create(object, properties) => {
             Reply::Saved(ops.create_record(connection, &object, &properties).await)
@@ -196,9 +200,9 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)
         }
-        Request::Complete(text) => {
-            let completions = ops.complete_filter(&text);
-            Reply::Complete(text, completions)
+        Request::CountDiscardable(chosen) => {
+            let result = ops.count_discardable(&chosen).await;
+            Reply::Count(chosen, result)
         }
         Request::Retry(chosen) => {
             let result = ops.retry(&chosen).await;

@@ -3,8 +3,10 @@
 
 pub mod app;
 pub mod canvas;
+mod cells;
 mod chrome;
 mod clipboard;
+mod command;
 pub mod context;
 mod editor;
 pub mod effect;
@@ -93,9 +95,22 @@ const ANSWERS: usize = 256;
 /// Quitting waits this long for writes in flight.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
+/// What ended the control room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The person quit, or the terminal is gone.
+    Quit,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+    /// A part of the program panicked: its message and the path of the log stand on the terminal.
+    Failed,
+}
+
 /// Opens the control room and runs it until the person quits or a signal ends it. The terminal is given back
 /// on every way out. Fails if the key table is wrong or the terminal cannot be used.
-pub async fn run(operations: Operations, options: Options) -> anyhow::Result<()> {
+pub async fn run(operations: Operations, options: Options) -> anyhow::Result<Ended> {
     let session = Session {
         connection: options.connection.clone(),
         account: operations.account(&options.connection),
@@ -113,7 +128,7 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<()>
 }
 
 /// As [`run`], through doors of any make.
-pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyhow::Result<()> {
+pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyhow::Result<Ended> {
     let keymap = Keymap::new(&options.keys)?;
     let theme = Theme::new(options.theme, options.ascii);
     let log_path = session.log_path.clone();
@@ -127,8 +142,11 @@ pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyho
         room.leave().await;
         result
     });
-    life.await
-        .context("the control room failed; its message is above")?
+    match life.await {
+        Ok(result) => result,
+        // The room itself panicked; nobody else ends it before its time.
+        Err(_) => Ok(Ended::Failed),
+    }
 }
 
 struct Room {
@@ -146,7 +164,8 @@ struct Room {
     panicked: Arc<Notify>,
     foreign: Foreign,
     held: Held,
-    over: bool,
+    /// Why it is over, once it is.
+    over: Option<Ended>,
 }
 
 struct Signals {
@@ -164,11 +183,11 @@ impl Signals {
         })
     }
 
-    async fn any(&mut self) {
+    async fn any(&mut self) -> Ended {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Ended::Terminated,
+            _ = self.hang_up.recv() => Ended::Quit,
+            _ = self.interrupt.recv() => Ended::Interrupted,
         }
     }
 }
@@ -189,17 +208,23 @@ impl Room {
             foreign: Foreign::watch(Arc::clone(&doors.foreign), Arc::clone(&doors.config)),
             doors,
             held,
-            over: false,
+            over: None,
         })
     }
 
-    async fn live(&mut self) -> anyhow::Result<()> {
+    async fn live(&mut self) -> anyhow::Result<Ended> {
         // The first frame waits for nothing; then the questions are asked and the keys are read.
         self.draw()?;
         self.keys = Some(EventStream::new());
+        if fault("task") {
+            tokio::spawn(async { panic!("a task that fails on request") });
+        }
         let effects = self.app.start();
         self.perform(effects).await?;
-        while !self.over {
+        loop {
+            if let Some(ended) = self.over {
+                return Ok(ended);
+            }
             let now = Instant::now();
             let due = self.pacer.due(self.app.dirty(), now);
             if due.is_some_and(|due| due <= now) {
@@ -217,7 +242,6 @@ impl Room {
             let effects = self.app.update(event, Timestamp::now());
             self.perform(effects).await?;
         }
-        Ok(())
     }
 
     /// The next thing that happens; `None` if it changes nothing.
@@ -242,16 +266,19 @@ impl Room {
         };
         let event = tokio::select! {
             biased;
-            () = self.panicked.notified() => anyhow::bail!("a part of Tramline failed; its message is above"),
-            () = self.signals.any() => {
-                self.over = true;
+            () = self.panicked.notified() => {
+                self.over = Some(Ended::Failed);
+                None
+            }
+            ended = self.signals.any() => {
+                self.over = Some(ended);
                 None
             }
             key = key => match key {
                 Some(Ok(event)) => terminal_event(event),
                 // The terminal is gone: the connection was lost.
                 Some(Err(_)) | None => {
-                    self.over = true;
+                    self.over = Some(Ended::Quit);
                     None
                 }
             },
@@ -278,7 +305,14 @@ impl Room {
         let (width, height) = crossterm::terminal::size()?;
         let app = &self.app;
         let (painter, size) = (&mut self.painter, Size::new(width, height));
-        terminal::write_frame(|| painter.draw(size, |buf| app.view(buf)))?;
+        // The first frame is drawn before the keys are read; a later one finds the terminal in full use.
+        let fails = self.keys.is_some() && fault("frame");
+        terminal::write_frame(|| {
+            painter.draw(size, |buf| {
+                assert!(!fails, "a frame that fails on request");
+                app.view(buf)
+            })
+        })?;
         self.app.drawn();
         self.pacer.drawn(Instant::now());
         Ok(())
@@ -319,7 +353,7 @@ impl Room {
                     None
                 }
                 Effect::Quit => {
-                    self.over = true;
+                    self.over = Some(Ended::Quit);
                     None
                 }
                 Effect::Suspend => {
@@ -392,6 +426,18 @@ impl Room {
         drop(held);
         runner.shut_down(&mut answers, LAST_WRITES).await;
     }
+}
+
+/// True if the environment asks for a panic at this place: for the tests of what a panic leaves behind. Builds for people
+/// know no such thing.
+#[cfg(debug_assertions)]
+fn fault(place: &str) -> bool {
+    std::env::var_os("TRAMLINE_PANIC").is_some_and(|asked| asked == place)
+}
+
+#[cfg(not(debug_assertions))]
+fn fault(_: &str) -> bool {
+    false
 }
 
 fn terminal_event(event: TerminalEvent) -> Option<Event> {

@@ -1,10 +1,10 @@
 //! Keys while something lies above the screen.
 
 use super::app::App;
+use super::command::quoted;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
-use super::screens::records::quoted;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;

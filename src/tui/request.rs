@@ -2,10 +2,12 @@
 
 use super::Options;
 use crate::model::call::Call;
+use crate::model::contact::SegmentMatches;
 use crate::model::export::{ExportOptions, Run};
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    Finding, MappingName, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId, RunId,
+    ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Problem, Properties, Record,
+    RecordId, RunId,
 };
 use crate::operations::Done;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
@@ -41,6 +43,8 @@ pub enum Request {
     Mend(ObjectKey, RecordId),
     Related(ObjectKey, RecordId),
     Preview(MappingName, RecordId),
+    /// The segments that a contact matches.
+    Segments(ContactId),
     Sync(MappingName, Vec<RecordId>),
     Create(ObjectKey, Properties),
     Update(ObjectKey, RecordId, Properties),
@@ -55,8 +59,10 @@ pub enum Request {
         page: usize,
     },
     Job(String),
+    /// How many jobs a retry would touch.
     Count(Chosen),
-    Complete(String),
+    /// How many jobs a discard would touch.
+    CountDiscardable(Chosen),
     Retry(Chosen),
     Discard(Chosen),
     Exports,
@@ -110,6 +116,7 @@ pub enum Reply {
     Mend(Done<(SchemaDetail, Record)>),
     Related(RecordId, Done<Vec<RelatedRecord>>),
     Preview(RecordId, Done<Preview>),
+    Segments(ContactId, Done<SegmentMatches>),
     Synced(Done<Vec<SyncResult>>),
     Saved(Done<Record>),
     /// Deleted records, and the problem that stopped the rest.
@@ -125,7 +132,6 @@ pub enum Reply {
     },
     Job(Done<JobDetail>),
     Count(Chosen, Done<u64>),
-    Complete(String, Vec<String>),
     Retried(Chosen, Done<u64>),
     Discarded(Done<u64>),
     Exports(Done<Vec<Run>>),

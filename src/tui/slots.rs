@@ -16,6 +16,7 @@ pub enum Slot {
     RecordSchema,
     Records,
     Preview,
+    Segments,
     Record,
     Related,
     MappingDetail,
@@ -27,8 +28,8 @@ pub enum Slot {
     Job,
     Mend,
     Count,
-    Complete,
     Exports,
+    RunFailures,
     Calls,
     /// A write has a slot of its own, so that a second one never hides the answer of the first.
     Write(u64),
@@ -43,19 +44,21 @@ impl Slot {
             | Self::Status
             | Self::Mappings
             | Self::Configuration
-            | Self::Complete
             | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
-            Self::RecordSchema | Self::Records | Self::Record | Self::Preview | Self::Related => {
-                Some(Tab::Records)
-            }
+            Self::RecordSchema
+            | Self::Records
+            | Self::Record
+            | Self::Preview
+            | Self::Segments
+            | Self::Related => Some(Tab::Records),
             Self::MappingDetail
             | Self::Samples
             | Self::SamplePreview
             | Self::Suggestions
             | Self::Check => Some(Tab::Mappings),
             Self::Jobs | Self::Job | Self::Mend | Self::Count => Some(Tab::Queue),
-            Self::Exports => Some(Tab::Exports),
+            Self::Exports | Self::RunFailures => Some(Tab::Exports),
             Self::Calls => Some(Tab::Activity),
         }
     }

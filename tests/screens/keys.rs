@@ -43,7 +43,7 @@ fn s_syncs_the_record_and_says_what_came_of_it() {
             == Request::Sync("pets".into(), vec![id.clone()])),
         1
     );
-    assert!(driver.app.toasts()[0].contains("synced, contact 4711, 1 fields changed"));
+    assert!(driver.app.toasts()[0].contains("synced, contact 4711, 1 field changed"));
     driver.keys("C");
     assert!(driver.effects.iter().any(
         |e| matches!(e, Effect::Copy { text, .. } if text.starts_with("tramline sync pets 66b1"))
@@ -241,7 +241,7 @@ fn typing_a_filter_presses_no_keys_and_a_paste_neither() {
 #[test]
 fn a_filter_is_completed_word_by_word() {
     let mut driver = at("4");
-    driver.keys("/x st");
+    driver.keys("/x state:fa");
     driver.press(KeyCode::Tab);
     driver.press(KeyCode::Enter);
     assert_eq!(
@@ -392,10 +392,165 @@ fn an_export_leads_to_its_failures() {
     assert_eq!(
         asked(
             &driver,
-            |r| matches!(r, Request::Jobs { query, .. } if query.filter == wanted)
+            |r| matches!(r, Request::Jobs { query, .. } if query.filter == wanted && query.limit > 1)
         ),
         1
     );
+}
+
+#[test]
+fn a_run_whose_failures_are_gone_says_who_has_them() {
+    let jobs = |r: &Request| matches!(r, Request::Jobs { .. });
+    let mut driver = at("5j");
+    driver.keys("\n");
+    assert_eq!(driver.app.tab(), Tab::Exports);
+    let toasts = driver.app.toasts().join("; ");
+    assert!(
+        toasts.contains("nothing of this run is failed any more"),
+        "{toasts}"
+    );
+    // The first run of the list is the later one, and it has failures.
+    assert!(toasts.contains("0192aa…000001"), "{toasts}");
+    assert_eq!(asked(&driver, jobs), 1);
+    // The third is a dry run: it has no jobs to look for.
+    let mut driver = at("5jj");
+    driver.keys("\n");
+    assert_eq!(driver.app.tab(), Tab::Exports);
+    assert_eq!(asked(&driver, jobs), 0);
+    let toasts = driver.app.toasts().join("; ");
+    assert!(toasts.contains("a dry run makes no jobs"), "{toasts}");
+    driver.wait(200);
+    let text = driver.text(80, 24);
+    assert!(!text.contains("shows the failed ones"), "{text}");
+}
+
+#[test]
+fn a_dry_run_is_told_from_a_real_one_at_any_width() {
+    let driver = at("5");
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        let rows: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("dry run"))
+            .collect();
+        assert_eq!(rows.len(), 1, "{text}");
+        assert!(
+            !rows[0].contains("6,085"),
+            "a dry run confirmed nothing: {text}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_retried_that_is_done() {
+    let mut driver = at("4");
+    // The list shows all states in turn.
+    let row = JobState::ALL
+        .iter()
+        .position(|s| *s == JobState::Done)
+        .unwrap();
+    driver.keys(&"j".repeat(row));
+    driver.keys("r");
+    let toasts = driver.app.toasts().join("; ");
+    assert!(
+        toasts.contains("nothing was retried: this job is done"),
+        "{toasts}"
+    );
+}
+
+#[test]
+fn what_is_discarded_is_counted_as_such() {
+    let mut driver = at("4");
+    driver.keys("X");
+    let counts = |r: &Request| matches!(r, Request::CountDiscardable(_));
+    assert_eq!(asked(&driver, counts), 1);
+}
+
+#[test]
+fn without_a_filter_there_is_no_next_match() {
+    for tab in ["1", "2", "3", "4", "5", "6"] {
+        let mut driver = at(tab);
+        let before = driver.text(120, 40);
+        driver.keys("nnN");
+        let toasts = driver.app.toasts().join("; ");
+        assert!(
+            toasts.contains("no filter to go by: / sets one"),
+            "{tab}: {toasts}"
+        );
+        driver.keys("\u{1b}");
+        assert_eq!(driver.text(120, 40), before, "{tab}");
+        driver.keys("/e\nn");
+        assert_ne!(driver.text(120, 40), before, "{tab}");
+    }
+}
+
+#[test]
+fn a_completion_never_lags_behind_the_text() {
+    let mut driver = at("4");
+    driver.silent = true;
+    driver.keys("/state:fa\t\n");
+    driver.speak();
+    let wanted =
+        |r: &Request| matches!(r, Request::Jobs { query, .. } if query.filter == "state:failed");
+    assert!(asked(&driver, wanted) > 0, "{:?}", driver.asked);
+}
+
+#[test]
+fn the_contact_stands_beside_the_record_with_what_surrounds_it() {
+    let driver = {
+        let mut driver = at("2d");
+        driver.wait(200);
+        driver
+    };
+    let around = [
+        ("tags", "pet-owner, vip"),
+        ("lists", "Newsletter (active)"),
+        ("automations", "none"),
+        ("scores", "Engagement 42"),
+        ("segments", "Adopted pets"),
+    ];
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        let line_of = |part: &str| text.lines().position(|line| line.contains(part));
+        for (name, value) in around {
+            let line = line_of(value).unwrap_or_else(|| panic!("no {value} at {width}:\n{text}"));
+            assert!(text.lines().nth(line).unwrap().contains(name), "{text}");
+        }
+        let (fields, tags) = (line_of("will send").unwrap(), line_of("pet-owner").unwrap());
+        let beside = tags <= fields + 1;
+        assert_eq!(beside, width >= 120, "{width}:\n{text}");
+        // The target of a pair is never what is cut.
+        for target in ["PET_NAME", "TEMPERAMENT", "WEIGHT_KG"] {
+            assert!(text.contains(target), "{target} at {width}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_may_not_be_read_is_not_shown_as_empty() {
+    let mut driver = at("2jd");
+    driver.wait(200);
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        assert!(text.contains("may not be read: 403"), "{width}:\n{text}");
+    }
+}
+
+#[test]
+fn segments_come_later_and_are_given_up_with_their_record() {
+    let mut driver = at("2");
+    driver.keys("d");
+    let segments = |r: &Request| matches!(r, Request::Segments(_));
+    assert_eq!(asked(&driver, segments), 1);
+    driver.silent = true;
+    driver.keys("s");
+    driver.speak();
+    driver.silent = true;
+    driver.ctrl('r');
+    driver.wait(300);
+    assert!(driver.app.waits(Slot::Preview) || driver.app.waits(Slot::Records));
+    driver.speak();
+    assert!(driver.text(120, 40).contains("Adopted pets"));
 }
 
 #[test]
@@ -464,10 +619,11 @@ fn the_last_view_comes_back() {
 
 #[test]
 fn the_last_error_leads_to_its_jobs() {
+    // Quotes, double blanks and words of the filter language are part of the message.
     let mut driver = at("1");
     driver.keys("!");
     assert_eq!(driver.app.tab(), Tab::Queue);
-    let wanted = "state:failed error:\"422 invalid e-mail\"";
+    let wanted = "state:failed error:\"422 invalid  \\\"e-mail\\\" state:bad\"";
     assert_eq!(
         asked(
             &driver,
@@ -483,6 +639,67 @@ fn the_palette_runs_actions_of_other_screens() {
     driver.keys(":start an export\n");
     assert_eq!(driver.app.tab(), Tab::Exports);
     assert!(driver.text(80, 24).contains("New export"));
+}
+
+#[test]
+fn the_keys_of_the_screen_are_always_in_sight() {
+    // An export runs and there was an error: the bar is as full as it gets.
+    for (tab, keys) in [
+        ("1", "enter records  m mapping  tab other pane"),
+        ("2", "s sync  d diff  enter detail  tab view  e edit  a new"),
+        (
+            "3",
+            "space next sample  tab next mapping  enter line  r rules",
+        ),
+        ("4", "r retry  e mend  R retry all  enter detail  w why"),
+        ("5", "a new  p pause/resume  enter failures  K cancel"),
+        ("6", "enter detail  f follow"),
+    ] {
+        let driver = at(tab);
+        let text = driver.text(80, 24);
+        let foot = text.lines().last().unwrap();
+        assert!(foot.contains(keys), "{foot}");
+        for (width, height) in [(60, 16), (80, 24), (100, 30), (120, 40), (200, 60)] {
+            let text = driver.text(width, height);
+            assert!(text.lines().last().unwrap().ends_with("? help"), "{text}");
+            let bar = text.lines().rev().take(3).collect::<Vec<_>>().join("\n");
+            assert!(bar.contains("(17)") && bar.contains("! "), "{text}");
+            assert!(
+                bar.contains("worker ● 2") && bar.contains("export pets"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_help_cuts_nothing() {
+    for tab in 1..=6 {
+        // Nothing but the window on the screen.
+        let mut driver = Driver::new(Mood::Empty).start();
+        driver.keys(&format!("{tab}?"));
+        let text = driver.text(80, 90);
+        let flat = text.replace(['│', '\n'], " ");
+        let words: Vec<&str> = flat.split_whitespace().collect();
+        let flat = words.join(" ");
+        let keymap = tramline::tui::keymap::Keymap::new(&Default::default()).unwrap();
+        for bound in keymap.of(driver.app.tab()).chain(keymap.everywhere()) {
+            assert!(
+                flat.contains(bound.binding.help),
+                "{}: {text}",
+                bound.binding.help
+            );
+            assert!(
+                flat.contains(bound.binding.twin),
+                "{}: {text}",
+                bound.binding.twin
+            );
+        }
+        // A low window scrolls to the end.
+        driver.text(80, 24);
+        driver.keys("G");
+        assert!(driver.text(80, 24).contains("tramline.log"));
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@ use ratatui::style::Color;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 use tramline::tui::event::Event;
 use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
@@ -136,24 +135,6 @@ fn what_stands_beside_a_list_follows_when_the_selection_rests() {
     assert!(driver.text(120, 40).contains(&whole(1)));
     driver.wait(200);
     assert!(driver.text(120, 40).contains(&whole(2)));
-}
-
-#[test]
-fn a_frame_costs_the_same_however_many_rows_there_are() {
-    let time = |mood, keys| {
-        let driver = view(mood, keys);
-        driver.frame(200, 60);
-        let start = Instant::now();
-        for _ in 0..20 {
-            driver.frame(200, 60);
-        }
-        start.elapsed() / 20
-    };
-    for keys in ["2", "4"] {
-        let (few, many) = (time(Mood::Normal, keys), time(Mood::Million, keys));
-        println!("tab {keys}: {few:?} over 230 rows, {many:?} over 1,000,000");
-        assert!(many < few * 4 + Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
 use tramline::model::call::{Api, BudgetView, Call};
-use tramline::model::contact::{Membership, ScoreValue, Surroundings};
+use tramline::model::contact::{Membership, Part, ScoreValue, SegmentMatches, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
@@ -284,7 +284,13 @@ fn mapping_detail(mood: Mood, name: &MappingName) -> MappingDetail {
     }
 }
 
+/// The number that a record's id was made of.
+fn number_of(id: &RecordId) -> u64 {
+    u64::from_str_radix(&id.as_str()[10..], 16).unwrap_or(0)
+}
+
 fn preview(mood: Mood, record: Record) -> Preview {
+    let record_id = record.id.clone();
     let field =
         |field: &str, source: &str, raw: &str, send: Option<&str>, contact: Option<&str>| {
             PreviewField {
@@ -354,17 +360,28 @@ fn preview(mood: Mood, record: Record) -> Preview {
         last_sent: Some("2026-11-23T13:58:00Z".parse().unwrap()),
         superseded_by: None,
         surroundings: Some(Surroundings {
-            tags: vec![text(mood, "pet-owner"), "vip".into()],
-            lists: vec![Membership {
-                list: "Newsletter".into(),
-                status: "active".into(),
-            }],
-            automations: vec![],
-            scores: vec![ScoreValue {
-                score: "Engagement".into(),
-                value: "42".into(),
-            }],
-            refused: vec![],
+            tags: Part::Read(vec![text(mood, "pet-owner"), "vip".into()]),
+            lists: Part::Read(vec![
+                Membership {
+                    list: "Newsletter".into(),
+                    status: "active".into(),
+                },
+                Membership {
+                    list: "Adopters".into(),
+                    status: "unsubscribed".into(),
+                },
+            ]),
+            automations: Part::default(),
+            scores: match number_of(&record_id) {
+                0 => Part::Read(vec![ScoreValue {
+                    score: "Engagement".into(),
+                    value: "42".into(),
+                }]),
+                // Not every record's contact is open to the token's user.
+                _ => Part::Refused {
+                    refused: "403 You do not have permission to view scores.".into(),
+                },
+            },
         }),
     }
 }
@@ -405,8 +422,13 @@ pub fn job(mood: Mood, number: u64) -> Job {
 }
 
 fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
+    // The failed ones of the second run were taken up again since.
+    let taken_up = query
+        .filter
+        .contains("run:0192aaaa-1111-7000-8000-000000000002");
     let total: u64 = match mood {
         Mood::Empty => 0,
+        _ if taken_up => 0,
         Mood::Million => 1_000_000,
         _ => 230,
     };
@@ -598,7 +620,10 @@ fn status(mood: Mood) -> Status {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),
             problem: Problem {
                 status: Some(422),
-                ..Problem::new(ErrorClass::Invalid, text(mood, "422 invalid e-mail"))
+                ..Problem::new(
+                    ErrorClass::Invalid,
+                    text(mood, "422 invalid  \"e-mail\" state:bad"),
+                )
             },
             count: 17,
         }),
@@ -711,8 +736,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             ),
         ),
         Request::Preview(_, id) => {
-            let result = done(mood, preview(mood, record(mood, 0)));
-            Reply::Preview(id, result)
+            let record = Record {
+                id: id.clone(),
+                ..record(mood, 0)
+            };
+            Reply::Preview(id, done(mood, preview(mood, record)))
+        }
+        Request::Segments(contact) => {
+            let matches = SegmentMatches {
+                matching: Part::Read(vec![text(mood, "Adopted pets"), "Calm pets".into()]),
+                unasked: 3,
+            };
+            Reply::Segments(contact, done(mood, matches))
         }
         Request::Sync(_, ids) => Reply::Synced(done(
             mood,
@@ -770,14 +805,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             result: done(mood, jobs(mood, &query, page)),
         },
         Request::Job(_) => Reply::Job(done(mood, job_detail(mood))),
-        Request::Count(chosen) => Reply::Count(chosen, done(mood, 41)),
-        Request::Complete(text) => {
-            let all = ["state:failed", "state:ready", "mapping:pets"].map(String::from);
-            Reply::Complete(text, all.to_vec())
+        Request::Count(chosen) | Request::CountDiscardable(chosen) => {
+            Reply::Count(chosen, done(mood, 41))
         }
         Request::Retry(chosen) => {
+            let done_already = |id: &JobId| {
+                (0..230).any(|n| {
+                    let job = job(mood, n);
+                    job.id == *id && job.state == JobState::Done
+                })
+            };
             let count = match &chosen {
-                Chosen::Ids(ids) => ids.len() as u64,
+                Chosen::Ids(ids) => ids.iter().filter(|id| !done_already(id)).count() as u64,
                 Chosen::Filter(_) => 41,
             };
             Reply::Retried(chosen, done(mood, count))

@@ -4,6 +4,7 @@ use super::pty::Terminal;
 use super::support::{House, PETS};
 use super::{open, room};
 use serde_json::json;
+use unicode_width::UnicodeWidthChar;
 
 /// One thing in a stream of terminal output.
 #[derive(Debug, PartialEq)]
@@ -144,4 +145,63 @@ fn no_color_means_no_colour() {
     assert_eq!(colours("1"), 0);
     // An empty NO_COLOR is none.
     assert!(colours("") > 0);
+}
+
+#[test]
+fn names_that_terminals_measure_differently_shift_no_row() {
+    let house = House::new(8);
+    let names = [
+        "Rex",
+        "🐕\u{200d}🦺 guide",
+        "👨\u{200d}👩\u{200d}👧\u{200d}👦 family",
+        "🇩🇪🇫🇷 flags",
+        "👍🏽 thumb",
+        "❤\u{fe0f} 1\u{fe0f}\u{20e3} heart",
+        "e\u{301}a\u{308} marks",
+        "小雪日本語 wide",
+    ];
+    for (record, name) in house.control.records(PETS).iter().zip(names) {
+        house
+            .control
+            .set_property(PETS, &record.id, "name", json!(name));
+        house
+            .control
+            .set_property(PETS, &record.id, "chip", json!("CHIP"));
+    }
+    let mut terminal = open(&house);
+    terminal.press("2", "1 of 8");
+    for size in [(80, 24), (120, 40)] {
+        terminal.resize(size.0, size.1);
+        terminal.rest();
+        // This terminal measures character by character, as many do.
+        let rows: Vec<String> = terminal
+            .text()
+            .lines()
+            .filter(|line| line.contains(" CHIP "))
+            .map(str::to_owned)
+            .collect();
+        let columns: Vec<usize> = rows
+            .iter()
+            .map(|row| {
+                let before = row.split(" CHIP ").next().unwrap();
+                before.chars().map(|c| c.width().unwrap_or(0)).sum()
+            })
+            .collect();
+        assert_eq!(columns.len(), 8, "{}", terminal.text());
+        assert!(
+            columns.iter().all(|c| *c == columns[0]),
+            "{}",
+            terminal.text()
+        );
+        let bytes = String::from_utf8(terminal.bytes()).unwrap();
+        let joins = |c: char| matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{20e3}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}');
+        assert!(!bytes.contains(joins));
+    }
+    assert!(
+        terminal.text().contains("小雪日本語"),
+        "{}",
+        terminal.text()
+    );
+    terminal.keys("q");
+    terminal.ended();
 }

@@ -15,13 +15,38 @@ fn q_gives_the_terminal_back() {
 }
 
 #[test]
-fn signals_give_the_terminal_back() {
+fn signals_give_the_terminal_back_and_are_the_exit_code() {
     let house = House::new(30);
-    for name in ["TERM", "HUP", "INT"] {
+    for (name, code) in [("TERM", 143), ("HUP", 0), ("INT", 130)] {
         let mut terminal = open(&house);
         terminal.signal(name);
-        terminal.ended();
+        assert_eq!(terminal.ended().exit_code(), code, "{name}");
         terminal.assert_restored();
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_what_happened() {
+    let house = House::new(30);
+    for (place, words) in [
+        ("task", "a task that fails on request"),
+        ("frame", "a frame that fails on request"),
+    ] {
+        let mut command = room(&house);
+        command.env("TRAMLINE_PANIC", place);
+        let mut terminal = Terminal::start(command, 120, 40);
+        assert_eq!(terminal.ended().exit_code(), 1, "{place}");
+        terminal.assert_restored();
+        // Said on the screen that the person is back on, not on the one that is gone.
+        eventually("the message", || {
+            let text = terminal.text();
+            text.contains(words) && text.contains("panicked at")
+        });
+        eventually("the log's path", || {
+            let text = terminal.text();
+            let (at, log) = (text.find(words), text.find("log: "));
+            at.is_some() && log > at && text.contains("tramline.log")
+        });
     }
 }
 
@@ -95,8 +120,8 @@ fn the_demo_opens_and_leaves_nothing_behind() {
     let mut terminal = Terminal::start(demo, 120, 40);
     terminal.until("custom_objects.pets");
     terminal.press("2", "of 300");
-    terminal.keys("q");
-    assert_eq!(terminal.ended().exit_code(), 0);
+    terminal.signal("TERM");
+    assert_eq!(terminal.ended().exit_code(), 143);
     terminal.assert_restored();
     let left: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()

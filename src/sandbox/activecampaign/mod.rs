@@ -101,6 +101,7 @@ fn dispatch(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
         ["segmentsV2"] if post => segments::create(shared, call),
         ["segmentsV2", id] if get => segments::get(shared, id),
         ["segmentsV2", id] if delete => segments::delete(shared, id),
+        ["segmentMatch", id, contact] if get => segments::match_one(shared, id, contact),
         ["segmentMatchAll"] if post => segments::match_ad_hoc(shared, call),
         ["segmentMatchAll", id] if get => segments::match_stored(shared, id),
         ["segmentMatchAll", _, run] if get => segments::run(shared, run),

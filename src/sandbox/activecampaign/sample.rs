@@ -158,6 +158,10 @@ pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
         named(1, "Engagement", true, false),
         named(2, "Adoption readiness", true, false),
     ];
+    let segments = &mut account.segments;
+    segments.sample("1", "Available pets", "STATUS", "Available");
+    segments.sample("2", "Adopted pets", "STATUS", "Adopted");
+    segments.sample("3", "Calm pets", "TEMPERAMENT", "Calm");
     account.excluded.insert("blocked@example.com".to_owned());
     let now = instant::now();
     for name in [

@@ -20,6 +20,17 @@ pub(in crate::sandbox) struct Segments {
     runs: HashMap<String, Run>,
 }
 
+impl Segments {
+    /// A segment that is there from the start: contacts whose field (by personalisation tag) holds a value.
+    pub(super) fn sample(&mut self, id: &str, name: &str, field: &str, value: &str) {
+        let attributes = json!({
+            "name": name,
+            "segment_conditions": [{"field": field, "operator": "equals", "value": value}],
+        });
+        self.stored.push((id.to_owned(), attributes));
+    }
+}
+
 /// How long a run is not ready, in milliseconds.
 const RUN_TIME: i64 = 300;
 
@@ -100,6 +111,33 @@ pub(super) fn delete(shared: &Shared, id: &str) -> Reply {
     } else {
         no_result("Segment", id)
     }
+}
+
+/// `GET /segmentMatch/{segmentId}/{contactId}`.
+pub(super) fn match_one(shared: &Shared, id: &str, contact: &str) -> Reply {
+    let account = shared.account();
+    let Some((_, conditions)) = account
+        .segments
+        .stored
+        .iter()
+        .find(|(known, _)| known == id)
+    else {
+        return no_result("Segment", id);
+    };
+    let found = contact
+        .parse()
+        .ok()
+        .and_then(|id: u64| account.contacts.get(&id));
+    let Some(found) = found else {
+        return no_result("Subscriber", contact);
+    };
+    let now = instant::utc(instant::now());
+    Reply::ok(
+        &json!({"data": [{"id": format!("{id}-{contact}"), "type": "match", "attributes": {
+            "segment_id": id, "entity_id": contact, "match": matches(&account, found, conditions),
+            "created_timestamp": now, "segment_timestamp": now,
+        }}]}),
+    )
 }
 
 /// `POST /segmentMatchAll`: conditions that are not stored.

@@ -618,6 +618,11 @@ async fn a_field_is_made_in_three_calls_and_a_segment_matches_it() {
         ready.body["data"][0]["attributes"]["matches"],
         json!([contact.id])
     );
+    let one = path.replace("/segmentMatchAll/", "/segmentMatch/");
+    let one = wire
+        .ac("GET", &format!("{one}/{}", contact.id), Value::Null)
+        .await;
+    assert_eq!(one.body["data"][0]["attributes"]["match"], true);
 }
 
 #[tokio::test]

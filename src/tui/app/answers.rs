@@ -38,11 +38,6 @@ impl App {
                 }
             }
             Reply::Reloaded(result) => self.reloaded(result),
-            Reply::Complete(text, completions) => {
-                if let Some(Overlay::Filter(line)) = self.overlays.last_mut() {
-                    line.complete(&text, completions);
-                }
-            }
             Reply::Saved(result) => self.saved(result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {

@@ -1,10 +1,24 @@
 //! The state of the control room, and `update`: an event in, effects out. No I/O, no clock of its own.
 
-mod answers;
-mod configured;
+/// The hands of an update, so that one screen can be borrowed beside them.
+macro_rules! hands {
+    ($app:expr) => {
+        Cx {
+            now: $app.now,
+            session: &mut $app.session,
+            slots: &mut $app.slots,
+            effects: &mut $app.effects,
+            wishes: &mut $app.wishes,
+        }
+    };
+}
 
-use crate::model::export::{Run, RunState};
-use crate::model::{Level, ObjectKey};
+mod answers;
+mod clock;
+mod configured;
+mod going;
+
+use crate::model::Level;
 use crate::operations::status::Status;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
@@ -19,18 +33,17 @@ use crate::tui::screens::mappings::Mappings;
 use crate::tui::screens::queue::Queue;
 use crate::tui::screens::records::Records;
 use crate::tui::screens::schemas::Schemas;
-use crate::tui::screens::{Refresh, Screen, WakeCx};
-use crate::tui::slots::{SPINNER_AFTER, Slot, Slots};
+use crate::tui::screens::{Refresh, Screen};
+use crate::tui::slots::{Slot, Slots};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::help::Help;
 use crate::tui::widgets::line::InputLine;
-use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
-use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::toast::Toasts;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// The whole state.
 pub struct App {
@@ -57,19 +70,6 @@ pub struct App {
     dirty: Dirty,
     effects: Vec<Effect>,
     wishes: Vec<Wish>,
-}
-
-/// The hands of an update, so that one screen can be borrowed beside them.
-macro_rules! hands {
-    ($app:expr) => {
-        Cx {
-            now: $app.now,
-            session: &mut $app.session,
-            slots: &mut $app.slots,
-            effects: &mut $app.effects,
-            wishes: &mut $app.wishes,
-        }
-    };
 }
 
 impl App {
@@ -171,83 +171,6 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// What is due: toasts that leave, lists and numbers that are read again.
-    fn pending(&mut self) {
-        if self.toasts.expire(self.now) {
-            self.dirty = self.dirty.max(Dirty::Data);
-        }
-        if !self.slots.waits(Slot::Status) {
-            if self.status_moves()
-                && self
-                    .status
-                    .read_at()
-                    .is_none_or(|at| self.now.duration_since(at) >= SignedDuration::from_secs(1))
-            {
-                self.status_refresh.mark();
-            }
-            if self.status_refresh.take(self.now) {
-                self.read_status();
-            }
-        }
-        self.with_screen(|screen, cx| screen.tick(cx));
-        self.grant();
-    }
-
-    fn read_status(&mut self) {
-        self.status_refresh.take(self.now);
-        hands!(self).ask(Slot::Status, Request::Status);
-    }
-
-    /// True while the status bar changes by time alone: a budget fills up, a run goes on.
-    fn status_moves(&self) -> bool {
-        let Some(status) = self.status.value() else {
-            return false;
-        };
-        let filling = [&status.highlevel, &status.activecampaign, &status.imports]
-            .into_iter()
-            .flatten()
-            .any(|b| {
-                // A budget fills up within its window; after that its numbers stand still.
-                let window = SignedDuration::from_millis(b.window_ms.min(600_000) as i64 + 2000);
-                let quiet = self.now.duration_since(self.busy_at) > window;
-                (b.left < b.size && !quiet) || b.blocked_until.is_some_and(|at| at > self.now)
-            });
-        filling
-            || status
-                .exports
-                .iter()
-                .any(|run| run.state == RunState::Running)
-    }
-
-    /// When [`Event::Tick`] is next needed; `None` while nothing moves.
-    pub fn wake(&self) -> Option<Timestamp> {
-        let cx = WakeCx {
-            now: self.now,
-            slots: &self.slots,
-        };
-        let status = if self.slots.waits(Slot::Status) {
-            None
-        } else {
-            let second = self
-                .status_moves()
-                .then(|| self.status.read_at().unwrap_or(self.now) + SignedDuration::from_secs(1));
-            [self.status_refresh.due_at(), second]
-                .into_iter()
-                .flatten()
-                .min()
-        };
-        let screen = self.screen(self.tab).wake(&cx);
-        [
-            status,
-            screen,
-            self.toasts.wake(),
-            self.slots.wake(self.tab, self.now),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
     /// How urgently a frame is wanted.
     pub fn dirty(&self) -> Dirty {
         self.dirty
@@ -316,31 +239,6 @@ impl App {
         }
     }
 
-    fn go(&mut self, go: Go) {
-        let tab = match go {
-            Go::Tab(tab) => tab,
-            Go::Records(object, schema) => {
-                self.records
-                    .choose(object, schema.map(|s| *s), &mut hands!(self));
-                Tab::Records
-            }
-            Go::Record(object, record) => {
-                self.records.choose_one(object, record, &mut hands!(self));
-                Tab::Records
-            }
-            Go::Mapping(name) => {
-                self.mappings.choose(name, &mut hands!(self));
-                Tab::Mappings
-            }
-            Go::Queue(filter) => {
-                self.queue.choose(&filter, &mut hands!(self));
-                Tab::Queue
-            }
-        };
-        self.tab = tab;
-        self.with_screen(|screen, cx| screen.open(cx));
-    }
-
     fn key(&mut self, key: &KeyEvent) {
         if self.overlays.is_empty() {
             if let Some(action) = self.keymap.action(self.tab, key) {
@@ -361,12 +259,9 @@ impl App {
                 self.overlays.push(Overlay::Palette(palette));
             }
             Action::Filter => {
-                let line = InputLine::new(self.screen(self.tab).filter());
+                let completes = self.tab == Tab::Queue;
+                let line = InputLine::new(self.screen(self.tab).filter(), completes);
                 self.overlays.push(Overlay::Filter(line));
-                if self.tab == Tab::Queue {
-                    let text = self.queue.filter().to_owned();
-                    hands!(self).ask(Slot::Complete, Request::Complete(text));
-                }
             }
             Action::Back => self.back(),
             Action::Twin => match self.last_did.clone() {
@@ -390,106 +285,17 @@ impl App {
                 self.read_status();
                 self.with_screen(|screen, cx| screen.act(Action::Reload, cx));
             }
+            Action::NextMatch | Action::PreviousMatch
+                if self.screen(self.tab).filter().is_empty() =>
+            {
+                let text = format!(
+                    "no filter to go by: {} sets one",
+                    self.keymap.key_of(Action::Filter)
+                );
+                self.toasts.push(Level::Warning, text, self.now);
+            }
             other => self.with_screen(|screen, cx| screen.act(other, cx)),
         }
-    }
-
-    fn back(&mut self) {
-        let slow: Vec<Slot> = self
-            .slots
-            .of_tab(self.tab)
-            .into_iter()
-            .filter(|slot| {
-                self.slots
-                    .waited(*slot, self.now)
-                    .is_some_and(|w| w >= SPINNER_AFTER)
-            })
-            .collect();
-        if !slow.is_empty() {
-            for slot in slow {
-                hands!(self).give_up(slot);
-                self.with_screen(|screen, _| screen.cancelled(slot));
-            }
-            return;
-        }
-        if self.toasts.clear() {
-            return;
-        }
-        self.with_screen(|screen, cx| {
-            screen.back(cx);
-        });
-    }
-
-    fn last_error(&mut self) {
-        let last = self.status.value().and_then(|s| s.last_error.clone());
-        match last {
-            Some(error) => {
-                let message = error.problem.message.replace('"', " ");
-                self.go(Go::Queue(format!("state:failed error:\"{message}\"")));
-            }
-            None => self
-                .toasts
-                .push(Level::Ok, "no error so far".to_owned(), self.now),
-        }
-    }
-
-    fn choose_object(&mut self) {
-        let objects: Vec<(ObjectKey, String)> = self
-            .schemas
-            .objects()
-            .map(|schema| (schema.key.clone(), schema.plural.clone()))
-            .collect();
-        if objects.is_empty() {
-            self.go(Go::Tab(Tab::Schemas));
-            let text = "choose an object: enter opens its records".to_owned();
-            self.toasts.push(Level::Ok, text, self.now);
-            return;
-        }
-        let items = objects.iter().map(|(key, name)| Item {
-            label: name.clone(),
-            note: key.to_string(),
-            key: String::new(),
-        });
-        let picker = Picker::new("Records of", items.collect());
-        let keys = objects.into_iter().map(|(key, _)| key).collect();
-        self.overlays
-            .push(Overlay::Pick(picker, Choice::Object(keys)));
-    }
-
-    pub(in crate::tui) fn chosen(&mut self, choice: Choice, at: usize) {
-        match choice {
-            Choice::Object(keys) => {
-                if let Some(key) = keys.get(at) {
-                    self.go(Go::Records(key.clone(), None));
-                }
-            }
-            Choice::Related(records) => {
-                if let Some((object, record)) = records.get(at).cloned() {
-                    if object.as_str() == "contact" {
-                        hands!(self).copy("contact id", record.to_string());
-                    } else {
-                        self.go(Go::Record(object, record));
-                    }
-                }
-            }
-        }
-    }
-
-    fn quit(&mut self) {
-        let writing = self.slots.writing();
-        if writing == 0 {
-            self.quit_now();
-            return;
-        }
-        let question = Confirm::new("Quit while something is being written?")
-            .line(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."))
-            .then(Then::Quit);
-        self.overlays.push(Overlay::Confirm(question));
-    }
-
-    fn quit_now(&mut self) {
-        self.effects.push(Effect::Remember(self.remembered()));
-        self.effects.push(Effect::Quit);
     }
 
     /// Yes was said to a question.
@@ -542,11 +348,5 @@ impl App {
             // Outside a text field a paste must never act as keys.
             _ => {}
         }
-    }
-
-    /// The running export that the status bar shows.
-    pub(in crate::tui) fn running(&self) -> Option<&Run> {
-        let exports = &self.status.value()?.exports;
-        exports.iter().find(|run| run.state == RunState::Running)
     }
 }

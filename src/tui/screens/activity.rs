@@ -1,10 +1,9 @@
 //! Every HTTP call of this process, newest first.
 
-use super::schemas::below;
 use super::{Screen, contains, find_row};
 use crate::model::Level;
 use crate::model::call::{Api, Call};
-use crate::tui::canvas::{Canvas, grouped};
+use crate::tui::canvas::{Canvas, below, grouped};
 use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
 use crate::tui::request::{Reply, Request};

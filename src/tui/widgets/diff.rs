@@ -1,11 +1,14 @@
 //! A record beside its contact: what each field holds, what would be sent, what the contact holds now.
 
+use super::contact;
 use super::text::{Tone, wrap};
+use crate::model::contact::SegmentMatches;
 use crate::model::view::{Preview, PreviewField};
-use crate::tui::canvas::{Canvas, short_id};
+use crate::tui::canvas::{Canvas, below, cut, short_id, shown_width};
+use crate::tui::load::Load;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
-/// Lines for the scrolled part of the sync view, drawn by [`draw`].
 fn value(text: Option<&str>, none: &str) -> String {
     match text {
         Some("") => "(empty)".to_owned(),
@@ -72,12 +75,7 @@ fn heading(canvas: &mut Canvas, area: Rect, preview: &Preview) {
 fn line(canvas: &mut Canvas, area: Rect, widths: [u16; 4], field: &PreviewField, under: bool) {
     let theme = canvas.theme;
     let none = theme.glyphs.none;
-    let name = format!(
-        "{} {} {}",
-        field.source,
-        theme.glyphs.to,
-        field.field.trim_matches('%')
-    );
+    let name = pair(canvas, field, widths[0]);
     let (send, style) = match &field.problem {
         Some(problem) => (
             format!("{} {}", theme.glyphs.cross, problem.message),
@@ -113,71 +111,131 @@ fn line(canvas: &mut Canvas, area: Rect, widths: [u16; 4], field: &PreviewField,
     canvas.put(x, area.y, area.right().saturating_sub(x), &mark.0, mark.1);
 }
 
+/// `source → target`; where there is little room it is the source that gives way.
+fn pair(canvas: &Canvas, field: &PreviewField, width: u16) -> String {
+    let (to, mark) = (canvas.theme.glyphs.to, canvas.theme.glyphs.cut);
+    let target = format!(" {to} {}", field.field.trim_matches('%'));
+    let room = width.saturating_sub(shown_width(&target) as u16).max(3);
+    format!("{}{target}", cut(&field.source, room, mark))
+}
+
+/// From this width on the contact's surroundings stand beside the fields.
+const BESIDE: u16 = 100;
+
 /// Draws the sync view of a preview; `cursor` is the field under the cursor, whose texts are shown whole at
 /// the foot.
-pub fn draw(canvas: &mut Canvas, area: Rect, preview: &Preview, cursor: usize, focused: bool) {
+pub fn draw(
+    canvas: &mut Canvas,
+    area: Rect,
+    preview: &Preview,
+    segments: &Load<SegmentMatches>,
+    cursor: usize,
+    focused: bool,
+) {
     if area.height < 4 || area.width < 20 {
         return;
     }
     heading(canvas, area, preview);
     let theme = canvas.theme;
-    let mut y = area.y + if area.width >= 90 { 1 } else { 2 };
+    let mut body = below(area, if area.width >= 90 { 1 } else { 2 });
     if let Some(problem) = &preview.problem {
         let text = format!("{} {problem}", theme.glyphs.cross);
-        for text in wrap(&text, area.width).into_iter().take(3) {
-            canvas.put(area.x, y, area.width, &text, theme.error);
-            y += 1;
-        }
+        body = said(canvas, body, &text, theme.error);
     }
     if let Some(winner) = &preview.superseded_by {
         let text = format!("record {winner} was updated later and holds this contact");
-        canvas.put(area.x, y, area.width, &text, theme.warn);
-        y += 1;
+        body = said(canvas, body, &text, theme.warn);
     }
+    let foot = foot(canvas, body.width, preview, cursor);
+    let Some(around) = &preview.surroundings else {
+        fields(canvas, body, preview, cursor, focused, &foot);
+        return;
+    };
+    if area.width >= BESIDE {
+        let panel = (area.width / 3).clamp(30, 44);
+        let left = Rect {
+            width: body.width - panel - 1,
+            ..body
+        };
+        let right = canvas.divide(Rect {
+            x: left.right() + 1,
+            width: panel,
+            ..body
+        });
+        let foot = self::foot(canvas, left.width, preview, cursor);
+        fields(canvas, left, preview, cursor, focused, &foot);
+        contact::panel(canvas, right, around, segments);
+    } else {
+        let mut lines = foot;
+        lines.extend(contact::lines(canvas, body.width, around, segments));
+        fields(canvas, body, preview, cursor, focused, &lines);
+    }
+}
+
+/// A sentence in at most three lines; returns what is left of the area.
+fn said(canvas: &mut Canvas, area: Rect, text: &str, style: Style) -> Rect {
+    let lines: Vec<String> = wrap(text, area.width).into_iter().take(3).collect();
+    for (at, line) in lines.iter().enumerate() {
+        canvas.put(area.x, area.y + at as u16, area.width, line, style);
+    }
+    below(area, lines.len() as u16)
+}
+
+/// The fields, and below them the lines of the foot as far as there is room: a third of it is the fields' own.
+fn fields(
+    canvas: &mut Canvas,
+    area: Rect,
+    preview: &Preview,
+    cursor: usize,
+    focused: bool,
+    foot: &[(String, Tone)],
+) {
     // The mark takes what is left: it says why, so it wants room.
-    let widths = [26, 18, 20, 14].map(|part| (area.width * part / 100).max(4));
+    let widths = [30, 17, 19, 14].map(|part| (area.width * part / 100).max(4));
     let mut x = area.x;
     for (title, width) in ["field", "record", "will send", "contact now"]
         .iter()
         .zip(widths)
     {
-        canvas.put(x, y, width, title, theme.muted);
+        let style = canvas.theme.muted;
+        canvas.put(x, area.y, width, title, style);
         x += width + 1;
     }
-    y += 1;
-    let foot = foot(canvas, area.width, preview, cursor);
-    let room = area.bottom().saturating_sub(y + foot.len() as u16).max(1);
+    let body = below(area, 1);
+    let least = (preview.fields.len() as u16).min((body.height / 3).max(1));
+    let foot_room = (foot.len() as u16).min(body.height.saturating_sub(least));
+    let room = body.height - foot_room;
     let cursor = cursor.min(preview.fields.len().saturating_sub(1));
     let from = (cursor + 1).saturating_sub(usize::from(room));
-    for (at, field) in preview
-        .fields
-        .iter()
-        .enumerate()
-        .skip(from)
-        .take(usize::from(room))
-    {
-        line(
-            canvas,
-            Rect::new(area.x, y, area.width, 1),
-            widths,
-            field,
-            focused && at == cursor,
-        );
+    let shown = preview.fields.iter().enumerate().skip(from);
+    let mut y = body.y;
+    for (at, field) in shown.take(usize::from(room)) {
+        let row = Rect::new(body.x, y, body.width, 1);
+        line(canvas, row, widths, field, focused && at == cursor);
         y += 1;
     }
-    for (text, tone) in foot {
-        if y >= area.bottom() {
-            break;
-        }
+    let hidden = foot.len().saturating_sub(usize::from(foot_room));
+    for (at, (text, tone)) in foot.iter().take(usize::from(foot_room)).enumerate() {
+        let last = at + 1 == usize::from(foot_room);
+        let (text, tone) = match hidden {
+            1.. if last => (
+                format!("and {} more: they need a taller window", hidden + 1),
+                Tone::Muted,
+            ),
+            _ => (text.clone(), *tone),
+        };
         let style = tone.style(canvas.theme);
-        canvas.put(area.x, y, area.width, &text, style);
+        canvas.put(body.x, y, body.width, &text, style);
         y += 1;
     }
 }
 
-/// Rules, what surrounds the contact, and the field under the cursor whole.
+/// The field under the cursor whole, and the rules.
 fn foot(canvas: &Canvas, width: u16, preview: &Preview, cursor: usize) -> Vec<(String, Tone)> {
     let mut lines = Vec::new();
+    if let Some(field) = preview.fields.get(cursor) {
+        lines.extend(whole(canvas, width, field));
+    }
     for rule in &preview.rules {
         let (says, tone) = match (rule.fires, &rule.note) {
             (true, _) => (format!("fires: {}", rule.actions.join(", ")), Tone::Ok),
@@ -186,57 +244,35 @@ fn foot(canvas: &Canvas, width: u16, preview: &Preview, cursor: usize) -> Vec<(S
         };
         lines.push((format!("rule {:<16} {says}", rule.name), tone));
     }
-    if let Some(around) = &preview.surroundings {
-        let mut add = |what: &str, names: Vec<String>| {
-            if !names.is_empty() {
-                lines.push((format!("{what:<12} {}", names.join(", ")), Tone::Muted));
-            }
-        };
-        add("tags", around.tags.clone());
-        let lists = around
-            .lists
-            .iter()
-            .map(|l| format!("{} ({})", l.list, l.status));
-        add("lists", lists.collect());
-        let automations = around.automations.iter().map(|a| {
-            let state = if a.completed { "ended" } else { "running" };
-            format!("{} ({state})", a.automation)
-        });
-        add("automations", automations.collect());
-        let scores = around
-            .scores
-            .iter()
-            .map(|s| format!("{} {}", s.score, s.value));
-        add("scores", scores.collect());
-    }
-    if let Some(field) = preview.fields.get(cursor) {
-        let long = [&field.record, &field.send, &field.contact]
-            .iter()
-            .any(|text| {
-                text.as_ref()
-                    .is_some_and(|text| text.chars().count() > usize::from(width / 9))
-            });
-        if long || field.problem.is_some() || field.warning.is_some() {
-            let none = canvas.theme.glyphs.none;
-            let mut whole = format!(
-                "{}: {} {} {}",
-                field.source,
-                value(field.record.as_deref(), none),
-                canvas.theme.glyphs.to,
-                value(field.send.as_deref(), none)
-            );
-            if let Some(problem) = &field.problem {
-                whole.push_str(&format!(" {} {problem}", canvas.theme.glyphs.dot));
-            }
-            if let Some(warning) = &field.warning {
-                whole.push_str(&format!(" {} {warning}", canvas.theme.glyphs.dot));
-            }
-            let short: String = whole.chars().take(usize::from(width) * 4).collect();
-            lines.push((String::new(), Tone::Plain));
-            for text in wrap(&short, width).into_iter().take(4) {
-                lines.push((text, Tone::Plain));
-            }
-        }
-    }
     lines
+}
+
+/// A field's texts whole, where the columns may have cut them.
+fn whole(canvas: &Canvas, width: u16, field: &PreviewField) -> Vec<(String, Tone)> {
+    let (to, none) = (canvas.theme.glyphs.to, canvas.theme.glyphs.none);
+    let target = field.field.trim_matches('%');
+    let name = format!("{} {to} {target}", field.source);
+    let texts = [&field.record, &field.send, &field.contact];
+    let long = shown_width(&name) > usize::from(width) * 3 / 10
+        || texts
+            .into_iter()
+            .flatten()
+            .any(|text| text.chars().nth(usize::from(width / 9)).is_some());
+    if !long && field.problem.is_none() && field.warning.is_none() {
+        return Vec::new();
+    }
+    let mut whole = format!(
+        "{name}: {} {to} {}",
+        value(field.record.as_deref(), none),
+        value(field.send.as_deref(), none)
+    );
+    if let Some(problem) = &field.problem {
+        whole.push_str(&format!(" {} {problem}", canvas.theme.glyphs.dot));
+    }
+    if let Some(warning) = &field.warning {
+        whole.push_str(&format!(" {} {warning}", canvas.theme.glyphs.dot));
+    }
+    let short: String = whole.chars().take(usize::from(width) * 4).collect();
+    let lines = wrap(&short, width).into_iter().take(4);
+    lines.map(|text| (text, Tone::Plain)).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tui_input::Input;
@@ -207,14 +207,8 @@ impl Field {
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect, under: bool) {
         let theme = canvas.theme;
         if !matches!(self.kind, Kind::One | Kind::Many) {
-            let room = area.width.saturating_sub(1);
-            let scroll = self.input.visual_scroll(usize::from(room));
-            let text: String = self.input.value().chars().skip(scroll).collect();
-            canvas.put(area.x, area.y, area.width, &text, theme.text);
-            if under {
-                let x = area.x + self.input.visual_cursor().saturating_sub(scroll) as u16;
-                canvas.cursor = Some(Position::new(x.min(area.right().saturating_sub(1)), area.y));
-            }
+            let at = self.input.cursor();
+            canvas.typed(area, self.input.value(), at, theme.text, under);
             return;
         }
         let mut x = area.x;

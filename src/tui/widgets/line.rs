@@ -1,8 +1,9 @@
 //! One line of input below the screen: the filter of a list.
 
+use crate::model::filter::Filter;
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -21,19 +22,24 @@ pub struct InputLine {
     input: Input,
     /// What the list was filtered by before; `esc` goes back to it.
     pub before: String,
+    /// True for the filter language of jobs; otherwise the text is just looked for.
+    completes: bool,
     completions: Vec<String>,
     chosen: usize,
 }
 
 impl InputLine {
-    /// Starts with a text.
-    pub fn new(text: &str) -> Self {
-        Self {
+    /// Starts with a text; `completes` offers what the filter language of jobs knows.
+    pub fn new(text: &str, completes: bool) -> Self {
+        let mut line = Self {
             input: Input::new(text.to_owned()),
             before: text.to_owned(),
+            completes,
             completions: Vec::new(),
             chosen: 0,
-        }
+        };
+        line.complete();
+        line
     }
 
     /// The text as it stands.
@@ -41,11 +47,20 @@ impl InputLine {
         self.input.value()
     }
 
-    /// Completions of a text came; they count only if the text is still the same.
-    pub fn complete(&mut self, text: &str, completions: Vec<String>) {
-        if text == self.text() {
-            self.completions = completions;
-            self.chosen = 0;
+    /// The completions of the text as it stands: never those of a text that was.
+    fn complete(&mut self) {
+        self.chosen = 0;
+        self.completions = match self.completes {
+            true => Filter::complete(self.text()),
+            false => Vec::new(),
+        };
+    }
+
+    /// The keys that it takes, for the footer.
+    pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
+        match self.completes {
+            true => &[("enter", "apply"), ("tab", "complete"), ("esc", "leave")],
+            false => &[("enter", "apply"), ("esc", "leave")],
         }
     }
 
@@ -54,6 +69,7 @@ impl InputLine {
         for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
             self.input.handle(tui_input::InputRequest::InsertChar(c));
         }
+        self.complete();
     }
 
     /// Takes a key.
@@ -76,7 +92,10 @@ impl InputLine {
                 self.chosen = (self.chosen + self.completions.len() - 1) % self.completions.len();
             }
             _ => {
-                self.input.handle_event(&TerminalEvent::Key(*key));
+                let change = self.input.handle_event(&TerminalEvent::Key(*key));
+                if change.is_some_and(|change| change.value) {
+                    self.complete();
+                }
             }
         }
         LineOutcome::Stay
@@ -90,7 +109,7 @@ impl InputLine {
         let start = text.rfind(' ').map_or(0, |at| at + 1);
         let text = format!("{}{word}", &text[..start]);
         self.input = Input::new(text);
-        self.completions.clear();
+        self.complete();
     }
 
     /// Draws the line, and the completions above it.
@@ -99,24 +118,8 @@ impl InputLine {
         canvas.clear(Rect::new(area.x, y, area.width, 1));
         let (key, text, muted) = (canvas.theme.key, canvas.theme.text, canvas.theme.muted);
         canvas.put(area.x + 1, y, 1, "/", key);
-        let room = area.width.saturating_sub(4);
-        let scroll = self.input.visual_scroll(usize::from(room));
-        let mut skipped = 0;
-        let shown: String = self
-            .text()
-            .chars()
-            .skip_while(|c| {
-                let wide = unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
-                let skip = skipped < scroll;
-                if skip {
-                    skipped += wide;
-                }
-                skip
-            })
-            .collect();
-        canvas.put(area.x + 2, y, room, &shown, text);
-        let x = area.x + 2 + (self.input.visual_cursor().saturating_sub(scroll)) as u16;
-        canvas.cursor = Some(Position::new(x.min(area.right().saturating_sub(1)), y));
+        let place = Rect::new(area.x + 2, y, area.width.saturating_sub(3), 1);
+        canvas.typed(place, self.text(), self.input.cursor(), text, true);
         let most = usize::from(area.height.saturating_sub(1)).min(8);
         let from = (self.chosen + 1).saturating_sub(most);
         let list: Vec<_> = self.completions.iter().skip(from).take(most).collect();
@@ -135,6 +138,7 @@ impl InputLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::JobState;
 
     fn press(line: &mut InputLine, code: KeyCode) -> LineOutcome {
         line.key(&KeyEvent::new(code, KeyModifiers::NONE))
@@ -142,19 +146,32 @@ mod tests {
 
     #[test]
     fn a_completion_replaces_the_last_word() {
-        let mut line = InputLine::new("mapping:pets st");
-        line.complete("mapping:pets st", vec!["state:".into(), "status:".into()]);
+        let mut line = InputLine::new("mapping:pets -st", true);
+        press(&mut line, KeyCode::Tab);
+        assert_eq!(line.text(), "mapping:pets -state:");
         press(&mut line, KeyCode::Down);
         press(&mut line, KeyCode::Tab);
-        assert_eq!(line.text(), "mapping:pets status:");
-        line.complete("something older", vec!["x".into()]);
+        let second = JobState::ALL[1].name();
+        assert_eq!(line.text(), format!("mapping:pets -state:{second}"));
+    }
+
+    #[test]
+    fn a_completion_is_of_the_text_as_it_stands() {
+        let mut line = InputLine::new("state:", true);
+        for c in "fa".chars() {
+            press(&mut line, KeyCode::Char(c));
+        }
         press(&mut line, KeyCode::Tab);
-        assert_eq!(line.text(), "mapping:pets status:");
+        assert_eq!(line.text(), "state:failed");
+        let mut line = InputLine::new("", false);
+        press(&mut line, KeyCode::Char('s'));
+        press(&mut line, KeyCode::Tab);
+        assert_eq!(line.text(), "s");
     }
 
     #[test]
     fn pasted_lines_become_one() {
-        let mut line = InputLine::new("");
+        let mut line = InputLine::new("", false);
         line.paste("a\nb\u{1b}");
         assert_eq!(line.text(), "a b ");
         assert_eq!(press(&mut line, KeyCode::Enter), LineOutcome::Done);

@@ -1,6 +1,7 @@
 //! Parts that several screens are made of.
 
 pub mod confirm;
+pub mod contact;
 pub mod diff;
 pub mod field;
 pub mod form;

@@ -51,6 +51,20 @@ pub enum Overlay {
 }
 
 impl Overlay {
+    /// The keys that it takes, for the footer.
+    pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
+            Self::Help(_) => &[("j k", "scroll"), ("esc", "close")],
+            Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
+            Self::Palette(_) | Self::Pick(..) => {
+                &[("type", "to narrow"), ("enter", "choose"), ("esc", "leave")]
+            }
+            Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
+            Self::Filter(line) => line.keys(),
+        }
+    }
+
     /// Draws it over the screen's area.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect, keymap: &Keymap) {
         match self {

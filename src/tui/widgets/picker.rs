@@ -5,7 +5,7 @@ use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -129,18 +129,9 @@ impl Picker {
         }
         let (text, muted, key) = (canvas.theme.text, canvas.theme.muted, canvas.theme.key);
         canvas.put(inner.x, inner.y, 1, ":", key);
-        canvas.put(
-            inner.x + 2,
-            inner.y,
-            inner.width.saturating_sub(2),
-            self.input.value(),
-            text,
-        );
-        let x = inner.x + 2 + self.input.visual_cursor() as u16;
-        canvas.cursor = Some(Position::new(
-            x.min(inner.right().saturating_sub(1)),
-            inner.y,
-        ));
+        let place = Rect::new(inner.x + 2, inner.y, inner.width.saturating_sub(2), 1);
+        let at = self.input.cursor();
+        canvas.typed(place, self.input.value(), at, text, true);
         let rows = usize::from(inner.height - 1);
         let from = (self.cursor + 1).saturating_sub(rows);
         if self.shown.is_empty() {

@@ -242,6 +242,11 @@ pub fn draw<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::context::Session;
+    use crate::tui::keymap::Keymap;
+    use crate::tui::slots::Slots;
+    use crate::tui::theme::{Theme, ThemeName};
+    use ratatui::buffer::Buffer;
 
     #[test]
     fn columns_leave_by_priority_and_the_first_stays() {
@@ -257,6 +262,42 @@ mod tests {
         assert_eq!(fit(&columns, 0, 60)[0], (0, 20));
         let used: u16 = fit(&columns, 0, 40).iter().map(|c| c.1 + 2).sum();
         assert!(used - 2 <= 40);
+    }
+
+    /// A canvas over an empty buffer of a size.
+    fn on_canvas(width: u16, height: u16, draw: impl FnOnce(&mut Canvas, Rect)) {
+        let keymap = Keymap::new(&Default::default()).unwrap();
+        let theme = Theme::new(ThemeName::Mono, false);
+        let (slots, session) = (Slots::default(), Session::of_nobody());
+        let area = Rect::new(0, 0, width, height);
+        let mut canvas = Canvas {
+            buf: &mut Buffer::empty(area),
+            theme: &theme,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            slots: &slots,
+            session: &session,
+            keymap: &keymap,
+            cursor: None,
+        };
+        draw(&mut canvas, area);
+    }
+
+    #[test]
+    fn only_the_rows_in_sight_are_asked_for() {
+        let columns = [Column::new("a", 0, 10, 20)];
+        for rows in [3, 1000, 1_000_000] {
+            let mut state = TableState::default();
+            state.act(Action::Bottom, rows);
+            let mut asked = Vec::new();
+            on_canvas(80, 25, |canvas, area| {
+                draw(canvas, area, &columns, &state, rows, true, |row| {
+                    asked.push(row);
+                    None
+                });
+            });
+            let seen: Vec<usize> = (rows.saturating_sub(24)..rows).collect();
+            assert_eq!(asked, seen);
+        }
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Text shown whole: wrapped by display width, scrolled, in tones.
 
-use crate::model::sanitize;
 use crate::tui::canvas::Canvas;
+use crate::tui::cells;
 use crate::tui::keymap::Action;
 use crate::tui::theme::Theme;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::cell::Cell as Shared;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// What a line of text means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,29 +64,29 @@ impl Paragraphs {
 /// Breaks text into lines of at most `width` columns, at spaces where there are any.
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width.max(2));
-    let clean = sanitize::block(text);
+    let clean = cells::block(text);
     let mut lines = Vec::new();
     for paragraph in clean.split('\n') {
         let mut line = String::new();
         let mut used = 0;
         for word in paragraph.split_inclusive(' ') {
-            let wide = word.width();
-            if used + word.trim_end().width() > width && used > 0 {
+            let wide = cells::width(word);
+            if used + cells::width(word.trim_end()) > width && used > 0 {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }
-            if wide <= width || word.trim_end().width() <= width {
+            if wide <= width || cells::width(word.trim_end()) <= width {
                 line.push_str(word);
                 used += wide;
                 continue;
             }
-            for c in word.chars() {
-                let wide = c.width().unwrap_or(0);
+            for cluster in word.graphemes(true) {
+                let wide = cells::cluster_width(cluster);
                 if used + wide > width {
                     lines.push(std::mem::take(&mut line));
                     used = 0;
                 }
-                line.push(c);
+                line.push_str(cluster);
                 used += wide;
             }
         }
@@ -156,10 +156,14 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two ", "three"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(
+            wrap("e\u{301}e\u{301}e\u{301}", 2),
+            ["e\u{301}e\u{301}", "e\u{301}"]
+        );
         assert_eq!(wrap("a\n\nb", 10), ["a", "", "b"]);
         assert_eq!(wrap("x\u{1b}[2J", 10), ["x␛[2J"]);
         for line in wrap(&"wörd ".repeat(100), 17) {
-            assert!(line.trim_end().width() <= 17);
+            assert!(cells::width(line.trim_end()) <= 17);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Runs of bulk exports: progress, what became of the records, pause, resume, cancel.
 
+mod failures;
 mod view;
 
-use super::records::quoted;
 use super::{Refresh, Screen, WakeCx, find_row};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::{Level, MappingName, RunId};
-use crate::tui::canvas::{Canvas, grouped, short_id};
-use crate::tui::context::{Cx, Go};
+use crate::tui::canvas::{Canvas, counted, short_id};
+use crate::tui::command::quoted;
+use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
@@ -32,6 +33,8 @@ pub struct Exports {
     /// The run that is shown whole below the list.
     beside: Option<RunId>,
     settle: Option<Timestamp>,
+    /// The run whose failed jobs are looked for.
+    wanted: Option<Run>,
 }
 
 /// The cursor must rest this long before a run is shown whole: a slow line is not to carry every run passed.
@@ -43,20 +46,31 @@ pub fn rate(run: &Run) -> Option<f64> {
         .then(|| run.counts.settled() as f64 * 1000.0 / run.elapsed_ms as f64)
 }
 
+/// How many records the run is about, as far as that is known: for one that is over, those that it read.
+pub fn goal(run: &Run) -> Option<u64> {
+    if run.state == RunState::Completed {
+        return Some(run.counts.read);
+    }
+    // How many records changed since a time is known only at the end.
+    if run.options.since.is_some() {
+        return None;
+    }
+    let total = run.total?;
+    Some(run.options.limit.map_or(total, |limit| limit.min(total)))
+}
+
 /// Milliseconds until the run has settled all records, as far as that can be told.
 pub fn left_ms(run: &Run) -> Option<u64> {
-    let total = run
-        .options
-        .limit
-        .map_or(run.total?, |limit| limit.min(run.total.unwrap_or(limit)));
-    let left = total.checked_sub(run.counts.settled())?;
+    let left = goal(run)?.checked_sub(run.counts.settled())?;
     Some((left as f64 * 1000.0 / rate(run)?) as u64)
 }
 
 /// Per cent of the records settled.
 pub fn percent(run: &Run) -> Option<u64> {
-    let total = run.total?;
-    (run.counts.settled().min(total) * 100).checked_div(total)
+    match goal(run)? {
+        0 => Some(100),
+        goal => (run.counts.settled().min(goal) * 100).checked_div(goal),
+    }
 }
 
 impl Exports {
@@ -70,6 +84,7 @@ impl Exports {
             started: None,
             beside: None,
             settle: None,
+            wanted: None,
         }
     }
 
@@ -215,14 +230,12 @@ impl Screen for Exports {
                     cx.toast(Level::Warning, format!("this run is {}", run.state.name()));
                     return;
                 }
-                let left = run
-                    .total
-                    .unwrap_or(run.counts.read)
-                    .saturating_sub(run.counts.settled());
+                let goal = goal(&run).unwrap_or(run.counts.read);
+                let left = goal.saturating_sub(run.counts.settled());
                 let question =
                     Confirm::new(format!("Cancel the export of {}?", run.mapping)).line(format!(
-                        "{} records are left; what was sent stays sent. It cannot be resumed.",
-                        grouped(left)
+                        "Left: {}. What was sent stays sent. It cannot be resumed.",
+                        counted(left, "record")
                     ));
                 cx.write(
                     Request::CancelExport(run.id.clone()),
@@ -230,10 +243,7 @@ impl Screen for Exports {
                     format!("tramline exports cancel {}", run.id),
                 );
             }
-            (Action::Open, Some(run)) => {
-                cx.did(format!("tramline queue list --filter run:{}", run.id));
-                cx.go(Go::Queue(format!("state:failed run:{}", run.id)));
-            }
+            (Action::Open, Some(run)) => self.failures(run, cx),
             (Action::Copy, Some(run)) => cx.copy("run id", run.id.to_string()),
             (Action::NextMatch | Action::PreviousMatch, _) => {
                 let rows = self.shown().len();
@@ -289,6 +299,7 @@ impl Screen for Exports {
                 self.mark();
             }
             Reply::Run(_, Err(problem)) => cx.toast(Level::Error, problem.to_string()),
+            Reply::Jobs { result, .. } => self.failures_found(result, cx),
             _ => {}
         }
     }
@@ -311,8 +322,10 @@ impl Screen for Exports {
     }
 
     fn cancelled(&mut self, slot: Slot) {
-        if slot == Slot::Exports {
-            self.runs.cancel();
+        match slot {
+            Slot::Exports => self.runs.cancel(),
+            Slot::RunFailures => self.wanted = None,
+            _ => {}
         }
     }
 
@@ -358,5 +371,59 @@ impl Screen for Exports {
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {
         self.draw(canvas, area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::export::{ExportCounts, RequestCounts};
+
+    fn run(state: RunState, options: ExportOptions, read: u64) -> Run {
+        Run {
+            id: "r".into(),
+            mapping: "pets".into(),
+            connection: "default".into(),
+            state,
+            options,
+            counts: ExportCounts {
+                read,
+                synced: read,
+                ..ExportCounts::default()
+            },
+            total: Some(1006),
+            sent: 0,
+            requests: RequestCounts::default(),
+            throttled: 0,
+            checkpoint: None,
+            error: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            ended_at: None,
+            elapsed_ms: 10_000,
+        }
+    }
+
+    #[test]
+    fn a_run_over_a_part_is_measured_by_that_part() {
+        let limited = ExportOptions {
+            limit: Some(20),
+            ..ExportOptions::default()
+        };
+        let recent = ExportOptions {
+            since: Some(Timestamp::UNIX_EPOCH),
+            ..ExportOptions::default()
+        };
+        let half = run(RunState::Running, limited.clone(), 10);
+        assert_eq!((percent(&half), left_ms(&half)), (Some(50), Some(10_000)));
+        assert_eq!(percent(&run(RunState::Completed, limited, 9)), Some(100));
+        assert_eq!(percent(&run(RunState::Running, recent.clone(), 9)), None);
+        assert_eq!(
+            percent(&run(RunState::Completed, recent.clone(), 9)),
+            Some(100)
+        );
+        assert_eq!(percent(&run(RunState::Completed, recent, 0)), Some(100));
+        let whole = run(RunState::Running, ExportOptions::default(), 503);
+        assert_eq!(percent(&whole), Some(50));
     }
 }

@@ -1,10 +1,9 @@
 //! How runs look.
 
-use super::{Exports, left_ms, percent, rate};
+use super::{Exports, goal, left_ms, percent, rate};
 use crate::model::export::{Run, RunState};
-use crate::tui::canvas::{Canvas, grouped, span};
+use crate::tui::canvas::{Canvas, below, grouped, span};
 use crate::tui::keymap::Action;
-use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
 use crate::tui::widgets::text::Tone;
@@ -53,15 +52,15 @@ impl Exports {
         let columns = [
             Column::new("mapping", 0, 10, 18),
             Column::new("state", 1, 11, 11),
+            Column::new("options", 2, 7, 32),
             Column::new("progress", 3, 16, 16),
-            Column::new("read", 4, 9, 11).right(),
-            Column::new("unchanged", 7, 9, 11).right(),
+            Column::new("read", 5, 9, 11).right(),
+            Column::new("unchanged", 8, 9, 11).right(),
             Column::new("confirmed", 4, 9, 11).right(),
             Column::new("failed", 2, 7, 9).right(),
-            Column::new("rate", 6, 8, 10).right(),
-            Column::new("left", 5, 8, 9).right(),
-            Column::new("started", 3, 11, 11),
-            Column::new("options", 5, 7, 14),
+            Column::new("rate", 7, 8, 10).right(),
+            Column::new("left", 6, 8, 9).right(),
+            Column::new("started", 5, 11, 11),
         ];
         let looks: Vec<_> = shown
             .iter()
@@ -90,13 +89,11 @@ impl Exports {
                     RunState::Running => left_ms(run).map_or(none.to_owned(), span),
                     _ => String::new(),
                 };
-                let mut options = Vec::new();
-                if run.options.dry_run {
-                    options.push("dry run");
-                }
-                if run.options.full {
-                    options.push("full");
-                }
+                // A dry run confirms nothing; what it would send stands below the list.
+                let confirmed = match run.options.dry_run {
+                    true => TableCell::new(none, theme.muted),
+                    false => TableCell::new(grouped(run.counts.synced), theme.ok),
+                };
                 let failed = if run.counts.failed > 0 {
                     theme.error
                 } else {
@@ -109,15 +106,15 @@ impl Exports {
                     cells: vec![
                         TableCell::new(run.mapping.as_str(), theme.text),
                         TableCell::new(word.as_str(), *style),
+                        TableCell::new(options(run).join(", "), theme.accent),
                         TableCell::new(progress, *style),
                         TableCell::new(grouped(run.counts.read), theme.text),
                         TableCell::new(grouped(run.counts.unchanged), theme.muted),
-                        TableCell::new(grouped(run.counts.synced), theme.ok),
+                        confirmed,
                         TableCell::new(grouped(run.counts.failed), failed),
                         TableCell::new(rate, theme.muted),
                         TableCell::new(left, theme.text),
                         TableCell::new(started.as_str(), theme.muted),
-                        TableCell::new(options.join(", "), theme.muted),
                     ],
                     selected: false,
                 })
@@ -141,30 +138,24 @@ impl Exports {
         canvas.rule(area.x, area.y, area.width);
         let mut y = area.y + 1;
         let (word, style) = state_look(canvas, run.state);
-        let mut kinds = Vec::new();
-        if run.options.dry_run {
-            kinds.push("dry run");
-        }
-        if run.options.full {
-            kinds.push("full");
-        }
-        let title = format!("{}  {}  {}  ", run.mapping, run.id, kinds.join(", "));
+        let title = format!("{}  {}  {}  ", run.mapping, run.id, options(run).join(", "));
         let x = area.x + canvas.put(area.x, y, area.width, &title, theme.title);
         canvas.put(x, y, area.right().saturating_sub(x), &word, style);
         y += 1;
         let settled = run.counts.settled();
         let width = (area.width / 3).min(40);
         let mut x = area.x;
-        if let Some(total) = run.total {
-            x += gauge::bar(canvas, x, y, width, settled, total, style) + 1;
-            let text = format!(
-                "{} % {} of {}",
-                percent(run).unwrap_or(0),
-                grouped(settled),
-                grouped(total)
-            );
-            x += canvas.put(x, y, area.right().saturating_sub(x), &text, theme.text);
-        }
+        let text = match (goal(run), percent(run)) {
+            (Some(goal), Some(percent)) => {
+                // Nothing to do is all done.
+                let of = goal.max(1);
+                let done = if goal == 0 { of } else { settled };
+                x += gauge::bar(canvas, x, y, width, done, of, style) + 1;
+                format!("{percent} % {} of {}", grouped(settled), grouped(goal))
+            }
+            _ => format!("{} so far", grouped(settled)),
+        };
+        x += canvas.put(x, y, area.right().saturating_sub(x), &text, theme.text);
         let mut timing = Vec::new();
         if let Some(rate) = rate(run) {
             timing.push(format!("{}/s", grouped(rate.round() as u64)));
@@ -220,16 +211,32 @@ impl Exports {
         if let Some(problem) = &run.error {
             let text = format!("{} {problem}", theme.glyphs.cross);
             canvas.put(area.x, y, area.width, &text, theme.error);
-        } else if c.failed > 0 {
-            canvas.put(
-                area.x,
-                y,
-                area.width,
-                "enter shows the failed ones in the queue",
-                theme.muted,
+        } else if c.failed > 0 && !run.options.dry_run {
+            let text = format!(
+                "{} shows the failed ones in the queue",
+                canvas.key(Action::Open)
             );
+            canvas.put(area.x, y, area.width, &text, theme.muted);
         }
     }
+}
+
+/// What a run was asked to do, in words.
+fn options(run: &Run) -> Vec<String> {
+    let mut words = Vec::new();
+    if run.options.dry_run {
+        words.push("dry run".to_owned());
+    }
+    if run.options.full {
+        words.push("full".to_owned());
+    }
+    if let Some(limit) = run.options.limit {
+        words.push(format!("limit {}", grouped(limit)));
+    }
+    if let Some(since) = run.options.since {
+        words.push(format!("since {}", since.strftime("%Y-%m-%d %H:%M UTC")));
+    }
+    words
 }
 
 fn state_look(canvas: &Canvas, state: RunState) -> (String, Style) {

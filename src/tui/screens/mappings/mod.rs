@@ -6,7 +6,7 @@ use super::{Screen, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
 use crate::model::{Finding, Level, MappingName, Record};
 use crate::operations::mappings::{MappingDetail, MappingLine, SuggestedPair};
-use crate::tui::canvas::Canvas;
+use crate::tui::canvas::{Canvas, counted};
 use crate::tui::context::{Cx, Session};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
@@ -311,7 +311,11 @@ impl Screen for Mappings {
                     .iter()
                     .filter(|f| f.level == Level::Warning)
                     .count();
-                let title = format!("Check: {errors} errors, {warnings} warnings");
+                let title = format!(
+                    "Check: {}, {}",
+                    counted(errors as u64, "error"),
+                    counted(warnings as u64, "warning")
+                );
                 cx.show(Overlay::Text(TextBox::new(title, text)));
             }
             _ => {}

@@ -4,10 +4,9 @@ use super::{Mappings, finding_text, tone};
 use crate::model::Level;
 use crate::model::view::PreviewField;
 use crate::operations::mappings::MappingDetail;
-use crate::tui::canvas::{Canvas, short_id};
+use crate::tui::canvas::{Canvas, below, counted, short_id};
 use crate::tui::load::Load;
 use crate::tui::screens::records::value;
-use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
@@ -134,17 +133,16 @@ impl Mappings {
             .filter(|f| f.level != Level::Ok)
             .count();
         let title = format!(
-            "{} {} contacts   email: {}   {} fields",
+            "{} {} contacts   email: {}   {}",
             detail.summary.object.short(),
             theme.glyphs.to,
             detail.summary.email,
-            detail.lines.len()
+            counted(detail.lines.len() as u64, "field")
         );
         let x = area.x + canvas.put(area.x, area.y, area.width, &title, theme.title);
         let (text, style) = match problems {
             0 => (format!("   {} no problems", theme.glyphs.check), theme.ok),
-            1 => ("   1 problem".to_owned(), theme.error),
-            n => (format!("   {n} problems"), theme.error),
+            n => (format!("   {}", counted(n as u64, "problem")), theme.error),
         };
         canvas.put(x, area.y, area.right().saturating_sub(x), &text, style);
         if !self.filter.is_empty() {

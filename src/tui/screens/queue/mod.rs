@@ -5,11 +5,11 @@ mod screen;
 mod view;
 
 use super::Refresh;
-use super::records::quoted;
 use crate::model::job::JobCounts;
 use crate::model::{Job, JobId, JobState, Level, MappingName, Problem};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::tui::canvas::grouped;
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::load::Load;
 use crate::tui::request::Request;
@@ -104,16 +104,9 @@ impl Queue {
         self.counts = counts;
     }
 
-    /// Shows the jobs of a filter text.
-    pub fn choose(&mut self, filter: &str, cx: &mut Cx) {
-        let state = filter
-            .split_whitespace()
-            .find_map(|word| JobState::from_name(word.strip_prefix("state:")?));
-        let rest: Vec<&str> = filter
-            .split_whitespace()
-            .filter(|word| state.is_none() || !word.starts_with("state:"))
-            .collect();
-        self.restore(state, rest.join(" "));
+    /// Shows the jobs of a state, or of all, under a filter text.
+    pub fn choose(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
+        self.restore(state, filter);
         self.restart(cx);
     }
 
@@ -227,15 +220,39 @@ impl Queue {
         cx.write(Request::Retry(chosen), None, did);
     }
 
+    /// Why a retry made nothing ready.
+    fn why_not_retried(&self, chosen: &Chosen) -> String {
+        let one = match chosen {
+            Chosen::Ids(ids) if ids.len() == 1 => self.in_view().filter(|job| job.id == ids[0]),
+            _ => None,
+        };
+        let because = match one.map(|job| job.state) {
+            Some(JobState::Done) => "this job is done; sync its record to send it again",
+            Some(JobState::Running) => "a worker is on this job",
+            Some(JobState::Ready) => "this job is ready, a worker takes it",
+            Some(JobState::Discarded) => "this job was given up; sync its record to make a new one",
+            _ => "only failed, unknown and waiting jobs are",
+        };
+        format!("nothing was retried: {because}")
+    }
+
     fn count_first(&mut self, ask: Ask, chosen: Chosen, cx: &mut Cx) {
         self.ask = Some(ask);
-        cx.ask(Slot::Count, Request::Count(chosen));
+        let request = match ask {
+            Ask::Retry => Request::Count(chosen),
+            Ask::Discard => Request::CountDiscardable(chosen),
+        };
+        cx.ask(Slot::Count, request);
     }
 
     fn counted(&mut self, chosen: Chosen, count: u64, cx: &mut Cx) {
         let Some(ask) = self.ask.take() else { return };
         if count == 0 {
-            cx.toast(Level::Ok, "no job matches");
+            let what = match ask {
+                Ask::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
+                Ask::Discard => "nothing to discard: what is done, running or given up stays",
+            };
+            cx.toast(Level::Warning, what);
             return;
         }
         let jobs = if count == 1 { "job" } else { "jobs" };

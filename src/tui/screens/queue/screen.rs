@@ -3,12 +3,12 @@
 use super::{Ask, Queue};
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
-use crate::tui::canvas::{Canvas, grouped};
+use crate::tui::canvas::{Canvas, counted};
+use crate::tui::command::quoted;
 use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
-use crate::tui::screens::records::quoted;
 use crate::tui::screens::{Screen, WakeCx, find_row};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::overlay::{Overlay, TextBox};
@@ -153,14 +153,26 @@ impl Screen for Queue {
                     self.watched = ids.first().cloned();
                 }
                 self.selected.clear();
-                let jobs = if count == 1 { "job is" } else { "jobs are" };
-                cx.toast(Level::Ok, format!("{} {jobs} ready again", grouped(count)));
                 self.mark();
+                if count == 0 {
+                    let text = self.why_not_retried(&chosen);
+                    cx.toast(Level::Warning, text);
+                    return;
+                }
+                let are = if count == 1 { "is" } else { "are" };
+                let text = format!("{} {are} ready again", counted(count, "job"));
+                cx.toast(Level::Ok, text);
             }
             Reply::Discarded(Ok(count)) => {
                 self.selected.clear();
-                cx.toast(Level::Ok, format!("{} discarded", grouped(count)));
                 self.mark();
+                match count {
+                    0 => cx.toast(
+                        Level::Warning,
+                        "nothing was discarded: what is done, running or given up cannot be given up",
+                    ),
+                    _ => cx.toast(Level::Ok, format!("{} discarded", counted(count, "job"))),
+                }
             }
             Reply::Count(_, Err(problem))
             | Reply::Retried(_, Err(problem))
@@ -192,11 +204,7 @@ impl Screen for Queue {
     }
 
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
-        if !done {
-            cx.ask(Slot::Complete, Request::Complete(text.to_owned()));
-            return;
-        }
-        if text.trim() != self.filter {
+        if done && text.trim() != self.filter {
             self.filter = text.trim().to_owned();
             cx.did(format!(
                 "tramline queue list --filter {}",

@@ -3,9 +3,8 @@
 use super::Queue;
 use crate::model::{Attempt, Effect, EffectState, Job, JobState};
 use crate::operations::queue::JobDetail;
-use crate::tui::canvas::{Canvas, grouped, short_id, span};
+use crate::tui::canvas::{Canvas, below, counted, grouped, short_id, span};
 use crate::tui::keymap::{Action, Tab};
-use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::state;
@@ -257,10 +256,10 @@ fn text_of(canvas: &Canvas, detail: &JobDetail) -> Paragraphs {
     };
     text.add(
         format!(
-            "{contact}   mapping {}   by {}   {} attempts   made {}",
+            "{contact}   mapping {}   by {}   {}   made {}",
             job.mapping,
             String::from(job.trigger.clone()),
-            job.attempts,
+            counted(job.attempts.into(), "attempt"),
             canvas.date_time(job.created_at)
         ),
         Tone::Muted,

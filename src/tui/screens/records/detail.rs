@@ -3,9 +3,8 @@
 use super::table::{ordered, title};
 use super::{Records, View, value};
 use crate::model::Record;
-use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::canvas::{Canvas, below, shown_width};
 use crate::tui::load::Load;
-use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::text::{Tone, wrap};
 use crate::tui::widgets::{diff, state};
@@ -148,7 +147,8 @@ impl Records {
         if let Some(area) = state::of(canvas, area, load, Slot::Preview, "the contact")
             && let Some(preview) = load.value()
         {
-            diff::draw(canvas, area, preview, self.field, focused);
+            let segments = &self.segments;
+            diff::draw(canvas, area, preview, segments, self.field, focused);
         }
     }
 }

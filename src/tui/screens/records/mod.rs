@@ -7,6 +7,7 @@ pub mod value;
 mod write;
 
 use super::{contains, find_row};
+use crate::model::contact::SegmentMatches;
 use crate::model::view::Preview;
 use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
 use crate::operations::records::RecordCursor;
@@ -31,6 +32,8 @@ const KEEP: usize = 30;
 const SETTLE: SignedDuration = SignedDuration::from_millis(200);
 /// From this width on the detail stands beside the list.
 const BESIDE: u16 = 140;
+/// The sync view wants more room: it has the contact beside the record already.
+const SYNC_BESIDE: u16 = 172;
 
 /// The three views of the detail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct Records {
     tree: Tree,
     field: usize,
     preview: Option<(RecordId, Load<Preview>)>,
+    /// Which segments the preview's contact matches: they come later, a call for each.
+    segments: Load<SegmentMatches>,
     /// A record that was asked for by its id, and that stands in for the one under the cursor until esc.
     pinned: Option<Record>,
     wanted: Option<RecordId>,
@@ -92,6 +97,7 @@ impl Records {
             tree: Tree::default(),
             field: 0,
             preview: None,
+            segments: Load::Idle,
             pinned: None,
             wanted: None,
             settle: None,
@@ -222,6 +228,8 @@ impl Records {
                 *other = Some((id.clone(), load));
             }
         }
+        self.segments = Load::Idle;
+        cx.give_up(Slot::Segments);
         cx.did(format!("tramline mappings preview {mapping} {id}"));
         cx.ask(Slot::Preview, Request::Preview(mapping, id));
     }
@@ -313,13 +321,4 @@ impl Records {
         let form = Form::of_record(schema, record.map(|r| (&r.id, &r.properties)));
         cx.show(Overlay::Form(Box::new(form)));
     }
-}
-
-/// A text as a word of a shell.
-pub fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

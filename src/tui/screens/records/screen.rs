@@ -1,8 +1,9 @@
 //! Keys and answers of the screen.
 
-use super::{BESIDE, Records, SETTLE, View, detail, quoted};
+use super::{BESIDE, Records, SETTLE, SYNC_BESIDE, View, detail};
 use crate::model::Level;
 use crate::tui::canvas::Canvas;
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Reply, Request};
@@ -137,9 +138,16 @@ impl Screen for Records {
                 if let Some((held, load)) = &mut self.preview
                     && *held == id
                 {
+                    let contact = result.as_ref().ok().and_then(|p| p.contact_id.clone());
                     load.finish(result, cx.now);
+                    if let Some(contact) = contact {
+                        self.segments.start();
+                        cx.ask(Slot::Segments, Request::Segments(contact));
+                    }
                 }
             }
+            // An answer for another contact is dropped with its question.
+            Reply::Segments(_, result) => self.segments.finish(result, cx.now),
             Reply::Related(_, Err(problem)) | Reply::Record(Err(problem)) => {
                 cx.toast(Level::Error, problem.to_string());
             }
@@ -222,6 +230,7 @@ impl Screen for Records {
                     load.cancel();
                 }
             }
+            Slot::Segments => self.segments.cancel(),
             _ => {}
         }
     }
@@ -248,9 +257,13 @@ impl Screen for Records {
             state::notice(canvas, area, &lines);
             return;
         }
+        let beside = match self.view {
+            View::Sync => SYNC_BESIDE,
+            View::Properties | View::Json => BESIDE,
+        };
         if !self.open {
             self.view_list(canvas, area, true);
-        } else if area.width >= BESIDE {
+        } else if area.width >= beside {
             let left = area.width * 2 / 5;
             self.view_list(
                 canvas,

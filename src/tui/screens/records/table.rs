@@ -3,9 +3,8 @@
 use super::Records;
 use super::value;
 use crate::model::{DataType, ObjectSchema, Property, Record};
-use crate::tui::canvas::{Canvas, grouped, short_id};
+use crate::tui::canvas::{Canvas, below, grouped, short_id};
 use crate::tui::keymap::Action;
-use crate::tui::screens::schemas::below;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};

@@ -5,6 +5,7 @@ use super::{Records, SETTLE, View};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{Level, Problem, Record, RecordId};
 use crate::operations::Done;
+use crate::tui::canvas::counted;
 use crate::tui::context::Cx;
 use crate::tui::effect::Effect;
 use crate::tui::request::{Editing, Request};
@@ -32,7 +33,7 @@ impl Records {
         let names: Vec<&str> = ids.iter().map(RecordId::as_str).collect();
         let did = format!("tramline sync {mapping} {}", names.join(" "));
         let question = selected.then(|| {
-            Confirm::new(format!("Sync {} records?", ids.len())).line(format!(
+            Confirm::new(format!("Sync {}?", counted(ids.len() as u64, "record"))).line(format!(
                 "Through the mapping {mapping}, now, one contact each."
             ))
         });
@@ -68,12 +69,14 @@ impl Records {
                     cx.toast(Level::Error, format!("{}: {problem}", one.outcome.name()));
                 }
                 None => {
-                    let text = format!("{}{contact}, {changed} fields changed", one.outcome.name());
+                    let changed = counted(changed as u64, "field");
+                    let text = format!("{}{contact}, {changed} changed", one.outcome.name());
                     cx.toast(Level::Ok, text);
                 }
             }
         } else if bad == 0 {
-            cx.toast(Level::Ok, format!("{} records synced", results.len()));
+            let records = counted(results.len() as u64, "record");
+            cx.toast(Level::Ok, format!("{records} synced"));
         } else {
             let mut text = Paragraphs::default();
             for result in &results {
@@ -119,11 +122,8 @@ impl Records {
         };
         let (ids, what): (Vec<RecordId>, String) = if !self.selected.is_empty() {
             let count = self.selected.len();
-            let many = if count == 1 { "record" } else { "records" };
-            (
-                self.selected.iter().cloned().collect(),
-                format!("{count} selected {many}"),
-            )
+            let many = counted(count as u64, "selected record");
+            (self.selected.iter().cloned().collect(), many)
         } else {
             let Some(record) = self.current() else { return };
             let name = title(self.schema.value(), record);
@@ -172,7 +172,8 @@ impl Records {
             self.selected.remove(id);
         }
         if !deleted.is_empty() {
-            cx.toast(Level::Ok, format!("{} deleted", deleted.len()));
+            let records = counted(deleted.len() as u64, "record");
+            cx.toast(Level::Ok, format!("{records} deleted"));
             self.open = false;
             self.in_detail = false;
             self.pinned = None;

@@ -1,0 +1,95 @@
+//! What happens by time alone: what is due now, and when something is due next.
+
+use super::App;
+use crate::model::export::{Run, RunState};
+use crate::tui::context::Cx;
+use crate::tui::frame::Dirty;
+use crate::tui::request::Request;
+use crate::tui::screens::WakeCx;
+use crate::tui::slots::Slot;
+use jiff::{SignedDuration, Timestamp};
+
+impl App {
+    /// What is due: toasts that leave, lists and numbers that are read again.
+    pub(super) fn pending(&mut self) {
+        if self.toasts.expire(self.now) {
+            self.dirty = self.dirty.max(Dirty::Data);
+        }
+        if !self.slots.waits(Slot::Status) {
+            if self.status_moves()
+                && self
+                    .status
+                    .read_at()
+                    .is_none_or(|at| self.now.duration_since(at) >= SignedDuration::from_secs(1))
+            {
+                self.status_refresh.mark();
+            }
+            if self.status_refresh.take(self.now) {
+                self.read_status();
+            }
+        }
+        self.with_screen(|screen, cx| screen.tick(cx));
+        self.grant();
+    }
+
+    pub(super) fn read_status(&mut self) {
+        self.status_refresh.take(self.now);
+        hands!(self).ask(Slot::Status, Request::Status);
+    }
+
+    /// True while the status bar changes by time alone: a budget fills up, a run goes on.
+    pub(super) fn status_moves(&self) -> bool {
+        let Some(status) = self.status.value() else {
+            return false;
+        };
+        let filling = [&status.highlevel, &status.activecampaign, &status.imports]
+            .into_iter()
+            .flatten()
+            .any(|b| {
+                // A budget fills up within its window; after that its numbers stand still.
+                let window = SignedDuration::from_millis(b.window_ms.min(600_000) as i64 + 2000);
+                let quiet = self.now.duration_since(self.busy_at) > window;
+                (b.left < b.size && !quiet) || b.blocked_until.is_some_and(|at| at > self.now)
+            });
+        filling
+            || status
+                .exports
+                .iter()
+                .any(|run| run.state == RunState::Running)
+    }
+
+    /// When [`Event::Tick`] is next needed; `None` while nothing moves.
+    pub fn wake(&self) -> Option<Timestamp> {
+        let cx = WakeCx {
+            now: self.now,
+            slots: &self.slots,
+        };
+        let status = if self.slots.waits(Slot::Status) {
+            None
+        } else {
+            let second = self
+                .status_moves()
+                .then(|| self.status.read_at().unwrap_or(self.now) + SignedDuration::from_secs(1));
+            [self.status_refresh.due_at(), second]
+                .into_iter()
+                .flatten()
+                .min()
+        };
+        let screen = self.screen(self.tab).wake(&cx);
+        [
+            status,
+            screen,
+            self.toasts.wake(),
+            self.slots.wake(self.tab, self.now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The running export that the status bar shows.
+    pub(in crate::tui) fn running(&self) -> Option<&Run> {
+        let exports = &self.status.value()?.exports;
+        exports.iter().find(|run| run.state == RunState::Running)
+    }
+}

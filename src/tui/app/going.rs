@@ -1,0 +1,161 @@
+//! From one place to another: tabs, what a row leads to, back, out.
+
+use super::App;
+use crate::model::{JobState, Level, ObjectKey};
+use crate::tui::context::{Cx, Go, Then};
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Tab;
+use crate::tui::slots::{SPINNER_AFTER, Slot};
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::picker::{Item, Picker};
+
+impl App {
+    pub(super) fn go(&mut self, go: Go) {
+        let tab = match go {
+            Go::Tab(tab) => tab,
+            Go::Records(object, schema) => {
+                self.records
+                    .choose(object, schema.map(|s| *s), &mut hands!(self));
+                Tab::Records
+            }
+            Go::Record(object, record) => {
+                self.records.choose_one(object, record, &mut hands!(self));
+                Tab::Records
+            }
+            Go::Mapping(name) => {
+                self.mappings.choose(name, &mut hands!(self));
+                Tab::Mappings
+            }
+            Go::Queue(state, filter) => {
+                self.queue.choose(state, filter, &mut hands!(self));
+                Tab::Queue
+            }
+        };
+        self.tab = tab;
+        self.with_screen(|screen, cx| screen.open(cx));
+    }
+
+    pub(super) fn back(&mut self) {
+        let slow: Vec<Slot> = self
+            .slots
+            .of_tab(self.tab)
+            .into_iter()
+            .filter(|slot| {
+                self.slots
+                    .waited(*slot, self.now)
+                    .is_some_and(|w| w >= SPINNER_AFTER)
+            })
+            .collect();
+        if !slow.is_empty() {
+            for slot in slow {
+                hands!(self).give_up(slot);
+                self.with_screen(|screen, _| screen.cancelled(slot));
+            }
+            return;
+        }
+        if self.toasts.clear() {
+            return;
+        }
+        self.with_screen(|screen, cx| {
+            screen.back(cx);
+        });
+    }
+
+    /// Shows the jobs that failed with the words of the last error.
+    pub(super) fn last_error(&mut self) {
+        let last = self.status.value().and_then(|s| s.last_error.clone());
+        match last {
+            Some(error) => {
+                let filter = format!("error:{}", quoted_value(&error.problem.message));
+                self.go(Go::Queue(Some(JobState::Failed), filter));
+            }
+            None => self
+                .toasts
+                .push(Level::Ok, "no error so far".to_owned(), self.now),
+        }
+    }
+
+    pub(super) fn choose_object(&mut self) {
+        let objects: Vec<(ObjectKey, String)> = self
+            .schemas
+            .objects()
+            .map(|schema| (schema.key.clone(), schema.plural.clone()))
+            .collect();
+        if objects.is_empty() {
+            self.go(Go::Tab(Tab::Schemas));
+            let text = "choose an object: enter opens its records".to_owned();
+            self.toasts.push(Level::Ok, text, self.now);
+            return;
+        }
+        let items = objects.iter().map(|(key, name)| Item {
+            label: name.clone(),
+            note: key.to_string(),
+            key: String::new(),
+        });
+        let picker = Picker::new("Records of", items.collect());
+        let keys = objects.into_iter().map(|(key, _)| key).collect();
+        self.overlays
+            .push(Overlay::Pick(picker, Choice::Object(keys)));
+    }
+
+    pub(in crate::tui) fn chosen(&mut self, choice: Choice, at: usize) {
+        match choice {
+            Choice::Object(keys) => {
+                if let Some(key) = keys.get(at) {
+                    self.go(Go::Records(key.clone(), None));
+                }
+            }
+            Choice::Related(records) => {
+                if let Some((object, record)) = records.get(at).cloned() {
+                    if object.as_str() == "contact" {
+                        hands!(self).copy("contact id", record.to_string());
+                    } else {
+                        self.go(Go::Record(object, record));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn quit(&mut self) {
+        let writing = self.slots.writing();
+        if writing == 0 {
+            self.quit_now();
+            return;
+        }
+        let question = Confirm::new("Quit while something is being written?")
+            .line(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."))
+            .then(Then::Quit);
+        self.overlays.push(Overlay::Confirm(question));
+    }
+
+    pub(super) fn quit_now(&mut self) {
+        self.effects.push(Effect::Remember(self.remembered()));
+        self.effects.push(Effect::Quit);
+    }
+}
+
+/// A text as a quoted value of the filter language.
+fn quoted_value(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::filter::{Condition, Filter};
+
+    #[test]
+    fn any_text_survives_the_filter_language() {
+        for text in [
+            "the value \"A\"  is not  an option",
+            r"ends with \",
+            "state:failed, age>1h",
+        ] {
+            let filter = Filter::parse(&format!("error:{}", quoted_value(text))).unwrap();
+            let wanted = Condition::Error(vec![text.to_owned()]);
+            assert_eq!(filter, Filter::default().and(wanted));
+        }
+    }
+}

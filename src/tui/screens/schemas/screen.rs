@@ -1,0 +1,183 @@
+//! Keys and answers of the screen.
+
+use super::{SETTLE, Schemas, searchable};
+use crate::tui::canvas::Canvas;
+use crate::tui::context::{Cx, Go};
+use crate::tui::keymap::Action;
+use crate::tui::load::Load;
+use crate::tui::request::{Reply, Request};
+use crate::tui::screens::{Screen, WakeCx};
+use crate::tui::slots::Slot;
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+impl Screen for Schemas {
+    fn open(&mut self, cx: &mut Cx) {
+        if self.list.is_idle() {
+            self.read_list(false, cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) {
+        match action {
+            Action::Reload => {
+                self.details.clear();
+                self.counted = false;
+                self.read_list(false, cx);
+            }
+            Action::Left => self.in_fields = false,
+            Action::Switch if self.in_fields => self.in_fields = false,
+            Action::Switch | Action::Right => {
+                self.in_fields = true;
+                self.follow(cx);
+            }
+            Action::Open => {
+                if let Some(schema) = self.current() {
+                    if self.list.value().is_some() && !searchable(&schema.key) {
+                        cx.toast(
+                            crate::model::Level::Warning,
+                            format!(
+                                "records of {} cannot be listed: HighLevel has no search for them",
+                                schema.key
+                            ),
+                        );
+                        return;
+                    }
+                    let full = self
+                        .details
+                        .get(&schema.key)
+                        .and_then(Load::value)
+                        .map(|d| Box::new(d.schema.clone()));
+                    cx.did(format!("tramline records list {}", schema.key.short()));
+                    cx.go(Go::Records(schema.key.clone(), full));
+                }
+            }
+            Action::OpenMapping => {
+                let Some(schema) = self.current() else { return };
+                match cx.session.mapping_of(&schema.key).map(|m| m.name.clone()) {
+                    Some(name) => cx.go(Go::Mapping(name)),
+                    None => {
+                        let text = format!(
+                            "no mapping of {}: add [mappings.NAME] to config.toml",
+                            schema.key
+                        );
+                        cx.toast(crate::model::Level::Warning, text);
+                    }
+                }
+            }
+            Action::Copy => {
+                let text = if self.in_fields {
+                    self.shown_fields()
+                        .get(self.fields.cursor)
+                        .map(|p| p.key.clone())
+                } else {
+                    self.current().map(|schema| schema.key.to_string())
+                };
+                if let Some(text) = text {
+                    cx.copy("key", text);
+                }
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                self.find(action == Action::NextMatch);
+                self.settle = Some(cx.now + SETTLE);
+            }
+            _ if self.in_fields => {
+                let rows = self.shown_fields().len();
+                self.fields.act(action, rows);
+            }
+            _ => {
+                let rows = self.shown().len();
+                if self.objects.act(action, rows) {
+                    self.settle = Some(cx.now + SETTLE);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, cx: &mut Cx) {
+        match reply {
+            Reply::Schemas { totals, result } => {
+                let ok = result.is_ok();
+                self.list.finish(result, cx.now);
+                self.counted = totals;
+                let rows = self.shown().len();
+                self.objects.clamp(rows);
+                if ok && !totals {
+                    // The names are shown at once; counting costs a call for each object.
+                    cx.ask(Slot::Schemas, Request::Schemas { totals: true });
+                }
+                self.follow(cx);
+            }
+            Reply::Schema(key, result) => {
+                self.details.entry(key).or_default().finish(result, cx.now);
+                let rows = self.shown_fields().len();
+                self.fields.clamp(rows);
+            }
+            _ => {}
+        }
+    }
+
+    fn back(&mut self, _cx: &mut Cx) -> bool {
+        if self.in_fields {
+            if !self.field_filter.is_empty() {
+                self.field_filter.clear();
+            } else {
+                self.in_fields = false;
+            }
+            true
+        } else if !self.object_filter.is_empty() {
+            self.object_filter.clear();
+            true
+        } else {
+            false
+        }
+    }
+
+    fn filter(&self) -> &str {
+        if self.in_fields {
+            &self.field_filter
+        } else {
+            &self.object_filter
+        }
+    }
+
+    fn set_filter(&mut self, text: &str, _done: bool, cx: &mut Cx) {
+        if self.in_fields {
+            self.field_filter = text.to_owned();
+            self.fields.reset();
+        } else {
+            self.object_filter = text.to_owned();
+            self.objects.reset();
+            self.settle = Some(cx.now + SETTLE);
+        }
+    }
+
+    fn cancelled(&mut self, slot: Slot) {
+        match slot {
+            Slot::Schemas => {
+                self.counted = true;
+                self.list.cancel();
+            }
+            Slot::Schema => {
+                for load in self.details.values_mut() {
+                    load.cancel();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Cx) {
+        if self.settle.is_some_and(|at| at <= cx.now) {
+            self.follow(cx);
+        }
+    }
+
+    fn wake(&self, _cx: &WakeCx) -> Option<Timestamp> {
+        self.settle
+    }
+
+    fn view(&self, canvas: &mut Canvas, area: Rect) {
+        self.draw(canvas, area);
+    }
+}

@@ -1,0 +1,193 @@
+//! How objects and their fields look.
+
+use super::{CUSTOM_OBJECTS, Schemas};
+use crate::model::DataType;
+use crate::operations::schemas::SchemaSummary;
+use crate::tui::canvas::{Canvas, below, counted, grouped};
+use crate::tui::load::Load;
+use crate::tui::slots::Slot;
+use crate::tui::widgets::state;
+use crate::tui::widgets::table::{self, Column, Row, TableCell};
+use crate::tui::widgets::text::Tone;
+use ratatui::layout::Rect;
+
+impl Schemas {
+    /// Draws the screen.
+    pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
+        if self.list.value().is_none_or(Vec::is_empty) {
+            self.view_objects(canvas, area);
+            return;
+        }
+        let left = (area.width * 2 / 5).clamp(26, 60);
+        self.view_objects(
+            canvas,
+            Rect {
+                width: left.min(area.width),
+                ..area
+            },
+        );
+        if area.width > left + 10 {
+            let right = Rect {
+                x: area.x + left,
+                width: area.width - left,
+                ..area
+            };
+            let right = canvas.divide(right);
+            self.view_fields(canvas, right);
+        }
+    }
+
+    fn view_objects(&self, canvas: &mut Canvas, area: Rect) {
+        let shown = self.shown();
+        let custom = self
+            .list
+            .value()
+            .map_or(0, |all| all.iter().filter(|s| !s.schema.standard).count());
+        let theme = canvas.theme;
+        let title = format!("Objects  {custom} of {CUSTOM_OBJECTS} custom");
+        canvas.put(area.x, area.y, area.width, &title, theme.title);
+        if !self.object_filter.is_empty() {
+            let text = format!("/{}", self.object_filter);
+            canvas.put_right(area.x, area.y, area.width, &text, theme.accent);
+        }
+        let area = below(area, 1);
+        let Some(area) = state::of(canvas, area, &self.list, Slot::Schemas, "objects") else {
+            return;
+        };
+        if shown.is_empty() {
+            let text = match self.object_filter.is_empty() {
+                true => "this location has no objects",
+                false => "no object matches; esc clears the filter",
+            };
+            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            return;
+        }
+        let columns = [
+            Column::new("object", 0, 12, 24),
+            Column::new("records", 1, 9, 9).right(),
+            Column::new("key", 2, 16, 40),
+        ];
+        let counting = canvas.spinner(Slot::Schemas);
+        table::draw(
+            canvas,
+            area,
+            &columns,
+            &self.objects,
+            shown.len(),
+            !self.in_fields,
+            |at| {
+                let summary = shown.get(at)?;
+                let style = if summary.schema.standard {
+                    theme.muted
+                } else {
+                    theme.text
+                };
+                let records = match (summary.records, counting) {
+                    (Some(records), _) => grouped(records),
+                    (None, Some(spinner)) if !self.counted => spinner.to_owned(),
+                    (None, _) => theme.glyphs.none.to_owned(),
+                };
+                Some(Row {
+                    cells: vec![
+                        TableCell::new(summary.schema.plural.as_str(), style),
+                        TableCell::new(records, theme.text),
+                        TableCell::new(summary.schema.key.as_str(), theme.muted),
+                    ],
+                    selected: false,
+                })
+            },
+        );
+    }
+
+    fn view_fields(&self, canvas: &mut Canvas, area: Rect) {
+        let all = self.list.value().map(Vec::as_slice).unwrap_or_default();
+        let beside = |s: &&SchemaSummary| self.beside.as_ref() == Some(&s.schema.key);
+        let Some(SchemaSummary { schema, .. }) = all.iter().find(beside) else {
+            return;
+        };
+        let theme = canvas.theme;
+        let mut title = format!("{}  {}", schema.plural, schema.key);
+        if let Some(detail) = self.detail().and_then(Load::value) {
+            let fields = detail.schema.properties.len() as u64;
+            title.push_str(&format!("  {}", counted(fields, "field")));
+        }
+        canvas.put(area.x, area.y, area.width, &title, theme.title);
+        if !self.field_filter.is_empty() {
+            let text = format!("/{}", self.field_filter);
+            canvas.put_right(area.x, area.y, area.width, &text, theme.accent);
+        }
+        let area = below(area, 1);
+        let idle = Load::Idle;
+        let load = self.detail().unwrap_or(&idle);
+        if load.is_idle() {
+            return;
+        }
+        let Some(area) = state::of(canvas, area, load, Slot::Schema, "fields") else {
+            return;
+        };
+        let Some(detail) = load.value() else {
+            return;
+        };
+        let shown = self.shown_fields();
+        if shown.is_empty() {
+            let text = match self.field_filter.is_empty() {
+                true => "this object has no fields",
+                false => "no field matches; esc clears the filter",
+            };
+            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            return;
+        }
+        let columns = [
+            Column::new("label", 0, 12, 28),
+            Column::new("type", 1, 10, 16),
+            Column::new("key", 2, 10, 28),
+            Column::new("mapped to", 3, 12, 30),
+            Column::new("is", 4, 9, 16),
+            Column::new("options", 5, 16, 60),
+        ];
+        table::draw(
+            canvas,
+            area,
+            &columns,
+            &self.fields,
+            shown.len(),
+            self.in_fields,
+            |at| {
+                let property = shown.get(at)?;
+                let mapped: Vec<&str> = detail
+                    .mapped_to
+                    .iter()
+                    .filter(|(key, _)| *key == property.key)
+                    .map(|(_, field)| field.trim_matches('%'))
+                    .collect();
+                let mut is = Vec::new();
+                if detail.schema.primary_property == property.key {
+                    is.push("primary");
+                }
+                if property.required == Some(true) {
+                    is.push("required");
+                }
+                if property.unique == Some(true) {
+                    is.push("unique");
+                }
+                let options: Vec<&str> =
+                    property.options.iter().map(|o| o.label.as_str()).collect();
+                let kind = match &property.data_type {
+                    DataType::Unknown(_) => theme.warn,
+                    _ => theme.muted,
+                };
+                Some(Row {
+                    cells: vec![
+                        TableCell::new(property.name.as_str(), theme.text),
+                        TableCell::new(property.data_type.as_str(), kind),
+                        TableCell::new(property.key.as_str(), theme.muted),
+                        TableCell::new(mapped.join(", "), theme.ok),
+                        TableCell::new(is.join(" "), theme.text),
+                        TableCell::new(options.join(", "), theme.muted),
+                    ],
+                    selected: false,
+                })
+            },
+        );
+    }
+}
