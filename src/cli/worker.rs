@@ -2,8 +2,9 @@
 
 use super::{Context, Exit, signals, systemd};
 use crate::model::Problem;
-use crate::operations::Operations;
+use crate::operations::{OpenOptions, Operations};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -13,6 +14,9 @@ pub struct Arguments {
     /// Stop when no job is ready and no export runs
     #[arg(long)]
     until_idle: bool,
+    /// Milliseconds that a lease lasts, for rehearsals of a worker that stalls
+    #[arg(long, hide = true, value_name = "MS", value_parser = clap::value_parser!(u64).range(100..=30_000))]
+    lease: Option<u64>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -22,7 +26,11 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
             "leave one of them out",
         ));
     }
-    let operations = context.open(true).await?;
+    let options = OpenOptions {
+        lease: arguments.lease.map(Duration::from_millis),
+        ..context.options(true)
+    };
+    let operations = Operations::open(context.config()?, options).await?;
     let result = work(context, &operations, &arguments).await;
     systemd::stopping();
     operations.close().await;
