@@ -189,8 +189,10 @@ impl Operations {
             Api::HighLevel => account.highlevel.probe().await.map(drop),
             Api::ActiveCampaign => account.activecampaign.me().await.map(drop),
         };
-        let mut known = self.inner.health.known();
-        let again = known
+        let again = self
+            .inner
+            .health
+            .known()
             .get_mut(&(connection, api))
             .is_some_and(|known| known.take(answer));
         if again {
