@@ -60,7 +60,9 @@ async fn export(path: &Path) {
             checkpoint: Some(format!("page {page}")),
             total: Some((PAGES * 100) as u64),
             rows: (0..100).map(|row| planned_row(page * 100 + row)).collect(),
+            met: false,
             spent: Spent::default(),
+            ..PagePlan::default()
         };
         let start = Instant::now();
         store.page_planned(&run.id, &plan).await.expect("planned");
@@ -130,6 +132,7 @@ fn planned_row(number: usize) -> PlannedRow {
             size: write.len() as u32,
             write_json: write,
             properties_json: None,
+            rides_json: None,
             single: false,
         },
     }

@@ -1,9 +1,10 @@
 //! config.toml: one file, safe to commit. Unknown keys are refused with their line and a suggestion.
 
 mod read;
+mod stamp;
 
-use crate::mapping::{MappingSpec, Period};
-use crate::model::{ConnectionName, MappingName};
+use crate::mapping::MappingSpec;
+use crate::model::{ConnectionName, MappingName, Period};
 use crate::secret::SecretRef;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use read::ConfigError;
+pub use stamp::Stamp;
 
 /// The name of the connection made of the two top-level tables.
 pub const DEFAULT_CONNECTION: &str = "default";
@@ -21,6 +23,8 @@ pub const DEFAULT_CONNECTION: &str = "default";
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
+    /// The file as it was just before it was read; `None` for text that was at hand.
+    pub stamp: Option<Stamp>,
     /// Shown in the header; `production` asks before writes.
     pub environment: String,
     /// Pairs of accounts by name; at least one.
@@ -86,7 +90,7 @@ fn xdg_folder(variable: &str, fallback: &str) -> PathBuf {
 }
 
 /// Two accounts kept in step.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Connection {
     pub highlevel: HighLevel,
@@ -94,7 +98,7 @@ pub struct Connection {
 }
 
 /// `[highlevel]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HighLevel {
     pub location_id: String,
@@ -115,11 +119,11 @@ pub struct HighLevel {
 
 impl HighLevel {
     fn default_base_url() -> String {
-        "https://services.leadconnectorhq.com".into()
+        crate::highlevel::BASE_URL.into()
     }
 
     fn default_version() -> String {
-        "2021-07-28".into()
+        crate::highlevel::VERSION.into()
     }
 
     fn default_rate() -> Rate {
@@ -132,15 +136,31 @@ impl HighLevel {
 }
 
 /// `[highlevel] oauth`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth {
     pub client_id: String,
     pub client_secret: SecretRef,
+    /// A redirect URL of the app; nothing needs to answer there.
+    #[serde(default = "OAuth::default_redirect_uri")]
+    pub redirect_uri: String,
+    /// The consent page; a white-label host has one of its own.
+    #[serde(default = "OAuth::default_consent_url")]
+    pub consent_url: String,
+}
+
+impl OAuth {
+    fn default_redirect_uri() -> String {
+        "http://localhost:8787/oauth/callback".into()
+    }
+
+    fn default_consent_url() -> String {
+        crate::highlevel::CONSENT_URL.into()
+    }
 }
 
 /// `[activecampaign]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActiveCampaign {
     /// The API URL of Settings → Developer, with or without `/api/3`.
@@ -174,7 +194,7 @@ impl ActiveCampaign {
 }
 
 /// `[activecampaign] events`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
     pub account_id: String,
@@ -222,7 +242,7 @@ impl TryFrom<String> for Window {
 }
 
 /// `[store]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// `sqlite:PATH`; relative to config.toml. Absent: `tramline.db` in the XDG state folder.
@@ -247,7 +267,7 @@ impl Store {
 }
 
 /// `[store] retention`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     pub done: Period,
@@ -267,7 +287,7 @@ impl Default for Retention {
 }
 
 /// `[worker]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Worker {
     /// Jobs worked on at the same time.
@@ -281,7 +301,7 @@ impl Default for Worker {
 }
 
 /// `[webhooks]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhooks {
     pub listen: SocketAddr,
@@ -305,7 +325,7 @@ impl Default for Webhooks {
 }
 
 /// `[metrics]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
     /// Where a worker answers `/metrics`, `/healthz` and `/readyz`.
@@ -318,7 +338,7 @@ impl Metrics {
 }
 
 /// `[alerts]`: whom to tell, and of what.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alerts {
     /// An address that takes Slack-shaped JSON; a secret, since whoever knows it can write there.
@@ -350,7 +370,7 @@ impl Default for Alerts {
 }
 
 /// `[alerts] failed`
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedAlert {
     pub count: u64,
@@ -358,7 +378,7 @@ pub struct FailedAlert {
 }
 
 /// `[tui]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tui {
     /// Frames a second at most, for changes of data.

@@ -224,7 +224,25 @@ impl Secret {
         Ok(secret)
     }
 
-    /// Reads the secret again, after a 401 or a change of configuration; true if it differs.
+    /// Reads the secret again after this one was refused; true if there is another one now. Where somebody else has read it
+    /// meanwhile, that is enough.
+    ///
+    /// # Errors
+    /// As [`SecretRef::read`]; the old value stays.
+    pub async fn refused(&self, refused: &SecretString) -> Result<bool, Problem> {
+        {
+            let value = self.value.lock().await;
+            if value
+                .as_ref()
+                .is_some_and(|value| value.expose_secret() != refused.expose_secret())
+            {
+                return Ok(true);
+            }
+        }
+        self.refresh().await
+    }
+
+    /// Reads the secret again, as on SIGHUP; true if it differs.
     ///
     /// # Errors
     /// As [`SecretRef::read`]; the old value stays.
@@ -321,5 +339,8 @@ mod tests {
         assert!(secret.refresh().await.unwrap());
         assert!(!secret.refresh().await.unwrap());
         assert_eq!(secret.current().await.unwrap().expose_secret(), "new");
+        // Who was refused with the old one need not read it again; who was with the new one does so in vain.
+        assert!(secret.refused(&"old".into()).await.unwrap());
+        assert!(!secret.refused(&"new".into()).await.unwrap());
     }
 }

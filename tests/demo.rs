@@ -31,3 +31,18 @@ fn the_headless_demo_does_the_main_job_and_leaves_nothing() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_demo_without_records_has_nothing_to_change_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = tramline(folder.path());
+    command.args(["demo", "--headless", "--records", "0", "--json"]);
+    let ran = finish(command, None);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let story = ran.json();
+    assert_eq!(count(&story["export"], "read"), 0, "{story}");
+    assert!(
+        story["changed"].is_null() && story["mended"].is_null(),
+        "{story}"
+    );
+}

@@ -240,6 +240,59 @@ fn a_dry_run_writes_nothing_and_tells_what_an_export_would_do() {
     assert_eq!(count(&dry, "unchanged"), expected.winners, "{dry}");
 }
 
+/// Contacts that were there before Tramline knew them are shown as they are, whichever way they are read.
+#[test]
+fn a_dry_run_tells_what_contacts_hold_that_it_never_wrote() {
+    let house = House::new(400);
+    house.export(&[]);
+    assert!(house.control.contacts().len() > 200);
+    for file in ["tramline.db", "tramline.db-wal", "tramline.db-shm"] {
+        let _ = std::fs::remove_file(house.path(file));
+    }
+    let (record, email) = winner(&house);
+    let contact = house.control.contact(&email).unwrap();
+    // The record changed last comes first.
+    let name = json!("Renamed meanwhile");
+    assert!(house.control.set_property(PETS, &record, "name", name));
+    for (arguments, walks) in [
+        (&["--dry-run", "--limit", "1"][..], false),
+        (&["--dry-run"][..], true),
+    ] {
+        let seq = house.now();
+        let (_, ran) = house.export(arguments);
+        let lines = ran.lines();
+        let told = lines.iter().find(|line| line["record"] == record.as_str());
+        let told = told.unwrap_or_else(|| panic!("{ran:#?}"));
+        assert_eq!(told["contact_id"], contact.id.to_string(), "{told}");
+        let fields = told["fields"].as_array().unwrap();
+        assert_eq!(fields.len(), 1, "{told}");
+        assert_eq!(fields[0]["field"], "%PET_NAME%", "{told}");
+        assert_eq!(fields[0]["old"], contact.fields["PET_NAME"], "{told}");
+        let log = house.control.log_since(seq);
+        let walked = log.iter().any(|entry| entry.path.contains("id_greater"));
+        assert_eq!(walked, walks, "{arguments:?}");
+        assert_eq!(house.writes_since(seq).len(), 0);
+    }
+}
+
+#[test]
+fn a_dry_run_that_was_killed_does_not_run_for_ever() {
+    let house = House::new(300);
+    house
+        .control
+        .fault(Fault::once(Kind::Stall, "records/search").times(100));
+    let mut dry = house.start("dry", &["export", "pets", "--dry-run"]);
+    let list = || house.run(&["--json", "exports", "list"]).lines();
+    eventually("the dry run", || !list().is_empty());
+    dry.kill().unwrap();
+    dry.wait().unwrap();
+    house.control.clear_faults();
+    house.export(&["--dry-run"]);
+    let runs = list();
+    assert_eq!(runs.len(), 2, "{runs:#?}");
+    assert_eq!(runs[1]["state"], "failed", "{runs:#?}");
+}
+
 #[test]
 fn limit_and_since_read_a_part() {
     let house = House::new(500);

@@ -9,12 +9,16 @@ mod support;
 
 #[path = "terminal/bytes.rs"]
 mod bytes;
+#[path = "terminal/canary.rs"]
+mod canary;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]
 mod leaving;
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "terminal/reload.rs"]
+mod reload;
 #[path = "terminal/sizes.rs"]
 mod sizes;
 

@@ -3,7 +3,7 @@
 
 use super::ActiveCampaign;
 use super::wire::loose;
-use crate::http::{ApiError, Request, encode};
+use crate::http::{ApiError, encode};
 use crate::model::contact::{Enrolment, Membership, Named, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass};
 use serde_json::Value;
@@ -11,11 +11,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A name that is not among those remembered is looked for anew, if they are older than this.
+const DOUBTED: Duration = Duration::from_secs(10);
 /// For so long definitions are taken from memory.
 const FRESH: Duration = Duration::from_secs(300);
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
     Tags,
     Lists,
     Automations,
@@ -102,6 +104,66 @@ impl ActiveCampaign {
         Ok(names)
     }
 
+    /// The definition of a name, without regard to case: the one of that very spelling first (fact sheet §4: the rule is not
+    /// documented). A name that is not known is looked for anew, unless that was done a moment ago.
+    ///
+    /// # Errors
+    /// As every call; `Invalid` where several are called so.
+    pub(super) async fn named(&self, kind: Kind, name: &str) -> Result<Option<Named>, ApiError> {
+        let remembered = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&kind)
+            .filter(|(at, _)| at.elapsed() < FRESH)
+            .cloned();
+        if let Some((at, names)) = remembered {
+            let found = self.pick(kind, name, &names);
+            if at.elapsed() < DOUBTED || matches!(found, Ok(Some(_))) {
+                return found;
+            }
+        }
+        let names = self.read_names(kind).await?;
+        self.pick(kind, name, &names)
+    }
+
+    fn pick(&self, kind: Kind, name: &str, names: &[Named]) -> Result<Option<Named>, ApiError> {
+        let folded = name.to_lowercase();
+        let alike: Vec<&Named> = names
+            .iter()
+            .filter(|named| named.name.trim().to_lowercase() == folded)
+            .collect();
+        let same: Vec<&Named> = alike
+            .iter()
+            .copied()
+            .filter(|named| named.name.trim() == name)
+            .collect();
+        match (same.as_slice(), alike.as_slice()) {
+            ([one], _) | ([], [one]) => Ok(Some((*one).clone())),
+            ([], []) => Ok(None),
+            _ => Err(self
+                .error(
+                    ErrorClass::Invalid,
+                    format!("several {} are called \"{name}\"", kind.wire().1),
+                )
+                .remedy("rename all but one of them in ActiveCampaign")),
+        }
+    }
+
+    /// A definition that was just made is known from now on.
+    pub(super) fn remember(&self, kind: Kind, named: Named) {
+        if let Some((_, names)) = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(&kind)
+        {
+            names.push(named);
+        }
+    }
+
     /// The names of ids; the definitions are read again if one is not among those remembered.
     async fn names_of(&self, kind: Kind, ids: &[String]) -> Result<Vec<String>, ApiError> {
         let remembered = self
@@ -134,14 +196,7 @@ impl ActiveCampaign {
 
     async fn rows_of(&self, id: &ContactId, list: &str) -> Result<Vec<Value>, ApiError> {
         let path = format!("/contacts/{}/{list}", encode(id.as_str()));
-        let mut body: Value = self.transport.json(&Request::get(path)).await?;
-        match body.get_mut(list).map(Value::take) {
-            Some(Value::Array(rows)) => Ok(rows),
-            _ => Err(self.error(
-                ErrorClass::Transient,
-                format!("the answer has no list called {list}"),
-            )),
-        }
+        self.pages(&path, list).await
     }
 
     /// The names of a contact's tags.
@@ -221,23 +276,36 @@ impl ActiveCampaign {
             .collect())
     }
 
-    /// All of these. A part that the plan or the token's user does not give is left empty.
+    /// All of these. A part that the plan or the token's user does not give is empty and named in `refused`.
     ///
     /// # Errors
     /// As every call.
     pub async fn surroundings(&self, id: &ContactId) -> Result<Surroundings, ApiError> {
+        let mut refused = Vec::new();
         Ok(Surroundings {
-            tags: allowed(self.contact_tags(id).await)?,
-            lists: allowed(self.contact_lists(id).await)?,
-            automations: allowed(self.contact_automations(id).await)?,
-            scores: allowed(self.contact_scores(id).await)?,
+            tags: allowed("tags", self.contact_tags(id).await, &mut refused)?,
+            lists: allowed("lists", self.contact_lists(id).await, &mut refused)?,
+            automations: allowed(
+                "automations",
+                self.contact_automations(id).await,
+                &mut refused,
+            )?,
+            scores: allowed("scores", self.contact_scores(id).await, &mut refused)?,
+            refused,
         })
     }
 }
 
-fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Vec<T>, ApiError> {
+fn allowed<T>(
+    part: &str,
+    result: Result<Vec<T>, ApiError>,
+    refused: &mut Vec<String>,
+) -> Result<Vec<T>, ApiError> {
     match result {
-        Err(error) if error.class == ErrorClass::Auth => Ok(Vec::new()),
+        Err(error) if error.class == ErrorClass::Auth => {
+            refused.push(part.to_owned());
+            Ok(Vec::new())
+        }
         result => result,
     }
 }

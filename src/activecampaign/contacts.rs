@@ -1,6 +1,6 @@
 //! Reading and writing contacts (fact sheet §2.1, §2.2).
 
-use super::wire::{ContactEnvelope, ContactsWire, ValuesWire, values_of};
+use super::wire::{ContactEnvelope, ContactsWire, loose, total, values_of};
 use super::{ActiveCampaign, PAGE, ignore, required_id};
 use crate::http::{Answer, ApiError, Request, encode};
 use crate::model::{
@@ -173,6 +173,18 @@ impl ActiveCampaign {
         Ok(page.into_contacts())
     }
 
+    /// Number of contacts of the account; `None` where the server does not tell.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn count_contacts(&self) -> Result<Option<u64>, ApiError> {
+        let body: Value = self
+            .transport
+            .json(&Request::get("/contacts?limit=1"))
+            .await?;
+        Ok(total(&body))
+    }
+
     /// The values of a contact's custom fields; fields without a stored value are absent.
     ///
     /// # Errors
@@ -192,14 +204,13 @@ impl ActiveCampaign {
     /// As every call.
     pub async fn stored_values(&self, id: &ContactId) -> Result<Vec<FieldValue>, ApiError> {
         let path = format!("/contacts/{}/fieldValues", encode(id.as_str()));
-        let wire: ValuesWire = self.transport.json(&Request::get(path)).await?;
-        Ok(wire
-            .field_values
-            .into_iter()
+        let rows = self.pages(&path, "fieldValues").await?;
+        Ok(rows
+            .iter()
             .map(|row| FieldValue {
-                id: row.id.0,
-                field: FieldId::new(row.field.0),
-                value: row.value.0,
+                id: loose(row.get("id")),
+                field: FieldId::new(loose(row.get("field"))),
+                value: loose(row.get("value")),
             })
             .collect())
     }

@@ -1,7 +1,9 @@
-//! Client of the ActiveCampaign API v3: contacts, fields, what surrounds a contact, bulk import.
+//! Client of the ActiveCampaign API v3: contacts, fields, what surrounds a contact and changes it, events, bulk import.
 
 mod around;
 mod contacts;
+mod effects;
+mod events;
 mod fields;
 mod import;
 mod segments;
@@ -10,9 +12,11 @@ mod tests;
 mod wire;
 
 pub use contacts::{FieldValue, Synced, sync_body_json};
+pub use effects::{Enrolled, ListStanding, Sent, TagLink};
+pub use events::{EventTracking, LogEntry};
 pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
-    Refusal, import_row_json,
+    Refusal, Rides, import_row_json, import_row_with,
 };
 
 use crate::http::{
@@ -21,6 +25,7 @@ use crate::http::{
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
+use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -46,6 +51,7 @@ pub struct AccountBudgets {
 pub struct ActiveCampaign {
     transport: Transport,
     budgets: AccountBudgets,
+    events: Option<Arc<EventTracking>>,
     names: Arc<around::Names>,
 }
 
@@ -85,10 +91,18 @@ impl ActiveCampaign {
                 meter: None,
                 lane: Lane::Bulk,
                 headers: HeaderMap::new(),
+                key_field: None,
             },
+            events: None,
             budgets,
             names: Arc::default(),
         }
+    }
+
+    /// The same client, which can record events.
+    pub fn with_events(mut self, events: EventTracking) -> Self {
+        self.events = Some(Arc::new(events));
+        self
     }
 
     /// The same client in another lane.
@@ -161,7 +175,11 @@ impl ActiveCampaign {
     }
 
     /// Every row of a list over all its pages, checked against `meta.total`. `key` is the list's name in
-    /// the answer.
+    /// the answer. Lists that belong to a contact may come without a total, or whole whatever `limit` says.
+    ///
+    /// # Errors
+    /// As every call. A list that ends before its total is a transient error: taken for whole, a field or tag that is
+    /// there would be taken for missing.
     async fn pages(&self, path: &str, key: &str) -> Result<Vec<Value>, ApiError> {
         let mut rows: Vec<Value> = Vec::new();
         loop {
@@ -176,12 +194,31 @@ impl ActiveCampaign {
                 ));
             };
             let got = page.len();
-            rows.extend(page);
-            let whole = total.map_or(got < PAGE, |total| rows.len() as u64 >= total);
-            if got == 0 || whole {
+            // A server that does not know `offset` gives the same rows again.
+            if got > 0 && page.first() == rows.first() {
                 return Ok(rows);
             }
+            rows.extend(page);
+            match total {
+                Some(total) if rows.len() as u64 >= total => return Ok(rows),
+                Some(total) if got == 0 => {
+                    return Err(self.error(
+                        ErrorClass::Transient,
+                        format!(
+                            "the list of {key} ended after {} of {total} rows",
+                            rows.len()
+                        ),
+                    ));
+                }
+                None if got < PAGE => return Ok(rows),
+                _ => {}
+            }
         }
+    }
+
+    /// How far the server's clock was ahead of this machine's in its last answer; `None` before the first.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.http.skew(&self.transport.base)
     }
 
     fn error(&self, class: ErrorClass, message: impl Into<String>) -> ApiError {

@@ -126,19 +126,11 @@ pub(super) struct ContactsWire {
 #[derive(serde::Deserialize)]
 pub(super) struct ValueRow {
     #[serde(default)]
-    pub id: Loose,
-    #[serde(default)]
     pub contact: Loose,
     #[serde(default)]
     pub field: Loose,
     #[serde(default)]
     pub value: Loose,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ValuesWire {
-    pub field_values: Vec<ValueRow>,
 }
 
 impl ContactsWire {

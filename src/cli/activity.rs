@@ -40,13 +40,15 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let (lines, mut activity) = operations.activity(filter, arguments.limit).await?;
     operations.close().await;
     print(context, &lines);
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         tokio::select! {
             exit = signals::stop() => return Ok(exit),
             () = tokio::time::sleep(LOOK) => print(context, &activity.more()?),
         }
     }
-    Ok(Exit::Done)
 }
 
 fn print(context: &Context, lines: &[LogLine]) {

@@ -1,6 +1,6 @@
 //! `tramline api`: one authenticated request through the shared budget.
 
-use super::{Context, Exit, records::read_text};
+use super::{Context, Exit, input::read_text};
 use crate::model::Problem;
 use crate::model::call::Api;
 use clap::ValueEnum;
@@ -47,9 +47,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         .await?;
     operations.close().await;
     context.output.note(&format!("HTTP {status}"));
-    match serde_json::to_string_pretty(&answer) {
-        Ok(text) if !context.output.is_json() => context.output.raw_line(&text),
-        _ => context.output.document(&answer),
+    if context.output.is_json() {
+        context.output.document(&answer);
+    } else {
+        context.output.pretty(&answer);
     }
     Ok(if (200..300).contains(&status) {
         Exit::Done

@@ -44,7 +44,9 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             .iter()
             .map(|(field, value)| vec![field.clone(), value.clone()]),
     );
-    rows.push(vec!["tags".into(), whole.surroundings.tags.join(", ")]);
+    if !whole.surroundings.refused.iter().any(|part| part == "tags") {
+        rows.push(vec!["tags".into(), whole.surroundings.tags.join(", ")]);
+    }
     rows.extend(
         whole
             .surroundings
@@ -69,6 +71,13 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             .scores
             .iter()
             .map(|score| vec![format!("score {}", score.score), score.value.clone()]),
+    );
+    rows.extend(
+        whole
+            .surroundings
+            .refused
+            .iter()
+            .map(|part| vec![part.clone(), "not allowed for this token".into()]),
     );
     context.output.table(&["FIELD", "VALUE"], &rows);
     Ok(Exit::Done)

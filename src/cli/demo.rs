@@ -28,7 +28,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
 }
 
 async fn screen(demo: &Demo) -> Result<Exit, Problem> {
-    tui::show(&demo.operations, &crate::config::Tui::default()).await
+    tui::show(&demo.operations).await
 }
 
 /// The main job once: check, export, one changed record, one failure and its retry.
@@ -68,7 +68,8 @@ async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
     ));
     note("3/4 one record changed in HighLevel, synced by hand".into());
     let changed = demo.change_one().await?;
-    for field in changed.fields.iter().filter(|field| field.old != field.new) {
+    let fields = changed.iter().flat_map(|changed| &changed.fields);
+    for field in fields.filter(|field| field.old != field.new) {
         note(format!(
             "    {}: {} → {}",
             field.field,
@@ -76,14 +77,20 @@ async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
             field.new.as_deref().unwrap_or("—")
         ));
     }
+    if changed.is_none() {
+        note("    no record can be synced: there is nothing to change".into());
+    }
     note("4/4 one failed job: its record mended, the job retried".into());
     let mended = demo.mend_one().await?;
-    note(format!(
-        "    record {}: {} → {}",
-        mended.record,
-        mended.error,
-        mended.state.name()
-    ));
+    note(match &mended {
+        Some(mended) => format!(
+            "    record {}: {} → {}",
+            mended.record,
+            mended.error,
+            mended.state.name()
+        ),
+        None => "    no job failed: there is nothing to mend".into(),
+    });
     let story = Story {
         check,
         export: run.summary(),
@@ -98,23 +105,23 @@ async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
             "exported {} pets: {} synced, {} unchanged, {} superseded, {} skipped, {} failed; requests: HighLevel {}, ActiveCampaign {}; rate-limit answers: {}",
             export.read, export.synced, export.unchanged, export.superseded, export.skipped, export.failed, export.requests.highlevel, export.requests.activecampaign, export.throttled,
         ));
-        context.output.line(&format!(
-            "changed record {}: {} (contact {})",
-            story.changed.record,
-            story.changed.outcome.name(),
-            story
-                .changed
-                .contact_id
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        ));
-        context.output.line(&format!(
-            "mended record {}: {} (contact {})",
-            story.mended.record,
-            story.mended.state.name(),
-            story.mended.contact_id.as_deref().unwrap_or_default()
-        ));
+        if let Some(changed) = &story.changed {
+            let contact = changed.contact_id.as_ref().map(ToString::to_string);
+            context.output.line(&format!(
+                "changed record {}: {} (contact {})",
+                changed.record,
+                changed.outcome.name(),
+                contact.unwrap_or_default()
+            ));
+        }
+        if let Some(mended) = &story.mended {
+            context.output.line(&format!(
+                "mended record {}: {} (contact {})",
+                mended.record,
+                mended.state.name(),
+                mended.contact_id.as_deref().unwrap_or_default()
+            ));
+        }
     }
     Ok(if check.2 == 0 {
         Exit::Done

@@ -206,6 +206,10 @@ pub async fn follow(
             bar.finish_and_clear();
             return Ok(Ended::Run(Box::new(now)));
         }
+        if let Some(problem) = operations.export_failure(&now.id) {
+            bar.finish_and_clear();
+            return Err(problem);
+        }
         // Sampled at most five times a second, and only when something was written.
         let changed = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -247,7 +251,7 @@ fn since(text: &str) -> Result<jiff::Timestamp, Problem> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    crate::mapping::Period::parse(text)
+    crate::model::Period::parse(text)
         .ok()
         .and_then(|age| jiff::Timestamp::now().checked_sub(age.duration()).ok())
         .ok_or_else(|| {

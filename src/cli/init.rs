@@ -15,6 +15,12 @@ pub struct Arguments {
     /// Environment variable that holds the HighLevel token
     #[arg(long, value_name = "NAME")]
     highlevel_token_env: Option<String>,
+    /// Client id of a Marketplace app, to log in by OAuth in place of a token
+    #[arg(long, value_name = "ID", conflicts_with = "highlevel_token_env")]
+    oauth_client_id: Option<String>,
+    /// Environment variable that holds the app's client secret
+    #[arg(long, value_name = "NAME", requires = "oauth_client_id")]
+    oauth_client_secret_env: Option<String>,
     /// ActiveCampaign API URL
     #[arg(long)]
     url: Option<String>,
@@ -50,12 +56,31 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         "HighLevel location id (Settings → Business Profile)",
         None,
     )?;
-    let highlevel = ask.value(
-        arguments.highlevel_token_env,
-        "--highlevel-token-env",
-        "Environment variable with the HighLevel token",
-        Some("GHL_TOKEN"),
-    )?;
+    let by_app = arguments.oauth_client_id.is_some();
+    let highlevel = match arguments.oauth_client_id {
+        Some(client_id) => {
+            let secret = ask.value(
+                arguments.oauth_client_secret_env,
+                "--oauth-client-secret-env",
+                "Environment variable with the app's client secret",
+                Some("GHL_CLIENT_SECRET"),
+            )?;
+            format!(
+                "oauth = {{ client_id = {}, client_secret = {{ env = {} }} }}",
+                quoted(&client_id),
+                quoted(&secret)
+            )
+        }
+        None => {
+            let name = ask.value(
+                arguments.highlevel_token_env,
+                "--highlevel-token-env",
+                "Environment variable with the HighLevel token",
+                Some("GHL_TOKEN"),
+            )?;
+            format!("token = {{ env = {} }}", quoted(&name))
+        }
+    };
     let url = ask.value(
         arguments.url,
         "--url",
@@ -77,7 +102,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let text = format!(
         "# Tramline's configuration; it holds no secret. Every key: config.example.toml of the project.\n\
          environment = {environment}\n\n\
-         [highlevel]\nlocation_id = {location}\ntoken = {{ env = {highlevel} }}\n\n\
+         [highlevel]\nlocation_id = {location}\n{highlevel}\n\n\
          [activecampaign]\nurl = {url}\ntoken = {{ env = {activecampaign} }}\n\n\
          # A mapping: which records go to which contacts. `tramline schemas list` and `tramline fields list` show the names.\n\
          # [mappings.pets]\n\
@@ -88,12 +113,17 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
          # \"%PET_NAME%\" = \"name\"\n",
         environment = quoted(&environment),
         location = quoted(&location),
-        highlevel = quoted(&highlevel),
         url = quoted(&url),
         activecampaign = quoted(&activecampaign),
     );
     // Refused here rather than at the next start, and before anything is written.
     let config = Config::parse(&text, &path)?;
+    // The store may belong to other accounts: that is known before a file is left behind that cannot be used.
+    let operations = if arguments.no_check {
+        None
+    } else {
+        Some(context.open_with(config, false).await?)
+    };
     write(&path, &text).map_err(|error| {
         usage(
             format!("{} cannot be written: {error}", path.display()),
@@ -101,10 +131,17 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         )
     })?;
     context.output.note(&format!("wrote {}", path.display()));
-    if arguments.no_check {
+    if by_app {
+        let next = "now run `tramline login highlevel`, then `tramline check`";
+        context.output.note(next);
+        if let Some(operations) = operations {
+            operations.close().await;
+        }
         return Ok(Exit::Done);
     }
-    let operations = context.open_with(config, false).await?;
+    let Some(operations) = operations else {
+        return Ok(Exit::Done);
+    };
     let findings = operations.check().await;
     operations.close().await;
     check::print(context, &findings);

@@ -11,10 +11,13 @@ mod export;
 mod exports;
 mod fields;
 mod init;
+mod input;
+mod login;
 mod mappings;
 mod output;
 mod queue;
 mod records;
+mod reload;
 mod sandbox;
 mod schemas;
 mod shell;
@@ -44,6 +47,18 @@ pub enum Exit {
     Partly = 3,
     Interrupted = 130,
     Terminated = 143,
+}
+
+impl Exit {
+    /// How a command about several things ended, of which so many failed. The only one that failed is a failure, not a
+    /// part of something done.
+    fn of(all: usize, failed: usize) -> Self {
+        match (all, failed) {
+            (_, 0) => Self::Done,
+            (1, _) => Self::Failed,
+            _ => Self::Partly,
+        }
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -86,6 +101,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Write a commented config.toml and check it
     Init(init::Arguments),
+    /// Log in by OAuth, where config.toml names an app in place of a token
+    #[command(subcommand)]
+    Login(login::Account),
     /// Check configuration, credentials, scopes, limits and mappings
     Check,
     /// HighLevel objects and their properties
@@ -148,6 +166,7 @@ pub async fn run(cli: Cli) -> Exit {
         command,
         Command::Tui(_)
             | Command::Demo(_)
+            | Command::Login(_)
             | Command::Sync(_)
             | Command::Export(_)
             | Command::Exports(_)
@@ -176,6 +195,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Tui(arguments) => tui::run(context, arguments).await,
         Command::Demo(arguments) => demo::run(context, arguments).await,
         Command::Init(arguments) => init::run(context, arguments).await,
+        Command::Login(account) => login::run(context, account).await,
         Command::Check => check::run(context).await,
         Command::Schemas(action) => schemas::run(context, action).await,
         Command::Fields(action) => fields::run(context, action).await,

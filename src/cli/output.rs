@@ -26,7 +26,7 @@ impl Output {
     /// One JSON document on one line.
     pub fn document(&self, value: &impl Serialize) {
         match serde_json::to_string(value) {
-            Ok(text) => self.raw_line(&text),
+            Ok(text) => self.raw_line(&sanitize::json(&text)),
             Err(error) => self.note(&format!("cannot be written as JSON: {error}")),
         }
     }
@@ -87,7 +87,25 @@ impl Output {
         self.raw_line(&sanitize::line(text));
     }
 
-    /// Text as it is, for output that is data (CSV, completions).
+    /// One JSON document over several lines, for people.
+    pub fn pretty(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.raw_line(&sanitize::json(&text)),
+            Err(error) => self.note(&format!("cannot be written as JSON: {error}")),
+        }
+    }
+
+    /// A line of data that has no way to spell a control character (CSV): as it is for files and pipes, made visible on a
+    /// terminal.
+    pub fn data_line(&self, text: &str) {
+        if std::io::stdout().is_terminal() {
+            self.raw_line(&sanitize::block(text));
+        } else {
+            self.raw_line(text);
+        }
+    }
+
+    /// Text of our own as it is, such as completions.
     pub fn raw_line(&self, text: &str) {
         // A reader that went away (`| head`) is no error worth a message.
         let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -103,7 +121,7 @@ impl Output {
         if self.json
             && let Ok(text) = serde_json::to_string(&serde_json::json!({ "error": problem }))
         {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", sanitize::json(&text));
         } else {
             self.note(&format!("tramline: {problem}"));
         }

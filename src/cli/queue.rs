@@ -1,7 +1,7 @@
 //! `tramline queue`
 
+use super::input::{confirm, read_text};
 use super::output::time;
-use super::records::{confirm, read_text};
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
 use crate::model::{self, JobId, Problem};
@@ -22,7 +22,7 @@ pub enum Action {
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u64,
     },
-    /// Show a job with its attempts
+    /// Show a job with its attempts and effects
     Show {
         /// The job's id, or a unique beginning of it
         id: String,
@@ -130,10 +130,9 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::Why { id } => {
             let detail = operations.job(&id).await?;
             if context.output.is_json() {
-                let (id, why) = (&detail.job.id, &detail.why);
-                context
-                    .output
-                    .document(&serde_json::json!({ "id": id, "why": why }));
+                let id = &detail.job.id;
+                let answer = serde_json::json!({ "id": id, "why": detail.why });
+                context.output.document(&answer);
             } else {
                 context.output.line(&detail.why);
             }
@@ -402,6 +401,10 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
                 "history".into(),
                 serde_json::to_value(&detail.attempts).unwrap_or_default(),
             );
+            map.insert(
+                "effects".into(),
+                serde_json::to_value(&detail.effects).unwrap_or_default(),
+            );
         }
         context.output.document(&document);
         return Ok(Exit::Done);
@@ -436,6 +439,24 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         &["JOB", ""],
         &rows.map(|(name, value)| vec![name.to_owned(), value]),
     );
+    for effect in &detail.effects {
+        let error = effect
+            .error
+            .as_ref()
+            .map(|error| format!(": {error}"))
+            .unwrap_or_default();
+        context.output.line(&format!(
+            "effect of rule {}: {}  {}{error}",
+            effect.rule,
+            effect.act,
+            effect.state.name()
+        ));
+        for (mark, text) in [("→", &effect.request), ("←", &effect.response)] {
+            if let Some(text) = text {
+                context.output.line(&format!("    {mark} {text}"));
+            }
+        }
+    }
     for edit in &detail.edits {
         let end = match (&edit.ended_why, edit.ended_at) {
             (Some(why), at) => format!("over since {}: {why}", time(at)),
@@ -534,7 +555,7 @@ async fn change(
     // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
     // state:failed does not match them afterwards.
     let ids = if select.wait {
-        operations.retriable(&chosen).await?
+        operations.waited_for(&chosen).await?
     } else {
         Vec::new()
     };

@@ -45,6 +45,16 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                             .map_or_else(|| "—".into(), |count| count.to_string()),
                     ]
                 });
+            if !context.output.is_json() {
+                for summary in &schemas {
+                    if let Some(problem) = &summary.problem {
+                        let key = &summary.schema.key;
+                        context
+                            .output
+                            .note(&format!("{key} could not be counted: {problem}"));
+                    }
+                }
+            }
         }
         Action::Show { key, connection } => {
             let connection: ConnectionName = operations.connection(connection.as_deref())?;

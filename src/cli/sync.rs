@@ -29,16 +29,15 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     operations.close().await;
     let results = results?;
     print(context, &results);
-    let bad = |result: &SyncResult| {
-        matches!(
-            result.outcome,
-            Outcome::Failed | Outcome::Unknown | Outcome::Waiting
-        )
+    let count = |outcome: Outcome| {
+        let same = results.iter().filter(|result| result.outcome == outcome);
+        same.count()
     };
-    Ok(if results.iter().any(bad) {
-        Exit::Partly
-    } else {
-        Exit::Done
+    let open = count(Outcome::Unknown) + count(Outcome::Waiting) > 0;
+    Ok(match Exit::of(results.len(), count(Outcome::Failed)) {
+        // Not failed, and not done either.
+        Exit::Done if open => Exit::Partly,
+        exit => exit,
     })
 }
 
@@ -59,8 +58,13 @@ pub fn print(context: &Context, results: &[SyncResult]) {
             .as_ref()
             .map(|error| format!("  {error}"))
             .unwrap_or_default();
+        let winner = result
+            .superseded_by
+            .as_ref()
+            .map(|winner| format!(" by record {winner}"))
+            .unwrap_or_default();
         context.output.line(&format!(
-            "{}  {}{contact}{error}",
+            "{}  {}{winner}{contact}{error}",
             result.record,
             result.outcome.name()
         ));

@@ -1,10 +1,9 @@
 //! `tramline tui`: opens the control room.
 
 use super::{Context, Exit, usage};
-use crate::config;
 use crate::model::{ErrorClass, Problem};
 use crate::operations::Operations;
-use crate::tui::{Options, ThemeName};
+use crate::tui::Options;
 use std::io::IsTerminal;
 
 #[derive(Debug, Default, clap::Args)]
@@ -22,9 +21,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         ));
     }
     let config = context.config()?;
-    let settings = config.tui.clone();
     let operations = context.open_with(config, !arguments.no_worker).await?;
-    let result = show(&operations, &settings).await;
+    let result = show(&operations).await;
     operations.close().await;
     result
 }
@@ -37,20 +35,8 @@ pub fn has_terminal() -> bool {
 }
 
 /// Runs the control room to its end.
-pub async fn show(operations: &Operations, settings: &config::Tui) -> Result<Exit, Problem> {
-    let options = Options {
-        fps: settings.fps,
-        low_bandwidth: settings.low_bandwidth,
-        ascii: settings.ascii,
-        mouse: settings.mouse,
-        theme: ThemeName::parse(settings.theme.name()).unwrap_or_default(),
-        keys: settings
-            .keys
-            .iter()
-            .map(|(action, keys)| (action.clone(), keys.list()))
-            .collect(),
-        connection: operations.connection(None)?,
-    };
+pub async fn show(operations: &Operations) -> Result<Exit, Problem> {
+    let options = Options::of(&operations.tui(), operations.connection(None)?);
     let result = crate::tui::run(operations.clone(), options).await;
     result.map(|()| Exit::Done).map_err(|error| {
         Problem::new(

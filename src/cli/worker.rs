@@ -1,6 +1,6 @@
 //! `tramline worker`
 
-use super::{Context, Exit, signals, systemd};
+use super::{Context, Exit, reload, signals, systemd};
 use crate::model::Problem;
 use crate::operations::{OpenOptions, Operations};
 use std::net::SocketAddr;
@@ -26,12 +26,13 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
             "leave one of them out",
         ));
     }
+    let hang_up = reload::HangUp::listen();
     let options = OpenOptions {
         lease: arguments.lease.map(Duration::from_millis),
         ..context.options(true)
     };
     let operations = Operations::open(context.config()?, options).await?;
-    let result = work(context, &operations, &arguments).await;
+    let result = work(context, &operations, &arguments, hang_up).await;
     systemd::stopping();
     operations.close().await;
     result
@@ -41,6 +42,7 @@ async fn work(
     context: &Context,
     operations: &Operations,
     arguments: &Arguments,
+    hang_up: reload::HangUp,
 ) -> Result<Exit, Problem> {
     operations.start_monitor()?;
     context.output.note(
@@ -62,5 +64,6 @@ async fn work(
         result = idle => result.map(|()| Exit::Done),
         exit = signals::stop() => Ok(exit),
         () = systemd::keep_watched(operations) => Ok(Exit::Failed),
+        () = reload::follow(hang_up, operations, &context.output) => Ok(Exit::Done),
     }
 }

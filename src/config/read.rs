@@ -1,8 +1,8 @@
 //! From text to [`Config`]: parsing, the checks that need no network, and errors with their place.
 
 use super::{
-    ActiveCampaign, Alerts, Config, Connection, DEFAULT_CONNECTION, HighLevel, Metrics, Store, Tui,
-    Webhooks, Worker,
+    ActiveCampaign, Alerts, Config, Connection, DEFAULT_CONNECTION, HighLevel, Metrics, Stamp,
+    Store, Tui, Webhooks, Worker,
 };
 use crate::mapping::MappingSpec;
 use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
@@ -78,6 +78,8 @@ struct File {
 }
 
 pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
+    // The stamp first: what is written meanwhile makes another one.
+    let stamp = Stamp::of(path);
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
         path: path.to_owned(),
         line: None,
@@ -90,7 +92,10 @@ pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
             _ => "check the file and its permissions".into(),
         }),
     })?;
-    parse(&text, path)
+    Ok(Config {
+        stamp: Some(stamp),
+        ..parse(&text, path)?
+    })
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
@@ -104,6 +109,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     )?;
     let config = Config {
         path: path.to_owned(),
+        stamp: None,
         environment: file.environment,
         connections,
         store: file.store,
@@ -197,12 +203,27 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
             &at("activecampaign", "url"),
             &connection.activecampaign.url,
         )?;
+        if let Some(events) = &connection.activecampaign.events {
+            let key = |part: &'static str| {
+                let mut key = at("activecampaign", "events");
+                key.push(part);
+                key
+            };
+            check_url(place, &key("url"), &events.url)?;
+            if events.account_id.trim().is_empty() {
+                return Err(place.error(
+                    &key("account_id"),
+                    "is empty",
+                    "copy it from Website, Site Tracking, Event Tracking",
+                ));
+            }
+        }
         match (&connection.highlevel.token, &connection.highlevel.oauth) {
             (None, None) => {
                 return Err(place.error(
                     &at("highlevel", "token"),
                     "is missing",
-                    "add token = { env = \"GHL_TOKEN\" }",
+                    "add token = { env = \"GHL_TOKEN\" }, or oauth with client_id and client_secret",
                 ));
             }
             (Some(_), Some(_)) => {
@@ -213,6 +234,16 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
                 ));
             }
             _ => {}
+        }
+        if let Some(oauth) = &connection.highlevel.oauth {
+            check_url(place, &at("highlevel", "oauth"), &oauth.consent_url)?;
+            if oauth.client_id.trim().is_empty() || url::Url::parse(&oauth.redirect_uri).is_err() {
+                return Err(place.error(
+                    &at("highlevel", "oauth"),
+                    "client_id is empty, or redirect_uri is no URL",
+                    "copy both from the app's page in the Marketplace",
+                ));
+            }
         }
         if connection.highlevel.location_id.trim().is_empty() {
             return Err(place.error(
@@ -523,6 +554,23 @@ token = { env = "B" }
     }
 
     #[test]
+    fn events_have_their_own_key_and_a_safe_address() {
+        let events = |url: &str| {
+            format!(
+                "{BASE}events = {{ account_id = \"1\", key = {{ env = \"K\" }}, url = \"{url}\" }}\n"
+            )
+        };
+        Config::parse(&events("https://trackcmp.net/event"), Path::new("c")).unwrap();
+        Config::parse(&events("http://127.0.0.1:9/event"), Path::new("c")).unwrap();
+        let plain = error(&events("http://trackcmp.net/event"));
+        assert_eq!(plain.key.as_deref(), Some("activecampaign.events.url"));
+        let inline = error(&format!(
+            "{BASE}events = {{ account_id = \"1\", key = \"canary\" }}\n"
+        ));
+        assert!(!inline.to_string().contains("canary"), "{inline}");
+    }
+
+    #[test]
     fn what_a_mapping_refers_to_is_checked() {
         let mapping = |line: &str| {
             format!("{BASE}[mappings.pets]\nobject = \"pets\"\nemail = \"e\"\n{line}\n")
@@ -538,6 +586,39 @@ token = { env = "B" }
             Path::new("c"),
         )
         .unwrap();
+    }
+
+    #[test]
+    fn an_app_stands_in_place_of_a_token() {
+        let token = "token = { env = \"A\" }\n\n[active";
+        let oauth = |more: &str| {
+            let app =
+                format!("oauth = {{ client_id = \"c\", client_secret = {{ env = \"S\" }}{more} }}");
+            BASE.replace(token, &format!("{app}\n\n[active"))
+        };
+        let config = Config::parse(&oauth(""), Path::new("c")).unwrap();
+        let highlevel = &config.connections.values().next().unwrap().highlevel;
+        let app = highlevel.oauth.as_ref().unwrap();
+        assert!(
+            app.consent_url
+                .starts_with("https://marketplace.gohighlevel.com/")
+        );
+        for (wrong, told) in [
+            (
+                oauth("").replace("oauth = ", "token = { env = \"A\" }\noauth = "),
+                "exclude each other",
+            ),
+            (BASE.replacen("token = { env = \"A\" }", "", 1), "or oauth"),
+            (oauth(", consent_url = \"http://evil.example\""), "https://"),
+            (oauth(", redirect_uri = \"nowhere\""), "redirect_uri"),
+            (
+                oauth("").replace("{ env = \"S\" }", "\"canary\""),
+                "must not stand in this file",
+            ),
+        ] {
+            let error = error(&wrong).to_string();
+            assert!(error.contains(told) && !error.contains("canary"), "{error}");
+        }
     }
 
     #[test]

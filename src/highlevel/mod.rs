@@ -1,6 +1,7 @@
 //! Client of the HighLevel API: objects, records, search, associations, relations, contacts.
 
 mod contacts;
+mod oauth;
 mod records;
 mod relations;
 mod schemas;
@@ -11,8 +12,9 @@ mod tests;
 mod wire;
 
 pub use contacts::ContactPage;
-pub use scopes::{ScopeCheck, ScopeState};
-pub use search::{Order, PageCursor, Search};
+pub use oauth::{CONSENT_URL, OAuthApp, OAuthToken, code_of, consent_url};
+pub use scopes::{SCOPES, ScopeCheck, ScopeState, WRITE_SCOPE};
+pub use search::{Order, PAGE_REACH, PageCursor, Search};
 
 use crate::http::{
     ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, Raw, Request, Token, Transport,
@@ -20,6 +22,7 @@ use crate::http::{
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
+use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use search::Habits;
@@ -85,6 +88,7 @@ impl HighLevel {
                 meter: None,
                 lane: Lane::Bulk,
                 headers,
+                key_field: None,
             },
             inner: Arc::new(Inner {
                 location_id: settings.location_id,
@@ -141,6 +145,11 @@ impl HighLevel {
         let mut request = Request::write(method.clone(), path, body.map(|body| json(&body)));
         request.write = method != Method::GET;
         self.transport.raw(request).await
+    }
+
+    /// How far the server's clock was ahead of this machine's in its last answer; `None` before the first.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.transport.http.skew(&self.transport.base)
     }
 
     fn error(&self, class: ErrorClass, message: impl Into<String>) -> ApiError {

@@ -24,12 +24,20 @@ impl HighLevel {
                     && error.class == ErrorClass::Missing
                     && error.message.starts_with("Custom Object") =>
             {
-                let record = self
-                    .read_record(object, id, true)
-                    .await
-                    .map_err(|_| error)?;
-                learned.store(true, Ordering::Relaxed);
-                Ok(record)
+                match self.read_record(object, id, true).await {
+                    Ok(record) => {
+                        learned.store(true, Ordering::Relaxed);
+                        Ok(record)
+                    }
+                    // It is gone either way, or the location is refused here and the first answer stands.
+                    Err(second)
+                        if second.class == ErrorClass::Missing || second.status == Some(422) =>
+                    {
+                        Err(error)
+                    }
+                    // Anything else says nothing about the record, and a missing one is taken for deleted.
+                    Err(second) => Err(second),
+                }
             }
             result => result,
         }

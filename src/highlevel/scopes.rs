@@ -4,6 +4,19 @@ use super::{HighLevel, PageCursor, Search};
 use crate::http::ApiError;
 use crate::model::{ErrorClass, ObjectKey, RecordId};
 
+/// What Tramline uses: reading first, then the one for editing records (fact sheet §1.4).
+pub const SCOPES: [&str; 7] = [
+    "objects/schema.readonly",
+    "objects/record.readonly",
+    "associations.readonly",
+    "associations/relation.readonly",
+    "contacts.readonly",
+    "locations/customFields.readonly",
+    WRITE_SCOPE,
+];
+/// The scope that only editing records needs.
+pub const WRITE_SCOPE: &str = "objects/record.write";
+
 /// What a harmless call told about a scope.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScopeState {

@@ -452,6 +452,36 @@ async fn every_read_scope_is_tried_once() {
     );
 }
 
+/// A record that is missing is taken for deleted, so only answers that say so may make it missing.
+#[tokio::test]
+async fn a_second_read_that_fails_does_not_make_a_record_missing() {
+    for (status, class) in [
+        (404, ErrorClass::Missing),
+        (422, ErrorClass::Missing),
+        (401, ErrorClass::Auth),
+        (400, ErrorClass::Invalid),
+    ] {
+        let server = Server::start(move |asked, _| {
+            if asked.path.contains("locationId") {
+                let message = "property locationId should not exist";
+                told(status, json!({ "statusCode": status, "message": message }))
+            } else {
+                let message = "Custom Object (custom_objects.pets) not found";
+                told(404, json!({ "statusCode": 404, "message": message }))
+            }
+        })
+        .await;
+        let read = client(&server.url)
+            .record(&pets(), &RecordId::from("r1"))
+            .await;
+        assert_eq!(
+            read.unwrap_err().class,
+            class,
+            "a second answer of {status}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn another_location_is_explained() {
     let server = Server::start(|_, _| {

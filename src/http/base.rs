@@ -1,5 +1,9 @@
 //! Base addresses and the HTTP client itself.
 
+use super::REQUEST_TIMEOUT;
+use super::skew::Skews;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::HeaderMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -84,17 +88,28 @@ pub struct Http {
     timeout: Duration,
     outward: OnceLock<Result<reqwest::Client, String>>,
     loopback: OnceLock<Result<reqwest::Client, String>>,
+    skews: Skews,
 }
 
 impl Http {
-    /// A client whose requests take at most `timeout` (10 s is the product's default: leases are counted
-    /// by it). Nothing is set up before the first request.
+    /// A client whose requests take at most `timeout` ([`REQUEST_TIMEOUT`] is the product's). Nothing is set up before the first request.
     pub fn new(timeout: Duration) -> Self {
         Self {
             timeout,
             outward: OnceLock::new(),
             loopback: OnceLock::new(),
+            skews: Skews::default(),
         }
+    }
+
+    /// Takes what an answer tells of the server's clock.
+    pub(super) fn note_date(&self, base: &BaseUrl, headers: &HeaderMap, now: Timestamp) {
+        self.skews.note(base, headers, now);
+    }
+
+    /// How far a server's clock was ahead of this machine's in its last answer.
+    pub(crate) fn skew(&self, base: &BaseUrl) -> Option<SignedDuration> {
+        self.skews.of(base)
     }
 
     /// The longest time a request takes.
@@ -136,7 +151,7 @@ impl Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self::new(Duration::from_secs(10))
+        Self::new(REQUEST_TIMEOUT)
     }
 }
 

@@ -89,9 +89,11 @@ impl DerefMut for ApiError {
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let failure = *error.0;
-        // Trouble on the way says nothing about which of the two it was.
+        // Neither trouble on the way nor a refused token says which of the two it was.
         let message = match failure.class {
-            ErrorClass::Transient => format!("{}: {}", failure.api.title(), failure.message),
+            ErrorClass::Transient | ErrorClass::Auth | ErrorClass::Throttled => {
+                format!("{}: {}", failure.api.title(), failure.message)
+            }
             _ => failure.message,
         };
         Self {

@@ -7,11 +7,13 @@ pub mod clock;
 pub mod error;
 mod error_body;
 mod exchange;
+mod form;
 mod headers;
 mod meter;
 mod redact;
 mod request;
 mod retry;
+mod skew;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -20,12 +22,16 @@ mod token;
 mod transport;
 mod verdict;
 
+/// The longest time a request takes; leases are counted by it (sync.md, promise 2).
+pub const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
 pub use budget::{
     Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger, RowUpdate,
 };
 pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};
+pub(crate) use form::FormPost;
 pub use headers::ServerSays;
 pub use meter::{Meter, Observer};
 pub(crate) use request::{Answer, Request, encode, parse_method};

@@ -72,11 +72,13 @@ impl Transport {
                 Ok((tries.waited <= PATIENCE).then_some(Duration::ZERO))
             }
             (ErrorClass::Auth, Some(401 | 403)) => {
-                if !tries.refreshed {
+                if !tries.refreshed
+                    && let Some(refused) = &failure.token
+                {
                     tries.refreshed = true;
                     if self
                         .token
-                        .refresh()
+                        .refresh(refused)
                         .await
                         .map_err(|problem| ApiError::before_sending(self.api, problem))?
                     {

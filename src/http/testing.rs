@@ -18,6 +18,8 @@ pub(crate) struct Asked {
     pub path: String,
     pub headers: axum::http::HeaderMap,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 /// An answer: status, headers, body.
@@ -55,6 +57,7 @@ impl Server {
                     path: decode(&parts.uri.to_string()),
                     headers: parts.headers,
                     body: serde_json::from_slice(&bytes).unwrap_or_default(),
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
                 };
                 let before = {
                     let mut log = log.lock().unwrap();

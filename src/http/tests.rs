@@ -5,7 +5,7 @@ use crate::model::{ErrorClass, Problem};
 use futures_util::future::BoxFuture;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,7 @@ fn transport(api: Api, url: &str) -> Transport {
         meter: None,
         lane: Lane::Bulk,
         headers: HeaderMap::new(),
+        key_field: None,
     }
 }
 
@@ -267,7 +268,8 @@ impl Token for Rotated {
         Box::pin(async move { Ok(SecretString::from(text)) })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<bool, Problem>> {
+    fn refresh<'a>(&'a self, refused: &'a SecretString) -> BoxFuture<'a, Result<bool, Problem>> {
+        assert_eq!(refused.expose_secret(), "old-token");
         let changed = !self.0.swap(true, Ordering::Relaxed);
         Box::pin(async move { Ok(changed) })
     }

@@ -12,11 +12,12 @@ pub trait Token: Send + Sync {
     /// The reference cannot be resolved: an unset variable, a failing command.
     fn current(&self) -> BoxFuture<'_, Result<SecretString, Problem>>;
 
-    /// Reads the token again, after it was refused. True if it is another one now.
+    /// Gets another token after this one was refused. True if there is another one now; also if somebody else got it
+    /// meanwhile.
     ///
     /// # Errors
     /// As [`Token::current`].
-    fn refresh(&self) -> BoxFuture<'_, Result<bool, Problem>>;
+    fn refresh<'a>(&'a self, refused: &'a SecretString) -> BoxFuture<'a, Result<bool, Problem>>;
 }
 
 /// A token that never changes.
@@ -34,7 +35,7 @@ impl Token for FixedToken {
         Box::pin(async { Ok(self.0.clone()) })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<bool, Problem>> {
+    fn refresh<'a>(&'a self, _refused: &'a SecretString) -> BoxFuture<'a, Result<bool, Problem>> {
         Box::pin(async { Ok(false) })
     }
 }

@@ -8,7 +8,7 @@ use super::exchange::{Broken, describe, read};
 use super::headers::{ServerSays, retry_after};
 use super::meter::{Meter, Observer};
 use super::redact::{excerpt, redact};
-use super::request::{Answer, Raw, RawBody, Request, check_relative};
+use super::request::{Answer, Raw, RawBody, Request, check_relative, encode};
 use super::retry::Tries;
 use super::token::Token;
 use super::verdict::{classify, default_message, remedy};
@@ -34,6 +34,8 @@ pub(crate) struct Transport {
     pub lane: Lane,
     /// Sent with every request: `Version` of HighLevel.
     pub headers: HeaderMap,
+    /// The token is a field of a form and travels in no header: bodies are form-encoded without it.
+    pub key_field: Option<&'static str>,
 }
 
 /// One try that failed.
@@ -41,6 +43,8 @@ pub(super) struct Failure {
     pub error: ApiError,
     /// Whole answer, for callers that want any status.
     answer: Option<Answer>,
+    /// The token that it was sent with.
+    pub token: Option<SecretString>,
 }
 
 impl Transport {
@@ -75,6 +79,15 @@ impl Transport {
     /// Sends a request and decodes its answer as JSON.
     pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ApiError> {
         self.call(request, Answer::json).await
+    }
+
+    /// A text of the server without the token.
+    pub async fn redacted(&self, text: &str) -> String {
+        match self.token.current().await {
+            Ok(token) => redact(text, token.expose_secret()),
+            // Without a token nothing was sent that could come back.
+            Err(_) => text.to_owned(),
+        }
     }
 
     /// Sends a request of a person as it is.
@@ -145,6 +158,10 @@ impl Transport {
                 message: describe(&error, &self.base, self.http.timeout()),
             }),
         };
+        if let Ok(answer) = &exchange {
+            self.http
+                .note_date(&self.base, &answer.headers, Timestamp::now());
+        }
         let says = exchange.as_ref().map_or_else(
             |_| ServerSays::default(),
             |answer| ServerSays::read(&answer.headers),
@@ -176,11 +193,15 @@ impl Transport {
                 Err(Box::new(Failure {
                     error,
                     answer: None,
+                    token: None,
                 }))
             }
         };
         self.report(request, at, started.elapsed(), secret, &result);
-        result.map(|(value, _)| value)
+        result.map(|(value, _)| value).map_err(|mut failure| {
+            failure.token = Some(token.clone());
+            failure
+        })
     }
 
     async fn permit(&self, budget: &Budget) -> Result<Permit, Box<Failure>> {
@@ -206,6 +227,18 @@ impl Transport {
         request: &Request,
         token: &SecretString,
     ) -> Result<reqwest::RequestBuilder, ApiError> {
+        let url = format!("{}{}", self.base.as_str(), request.path);
+        let sending = client
+            .request(request.method.clone(), url)
+            .headers(self.headers.clone())
+            .header(ACCEPT, "application/json");
+        if let Some(field) = self.key_field {
+            let mut form = request.body.clone().unwrap_or_default();
+            form.extend(format!("&{field}={}", encode(token.expose_secret())).bytes());
+            return Ok(sending
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form));
+        }
         let (name, text) = match self.api {
             Api::HighLevel => (AUTHORIZATION, format!("Bearer {}", token.expose_secret())),
             Api::ActiveCampaign => (
@@ -222,12 +255,7 @@ impl Transport {
             .remedy("look at what the token's reference yields")
         })?;
         value.set_sensitive(true);
-        let url = format!("{}{}", self.base.as_str(), request.path);
-        let mut sending = client
-            .request(request.method.clone(), url)
-            .headers(self.headers.clone())
-            .header(name, value)
-            .header(ACCEPT, "application/json");
+        let mut sending = sending.header(name, value);
         if let Some(body) = &request.body {
             sending = sending
                 .header(CONTENT_TYPE, "application/json")
@@ -262,6 +290,7 @@ impl Transport {
                     Err(Box::new(Failure {
                         error,
                         answer: None,
+                        token: None,
                     }))
                 }
             };
@@ -271,6 +300,7 @@ impl Transport {
         Err(Box::new(Failure {
             error,
             answer: Some(answer),
+            token: None,
         }))
     }
 
@@ -291,7 +321,7 @@ impl Transport {
             api: self.api,
             class,
             status: Some(answer.status),
-            remedy: remedy(self.api, answer.status, class, &message),
+            remedy: remedy(self.api, answer.status, class, &message, request),
             message,
             field: body.field.map(|field| redact(&field, secret)),
             request_id: request_id(&answer.headers)
@@ -377,6 +407,7 @@ impl Failure {
         Box::new(Self {
             error,
             answer: None,
+            token: None,
         })
     }
 }

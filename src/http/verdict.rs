@@ -1,8 +1,10 @@
 //! What an error answer means, in a class, words and a remedy.
 
 use super::error_body::ErrorBody;
+use super::request::Request;
 use crate::model::ErrorClass;
 use crate::model::call::Api;
+use reqwest::Method;
 
 /// The class of an error answer (HighLevel fact sheet §2.8, ActiveCampaign fact sheet §1.2).
 /// `pressed`: a Retry-After came, or the budget was busy.
@@ -25,6 +27,28 @@ pub(super) fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -
     }
 }
 
+/// The scope that a HighLevel call needs (fact sheet §1.4).
+fn scope(request: &Request) -> &'static str {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let writes = request.method != Method::GET && !path.ends_with("/search");
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        ["objects", _, "records", ..] if writes => "objects/record.write",
+        ["objects", _, "records", ..] => "objects/record.readonly",
+        ["objects", ..] if writes => "objects/schema.write",
+        ["objects", ..] => "objects/schema.readonly",
+        ["associations", "relations", ..] if writes => "associations/relation.write",
+        ["associations", "relations", ..] => "associations/relation.readonly",
+        ["associations", ..] if writes => "associations.write",
+        ["associations", ..] => "associations.readonly",
+        ["contacts", ..] if writes => "contacts.write",
+        ["contacts", ..] => "contacts.readonly",
+        ["custom-fields", ..] if writes => "locations/customFields.write",
+        ["custom-fields", ..] => "locations/customFields.readonly",
+        _ => "this call needs",
+    }
+}
+
 pub(super) fn default_message(status: u16) -> String {
     let words = match status {
         300..=399 => "the server sends elsewhere",
@@ -40,16 +64,29 @@ pub(super) fn default_message(status: u16) -> String {
     format!("{words} (HTTP {status})")
 }
 
-pub(super) fn remedy(api: Api, status: u16, class: ErrorClass, message: &str) -> Option<String> {
+pub(super) fn remedy(
+    api: Api,
+    status: u16,
+    class: ErrorClass,
+    message: &str,
+    request: &Request,
+) -> Option<String> {
+    let scope = scope(request);
     let text = match (api, status) {
         (_, 300..=399) => "check the address in config.toml: redirects are not followed",
         (Api::HighLevel, 401 | 403) if message.contains("location") => {
             "the token belongs to another location: compare location_id with where the token was made"
         }
         (Api::HighLevel, 401) => {
-            "check the token, and that its private integration has the scope this call needs"
+            return Some(format!(
+                "check the token, and that its private integration has the scope {scope}"
+            ));
         }
-        (Api::HighLevel, 403) => "add the missing scope to the private integration or the app",
+        (Api::HighLevel, 403) => {
+            return Some(format!(
+                "add the scope {scope} to the private integration or the app"
+            ));
+        }
         (Api::HighLevel, 404) if message.starts_with("Custom Object") => {
             "check the object's key and location_id"
         }

@@ -12,7 +12,6 @@ mod line;
 mod names;
 mod number;
 mod options;
-pub mod period;
 mod preview;
 mod resolve;
 mod rules;
@@ -26,7 +25,7 @@ mod text;
 pub use apply::{Applied, EmailOutcome, MappedValue, Send};
 pub use compile::{Column, Compiled, EmailSource, Mapping};
 pub use field_spec::{Empty, FieldSpec, FieldSpecs, FieldTable, Ordered, is_template};
-pub use period::Period;
+pub use rules::JudgedRule;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,
 };

@@ -1,8 +1,8 @@
 //! `[mappings.NAME]` as config.toml spells it. Nothing is resolved here: see [`super::compile`].
 
 use super::field_spec::FieldSpecs;
-use super::period::Period;
 use crate::model::Fingerprint;
+use crate::model::Period;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -41,7 +41,7 @@ pub struct MappingSpec {
     pub on_missing_email: OnMissingEmail,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_email_change: OnEmailChange,
-    /// True: tags and lists that rules name are made where they are missing.
+    /// True: tags that rules name are made where they are missing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub create_tags: bool,
     /// True: a bulk import starts no automation.

@@ -196,6 +196,9 @@ pub struct Surroundings {
     pub lists: Vec<Membership>,
     pub automations: Vec<Enrolment>,
     pub scores: Vec<ScoreValue>,
+    /// Parts that the token may not read, such as `scores`: they are empty above, which says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
 }
 
 /// A contact's standing in a list.

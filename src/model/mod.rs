@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod call;
 pub mod contact;
 pub mod decimal;
+pub mod effect;
 pub mod export;
 pub mod filter;
 pub mod finding;
@@ -14,6 +15,7 @@ pub mod ids;
 pub mod job;
 pub mod object;
 pub mod pause;
+mod period;
 pub mod problem;
 pub mod record;
 pub mod sanitize;
@@ -24,6 +26,7 @@ pub use contact::{
     Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
 };
 pub use decimal::{Decimal, DecimalError};
+pub use effect::{Act, Action, Effect, EffectState};
 pub use finding::{Finding, Level};
 pub use ids::{
     AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId,
@@ -32,5 +35,6 @@ pub use ids::{
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
 pub use pause::{Pause, PauseKind};
+pub use period::{InvalidPeriod, Period};
 pub use problem::{ErrorClass, Problem};
 pub use record::{Properties, Record, RecordPage};

@@ -68,6 +68,26 @@ pub fn block(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// JSON text in which nothing can act on a terminal. Within strings JSON has escaped C0 already; the other hostile
+/// characters are escaped in the same way, so the text means what it meant.
+pub fn json(text: &str) -> Cow<'_, str> {
+    let hostile = |c: char| c >= '\u{7f}' && is_hostile(c);
+    if !text.chars().any(hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +102,24 @@ mod tests {
         assert_eq!(block("a\n\tb\r"), "a\n    b␍");
     }
 
+    #[test]
+    fn json_keeps_its_meaning() {
+        assert_eq!(
+            json("\"\u{9b}x\u{202e}\u{e0041}\""),
+            r#""\u009bx\u202e\udb40\udc41""#
+        );
+        assert!(matches!(json("{\n  \"a\": \"é\"\n}"), Cow::Borrowed(_)));
+    }
+
     proptest! {
+        #[test]
+        fn json_is_the_same_value_without_anything_hostile(text in any::<String>()) {
+            let plain = serde_json::to_string(&text).unwrap();
+            let clean = json(&plain);
+            prop_assert!(!clean.chars().any(is_hostile));
+            prop_assert_eq!(serde_json::from_str::<String>(&clean).unwrap(), text);
+        }
+
         #[test]
         fn nothing_hostile_comes_out(text in any::<String>()) {
             prop_assert!(!line(&text).chars().any(is_hostile));

@@ -132,5 +132,8 @@ pub struct SyncResult {
     pub outcome: Outcome,
     pub contact_id: Option<ContactId>,
     pub fields: Vec<SyncedField>,
+    /// The record that has the contact, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<RecordId>,
     pub error: Option<Problem>,
 }

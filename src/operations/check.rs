@@ -1,14 +1,23 @@
 //! `check`: everything that can be known before the first sync, a line each.
 
-use super::Operations;
 use super::open::Opened;
-use crate::highlevel::ScopeState;
-use crate::model::{ConnectionName, ErrorClass, Finding, Problem};
+use super::{Done, Operations, login};
+use crate::activecampaign::ActiveCampaign;
+use crate::config::Config;
+use crate::highlevel::{HighLevel, SCOPES, ScopeState, WRITE_SCOPE};
+use crate::http::ApiError;
+use crate::mapping::MappingSpec;
+use crate::model::{Act, Action, ConnectionName, ErrorClass, Finding, MappingName, Problem};
+use jiff::SignedDuration;
+
+/// Clocks this far apart are told of; a `Date` goes by seconds, and an answer takes up to ten.
+const CLOCK: SignedDuration = SignedDuration::from_secs(30);
 
 impl Operations {
     /// Checks configuration, credentials, scopes, limits, the store and all mappings. Only reads.
     pub async fn check(&self) -> Vec<Finding> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         let mut findings = vec![Finding::ok(
             "configuration",
             config.path.display().to_string(),
@@ -18,11 +27,13 @@ impl Operations {
             Err(error) => bad("store", &error.into()),
         });
         findings.extend(self.check_monitor().await);
-        for (name, opened) in &self.inner.accounts {
+        for (name, opened) in &state.accounts {
+            opened.account.forget().await;
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
+            findings.push(check_clock(name, opened));
             if highlevel && activecampaign {
-                self.check_mappings(name, opened, &mut findings).await;
+                check_mappings(config, name, opened, &mut findings).await;
             } else {
                 findings.push(Finding::warning(
                     item(name, "mappings"),
@@ -46,7 +57,7 @@ impl Operations {
         findings: &mut Vec<Finding>,
     ) -> bool {
         let what = item(name, "highlevel");
-        if let Err(problem) = opened.highlevel_token.current().await {
+        if let Err(problem) = opened.highlevel.token().current().await {
             findings.push(bad(format!("{what} token"), &problem));
             return false;
         }
@@ -59,6 +70,47 @@ impl Operations {
             &what,
             format!("the token opens location {}", client.location_id()),
         ));
+        if let Err(problem) = self.check_scopes(&what, opened, &client, findings).await {
+            findings.push(bad(format!("{what} scopes"), &problem));
+        }
+        let budget = client.budget();
+        findings.push(Finding::ok(
+            format!("{what} limit"),
+            format!(
+                "{} requests in {} s",
+                budget.size,
+                budget.window_ms as f64 / 1000.0
+            ),
+        ));
+        true
+    }
+
+    /// An app's scopes are known; a token's reading scopes are tried, and the writing ones cannot be tried without writing.
+    async fn check_scopes(
+        &self,
+        what: &str,
+        opened: &Opened,
+        client: &HighLevel,
+        findings: &mut Vec<Finding>,
+    ) -> Done<()> {
+        if let Some(app) = opened.highlevel.app()
+            && let Some(granted) = app.scopes().await?
+        {
+            let missing = login::missing(&granted);
+            for scope in SCOPES {
+                let item = format!("{what} scope {scope}");
+                let remedy = "add the scope to the app, then log in again";
+                findings.push(match missing.iter().any(|missing| missing == scope) {
+                    false => Finding::ok(item, "granted"),
+                    true if scope == WRITE_SCOPE => {
+                        Finding::warning(item, "missing; needed only to edit records here")
+                            .remedy(remedy)
+                    }
+                    true => Finding::error(item, "missing: it was not granted").remedy(remedy),
+                });
+            }
+            return Ok(());
+        }
         for check in client.scope_checks().await {
             let item = format!("{what} scope {}", check.scope);
             findings.push(match check.state {
@@ -73,21 +125,11 @@ impl Operations {
                 }
             });
         }
-        // Trying it would write.
         findings.push(Finding::ok(
-            format!("{what} scope objects/record.write"),
+            format!("{what} scope {WRITE_SCOPE}"),
             "not verifiable without writing; needed only to edit records here",
         ));
-        let budget = client.budget();
-        findings.push(Finding::ok(
-            format!("{what} limit"),
-            format!(
-                "{} requests in {} s",
-                budget.size,
-                budget.window_ms as f64 / 1000.0
-            ),
-        ));
-        true
+        Ok(())
     }
 
     async fn check_activecampaign(
@@ -135,25 +177,115 @@ impl Operations {
         }
         true
     }
+}
 
-    async fn check_mappings(
-        &self,
-        name: &ConnectionName,
-        opened: &Opened,
-        findings: &mut Vec<Finding>,
-    ) {
-        let config = &self.inner.config;
-        for (mapping, spec) in config
-            .mappings
-            .iter()
-            .filter(|(_, spec)| config.connection_of(spec) == *name)
-        {
-            match opened.account.compile(mapping, spec).await {
-                Ok(compiled) => findings.extend(compiled.findings),
-                Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
+/// What the rules of a mapping name must be there.
+async fn check_rules(
+    opened: &Opened,
+    mapping: &MappingName,
+    spec: &MappingSpec,
+    findings: &mut Vec<Finding>,
+) {
+    let client = opened
+        .account
+        .lane(crate::http::Lane::Person)
+        .activecampaign;
+    for rule in &spec.rules {
+        let item = format!("{mapping} rule {}", rule.name);
+        for act in rule.acts() {
+            match lacking(&client, &act, spec.create_tags).await {
+                Ok(None) => {}
+                Ok(Some(what)) => findings.push(
+                    Finding::error(&item, format!("{act}: {what}"))
+                        .remedy("create it in ActiveCampaign, or correct the rule"),
+                ),
+                Err(error) => findings.push(bad(&item, &error.into())),
             }
         }
     }
+}
+
+/// This machine's clock beside those of both APIs: `--since`, waits and the age of a record go by it.
+fn check_clock(name: &ConnectionName, opened: &Opened) -> Finding {
+    let what = item(name, "clock");
+    let skews = [
+        ("HighLevel", opened.account.highlevel.clock_skew()),
+        ("ActiveCampaign", opened.account.activecampaign.clock_skew()),
+    ];
+    if skews.iter().all(|(_, skew)| skew.is_none()) {
+        return Finding::warning(what, "not compared: neither API told its time");
+    }
+    let off = skews.into_iter().find_map(|(api, skew)| {
+        skew.filter(|skew| skew.abs() > CLOCK)
+            .map(|skew| (api, skew))
+    });
+    match off {
+        None => Finding::ok(
+            what,
+            format!("within {} s of the APIs' clocks", CLOCK.as_secs()),
+        ),
+        Some((api, skew)) => {
+            let how = if skew.is_negative() {
+                "ahead of"
+            } else {
+                "behind"
+            };
+            Finding::warning(
+                what,
+                format!("this machine is {} s {how} {api}", skew.abs().as_secs()),
+            )
+            .remedy("set the clock, best by NTP")
+        }
+    }
+}
+
+async fn check_mappings(
+    config: &Config,
+    name: &ConnectionName,
+    opened: &Opened,
+    findings: &mut Vec<Finding>,
+) {
+    for (mapping, spec) in config
+        .mappings
+        .iter()
+        .filter(|(_, spec)| config.connection_of(spec) == *name)
+    {
+        match opened.account.compile(mapping, spec).await {
+            Ok(compiled) => {
+                findings.extend(compiled.findings);
+                check_rules(opened, mapping, spec, findings).await;
+            }
+            Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
+        }
+    }
+}
+
+/// What an act must find in the account; `None` if it is there, or will be made.
+async fn lacking(
+    client: &ActiveCampaign,
+    act: &Act,
+    creates: bool,
+) -> Result<Option<String>, ApiError> {
+    let name = act.target.as_str();
+    let (what, found) = match act.action {
+        Action::AddTag | Action::RemoveTag if creates => return Ok(None),
+        Action::AddTag | Action::RemoveTag => ("tag", client.tag_named(name).await?),
+        Action::Subscribe | Action::Resubscribe | Action::Unsubscribe => {
+            ("list", client.list_named(name).await?)
+        }
+        Action::StartAutomation | Action::LeaveAutomation => {
+            ("automation", client.automation_named(name).await?)
+        }
+        Action::RecordEvent if client.can_record_events() => return Ok(None),
+        Action::RecordEvent => {
+            return Ok(Some(
+                "events cannot be recorded without events = { … } in [activecampaign]".to_owned(),
+            ));
+        }
+    };
+    Ok(found
+        .is_none()
+        .then(|| format!("there is no {what} called \"{name}\"")))
 }
 
 fn item(connection: &ConnectionName, what: &str) -> String {

@@ -27,10 +27,10 @@ pub struct Story {
     /// Findings of the check: good, warnings, errors.
     pub check: (usize, usize, usize),
     pub export: Summary,
-    /// A record was changed and synced: the contact's new values.
-    pub changed: SyncResult,
-    /// A failed job, mended and tried again.
-    pub mended: Mended,
+    /// A record was changed and synced: the contact's new values. `None` where no record can be synced.
+    pub changed: Option<SyncResult>,
+    /// A failed job, mended and tried again. `None` where none failed.
+    pub mended: Option<Mended>,
 }
 
 /// A job that failed, what mended it, and how it ended.
@@ -126,11 +126,11 @@ impl Demo {
             .await
     }
 
-    /// Changes the newest pet's record in HighLevel and syncs it.
+    /// Changes the newest pet's record in HighLevel and syncs it; `None` where no record can be synced.
     ///
     /// # Errors
     /// A call failed.
-    pub async fn change_one(&self) -> Done<SyncResult> {
+    pub async fn change_one(&self) -> Done<Option<SyncResult>> {
         let operations = &self.operations;
         let mapping = Self::mapping();
         let summary = operations
@@ -151,7 +151,9 @@ impl Demo {
                 break;
             }
         }
-        let record = chosen.ok_or_else(nothing)?;
+        let Some(record) = chosen else {
+            return Ok(None);
+        };
         let name = record
             .properties
             .get("name")
@@ -165,19 +167,16 @@ impl Demo {
         operations
             .update_record(&summary.connection, &summary.object, &record.id, &change)
             .await?;
-        operations
-            .sync(&mapping, &[record.id], false)
-            .await?
-            .into_iter()
-            .next()
-            .ok_or_else(nothing)
+        let results = operations.sync(&mapping, &[record.id], false).await?;
+        results.into_iter().next().map(Some).ok_or_else(nothing)
     }
 
-    /// Takes a failed job, mends its record with a value that fits, retries it and waits for its end.
+    /// Takes a failed job, mends its record with a value that fits, retries it and waits for its end; `None` where none
+    /// failed.
     ///
     /// # Errors
-    /// No job failed, or a call did.
-    pub async fn mend_one(&self) -> Done<Mended> {
+    /// No failed job could be mended, or a call failed.
+    pub async fn mend_one(&self) -> Done<Option<Mended>> {
         let operations = &self.operations;
         let failed = operations
             .jobs(&JobQuery {
@@ -186,6 +185,9 @@ impl Demo {
                 limit: 50,
             })
             .await?;
+        if failed.jobs.is_empty() {
+            return Ok(None);
+        }
         for job in failed.jobs {
             let Some(change) = self.cure(&job).await? else {
                 continue;
@@ -199,14 +201,14 @@ impl Demo {
                 continue;
             };
             if ended.state == JobState::Done {
-                return Ok(Mended {
+                return Ok(Some(Mended {
                     job: job.id.to_string(),
                     record: job.record.to_string(),
                     error: job.error.map(|error| error.to_string()).unwrap_or_default(),
                     mended: change,
                     state: ended.state,
                     contact_id: ended.contact.id.map(|id| id.to_string()),
-                });
+                }));
             }
         }
         Err(Problem::new(

@@ -58,7 +58,8 @@ impl Operations {
             return Err(Problem::new(ErrorClass::Config, "there is nothing to edit")
                 .remedy("give --set FIELD=VALUE or --data FILE"));
         }
-        let (spec, connection) = self.spec(&job.mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(&job.mapping)?;
         let account = self.person(&connection)?;
         let schema = account.schema(&job.object).await?;
         let mapping = account.mapping(&job.mapping, spec).await?;

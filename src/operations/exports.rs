@@ -13,8 +13,11 @@ impl Operations {
         if !options.dry_run {
             self.writable()?;
         }
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.open_account(&connection)?.account.clone();
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.open_account(&connection)?.account.clone();
+        // A long run goes by what both accounts look like now.
+        account.forget().await;
         let compiled = account.mapping(mapping, spec).await?;
         let engine = &self.inner.engine;
         if options.dry_run {
@@ -33,6 +36,11 @@ impl Operations {
     /// True while a run is at work in this process, or awaits the results of what it sent.
     pub fn export_at_work(&self, id: &RunId) -> bool {
         self.inner.engine.export_at_work(id)
+    }
+
+    /// Why a run stopped in this process, where that could not be written down: the store still calls it running.
+    pub fn export_failure(&self, id: &RunId) -> Option<Problem> {
+        self.inner.engine.export_failure(id)
     }
 
     /// Runs, newest first.
@@ -65,8 +73,9 @@ impl Operations {
     pub async fn resume_export(&self, id: &RunId) -> Done<Run> {
         self.writable()?;
         let run = self.export(id.as_str()).await?;
-        let (spec, connection) = self.spec(&run.mapping)?;
-        let account = self.open_account(&connection)?.account.clone();
+        let state = self.state();
+        let (spec, connection) = state.spec(&run.mapping)?;
+        let account = state.open_account(&connection)?.account.clone();
         let compiled = account.mapping(&run.mapping, spec).await?;
         let target = format!("{} {}", run.mapping, run.id);
         let doing = self.inner.engine.resume_export(&account, compiled, run);

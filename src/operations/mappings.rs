@@ -10,6 +10,7 @@ use crate::model::{
     Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey,
     Properties, Record, RecordId,
 };
+use crate::sync::contest::{self, Verdict};
 use crate::sync::related;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,8 @@ pub struct SuggestedPair {
 impl Operations {
     /// All mappings of config.toml, by name.
     pub fn mappings(&self) -> Vec<MappingSummary> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         config
             .mappings
             .iter()
@@ -88,8 +90,9 @@ impl Operations {
 
     /// A mapping's lines and findings, against both live schemas (read once and kept).
     pub async fn mapping_detail(&self, mapping: &MappingName) -> Done<MappingDetail> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let findings = account.compile(mapping, spec).await?.findings;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
@@ -135,16 +138,19 @@ impl Operations {
         })
     }
 
-    /// The findings of one mapping against both live schemas.
+    /// The findings of one mapping against both live schemas, which are read anew.
     pub async fn check_mapping(&self, mapping: &MappingName) -> Done<Vec<Finding>> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
+        account.forget().await;
         Ok(account.compile(mapping, spec).await?.findings)
     }
 
     /// The first records of the mapping's object, newest first, for live samples.
     pub async fn mapping_samples(&self, mapping: &MappingName, limit: u32) -> Done<Vec<Record>> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
         Ok(self
             .records(&connection, &object, None, None, limit)
@@ -160,8 +166,9 @@ impl Operations {
         record: Record,
         with_contact: bool,
     ) -> Done<Preview> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let mapping = account.mapping(mapping, spec).await?;
         let related = match mapping.email() {
             EmailSource::Association(association) => {
@@ -180,30 +187,36 @@ impl Operations {
             None => None,
         };
         let store = &self.inner.store;
-        let (link, winner) = match &email {
-            Some(email) => {
-                let link = store.link(&connection, mapping.name(), email).await?;
-                let winner = link
-                    .as_ref()
-                    .map(|link| link.record.clone())
-                    .filter(|winner| *winner != record.id);
-                (link, winner)
+        let fields = mapping.preview_fields(&record, related.as_ref(), contact.as_ref());
+        let (mut link, mut winner, mut contested) = (None, None, None);
+        if let Some(email) = &email {
+            link = store.link(&connection, mapping.name(), email).await?;
+            // A record that cannot be mapped fails and does not compete.
+            if fields.iter().all(|field| field.problem.is_none()) {
+                match contest::foresee(store, &account, &mapping, &record, email).await? {
+                    Verdict::Wins => {}
+                    Verdict::Loses(other) => winner = Some(other),
+                    Verdict::Fails(others) => contested = Some(contest::problem(email, others)),
+                }
             }
-            None => (None, None),
-        };
-        let previous: Option<Properties> = link
-            .as_ref()
-            .and_then(|link| serde_json::from_str(link.properties_json.as_deref()?).ok());
+        }
+        let ids = std::slice::from_ref(&record.id);
+        let mut states = store
+            .confirmed_states(&connection, mapping.name(), ids)
+            .await?;
+        let previous: Option<Properties> = states
+            .remove(&record.id)
+            .and_then(|state| serde_json::from_str(&state.properties_json).ok());
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),
-            fields: mapping.preview_fields(&record, related.as_ref(), contact.as_ref()),
+            fields,
             rules: mapping.preview_rules(&record, related.as_ref(), previous.as_ref()),
             email,
             contact_id: contact.map(|contact| contact.id),
             skips: mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
                 && spec.on_missing_email == OnMissingEmail::Skip,
-            problem: address.err(),
+            problem: address.err().or(contested),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
             surroundings,
@@ -213,7 +226,8 @@ impl Operations {
 
     /// What the mapping makes of a record, read now, beside its contact, read now. Writes nothing.
     pub async fn preview(&self, mapping: &MappingName, record: &RecordId) -> Done<Preview> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
         let record = self
             .person(&connection)?
@@ -225,8 +239,9 @@ impl Operations {
 
     /// Pairs that could be added to a mapping.
     pub async fn suggest(&self, mapping: &MappingName) -> Done<Vec<SuggestedPair>> {
-        let (spec, connection) = self.spec(mapping)?;
-        let account = self.person(&connection)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let account = state.person(&connection)?;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
         let samples = self.mapping_samples(mapping, 50).await?;
@@ -234,7 +249,8 @@ impl Operations {
         let pairs = crate::mapping::suggest(&schema, &fields, &samples);
         Ok(pairs
             .into_iter()
-            .filter(|pair| !taken.contains(&pair.field.as_str()))
+            // Every mapping has its e-mail already, and it stands beside the fields, not among them.
+            .filter(|pair| pair.field != "email" && !taken.contains(&pair.field.as_str()))
             .map(|pair| SuggestedPair {
                 field: pair.field,
                 from: pair.from,
@@ -251,7 +267,8 @@ impl Operations {
         records: &[RecordId],
         dry_run: bool,
     ) -> Done<Vec<SyncResult>> {
-        let (spec, connection) = self.spec(mapping)?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
         if dry_run {
             let mut results = Vec::with_capacity(records.len());
             for record in records {
@@ -260,7 +277,7 @@ impl Operations {
             return Ok(results);
         }
         self.writable()?;
-        let account = self.person(&connection)?;
+        let account = state.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
         let engine = &self.inner.engine;
         let doing = engine.sync_now(&account, &compiled, records);
@@ -278,10 +295,28 @@ impl Operations {
     }
 }
 
+/// True if a finding's item is about a contact field: `mapping pets: %PET_NAME%`.
+fn names(item: &str, target: &str) -> bool {
+    item.rsplit_once(": ")
+        .is_some_and(|(_, part)| part == target)
+}
+
 fn worst(findings: &[Finding], target: &str) -> Option<(Level, String)> {
     findings
         .iter()
-        .filter(|finding| finding.level != Level::Ok && finding.item.ends_with(target))
+        .filter(|finding| finding.level != Level::Ok && names(&finding.item, target))
         .max_by_key(|finding| finding.level)
         .map(|finding| (finding.level, finding.message.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_its_own_findings_and_no_other_lines() {
+        let findings = [Finding::error("mapping pets: PET_NAME", "no such field")];
+        assert!(worst(&findings, "NAME").is_none());
+        assert!(worst(&findings, "PET_NAME").is_some());
+    }
 }

@@ -6,9 +6,11 @@ mod audit;
 mod calls;
 mod check;
 mod contacts;
+mod credential;
 pub mod demo;
 mod edit;
 pub mod exports;
+pub mod login;
 pub mod mappings;
 mod monitor;
 mod open;
@@ -16,21 +18,22 @@ pub mod pauses;
 pub mod queue;
 mod raw;
 pub mod records;
+pub mod reload;
 pub mod sandbox;
 pub mod schemas;
+mod state;
 pub mod status;
 mod values;
 mod who;
 mod why;
 
-use crate::config::Config;
-use crate::mapping::MappingSpec;
-use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
+use crate::config::Tui;
+use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::store::Store;
 use crate::sync::{Account, Engine};
-use std::collections::BTreeMap;
+use state::State;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 pub use activity::{Activity, LogFilter, LogLine};
 pub use contacts::WholeContact;
@@ -47,8 +50,10 @@ pub struct Operations {
 }
 
 struct Inner {
-    config: Config,
-    accounts: BTreeMap<ConnectionName, open::Opened>,
+    /// Replaced as a whole when config.toml is read again.
+    state: RwLock<Arc<State>>,
+    opener: open::Opener,
+    reload: reload::Reload,
     store: Store,
     engine: Engine,
     calls: calls::Calls,
@@ -60,16 +65,13 @@ struct Inner {
 
 impl Operations {
     /// `production`, `sandbox`, …: the `environment` of config.toml; empty where none is given.
-    pub fn environment(&self) -> &str {
-        &self.inner.config.environment
+    pub fn environment(&self) -> String {
+        self.state().config.environment.clone()
     }
 
     /// True where writes are asked for once more: the environment is `production`.
     pub fn is_production(&self) -> bool {
-        self.inner
-            .config
-            .environment
-            .eq_ignore_ascii_case("production")
+        self.environment().eq_ignore_ascii_case("production")
     }
 
     /// True under `--read-only`: every operation that writes answers with a problem.
@@ -79,7 +81,8 @@ impl Operations {
 
     /// A short name of a connection's accounts for the header: the ActiveCampaign host's first label.
     pub fn account(&self, connection: &ConnectionName) -> String {
-        let Some(settings) = self.inner.config.connections.get(connection) else {
+        let state = self.state();
+        let Some(settings) = state.config.connections.get(connection) else {
             return connection.to_string();
         };
         let host = settings
@@ -97,7 +100,12 @@ impl Operations {
 
     /// The connections of config.toml, never empty.
     pub fn connections(&self) -> Vec<ConnectionName> {
-        self.inner.config.connections.keys().cloned().collect()
+        self.state().config.connections.keys().cloned().collect()
+    }
+
+    /// How the control room looks and listens: `[tui]` of config.toml.
+    pub fn tui(&self) -> Tui {
+        self.state().config.tui.clone()
     }
 
     /// The connection of a name; without one the first.
@@ -165,47 +173,31 @@ impl Operations {
         self.inner.engine.idle().await
     }
 
-    fn open_account(&self, connection: &ConnectionName) -> Done<&open::Opened> {
-        self.inner.accounts.get(connection).ok_or_else(|| {
-            Problem::new(
-                ErrorClass::Config,
-                format!("there is no connection `{connection}`"),
-            )
-        })
+    /// Forgets what was learned of schemas, fields and associations: what is asked next is asked of the APIs.
+    pub async fn forget(&self) {
+        for opened in self.state().accounts.values() {
+            opened.account.forget().await;
+        }
     }
 
-    /// The connection's clients, their calls in the lane of a waiting person.
-    fn person(&self, connection: &ConnectionName) -> Done<Account> {
-        Ok(self
-            .open_account(connection)?
-            .account
-            .lane(crate::http::Lane::Person))
-    }
-
-    fn spec(&self, mapping: &MappingName) -> Done<(&MappingSpec, ConnectionName)> {
-        let spec = self.inner.config.mappings.get(mapping).ok_or_else(|| {
-            let names: Vec<&str> = self
+    /// What config.toml says now, with what was opened from it; an operation takes it once and keeps to it.
+    fn state(&self) -> Arc<State> {
+        Arc::clone(
+            &self
                 .inner
-                .config
-                .mappings
-                .keys()
-                .map(MappingName::as_str)
-                .collect();
-            let known = if names.is_empty() {
-                "config.toml has no mapping; add [mappings.NAME]".to_owned()
-            } else {
-                format!("known: {}", names.join(", "))
-            };
-            Problem::new(
-                ErrorClass::Config,
-                format!("there is no mapping `{mapping}`"),
-            )
-            .remedy(known)
-        })?;
-        Ok((spec, self.inner.config.connection_of(spec)))
+                .state
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
-    fn writable(&self) -> Done<()> {
+    /// As [`State::person`], for operations that need no more of the state.
+    fn person(&self, connection: &ConnectionName) -> Done<Account> {
+        self.state().person(connection)
+    }
+
+    /// Refuses under `--read-only`, in words for the person: before a question is asked or a row is tried.
+    pub fn writable(&self) -> Done<()> {
         if self.inner.read_only {
             return Err(Problem::new(
                 ErrorClass::Config,

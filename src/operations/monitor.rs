@@ -79,7 +79,7 @@ impl Operations {
     /// # Errors
     /// The address that was asked for cannot be listened on.
     pub async fn listen_for_metrics(&self, asked: Option<SocketAddr>) -> Done<Option<SocketAddr>> {
-        let asked = asked.or(self.inner.config.metrics.listen);
+        let asked = asked.or(self.state().config.metrics.listen);
         let address = asked.unwrap_or(crate::config::Metrics::DEFAULT);
         let listener = match TcpListener::bind(address).await {
             Ok(listener) => listener,
@@ -105,7 +105,8 @@ impl Operations {
         let mut watch = Watch::default();
         let mut complaint = Complaint::new("alert conditions could not be weighed");
         loop {
-            let alerts = &self.inner.config.alerts;
+            let state = self.state();
+            let alerts = &state.config.alerts;
             if channel(alerts).is_some() {
                 let limits = Limits {
                     failed: alerts.failed.count,
@@ -124,7 +125,8 @@ impl Operations {
     async fn deliver_alerts(&self) {
         let mut complaint = Complaint::new("alerts could not be looked for");
         loop {
-            let config = &self.inner.config;
+            let state = self.state();
+            let config = &state.config;
             if let Some(channel) = channel(&config.alerts) {
                 let (store, environment) = (&self.inner.store, &config.environment);
                 let delivered = alert::deliver(store, &channel, config.folder(), environment);
@@ -149,7 +151,8 @@ impl Operations {
     /// # Errors
     /// There is no way, or it failed.
     pub async fn test_alert(&self) -> Done<()> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         let channel = channel(&config.alerts).ok_or_else(|| {
             Problem::new(
                 ErrorClass::Config,
@@ -174,7 +177,8 @@ impl Operations {
 
     /// What `check` says of alerts and of the metrics' port. Nothing is sent.
     pub(super) async fn check_monitor(&self) -> Vec<Finding> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         let mut findings = Vec::new();
         findings.push(match channel(&config.alerts) {
             None => Finding::ok("alerts", "neither webhook nor command: nobody is told"),

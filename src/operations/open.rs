@@ -1,27 +1,28 @@
 //! From configuration to a working [`Operations`]: log, store, budgets, clients, engine.
 
 use super::calls::Calls;
+use super::credential::{Credential, SecretToken};
 use super::monitor::{Health, Monitor};
+use super::reload::Reload;
+use super::state::State;
 use super::{Done, Inner, Operations};
-use crate::activecampaign::{AccountBudgets, ActiveCampaign};
+use crate::activecampaign::{AccountBudgets, ActiveCampaign, EventTracking};
 use crate::config::{Config, Connection, Rate};
-use crate::highlevel::{HighLevel, HighLevelSettings};
+use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
-    BaseUrl, Budget, Http, Ledger, LedgerError, LedgerRow, Limit, Observer, RowUpdate, Token,
+    BaseUrl, Budget, FormPost, Http, Ledger, LedgerError, LedgerRow, Limit, Observer,
+    REQUEST_TIMEOUT, RowUpdate, encode,
 };
+use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
 use crate::store::{Store, SystemClock};
-use crate::sync::{Account, Engine, Retention, Settings};
+use crate::sync::{Account, Engine};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
-
-/// The longest time a request takes; leases are counted by it (sync.md, promise 2).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How Tramline is opened.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +37,10 @@ pub struct OpenOptions {
 }
 
 /// A connection's clients and what checks need beside them.
+#[derive(Clone)]
 pub(super) struct Opened {
     pub account: Account,
-    pub highlevel_token: Arc<Secret>,
+    pub highlevel: Credential,
     pub activecampaign_token: Arc<Secret>,
     /// Both accounts, as the store remembers them.
     identity: String,
@@ -62,40 +64,22 @@ impl Operations {
         }
         let calls = Calls::new();
         let health = Health::default();
-        let http = Arc::new(Http::new(REQUEST_TIMEOUT));
-        let ledger: Arc<dyn Ledger> = Arc::new(StoreLedger(store.clone()));
-        let mut accounts = BTreeMap::new();
-        for (name, connection) in &config.connections {
-            let observer = health.observer(name, calls.observer());
-            let opened = open_connection(&config, name, connection, &http, &ledger, &observer)?;
-            accounts.insert(name.clone(), opened);
-        }
-        for (name, opened) in &accounts {
-            refuse_other_accounts(&store, name, &opened.identity).await?;
-        }
-        let engine = Engine::new(Settings {
-            store: store.clone(),
-            accounts: accounts
-                .iter()
-                .map(|(name, opened)| (name.clone(), opened.account.clone()))
-                .collect(),
-            mappings: config
-                .mappings
-                .iter()
-                .map(|(name, spec)| (name.clone(), (config.connection_of(spec), spec.clone())))
-                .collect(),
-            concurrency: config.worker.concurrency,
-            retention: Retention {
-                done: config.store.retention.done.duration(),
-                attempts: config.store.retention.attempts.duration(),
-            },
-        });
+        let opener = Opener {
+            http: Arc::new(Http::new(REQUEST_TIMEOUT)),
+            ledger: Arc::new(StoreLedger(store.clone())),
+            observer: calls.observer(),
+            health: health.clone(),
+            store: path.clone(),
+        };
+        let state = opener.open(config, None, &store).await?;
+        let engine = Engine::new(store.clone(), state.settings());
         if options.worker {
             engine.start();
         }
         let inner = Inner {
-            config,
-            accounts,
+            reload: Reload::new(&state.config),
+            state: RwLock::new(Arc::new(state)),
+            opener,
             store,
             engine,
             calls,
@@ -110,88 +94,171 @@ impl Operations {
     }
 }
 
-fn open_connection(
-    config: &Config,
-    name: &ConnectionName,
-    connection: &Connection,
-    http: &Arc<Http>,
-    ledger: &Arc<dyn Ledger>,
-    observer: &Observer,
-) -> Done<Opened> {
-    let refuse = |key: &str, error: String| {
-        Problem::new(ErrorClass::Config, format!("{name}: {key}: {error}"))
-    };
-    let settings = &connection.highlevel;
-    let Some(token) = settings.token.clone() else {
-        return Err(refuse("highlevel", "oauth is not supported yet".into())
-            .remedy("use a Private Integration Token: token = { env = \"GHL_TOKEN\" }"));
-    };
-    let budget = |title: &str, key: String, rate: Rate| {
-        let limit = Limit {
-            requests: rate.requests,
-            per: rate.per.0,
-            daily: rate.daily,
-        };
-        Budget::new(
-            title,
-            key,
-            limit,
-            REQUEST_TIMEOUT,
-            Arc::clone(ledger),
-            Arc::new(crate::http::SystemClock),
-        )
-    };
-    let base = BaseUrl::parse(&settings.base_url)
-        .map_err(|error| refuse("base_url", error.to_string()))?;
-    let highlevel_token = Arc::new(Secret::new(token, config.folder()));
-    // HighLevel counts by client or token and location (fact sheet §6): the token's reference stands for it.
-    let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
-    let mut identity = format!(
-        "HighLevel location {} at {}",
-        settings.location_id,
-        authority(&base)
-    );
-    let highlevel = HighLevel::new(
-        HighLevelSettings {
-            base_url: base,
-            version: settings.version.clone(),
+/// What connections are opened with.
+pub(super) struct Opener {
+    http: Arc<Http>,
+    ledger: Arc<dyn Ledger>,
+    observer: Observer,
+    health: Health,
+    /// The store's file; token files lie beside it.
+    store: PathBuf,
+}
+
+impl Opener {
+    /// Opens the connections of a configuration. Those that `before` has just so are taken from there, with all that was
+    /// learned of them.
+    ///
+    /// # Errors
+    /// An address is not acceptable, or the store belongs to other accounts.
+    pub async fn open(&self, config: Config, before: Option<&State>, store: &Store) -> Done<State> {
+        let mut accounts = BTreeMap::new();
+        for (name, connection) in &config.connections {
+            let kept = before.and_then(|before| {
+                let same = before.config.connections.get(name) == Some(connection);
+                before.accounts.get(name).filter(|_| same)
+            });
+            let opened = match kept {
+                Some(opened) => opened.clone(),
+                None => self.connection(&config, name, connection)?,
+            };
+            accounts.insert(name.clone(), opened);
+        }
+        for (name, opened) in &accounts {
+            refuse_other_accounts(store, name, &opened.identity).await?;
+        }
+        Ok(State { config, accounts })
+    }
+
+    /// How a location is opened; `None` if config.toml does not say.
+    fn credential(
+        &self,
+        config: &Config,
+        name: &ConnectionName,
+        settings: &crate::config::HighLevel,
+        post: FormPost,
+    ) -> Option<Credential> {
+        if let Some(token) = &settings.token {
+            let secret = Secret::new(token.clone(), config.folder());
+            return Some(Credential::Private(Arc::new(secret)));
+        }
+        let oauth = settings.oauth.as_ref()?;
+        let client_secret = Arc::new(Secret::new(oauth.client_secret.clone(), config.folder()));
+        let mut login = "tramline login highlevel".to_owned();
+        if name.as_str() != crate::config::DEFAULT_CONNECTION {
+            login.push_str(&format!(" --connection {name}"));
+        }
+        let app = OAuthApp {
+            client_id: oauth.client_id.clone(),
+            client_secret: Arc::new(SecretToken(Arc::clone(&client_secret))),
             location_id: settings.location_id.clone(),
-        },
-        Arc::new(SecretToken(Arc::clone(&highlevel_token))),
-        Arc::clone(http),
-        budget("highlevel", highlevel_key, settings.rate),
-        Some(Arc::clone(observer)),
-    )?;
-    let settings = &connection.activecampaign;
-    let base =
-        ActiveCampaign::base(&settings.url).map_err(|error| refuse("url", error.to_string()))?;
-    let account = format!("activecampaign {}", base.as_str());
-    identity.push_str(&format!(" and ActiveCampaign {}", authority(&base)));
-    // Imports of a single contact have a fifth of the others' limit (fact sheet §3.2).
-    let single = Rate {
-        requests: (settings.import_rate.requests / 5).max(1),
-        ..settings.import_rate
-    };
-    let budgets = AccountBudgets {
-        requests: budget("activecampaign", account.clone(), settings.rate),
-        imports: budget("import", format!("{account} import"), settings.import_rate),
-        single_imports: budget("import of one", format!("{account} import of one"), single),
-    };
-    let activecampaign_token = Arc::new(Secret::new(settings.token.clone(), config.folder()));
-    let token = Arc::new(SecretToken(Arc::clone(&activecampaign_token)));
-    let activecampaign = ActiveCampaign::new(
-        base,
-        token,
-        Arc::clone(http),
-        budgets,
-        Some(Arc::clone(observer)),
-    );
-    Ok(Opened {
-        account: Account::new(name.clone(), highlevel, activecampaign),
-        highlevel_token,
-        activecampaign_token,
-        identity,
-    })
+            file: self
+                .store
+                .with_extension(format!("{}.oauth.json", encode(name.as_str()))),
+            login,
+            clock: Arc::new(crate::http::SystemClock),
+        };
+        Some(Credential::App {
+            token: OAuthToken::new(app, post),
+            client_secret,
+        })
+    }
+
+    fn connection(
+        &self,
+        config: &Config,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Done<Opened> {
+        let observer = self.health.observer(name, Arc::clone(&self.observer));
+        let refuse = |key: &str, error: String| {
+            Problem::new(ErrorClass::Config, format!("{name}: {key}: {error}"))
+        };
+        let settings = &connection.highlevel;
+        let budget = |title: &str, key: String, rate: Rate| {
+            let limit = Limit {
+                requests: rate.requests,
+                per: rate.per.0,
+                daily: rate.daily,
+            };
+            Budget::new(
+                title,
+                key,
+                limit,
+                REQUEST_TIMEOUT,
+                Arc::clone(&self.ledger),
+                Arc::new(crate::http::SystemClock),
+            )
+        };
+        let base = BaseUrl::parse(&settings.base_url)
+            .map_err(|error| refuse("base_url", error.to_string()))?;
+        // HighLevel counts by client or token and location (fact sheet §6). One connection has one token, and a rotated one
+        // goes on with the same budget, so host and location are enough.
+        let highlevel_key = format!("highlevel {} {}", base.host(), settings.location_id);
+        let mut identity = format!(
+            "HighLevel location {} at {}",
+            settings.location_id,
+            authority(&base)
+        );
+        let requests = budget("highlevel", highlevel_key, settings.rate);
+        let post = FormPost {
+            api: Api::HighLevel,
+            base: base.clone(),
+            http: Arc::clone(&self.http),
+            budget: requests.clone(),
+            observer: Some(Arc::clone(&observer)),
+        };
+        let credential = self
+            .credential(config, name, settings, post)
+            .ok_or_else(|| refuse("highlevel", "neither token nor oauth is given".into()))?;
+        let highlevel = HighLevel::new(
+            HighLevelSettings {
+                base_url: base,
+                version: settings.version.clone(),
+                location_id: settings.location_id.clone(),
+            },
+            credential.token(),
+            Arc::clone(&self.http),
+            requests,
+            Some(Arc::clone(&observer)),
+        )?;
+        let settings = &connection.activecampaign;
+        let base = ActiveCampaign::base(&settings.url)
+            .map_err(|error| refuse("url", error.to_string()))?;
+        let account = format!("activecampaign {}", base.as_str());
+        identity.push_str(&format!(" and ActiveCampaign {}", authority(&base)));
+        // Imports of a single contact have a fifth of the others' limit (fact sheet §3.2).
+        let single = Rate {
+            requests: (settings.import_rate.requests / 5).max(1),
+            ..settings.import_rate
+        };
+        let budgets = AccountBudgets {
+            requests: budget("activecampaign", account.clone(), settings.rate),
+            imports: budget("import", format!("{account} import"), settings.import_rate),
+            single_imports: budget("import of one", format!("{account} import of one"), single),
+        };
+        let activecampaign_token = Arc::new(Secret::new(settings.token.clone(), config.folder()));
+        let token = Arc::new(SecretToken(Arc::clone(&activecampaign_token)));
+        let mut activecampaign = ActiveCampaign::new(
+            base,
+            token,
+            Arc::clone(&self.http),
+            budgets,
+            Some(Arc::clone(&observer)),
+        );
+        if let Some(events) = &settings.events {
+            let key = Arc::new(Secret::new(events.key.clone(), config.folder()));
+            let tracking =
+                EventTracking::new(&events.url, &events.account_id, Arc::new(SecretToken(key)))
+                    .map_err(|error| refuse("events.url", error.to_string()))?;
+            activecampaign = activecampaign.with_events(tracking);
+        }
+        Ok(Opened {
+            account: Account::new(name.clone(), highlevel, activecampaign),
+            highlevel: credential,
+            activecampaign_token,
+            identity,
+        })
+    }
 }
 
 /// Host and port of an address.
@@ -224,19 +291,6 @@ async fn refuse_other_accounts(
              as it is",
         )),
         _ => Ok(store.set(connection, KEY, Some(identity)).await?),
-    }
-}
-
-/// A secret as the clients ask for it.
-struct SecretToken(Arc<Secret>);
-
-impl Token for SecretToken {
-    fn current(&self) -> BoxFuture<'_, Result<SecretString, Problem>> {
-        Box::pin(self.0.current())
-    }
-
-    fn refresh(&self) -> BoxFuture<'_, Result<bool, Problem>> {
-        Box::pin(self.0.refresh())
     }
 }
 

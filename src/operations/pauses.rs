@@ -113,7 +113,7 @@ impl Operations {
                 .map(|connection| (connection, None))
                 .collect(),
             Scope::Connection(name) => vec![(self.connection(Some(name.as_str()))?, None)],
-            Scope::Mapping(name) => vec![(self.spec(name)?.1, Some(name.clone()))],
+            Scope::Mapping(name) => vec![(self.state().spec(name)?.1, Some(name.clone()))],
         })
     }
 }

@@ -5,8 +5,9 @@ use super::{Done, Operations, who::who};
 use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::filter::Filter;
 use crate::model::group::FailureGroup;
-use crate::model::job::{Edit, JobCounts};
-use crate::model::{Attempt, BulkId, ErrorClass, Job, JobId, Problem};
+use crate::model::job::{Edit, JobCounts, JobState};
+use crate::model::view::Outcome;
+use crate::model::{Attempt, BulkId, Effect, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
 use std::fmt;
@@ -45,6 +46,8 @@ pub struct JobList {
 pub struct JobDetail {
     pub job: Job,
     pub attempts: Vec<Attempt>,
+    /// What rules did or are to do for the record, in order.
+    pub effects: Vec<Effect>,
     /// Values that people put in place of the record's, also those that are over.
     pub edits: Vec<Edit>,
     /// One sentence: why it waits, or what it needs.
@@ -108,7 +111,7 @@ impl Operations {
         Ok(JobList { jobs, next, total })
     }
 
-    /// One job with its attempts; `id` may be a unique beginning.
+    /// One job with its attempts and effects; `id` may be a unique beginning.
     pub async fn job(&self, id: &str) -> Done<JobDetail> {
         let store = &self.inner.store;
         let mut found = store.find_jobs(id, 2).await?;
@@ -126,11 +129,27 @@ impl Operations {
             .remedy("see tramline queue list")
         })?;
         let attempts = store.attempts(&job.id).await?;
+        let effects = store.effects_of_job(&job).await?;
+        let superseded = job.state == JobState::Done
+            && attempts
+                .last()
+                .is_some_and(|last| last.outcome == Outcome::Superseded.name());
+        let winner = if superseded {
+            store.winner_over(&job).await?
+        } else {
+            None
+        };
         Ok(JobDetail {
-            why: self.why(&job, &attempts).await?,
+            why: match winner {
+                Some(winner) => {
+                    format!("It is done: superseded, record {winner} has the contact.")
+                }
+                None => self.why(&job, &attempts).await?,
+            },
             edits: store.edits(&job.id).await?,
             job,
             attempts,
+            effects,
         })
     }
 
@@ -150,9 +169,20 @@ impl Operations {
             .await?)
     }
 
-    /// The ids of the jobs a retry would touch, in the order of their making or of the choice.
-    pub async fn retriable(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
-        Ok(self.inner.store.retriable(&selection(chosen)?).await?)
+    /// The ids of the jobs whose end is worth waiting for after a retry: those it touches, and of jobs chosen by id also
+    /// those under way already.
+    pub async fn waited_for(&self, chosen: &Chosen) -> Done<Vec<JobId>> {
+        let store = &self.inner.store;
+        let mut ids = store.retriable(&selection(chosen)?).await?;
+        if let Chosen::Ids(named) = chosen {
+            for id in named {
+                let job = store.job(id).await?;
+                if job.is_some_and(|job| job.is_under_way()) && !ids.contains(id) {
+                    ids.push(id.clone());
+                }
+            }
+        }
+        Ok(ids)
     }
 
     /// Works the queue in this process from now on, unless it does already.
@@ -170,6 +200,9 @@ impl Operations {
 
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.
     pub async fn retry(&self, chosen: &Chosen) -> Done<u64> {
+        self.writable()?;
+        // A person who retries has often just mended a field or a schema.
+        self.forget().await;
         self.bulk(BulkAction::Retry, chosen).await
     }
 

@@ -2,12 +2,9 @@
 
 use super::audit::Act;
 use super::{Done, Operations};
-use crate::highlevel::{Order, PageCursor, Search};
+use crate::highlevel::{Order, PAGE_REACH, PageCursor, Search};
 use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
 use serde::{Deserialize, Serialize};
-
-/// Page mode of a search reaches this many rows (fact sheet §2.7); then the cursor takes over.
-const PAGE_REACH: u32 = 10_000;
 
 /// Where the next page of a search begins; opaque outside `operations`.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,10 @@ use super::audit::Act;
 use super::{Done, Operations};
 use crate::highlevel::{PageCursor, Search};
 use crate::mapping::is_template;
-use crate::model::{ConnectionName, ContactField, FieldKind, FieldOption, ObjectKey, ObjectSchema};
+use crate::model::{
+    ConnectionName, ContactField, ErrorClass, FieldKind, FieldOption, ObjectKey, ObjectSchema,
+    Problem,
+};
 use serde::Serialize;
 
 /// An object with the number of its records.
@@ -12,8 +15,11 @@ use serde::Serialize;
 pub struct SchemaSummary {
     /// Without properties; read them with [`Operations::schema`].
     pub schema: ObjectSchema,
-    /// `None` for objects whose records cannot be searched (contact, opportunity).
+    /// `None` for objects whose records cannot be searched (contact, opportunity), and where counting failed.
     pub records: Option<u64>,
+    /// Why they could not be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
 }
 
 impl Operations {
@@ -31,22 +37,28 @@ impl Operations {
         for schema in schemas {
             // Fact sheet §2.2: only business and custom objects have searchable records.
             let countable = !schema.standard || schema.key.as_str() == "business";
-            let records = if with_totals && countable {
+            let counted = if with_totals && countable {
                 let search = Search {
                     page: PageCursor::Page(1),
                     limit: 1,
                     ..Search::default()
                 };
-                account
-                    .highlevel
-                    .search(&schema.key, &search)
-                    .await
-                    .ok()
-                    .and_then(|page| page.total)
+                let page = account.highlevel.search(&schema.key, &search).await;
+                page.map(|page| page.total)
             } else {
-                None
+                Ok(None)
             };
-            summaries.push(SchemaSummary { schema, records });
+            let (records, problem) = match counted {
+                Ok(records) => (records, None),
+                // A standard object that this location has no records of.
+                Err(error) if error.class == ErrorClass::Missing => (None, None),
+                Err(error) => (None, Some(error.into())),
+            };
+            summaries.push(SchemaSummary {
+                schema,
+                records,
+                problem,
+            });
         }
         Ok(summaries)
     }
@@ -106,7 +118,8 @@ impl Operations {
         connection: &ConnectionName,
         object: &ObjectKey,
     ) -> Vec<(String, String)> {
-        let config = &self.inner.config;
+        let state = self.state();
+        let config = &state.config;
         config
             .mappings
             .values()

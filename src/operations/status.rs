@@ -40,7 +40,8 @@ pub struct Status {
 impl Operations {
     /// Everything the status bar shows. No network; a few small reads of the store.
     pub async fn status(&self, connection: &ConnectionName) -> Done<Status> {
-        let opened = self.open_account(connection)?;
+        let state = self.state();
+        let opened = state.open_account(connection)?;
         let [activecampaign, imports] = opened.account.activecampaign.budget_views();
         let store = &self.inner.store;
         let mut exports = store.runs(20, None).await?;

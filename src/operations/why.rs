@@ -32,7 +32,7 @@ impl Operations {
             pauses: store.pauses().await?,
             version: store.mapping_version(&job.connection, &job.mapping).await?,
             workers: self.inner.engine.living_workers().await?,
-            kept: self.inner.config.store.retention.done.duration(),
+            kept: self.state().config.store.retention.done.duration(),
             now: Timestamp::now(),
         };
         Ok(facts.sentence())

@@ -8,7 +8,7 @@ use super::journal::{Entry, Stats};
 use super::{Shared, instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Control over a running sandbox; cheap to clone.
@@ -38,6 +38,10 @@ pub struct ContactState {
     pub lists: BTreeMap<String, u8>,
     /// Names of the automations it is in, one per running enrolment.
     pub automations: Vec<String>,
+    /// Names of the automations it ever entered, one per enrolment.
+    pub enrolled: Vec<String>,
+    /// Names of the events recorded for it, one per event.
+    pub events: Vec<String>,
     /// Last change, milliseconds since the Unix epoch.
     pub updated_at: i64,
 }
@@ -62,6 +66,10 @@ fn contact_state(account: &Account, contact: &Contact) -> ContactState {
             .iter()
             .find(|list| list.id == id)
             .map_or_else(|| id.to_string(), |list| list.name.to_owned())
+    };
+    let automation = |id: u64| {
+        let known = account.automations.iter().find(|known| known.id == id)?;
+        Some(known.name.to_owned())
     };
     ContactState {
         id: contact.id,
@@ -97,17 +105,17 @@ fn contact_state(account: &Account, contact: &Contact) -> ContactState {
             .iter()
             .map(|member| (list(member.list), member.status))
             .collect(),
+        enrolled: contact
+            .automations
+            .iter()
+            .filter_map(|enrolment| automation(enrolment.automation))
+            .collect(),
+        events: contact.log.iter().map(|(kind, ..)| kind.clone()).collect(),
         automations: contact
             .automations
             .iter()
             .filter(|enrolment| enrolment.removed.is_none())
-            .filter_map(|enrolment| {
-                account
-                    .automations
-                    .iter()
-                    .find(|known| known.id == enrolment.automation)
-            })
-            .map(|automation| automation.name.to_owned())
+            .filter_map(|enrolment| automation(enrolment.automation))
             .collect(),
         updated_at: contact.updated,
     }
@@ -163,6 +171,52 @@ impl Control {
     /// Gives the HighLevel token these scopes and no others.
     pub fn set_scopes<'a>(&self, scopes: impl IntoIterator<Item = &'a str>) {
         *self.shared.scopes() = scopes.into_iter().map(str::to_owned).collect();
+    }
+
+    /// The HighLevel token is another one from now on: the old one was rotated away.
+    pub fn set_highlevel_token(&self, token: &str) {
+        token.clone_into(&mut self.shared.keys().private);
+    }
+
+    /// The ActiveCampaign token is another one from now on.
+    pub fn set_activecampaign_token(&self, token: &str) {
+        token.clone_into(&mut self.shared.keys().activecampaign);
+    }
+
+    /// The query of the redirect that follows a consent to `scopes` (those that can be granted), as `code`.
+    #[must_use]
+    pub fn consent(&self, redirect_uri: &str, scopes: &str) -> String {
+        let wanted: BTreeSet<String> = scopes.split_whitespace().map(str::to_owned).collect();
+        let granted = wanted
+            .intersection(&self.shared.scopes())
+            .cloned()
+            .collect();
+        self.shared.keys().grants.consent(redirect_uri, granted)
+    }
+
+    /// Access tokens live so many seconds from now on.
+    pub fn set_access_life(&self, seconds: i64) {
+        self.shared.keys().grants.life = seconds;
+    }
+
+    /// Consents from now on are given for another location.
+    pub fn set_consent_location(&self, location: &str) {
+        location.clone_into(&mut self.shared.keys().grants.location);
+    }
+
+    /// Whether a refresh token that was used is answered again for 30 s.
+    pub fn set_refresh_grace(&self, grace: bool) {
+        self.shared.keys().grants.grace = grace;
+    }
+
+    /// All access tokens are expired; refresh tokens are good.
+    pub fn expire_access_tokens(&self) {
+        self.shared.keys().grants.expire();
+    }
+
+    /// The app was uninstalled: no token of it is good any more.
+    pub fn revoke_app(&self) {
+        self.shared.keys().grants.revoke();
     }
 
     /// Takes one scope from the HighLevel token.

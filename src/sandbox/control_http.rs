@@ -59,6 +59,18 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
             );
             done()
         }),
+        ("PUT", ["tokens"]) => with_body(call, |body| {
+            tokens(&control, body);
+            done()
+        }),
+        ("POST", ["oauth", "expire"]) => {
+            control.expire_access_tokens();
+            done()
+        }
+        ("POST", ["oauth", "revoke"]) => {
+            control.revoke_app();
+            done()
+        }
         ("POST", ["faults"]) => add_faults(&control, call),
         ("DELETE", ["faults"]) => {
             control.clear_faults();
@@ -133,6 +145,25 @@ fn patch(control: &Control, object: &str, id: &str, body: &Value) -> Reply {
         found(control.record(object, id).as_ref())
     } else {
         flag(false)
+    }
+}
+
+/// Other tokens, and how OAuth behaves: `highlevel`, `activecampaign`, `access_life` in seconds, `location`, `grace`.
+fn tokens(control: &Control, body: &Value) {
+    if let Some(token) = body["highlevel"].as_str() {
+        control.set_highlevel_token(token);
+    }
+    if let Some(token) = body["activecampaign"].as_str() {
+        control.set_activecampaign_token(token);
+    }
+    if let Some(seconds) = body["access_life"].as_i64() {
+        control.set_access_life(seconds);
+    }
+    if let Some(location) = body["location"].as_str() {
+        control.set_consent_location(location);
+    }
+    if let Some(grace) = body["grace"].as_bool() {
+        control.set_refresh_grace(grace);
     }
 }
 

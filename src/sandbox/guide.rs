@@ -1,6 +1,8 @@
 //! What a person needs to point Tramline, or anything else, at a running sandbox.
 
-use super::{ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, Sandbox};
+use super::{
+    ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, Sandbox,
+};
 use std::path::Path;
 
 /// Mappings over every kind of value; about 1 % of the pets fail in them and 0.5 % have no e-mail.
@@ -56,10 +58,16 @@ impl Sandbox {
         self.config_with(
             &format!("{{ file = {} }}", quoted(highlevel_token_file)),
             &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
+            "",
         )
     }
 
-    fn config_with(&self, highlevel_token: &str, activecampaign_token: &str) -> String {
+    fn config_with(
+        &self,
+        highlevel_token: &str,
+        activecampaign_token: &str,
+        events: &str,
+    ) -> String {
         format!(
             r#"environment = "sandbox"
 
@@ -71,7 +79,7 @@ token = {highlevel_token}
 [activecampaign]
 url = "{}"
 token = {activecampaign_token}
-{MAPPINGS}"#,
+{events}{MAPPINGS}"#,
             self.highlevel_url, self.activecampaign_url
         )
     }
@@ -80,13 +88,19 @@ token = {activecampaign_token}
 /// What `tramline sandbox` prints: addresses, tokens, and a config.toml that works once the tokens are exported.
 #[must_use]
 pub fn banner(sandbox: &Sandbox) -> String {
+    let events = format!(
+        "events = {{ account_id = \"{EVENT_ACCOUNT}\", key = {{ env = \"AC_EVENT_KEY\" }}, url = \"{}/event\" }}\n",
+        sandbox.activecampaign_url
+    );
     let config = sandbox.config_with(
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
+        &events,
     );
     format!(
         "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
-         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\
+         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
+         export AC_EVENT_KEY={EVENT_KEY}\n\n\
          # config.toml\n{config}",
         sandbox.highlevel_url, sandbox.activecampaign_url, sandbox.highlevel_url
     )

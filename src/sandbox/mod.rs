@@ -10,6 +10,7 @@ mod guide;
 mod highlevel;
 mod instant;
 mod journal;
+mod keys;
 mod limits;
 mod listener;
 mod people;
@@ -29,6 +30,7 @@ use activecampaign::account::Account;
 use faults::Faults;
 use highlevel::location::Location;
 use journal::Journal;
+use keys::Keys;
 use limits::Limits;
 use listener::{CuttableListener, Scissors};
 use server::Port;
@@ -46,8 +48,17 @@ use wire::Api;
 pub const LOCATION_ID: &str = "ve9EPM428h8vShlRW1KT";
 /// The Private Integration Token that opens it.
 pub const HIGHLEVEL_TOKEN: &str = "sandbox-highlevel-token";
+/// The client id of the app that may be installed by OAuth.
+pub const OAUTH_CLIENT_ID: &str = "sandbox-client-id";
+/// Its client secret.
+pub const OAUTH_CLIENT_SECRET: &str = "sandbox-client-secret";
 /// The `Api-Token` of the ActiveCampaign account.
 pub const ACTIVECAMPAIGN_TOKEN: &str = "sandbox-activecampaign-token";
+
+/// Account id of event tracking.
+pub const EVENT_ACCOUNT: &str = "1000077";
+/// Key of event tracking: not the account's token.
+pub const EVENT_KEY: &str = "sandbox-event-key";
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
@@ -93,8 +104,9 @@ pub(crate) struct Shared {
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
     limits: Mutex<Limits>,
-    /// Scopes of the HighLevel token.
+    /// Scopes of the HighLevel token, and those an app can be granted.
     scopes: Mutex<BTreeSet<String>>,
+    keys: Mutex<Keys>,
 }
 
 /// A poisoned lock only says that another request panicked; its data is still the best there is.
@@ -116,6 +128,7 @@ impl Shared {
             faults: Mutex::default(),
             limits: Mutex::new(Limits::new()),
             scopes: Mutex::new(scopes.collect()),
+            keys: Mutex::default(),
             options,
         }
     }
@@ -145,6 +158,10 @@ impl Shared {
 
     fn scopes(&self) -> MutexGuard<'_, BTreeSet<String>> {
         lock(&self.scopes)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        lock(&self.keys)
     }
 }
 

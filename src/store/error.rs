@@ -1,7 +1,7 @@
 //! What can go wrong with the store, in words for the person who has to mend it.
 
 use crate::model::{ErrorClass, Problem};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of the store. Whatever is refused is left as it was found.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum StoreError {
     /// No room is left on the disk.
     #[error("the disk that holds the store is full")]
     DiskFull,
+    /// The disk refuses to read or write, though it has room.
+    #[error("the disk that holds the store fails: {0}")]
+    DiskFails(String),
     /// Another process kept the store locked for longer than five seconds.
     #[error("the store is locked by another process")]
     Locked,
@@ -66,6 +69,9 @@ impl StoreError {
             Self::Io { .. } => Some("check that the folder exists and may be written"),
             Self::ReadOnly => Some("make the file and its folder writable for this user"),
             Self::DiskFull => Some("free some space; the work goes on where it stood"),
+            Self::DiskFails(_) => Some(
+                "look at the disk and at the quota and file-size limit of this user; the work goes on where it stood",
+            ),
             Self::Locked => Some("end the other program that holds the file, then try again"),
             Self::Damaged(_) => Some(
                 "keep the file, restore a backup or start a new store; exports fill it again from both APIs",
@@ -75,6 +81,33 @@ impl StoreError {
             }
         }
     }
+}
+
+/// Room without which SQLite cannot even take its locks: the file shared by all connections grows by 32 KiB.
+const LITTLE_ROOM: u64 = 64 * 1024;
+
+impl StoreError {
+    /// The same error of a store at `path`, with a full disk told from one that fails: SQLite reports some
+    /// files that cannot grow (code 4874, the shared memory) as a plain failure of the disk.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::DiskFails(_) if free_bytes(path).is_some_and(|free| free < LITTLE_ROOM) => {
+                Self::DiskFull
+            }
+            other => other,
+        }
+    }
+}
+
+/// Bytes that this user may still write on the file system of a path.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let stat = nix::sys::statvfs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+    // Block counts are narrower on some systems.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+    Some(u64::from(stat.blocks_available()) * stat.fragment_size() as u64)
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -87,6 +120,7 @@ impl From<sqlx::Error> for StoreError {
         match primary {
             Some(5 | 6) => Self::Locked,
             Some(8) => Self::ReadOnly,
+            Some(10) => Self::DiskFails(error.to_string()),
             Some(11) => Self::Damaged(error.to_string()),
             Some(13) => Self::DiskFull,
             Some(26) => Self::Damaged("the file is no database".to_owned()),

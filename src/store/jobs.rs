@@ -243,6 +243,20 @@ impl Store {
         self.counts_where(|_, _| true).await
     }
 
+    /// The record that has the contact of a job's record, if that was superseded when it was last decided on.
+    pub async fn winner_over(&self, job: &Job) -> Result<Option<RecordId>> {
+        let winner: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT superseded_by FROM records
+             WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND outcome = 'superseded'",
+        )
+        .bind(job.connection.as_str())
+        .bind(job.mapping.as_str())
+        .bind(job.record.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(winner.flatten().map(RecordId::from))
+    }
+
     /// How many jobs that need a person have the same error as this one, itself included.
     pub async fn same_error(&self, id: &JobId) -> Result<u64> {
         let row = sqlx::query(

@@ -1,4 +1,4 @@
-//! What is kept on disk: jobs and their attempts, export runs with their planned writes, what each
+//! What is kept on disk: jobs and their attempts, effects, export runs with their planned writes, what each
 //! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
 //!
 //! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
@@ -7,6 +7,7 @@
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 
+mod ahead;
 mod alerts;
 mod audit;
 mod batch_rows;
@@ -16,6 +17,7 @@ mod claim;
 mod conditions;
 mod confirm;
 mod edits;
+mod effects;
 mod enqueue;
 mod error;
 mod figures;
@@ -39,12 +41,14 @@ mod standing;
 mod tests;
 mod workers;
 
+pub use ahead::PageAhead;
 pub use alerts::{Alert, AlertMessage};
 pub use audit::NewAudit;
 pub use bulk::Selection;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use edits::NewEdit;
+pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use figures::{ClassFigure, JobFigure, RunFigure};
@@ -112,6 +116,7 @@ struct Inner {
 
 /// The connection that writes, until the store is closed.
 struct Writer {
+    path: PathBuf,
     connection: Option<SqliteConnection>,
     /// Whether its commits wait for the disk now.
     waits: bool,
@@ -124,21 +129,51 @@ impl Writer {
 
     /// A transaction that holds the write lock, and whose commit waits for the disk.
     async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.leave_transaction().await?;
         if !self.waits {
             sqlite::wait_for_disk(self.connection()?, true).await?;
             self.waits = true;
         }
-        Ok(self.connection()?.begin_with("BEGIN IMMEDIATE").await?)
+        self.lock().await
     }
 
     /// As [`Writer::begin`], but the commit does not wait.
     async fn begin_hasty(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.leave_transaction().await?;
         if self.waits {
             // Before the change: if this is given up in the middle, the next `begin` puts it right.
             self.waits = false;
             sqlite::wait_for_disk(self.connection()?, false).await?;
         }
-        Ok(self.connection()?.begin_with("BEGIN IMMEDIATE").await?)
+        self.lock().await
+    }
+
+    async fn lock(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        let Self {
+            path, connection, ..
+        } = self;
+        let connection = connection.as_mut().ok_or(StoreError::Closed)?;
+        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
+        begun.map_err(|error| StoreError::from(error).at(path))
+    }
+
+    /// Makes sure that no transaction is left over from before. One that was given up is rolled back when its turn
+    /// comes. Where the disk was full SQLite has rolled back by itself, the driver's own rollback then fails, and the
+    /// driver counts the transaction as open for ever: only a new connection mends that.
+    async fn leave_transaction(&mut self) -> Result<()> {
+        let connection = self.connection()?;
+        if !connection.is_in_transaction() {
+            return Ok(());
+        }
+        // Answered behind everything asked for before, a rollback too.
+        let answers = connection.ping().await.is_ok();
+        if answers && !connection.is_in_transaction() {
+            return Ok(());
+        }
+        tracing::warn!("the store's connection is stuck in a transaction; it is opened again");
+        self.connection = Some(sqlite::connect_writer(&self.path).await?);
+        self.waits = true;
+        Ok(())
     }
 }
 
@@ -152,7 +187,8 @@ impl Store {
         sqlx::query("UPDATE changes SET number = number + 1")
             .execute(&mut *tx)
             .await?;
-        tx.commit().await?;
+        let committed = tx.commit().await;
+        committed.map_err(|error| StoreError::from(error).at(&self.inner.path))?;
         self.inner.changes.send_modify(|number| *number += 1);
         Ok(())
     }

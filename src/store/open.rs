@@ -3,7 +3,7 @@
 use super::claim::LEASE;
 use super::error::{Result, StoreError};
 use super::{Clock, Inner, Store, SystemClock, Writer, sqlite};
-use sqlx::Connection;
+use sqlx::{Connection, SqliteConnection};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -53,14 +53,13 @@ impl Store {
         folder: Option<tempfile::TempDir>,
     ) -> Result<Self> {
         prepare_file(path)?;
-        let mut main = sqlite::connect_writer(path).await?;
-        sqlite::recognise(&mut main, path).await?;
-        sqlite::migrate(&mut main, path).await?;
+        let main = ready(path).await.map_err(|error| error.at(path))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
                 clock,
                 writer: Mutex::new(Writer {
+                    path: path.to_owned(),
                     connection: Some(main),
                     waits: true,
                 }),
@@ -134,6 +133,14 @@ impl Store {
         *probe = Probe { wal, number };
         Ok(changed)
     }
+}
+
+/// The connection that writes, to a file of this version.
+async fn ready(path: &Path) -> Result<SqliteConnection> {
+    let mut main = sqlite::connect_writer(path).await?;
+    sqlite::recognise(&mut main, path).await?;
+    sqlite::migrate(&mut main, path).await?;
+    Ok(main)
 }
 
 /// Makes folder and file with their modes, or looks at what is there.

@@ -1,10 +1,10 @@
 //! Pauses: a person's, and those of a breaker that a dead credential opened. Claims pass over what is paused; its due jobs
 //! are not touched, and are shown as waiting for as long as the pause lasts.
 
-use super::Store;
+use super::{SLICE, Store};
 use super::error::Result;
 use super::rows::time;
-use crate::model::{ConnectionName, Job, JobState, MappingName, Pause, PauseKind};
+use crate::model::{ConnectionName, ErrorClass, Job, JobState, MappingName, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -32,6 +32,30 @@ pub struct NewPause {
 }
 
 impl Store {
+    /// Jobs that wait because a token was refused are due at once: it may be another one now. Returns how many.
+    pub async fn hasten_refused(&self) -> Result<u64> {
+        let mut number = 0;
+        loop {
+            let mut writer = self.writer().await;
+            let mut tx = writer.begin().await?;
+            let slice = sqlx::query(
+                "UPDATE jobs SET wait_until = $1
+                 WHERE seq IN (SELECT seq FROM jobs WHERE error_class = $2 AND state = 'waiting' AND wait_until > $1 LIMIT $3)",
+            )
+            .bind(self.now_micros())
+            .bind(ErrorClass::Auth.name())
+            .bind(SLICE)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            self.commit(tx).await?;
+            number += slice;
+            if slice < u64::from(SLICE) {
+                return Ok(number);
+            }
+        }
+    }
+
     /// The pauses that are in force now, accounts before their mappings.
     pub async fn pauses(&self) -> Result<Vec<Pause>> {
         let mut reader = self.readers().acquire().await?;

@@ -42,6 +42,18 @@ impl Store {
                 retention.attempts_before,
             )
             .await?;
+        for state in ["done", "obsolete"] {
+            // What a turn did is remembered until a later state of its record is confirmed: it must not be done again.
+            self.remove(
+                "DELETE FROM effects WHERE seq IN (SELECT seq FROM effects e WHERE e.state = $1 AND e.updated_at < $2
+                     AND EXISTS (SELECT 1 FROM confirmed_states c WHERE c.connection = e.connection
+                         AND c.mapping = e.mapping AND c.record_id = e.record_id AND c.version > e.turned_from)
+                     ORDER BY e.updated_at LIMIT $3)",
+                state,
+                retention.done_before,
+            )
+            .await?;
+        }
         for state in ["completed", "cancelled"] {
             self.remove(
                 "DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN runs r ON r.id = o.run_id

@@ -1,5 +1,7 @@
 //! The store's promises, on real files.
 
+mod disk;
+mod effects;
 mod export;
 mod holds;
 mod lists;

@@ -15,6 +15,10 @@ use tokio::sync::Mutex;
 
 /// How long schemas and fields are believed.
 const FRESH: Duration = Duration::from_secs(600);
+/// How long they are believed where a value does not fit them: an option may just have been added. A person who tries
+/// again has usually added it.
+const DOUBTED: Duration = Duration::from_secs(30);
+const DOUBTED_BY_PERSON: Duration = Duration::from_secs(2);
 
 /// Two accounts kept in step. Clones share what was learned.
 #[derive(Clone)]
@@ -211,6 +215,28 @@ impl Account {
             .mappings
             .insert(name.clone(), Aged::new((hash, Arc::clone(&mapping))));
         Ok(mapping)
+    }
+
+    /// The mapping held against both live schemas anew, for a record that does not fit it. `None` where it was done a
+    /// moment ago, or where it cannot be done: then the misfit is to be believed.
+    pub async fn in_doubt(&self, mapping: &Mapping, person: bool) -> Option<Arc<Mapping>> {
+        let believed = if person { DOUBTED_BY_PERSON } else { DOUBTED };
+        let (name, spec) = (mapping.name(), mapping.spec());
+        {
+            let mut learned = self.learned.lock().await;
+            let known = learned.mappings.get(name)?;
+            if known.at.elapsed() < believed {
+                return None;
+            }
+            *learned = Learned::default();
+        }
+        match self.mapping(name, spec).await {
+            Ok(mapping) => Some(mapping),
+            Err(problem) => {
+                tracing::debug!(%name, %problem, "the schemas could not be read again");
+                None
+            }
+        }
     }
 }
 

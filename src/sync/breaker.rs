@@ -57,12 +57,11 @@ pub async fn open(
 /// Asks broken accounts again, one worker at a time and ever more rarely; all of them at once whenever credentials may have
 /// changed, and so at the start. Lasts as long as the engine.
 pub async fn watch(engine: Engine) {
-    let settings = &engine.inner.settings;
-    let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
     let mut changed = true;
     loop {
+        let connections: Vec<ConnectionName> = engine.settings().accounts.keys().cloned().collect();
         ask(&engine, &connections, changed).await;
-        let next = settings.store.next_probe(&connections).await.ok().flatten();
+        let next = engine.store().next_probe(&connections).await.ok().flatten();
         let wait = next.map_or(LOOK, |at| {
             let left = at.duration_since(Timestamp::now());
             Duration::try_from(left).unwrap_or(Duration::ZERO).min(LOOK)
@@ -77,8 +76,8 @@ pub async fn watch(engine: Engine) {
 
 /// Asks those of some accounts that are broken and whose time has come; all of them `at_once` where somebody waits.
 pub async fn ask(engine: &Engine, connections: &[ConnectionName], at_once: bool) {
-    let settings = &engine.inner.settings;
-    match settings.store.take_probes(connections, at_once).await {
+    let settings = engine.settings();
+    match engine.store().take_probes(connections, at_once).await {
         Ok(broken) => {
             for connection in broken {
                 if let Some(account) = settings.accounts.get(&connection) {

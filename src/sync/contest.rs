@@ -1,8 +1,14 @@
 //! Several records, one contact: which of them wins.
 
+use super::account::Account;
+use super::plan::version;
 use crate::mapping::Conflict;
-use crate::model::{Email, ErrorClass, Problem, RecordId};
-use crate::store::Candidate;
+use crate::mapping::Mapping;
+use crate::model::{Email, ErrorClass, Problem, Record, RecordId};
+use crate::store::{Candidate, Store, StoreError};
+
+/// Candidates looked at when a contact changes hands.
+pub const CANDIDATES: u32 = 100;
 
 /// What the contest means for one record.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +46,24 @@ pub fn decide(
         Some(best) if !beats(conflict, mine, best) => Verdict::Loses(best.1.clone()),
         _ => Verdict::Wins,
     }
+}
+
+/// What the contest would mean for a record if it were synced now, as far as the store knows the others.
+///
+/// # Errors
+/// The store failed.
+pub async fn foresee(
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    record: &Record,
+    email: &Email,
+) -> Result<Verdict, StoreError> {
+    let candidates = store
+        .candidates(&account.name, mapping.name(), email, CANDIDATES)
+        .await?;
+    let conflict = mapping.spec().conflict;
+    Ok(decide(conflict, &record.id, version(record), &candidates))
 }
 
 /// True if `a` wins over `b`. Ties in the version go to the greater id, so that every worker decides alike.

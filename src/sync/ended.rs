@@ -99,6 +99,10 @@ impl Ended {
             outcome: self.outcome,
             contact_id: self.contact.id.clone(),
             fields: self.fields.clone(),
+            superseded_by: self
+                .record
+                .as_ref()
+                .and_then(|record| record.superseded_by.clone()),
             error: self.error.clone(),
         }
     }
@@ -178,6 +182,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
         outcome: Outcome::Failed,
         contact_id: None,
         fields: Vec::new(),
+        superseded_by: None,
         error: Some(problem),
     }
 }
@@ -192,6 +197,7 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
     let outcome = match &error {
         Some(_) if preview.skips => Outcome::Skipped,
         Some(_) => Outcome::Failed,
+        None if preview.superseded_by.is_some() => Outcome::Superseded,
         None if preview.in_step() => Outcome::Unchanged,
         None => Outcome::Synced,
     };
@@ -199,7 +205,15 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
         record: preview.record.id.clone(),
         outcome,
         contact_id: preview.contact_id.clone(),
-        fields: fields(preview.fields.clone()),
+        fields: if outcome == Outcome::Superseded {
+            Vec::new()
+        } else {
+            fields(preview.fields.clone())
+        },
+        superseded_by: preview
+            .superseded_by
+            .clone()
+            .filter(|_| outcome == Outcome::Superseded),
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

@@ -1,4 +1,4 @@
-//! One job: claim, read, plan, write, settle.
+//! One job: claim, read, plan, write, act, settle.
 
 use super::account::Account;
 use super::backoff;
@@ -6,11 +6,11 @@ use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, plan};
 use super::related;
 use super::write;
-use crate::http::ApiError;
+use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, WaitReason};
+use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -27,9 +27,6 @@ pub struct Desk {
     /// Set once a request that writes may have left.
     pub sending: Arc<AtomicBool>,
 }
-
-/// The longest time that a request takes.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why an attempt could not come to an end of its own.
 pub enum Stop {
@@ -114,7 +111,15 @@ impl Desk {
                 }
             }
         };
-        match plan(&self.mapping, &record, related.as_ref()) {
+        let mut planned = plan(&self.mapping, &record, related.as_ref());
+        let person = matches!(job.trigger, Trigger::Manual | Trigger::Retry);
+        if matches!(planned, Plan::Fail { .. })
+            && let Some(newer) = self.account.in_doubt(&self.mapping, person).await
+        {
+            // What the remedy asked for may have been done meanwhile: a new option, a longer list.
+            planned = plan(&newer, &record, related.as_ref());
+        }
+        match planned {
             Plan::Skip => Ok(Ended {
                 record: Some(seen(&record, None, Outcome::Skipped)),
                 follow: self.successors(job, None).await?,

@@ -1,18 +1,20 @@
-//! The engine. One record's way is [`job`]: claim, read, plan, write, settle. Many records' way is
+//! The engine. One record's way is [`job`]: claim, read, plan, write, act on rules ([`effects`]), settle. Many records' way is
 //! [`export`]: read pages, plan, import, confirm, settle.
 
 mod account;
 mod backoff;
 mod breaker;
 mod bulk;
-mod contest;
+pub mod contest;
 mod edited;
+mod effects;
 mod ended;
 mod export;
 mod job;
 mod plan;
 pub mod related;
 mod send;
+mod trouble;
 mod turns;
 mod verdict;
 mod worker;
@@ -32,7 +34,7 @@ use crate::model::{
 use crate::store::{NewJob, Store, WorkerSeen};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -43,9 +45,9 @@ const TO_END: Duration = Duration::from_millis(8_500);
 /// How long it may take to write down what has not ended.
 const TO_GIVE_BACK: Duration = Duration::from_secs(1);
 
-/// What the engine works with.
+/// What the engine works by. It can be replaced while the engine runs: what is under way ends by the settings it
+/// began with.
 pub struct Settings {
-    pub store: Store,
     pub accounts: BTreeMap<ConnectionName, Account>,
     /// Mappings with the connection each belongs to.
     pub mappings: BTreeMap<MappingName, (ConnectionName, MappingSpec)>,
@@ -70,7 +72,8 @@ pub struct Engine {
 }
 
 struct Inner {
-    settings: Settings,
+    store: Store,
+    settings: RwLock<Arc<Settings>>,
     /// Host, process and start: names this process in leases and attempts.
     owner: String,
     tracker: TaskTracker,
@@ -87,14 +90,16 @@ struct Inner {
     /// Who listens to what dry runs of this process would send.
     rehearsals: Mutex<Option<mpsc::Sender<SyncResult>>>,
     exports: export::Exports,
+    trouble: trouble::Trouble,
 }
 
 impl Engine {
     /// An engine at rest.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(store: Store, settings: Settings) -> Self {
         Self {
             inner: Arc::new(Inner {
-                settings,
+                store,
+                settings: RwLock::new(Arc::new(settings)),
                 owner: worker::owner(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
@@ -105,6 +110,7 @@ impl Engine {
                 results: broadcast::channel(1024).0,
                 rehearsals: Mutex::default(),
                 exports: export::Exports::default(),
+                trouble: trouble::Trouble::default(),
             }),
         }
     }
@@ -141,15 +147,42 @@ impl Engine {
         self.inner.tracker.spawn(later);
     }
 
-    /// To be told whenever credentials were read again: accounts that were stopped because theirs was refused are asked
-    /// at once, and go on if it is accepted now.
-    pub fn credentials_changed(&self) {
-        self.inner.credentials.notify_one();
-    }
-
     /// Lets the worker look for jobs at once.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
+    }
+
+    /// Works by other settings from the next job on.
+    pub fn replace(&self, settings: Settings) {
+        *self
+            .inner
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.wake();
+    }
+
+    /// Tokens were read again: accounts that were stopped because theirs was refused are asked at once, and jobs that wait
+    /// for one are tried. Answers the number of such jobs.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn credentials_changed(&self) -> Result<u64, Problem> {
+        self.inner.credentials.notify_one();
+        let hastened = self.store().hasten_refused().await?;
+        self.wake();
+        Ok(hastened)
+    }
+
+    /// The settings now; a piece of work takes them once and keeps to them.
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(
+            &self
+                .inner
+                .settings
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Takes no new work, lets what is under way end, and gives back what has not ended in time: within 10 s.
@@ -202,7 +235,10 @@ impl Engine {
     /// Puts the mappings of this process's configuration in force. A worker does so at its start; to be called again when
     /// the configuration was read again.
     pub async fn mappings_changed(&self) {
-        let settings = &self.inner.settings;
+        if !self.inner.working.load(Ordering::Relaxed) {
+            return;
+        }
+        let settings = self.settings();
         let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
         let versions = settings
             .mappings
@@ -224,9 +260,9 @@ impl Engine {
 
     /// Returns once no job is ready or running, no action on many jobs is due, and no export of this process runs.
     pub async fn idle(&self) -> Result<(), Problem> {
-        let mut changes = self.inner.settings.store.changes();
+        let mut changes = self.store().changes();
         loop {
-            let counts = self.inner.settings.store.counts().await?;
+            let counts = self.store().counts().await?;
             if counts.ready == 0
                 && counts.running == 0
                 && self.inner.exports.is_empty()
@@ -243,14 +279,14 @@ impl Engine {
     /// while a job waits to be tried again, within the job's own number of attempts.
     ///
     /// # Errors
-    /// The store failed. What becomes of each record stands in its result.
+    /// The store failed, here or for the worker. What becomes of each record stands in its result.
     pub async fn sync_now(
         &self,
         account: &Account,
         mapping: &Arc<Mapping>,
         records: &[RecordId],
     ) -> Result<Vec<SyncResult>, Problem> {
-        let store = &self.inner.settings.store;
+        let store = self.store();
         let mut results = self.inner.results.subscribe();
         let jobs: Vec<NewJob> = records
             .iter()
@@ -287,6 +323,7 @@ impl Engine {
                             done.insert(id.clone(), result);
                         }
                     }
+                    self.not_in_trouble(ids.iter().filter(|id| !done.contains_key(id)))?;
                 }
             }
         }
@@ -295,13 +332,13 @@ impl Engine {
 
     /// True if a job that waits is not waited for: it needs more than a moment.
     async fn ends_here(&self, id: &JobId) -> Result<bool, Problem> {
-        let job = self.inner.settings.store.job(id).await?;
+        let job = self.store().job(id).await?;
         Ok(job.is_some_and(|job| !job.is_under_way()))
     }
 
     /// The result of a job that came to an end without this process hearing of it, as its last attempt has it.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
-        let store = &self.inner.settings.store;
+        let store = self.store();
         let Some(job) = store.job(id).await? else {
             return Ok(None);
         };
@@ -319,6 +356,11 @@ impl Engine {
             JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,
         };
         Ok(Some(SyncResult {
+            superseded_by: if outcome == Outcome::Superseded {
+                store.winner_over(&job).await?
+            } else {
+                None
+            },
             record: job.record,
             outcome,
             contact_id: job.contact.id,
@@ -330,7 +372,7 @@ impl Engine {
     /// Waits until jobs come to an end, or to a wait that takes more than a moment; answers with them as they are then.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, here or for the worker.
     pub async fn wait_for(&self, ids: &[JobId]) -> Result<Vec<Job>, Problem> {
         let store = self.store();
         let mut changes = store.changes();
@@ -347,6 +389,7 @@ impl Engine {
             if ids.iter().all(|id| ended.contains_key(id)) {
                 return Ok(ids.iter().filter_map(|id| ended.remove(id)).collect());
             }
+            self.not_in_trouble(ids.iter().filter(|id| !ended.contains_key(id)))?;
             // A change by another process makes no signal here, so a look now and then is needed.
             let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
         }
@@ -383,13 +426,7 @@ impl Engine {
     /// # Errors
     /// Its state does not allow that.
     pub async fn end_export(&self, id: &RunId, state: RunState) -> Result<(), Problem> {
-        if !self
-            .inner
-            .settings
-            .store
-            .set_run_state(id, state, None)
-            .await?
-        {
+        if !self.store().set_run_state(id, state, None).await? {
             return Err(Problem::new(
                 ErrorClass::Config,
                 format!("run {id} cannot be {} now", state.name()),
@@ -403,6 +440,11 @@ impl Engine {
     /// True while a run is at work in this process, or awaits the results of what it sent.
     pub fn export_at_work(&self, id: &RunId) -> bool {
         self.inner.exports.has(id)
+    }
+
+    /// Why a run stopped in this process, where that could not be written down: the store still calls it running.
+    pub fn export_failure(&self, id: &RunId) -> Option<Problem> {
+        self.inner.exports.failure(id)
     }
 
     /// Everything that dry runs of this process would send or refuse, from now on. Whoever listens must read on:
@@ -432,6 +474,6 @@ impl Engine {
     }
 
     fn store(&self) -> &Store {
-        &self.inner.settings.store
+        &self.inner.store
     }
 }

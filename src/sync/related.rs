@@ -47,17 +47,27 @@ fn pick(relations: &[crate::model::Relation], association: &AssociationId) -> Ve
     ids
 }
 
-/// A contact; `None` if it was deleted: HighLevel answers such an id, and one it cannot read, with 400, 404 or 422.
+/// A contact; `None` if it was deleted: HighLevel answers that with 404, or with 400 or 422 and says so. Any other refusal
+/// is one: taken for a missing contact, it would let every record be skipped.
 async fn contact(highlevel: &HighLevel, id: &str) -> Result<Option<RelatedContact>, ApiError> {
     match highlevel.contact(id).await {
         Ok(contact) => Ok(Some(contact)),
         Err(error)
-            if error.class == ErrorClass::Missing || matches!(error.status, Some(400 | 422)) =>
+            if error.class == ErrorClass::Missing
+                || (matches!(error.status, Some(400 | 422)) && says_gone(&error.message)) =>
         {
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+/// True for what is said of an id that leads nowhere: `Contact not found`, `Contact with id … is deleted`.
+fn says_gone(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["not found", "no contact", "not exist", "deleted"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// The contacts of an export, read page by page where that takes fewer calls than one by one.
@@ -136,6 +146,29 @@ impl ContactBook {
                 Some(next) if full && fresh > 0 => cursor = next,
                 _ => return Ok(()),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_says_so_is_gone() {
+        for gone in [
+            "Contact not found",
+            "Contact with id x1 does not exist",
+            "The contact was deleted",
+        ] {
+            assert!(says_gone(gone), "{gone}");
+        }
+        for refused in [
+            "version header is invalid",
+            "property locationId should not be empty",
+            "Unprocessable Entity",
+        ] {
+            assert!(!says_gone(refused), "{refused}");
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::account::Account;
 use super::breaker::{self, Probed};
-use super::job::{Desk, REQUEST_TIMEOUT};
+use super::job::Desk;
 use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
-use crate::http::Lane;
+use crate::http::{Lane, REQUEST_TIMEOUT};
 use crate::metrics;
 use crate::model::call::Api;
 use crate::model::view::SyncResult;
@@ -23,6 +23,9 @@ use tracing::Instrument;
 
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
+const CALM: Duration = Duration::from_millis(20);
 
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
@@ -80,7 +83,7 @@ fn started(pid: u32) -> Option<String> {
 
 /// Works the queue until the engine stops.
 pub async fn run(engine: Engine) {
-    let slots = Arc::new(Semaphore::new(engine.inner.settings.concurrency));
+    let mut slots = Slots::new(engine.settings().concurrency);
     let held: Held = Arc::default();
     let beat = engine
         .inner
@@ -94,7 +97,7 @@ pub async fn run(engine: Engine) {
     engine.mappings_changed().await;
     loop {
         // A slot first, then the claim: what is claimed can be begun at once.
-        let Some(free) = free_slots(&engine, &slots).await else {
+        let Some(free) = slots.free(&engine).await else {
             break;
         };
         changes.mark_unchanged();
@@ -104,9 +107,13 @@ pub async fn run(engine: Engine) {
             .claim(&engine.inner.owner, &turns.open, turns.limit)
             .await
         {
-            Ok(claims) => claims,
+            Ok(claims) => {
+                engine.inner.trouble.claimed(None);
+                claims
+            }
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
+                engine.inner.trouble.claimed(Some(error));
                 if pause(&engine, LOOK).await {
                     continue;
                 } else {
@@ -116,7 +123,7 @@ pub async fn run(engine: Engine) {
         };
         if !claims.is_empty() {
             for claim in claims {
-                begin(&engine, claim, &slots, &held).await;
+                begin(&engine, claim, &slots.permits, &held).await;
             }
             continue;
         }
@@ -137,7 +144,11 @@ pub async fn run(engine: Engine) {
             tokio::select! {
                 () = engine.inner.stop.cancelled() => break,
                 () = engine.inner.wake.notified() => break,
-                _ = changes.changed() => break,
+                _ = changes.changed() => {
+                    // An export writes hundreds of times a second, and hardly any of it makes a job due.
+                    let _ = tokio::time::timeout(CALM, engine.inner.wake.notified()).await;
+                    break;
+                }
                 () = &mut sleep => break,
                 _ = look.tick() => {
                     if engine.store().version_probe(&mut probe).await.unwrap_or(true) {
@@ -184,7 +195,7 @@ async fn pruning(engine: Engine) {
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         sweep.tick().await;
-        let kept = engine.inner.settings.retention;
+        let kept = engine.settings().retention;
         let now = Timestamp::now();
         // A period beyond the calendar keeps everything.
         let before = |period: Duration| now.checked_sub(period).unwrap_or(Timestamp::MIN);
@@ -202,7 +213,7 @@ async fn pruning(engine: Engine) {
 
 /// The accounts to claim for now.
 fn turns(engine: &Engine, held: &Held, free: u32) -> Turns {
-    let settings = &engine.inner.settings;
+    let settings = engine.settings();
     let held = lock(held);
     let accounts: Vec<Busy> = settings
         .accounts
@@ -216,14 +227,43 @@ fn turns(engine: &Engine, held: &Held, free: u32) -> Turns {
     turns::choose(&accounts, settings.concurrency, free, Timestamp::now())
 }
 
-/// The number of free slots, at least one; `None` once the engine stops.
-async fn free_slots(engine: &Engine, slots: &Arc<Semaphore>) -> Option<u32> {
-    tokio::select! {
-        biased;
-        () = engine.inner.stop.cancelled() => None,
-        permit = slots.acquire() => {
-            drop(permit.ok()?);
-            Some(slots.available_permits().max(1) as u32)
+/// Room for jobs worked on at the same time; the settings say how much there is.
+struct Slots {
+    permits: Arc<Semaphore>,
+    width: usize,
+}
+
+impl Slots {
+    fn new(width: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(width)),
+            width,
+        }
+    }
+
+    /// The number of free slots, at least one; `None` once the engine stops.
+    async fn free(&mut self, engine: &Engine) -> Option<u32> {
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.inner.stop.cancelled() => return None,
+                permit = self.permits.acquire() => drop(permit.ok()?),
+            }
+            self.resize(engine.settings().concurrency);
+            match self.permits.available_permits() {
+                0 => continue,
+                free => return Some(free as u32),
+            }
+        }
+    }
+
+    /// Makes more room at once, less as jobs end.
+    fn resize(&mut self, wanted: usize) {
+        if wanted > self.width {
+            self.permits.add_permits(wanted - self.width);
+            self.width = wanted;
+        } else {
+            self.width -= self.permits.forget_permits(self.width - wanted);
         }
     }
 }
@@ -257,11 +297,15 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
             biased;
             result = work(&engine, &claim, Arc::clone(&sending)) => match result {
                 Ok(result) => {
+                    engine.inner.trouble.settled(&id, None);
                     measure(&claim, &result, started.elapsed());
                     // Nobody waiting for it is the usual case.
                     let _ = engine.inner.results.send((id.clone(), result));
                 }
-                Err(error) => tracing::error!(%error, "the job could not be settled; its lease will expire"),
+                Err(error) => {
+                    tracing::error!(%error, "the job could not be settled; its lease will expire");
+                    engine.inner.trouble.settled(&id, Some(error));
+                }
             },
             () = engine.inner.give_back.cancelled() => give_back(&engine, &claim, &sending).await,
         }
@@ -312,7 +356,7 @@ async fn work(
 ) -> Result<SyncResult, StoreError> {
     let started = Timestamp::now();
     let job = &claim.job;
-    let settings = &engine.inner.settings;
+    let settings = engine.settings();
     let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) {
         Lane::Person
     } else {
@@ -344,7 +388,7 @@ async fn work(
                 match account.mapping(&job.mapping, spec).await {
                     Ok(mapping) => {
                         let desk = Desk {
-                            store: settings.store.clone(),
+                            store: engine.store().clone(),
                             account,
                             mapping,
                             worker: engine.inner.owner.clone(),
@@ -384,7 +428,7 @@ async fn work(
         }),
         ..ended.settlement(&engine.inner.owner)
     };
-    settings.store.settle(job, claim.epoch, &settlement).await?;
+    engine.store().settle(job, claim.epoch, &settlement).await?;
     Ok(ended.result(job))
 }
 
@@ -436,6 +480,19 @@ fn lock(held: &Held) -> std::sync::MutexGuard<'_, Leases> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_grows_at_once_and_shrinks_as_jobs_end() {
+        let mut slots = Slots::new(2);
+        slots.resize(5);
+        assert_eq!(slots.permits.available_permits(), 5);
+        let busy = slots.permits.clone().try_acquire_many_owned(4).unwrap();
+        slots.resize(2);
+        assert_eq!((slots.permits.available_permits(), slots.width), (0, 4));
+        drop(busy);
+        slots.resize(2);
+        assert_eq!((slots.permits.available_permits(), slots.width), (2, 2));
+    }
 
     #[test]
     fn only_a_process_of_this_host_that_surely_ended_is_dead() {

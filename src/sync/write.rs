@@ -8,8 +8,7 @@ use crate::mapping::{Mapping, OnEmailChange};
 use crate::model::{ContactWrite, Email, RecordId, TargetField};
 use crate::store::{Link, Store, StoreError};
 
-/// Candidates looked at when a contact changes hands.
-pub const CANDIDATES: u32 = 100;
+pub use super::contest::CANDIDATES;
 
 /// Writes a contact's values. A contact that moves is renamed first, if the new address is free; dates that `""`
 /// does not clear (fact sheet §2.3) lose their stored row. All of it may be repeated.

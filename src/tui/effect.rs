@@ -1,11 +1,14 @@
 //! What `update` answers with, and the runner that does it on tokio through `operations`.
 
+use super::Options;
 use super::event::{Answer, Event};
-use super::request::{Editing, Reply, Request, SchemaDetail};
+use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
 use super::slots::Slot;
+use crate::config::Stamp;
 use crate::model::ConnectionName;
 use crate::model::call::Call;
-use crate::operations::Operations;
+use crate::operations::mappings::MappingSummary;
+use crate::operations::{Done, Operations};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +37,12 @@ pub enum Effect {
     /// JSON text of the view, for the next start.
     Remember(String),
     Suspend,
+    /// Frames and mouse follow a new configuration.
+    Tune {
+        fps: u16,
+        low_bandwidth: bool,
+        mouse: bool,
+    },
     /// Draw every cell again.
     Redraw,
     Quit,
@@ -51,6 +60,8 @@ pub struct Doors {
     pub changes: watch::Receiver<u64>,
     /// Differs when another process may have written.
     pub foreign: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// How config.toml looks: a stat.
+    pub config: Arc<dyn Fn() -> Stamp + Send + Sync>,
     /// Every HTTP call of this process.
     pub calls: Arc<dyn Fn() -> broadcast::Receiver<Call> + Send + Sync>,
 }
@@ -63,6 +74,7 @@ impl Doors {
     pub fn of(operations: &Operations, connection: &ConnectionName) -> Self {
         let (performer, keeper) = (operations.clone(), operations.clone());
         let (stat, listen) = (operations.clone(), operations.clone());
+        let look = operations.clone();
         let connection = connection.clone();
         Self {
             perform: Arc::new(move |request| {
@@ -78,6 +90,7 @@ impl Doors {
             }),
             changes: operations.changes(),
             foreign: Arc::new(move || stat.foreign_changes()),
+            config: Arc::new(move || look.config_stamp()),
             calls: Arc::new(move || listen.watch_calls()),
         }
     }
@@ -92,10 +105,9 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
     match request {
         Request::Remembered => Reply::Remembered(ops.remembered(VIEW_KEY).await),
         Request::Status => Reply::Status(ops.status(connection).await),
-        Request::Mappings => {
-            let mut mappings = ops.mappings();
-            mappings.retain(|mapping| mapping.connection == *connection);
-            Reply::Mappings(mappings)
+        Request::Mappings => Reply::Mappings(mappings_of(ops, connection)),
+        Request::Reload { credentials } => {
+            Reply::Reloaded(reload(ops, connection, credentials).await)
         }
         Request::Schemas { totals } => Reply::Schemas {
             totals,
@@ -202,6 +214,34 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         Request::CancelExport(id) => Reply::Run("cancelled", ops.cancel_export(&id).await),
         Request::Calls => Reply::Calls(ops.recent_calls()),
     }
+}
+
+fn mappings_of(ops: &Operations, connection: &ConnectionName) -> Vec<MappingSummary> {
+    let mut mappings = ops.mappings();
+    mappings.retain(|mapping| mapping.connection == *connection);
+    mappings
+}
+
+async fn reload(
+    ops: &Operations,
+    connection: &ConnectionName,
+    credentials: bool,
+) -> Done<Box<Configured>> {
+    let result = ops.reload().await;
+    let problems = match credentials {
+        true => ops.refresh_credentials().await,
+        false => Vec::new(),
+    };
+    Ok(Box::new(Configured {
+        reloaded: result?,
+        problems,
+        options: Options::of(&ops.tui(), connection.clone()),
+        account: ops.account(connection),
+        environment: ops.environment(),
+        production: ops.is_production(),
+        mappings: mappings_of(ops, connection),
+        connected: ops.connections().contains(connection),
+    }))
 }
 
 /// Runs questions as tasks. A newer question of a slot ends the older; writes run to their end.

@@ -19,6 +19,8 @@ pub enum Event {
     Answer(Box<Answer>),
     /// The store was changed, by this process or another.
     Changed,
+    /// The file config.toml changed.
+    Configured,
     /// An HTTP call of this process ended.
     Call(Call),
     /// The time that `App::wake` named has come.

@@ -22,6 +22,7 @@ mod terminal;
 pub mod theme;
 pub mod widgets;
 
+use crate::config::{self, Keys};
 use crate::model::call::Call;
 use crate::model::{ConnectionName, Level};
 use crate::operations::Operations;
@@ -31,7 +32,7 @@ use context::Session;
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use effect::{Doors, Effect, Runner};
 use event::Event;
-use foreign::Foreign;
+use foreign::{Foreign, Told};
 use frame::Pacer;
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -50,7 +51,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, mpsc};
 
 /// How the control room looks and listens: `[tui]` of config.toml.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Frames a second at most when data changes.
     pub fps: u16,
@@ -65,6 +66,26 @@ pub struct Options {
     pub keys: BTreeMap<String, Vec<String>>,
     /// The connection in view.
     pub connection: ConnectionName,
+}
+
+impl Options {
+    /// What config.toml says; under `NO_COLOR` without colours.
+    pub fn of(settings: &config::Tui, connection: ConnectionName) -> Self {
+        let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let theme = ThemeName::parse(settings.theme.name()).unwrap_or_default();
+        let keys = settings.keys.iter();
+        Self {
+            fps: settings.fps,
+            low_bandwidth: settings.low_bandwidth,
+            ascii: settings.ascii,
+            mouse: settings.mouse,
+            theme: if mono { ThemeName::Mono } else { theme },
+            keys: keys
+                .map(|(action, keys)| (action.clone(), Keys::list(keys)))
+                .collect(),
+            connection,
+        }
+    }
 }
 
 /// Answers that wait to be taken in.
@@ -94,9 +115,7 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<()>
 /// As [`run`], through doors of any make.
 pub async fn run_with(doors: Doors, session: Session, options: Options) -> anyhow::Result<()> {
     let keymap = Keymap::new(&options.keys)?;
-    let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let name = if mono { ThemeName::Mono } else { options.theme };
-    let theme = Theme::new(name, options.ascii);
+    let theme = Theme::new(options.theme, options.ascii);
     let log_path = session.log_path.clone();
     let app = App::new(session, keymap, theme, Timestamp::now());
     let held = Held::enter(options.mouse, log_path).context("the terminal cannot be used")?;
@@ -167,7 +186,7 @@ impl Room {
             keys: None,
             signals: Signals::new()?,
             panicked: held.panicked(),
-            foreign: Foreign::watch(Arc::clone(&doors.foreign)),
+            foreign: Foreign::watch(Arc::clone(&doors.foreign), Arc::clone(&doors.config)),
             doors,
             held,
             over: false,
@@ -246,7 +265,10 @@ impl Room {
                     None
                 }
             },
-            () = self.foreign.changed() => Some(Event::Changed),
+            told = self.foreign.changed() => Some(match told {
+                Told::Store => Event::Changed,
+                Told::Config => Event::Configured,
+            }),
             () = sleep => Some(Event::Tick),
         };
         Ok(event)
@@ -285,6 +307,15 @@ impl Room {
                 }
                 Effect::Redraw => {
                     self.painter.forget();
+                    None
+                }
+                Effect::Tune {
+                    fps,
+                    low_bandwidth,
+                    mouse,
+                } => {
+                    self.pacer = Pacer::new(fps, low_bandwidth);
+                    self.held.mouse(mouse)?;
                     None
                 }
                 Effect::Quit => {

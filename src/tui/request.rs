@@ -1,15 +1,17 @@
 //! Questions to `operations` and their answers, as data: `update` only names them.
 
+use super::Options;
 use crate::model::call::Call;
 use crate::model::export::{ExportOptions, Run};
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    Finding, MappingName, ObjectKey, ObjectSchema, Properties, Record, RecordId, RunId,
+    Finding, MappingName, ObjectKey, ObjectSchema, Problem, Properties, Record, RecordId, RunId,
 };
 use crate::operations::Done;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
 
@@ -19,6 +21,10 @@ pub enum Request {
     Remembered,
     Status,
     Mappings,
+    /// Read config.toml again, and the tokens too.
+    Reload {
+        credentials: bool,
+    },
     Schemas {
         totals: bool,
     },
@@ -69,12 +75,28 @@ pub struct SchemaDetail {
     pub mapped_to: Vec<(String, String)>,
 }
 
+/// What the control room takes from a configuration that was read again.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    pub reloaded: Reloaded,
+    /// Tokens that cannot be read.
+    pub problems: Vec<Problem>,
+    pub options: Options,
+    pub account: String,
+    pub environment: String,
+    pub production: bool,
+    pub mappings: Vec<MappingSummary>,
+    /// False if the connection in view is not configured any more.
+    pub connected: bool,
+}
+
 /// The answer to a [`Request`] of the same name.
 #[derive(Clone, Debug)]
 pub enum Reply {
     Remembered(Done<Option<String>>),
     Status(Done<Status>),
     Mappings(Vec<MappingSummary>),
+    Reloaded(Done<Box<Configured>>),
     Schemas {
         totals: bool,
         result: Done<Vec<SchemaSummary>>,
@@ -91,7 +113,7 @@ pub enum Reply {
     Synced(Done<Vec<SyncResult>>),
     Saved(Done<Record>),
     /// Deleted records, and the problem that stopped the rest.
-    Deleted(Vec<RecordId>, Option<crate::model::Problem>),
+    Deleted(Vec<RecordId>, Option<Problem>),
     MappingDetail(MappingName, Done<MappingDetail>),
     Samples(MappingName, Done<Vec<Record>>),
     SamplePreview(Done<Preview>),

@@ -10,6 +10,7 @@ pub enum Slot {
     Remembered,
     Status,
     Mappings,
+    Configuration,
     Schemas,
     Schema,
     RecordSchema,
@@ -38,9 +39,12 @@ impl Slot {
     /// are never given up half-way.
     pub fn tab(self) -> Option<Tab> {
         match self {
-            Self::Remembered | Self::Status | Self::Mappings | Self::Complete | Self::Write(_) => {
-                None
-            }
+            Self::Remembered
+            | Self::Status
+            | Self::Mappings
+            | Self::Configuration
+            | Self::Complete
+            | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema | Self::Records | Self::Record | Self::Preview | Self::Related => {
                 Some(Tab::Records)

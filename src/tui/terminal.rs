@@ -120,6 +120,18 @@ impl Held {
         Arc::clone(&self.panicked)
     }
 
+    /// Takes the mouse, or leaves it to the terminal.
+    pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        if self.mouse != on {
+            self.mouse = on;
+            write_frame(|| match on {
+                true => execute!(stdout(), EnableMouseCapture),
+                false => execute!(stdout(), DisableMouseCapture),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Lends the terminal: to an editor, or to the shell.
     pub fn lend(&self) {
         leave();

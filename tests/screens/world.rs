@@ -3,22 +3,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tramline::config::Tui;
 use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
-    Attempt, ConnectionName, DataType, Email, ErrorClass, FieldKind, Finding, Job, JobId, JobState,
-    Level, MappingName, ObjectKey, ObjectSchema, Problem, Property, PropertyOption, Record,
-    RecordId, RunId, Trigger, WaitReason, Waiting,
+    Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
+    FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Problem,
+    Property, PropertyOption, Record, RecordId, RunId, Trigger, WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
-use tramline::tui::request::{Reply, Request, SchemaDetail};
+use tramline::tui::Options;
+use tramline::tui::request::{Configured, Reply, Request, SchemaDetail};
 
 /// What the world is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,6 +364,7 @@ fn preview(mood: Mood, record: Record) -> Preview {
                 score: "Engagement".into(),
                 value: "42".into(),
             }],
+            refused: vec![],
         }),
     }
 }
@@ -419,6 +423,38 @@ fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
     }
 }
 
+fn effects(mood: Mood) -> Vec<Effect> {
+    if mood == Mood::Empty {
+        return Vec::new();
+    }
+    let effect = |action, target: &str, state, error: Option<Problem>| Effect {
+        rule: text(mood, "adopted"),
+        act: Act {
+            action,
+            target: text(mood, target),
+        },
+        state,
+        contact_id: Some("17".into()),
+        response: error.is_none().then(|| text(mood, "201")),
+        error,
+        request: None,
+        updated_at: noon(),
+    };
+    let missing = Problem::new(
+        ErrorClass::Invalid,
+        text(mood, "there is no automation called \"Adoption welcome\""),
+    );
+    vec![
+        effect(Action::AddTag, "pet-adopted", EffectState::Done, None),
+        effect(
+            Action::StartAutomation,
+            "Adoption welcome",
+            EffectState::Failed,
+            Some(missing),
+        ),
+    ]
+}
+
 fn job_detail(mood: Mood) -> JobDetail {
     let mut job = job(mood, 3);
     job.attempts = 2;
@@ -445,6 +481,7 @@ fn job_detail(mood: Mood) -> JobDetail {
     };
     JobDetail {
         attempts: vec![attempt(1, "retry"), attempt(2, "failed")],
+        effects: effects(mood),
         edits: Vec::new(),
         why: "it failed for good: the data is refused. Mend the record, then retry it.".into(),
         job,
@@ -568,6 +605,23 @@ fn status(mood: Mood) -> Status {
     }
 }
 
+/// config.toml, read again and found as it was.
+pub fn configured(mood: Mood) -> Configured {
+    let Reply::Mappings(mappings) = answer(mood, Request::Mappings) else {
+        unreachable!("mappings answer mappings")
+    };
+    Configured {
+        reloaded: Reloaded::default(),
+        problems: vec![],
+        options: Options::of(&Tui::default(), "default".into()),
+        account: "acme".into(),
+        environment: "sandbox".into(),
+        production: false,
+        mappings,
+        connected: true,
+    }
+}
+
 /// The answer to a request.
 pub fn answer(mood: Mood, request: Request) -> Reply {
     match request {
@@ -581,6 +635,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                 mapping("visits", "custom_objects.visits"),
             ],
         }),
+        Request::Reload { .. } => Reply::Reloaded(Ok(Box::new(configured(mood)))),
         Request::Schemas { totals } => {
             let keys = [
                 "custom_objects.pets",
@@ -596,6 +651,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                 SchemaSummary {
                     records: (totals && !schema.standard)
                         .then_some([10_000, 1_234_567, 12][at % 3]),
+                    problem: None,
                     schema,
                 }
             });
@@ -671,6 +727,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                         new: Some("Adopted".into()),
                         problem: None,
                     }],
+                    superseded_by: None,
                     error: None,
                 })
                 .collect(),

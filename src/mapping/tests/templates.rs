@@ -165,6 +165,28 @@ remove_tags = "light"
         (false, true)
     );
     assert_eq!(fires(Some("{}")), (true, true));
+    // A condition that fails for want of a field was not true.
+    let heavy = compile(
+        r#"
+object = "pets"
+email = "owner_email"
+[[rules]]
+name = "heavy"
+when = "(weight | round) > 10"
+add_tags = "heavy"
+"#,
+    );
+    let heavy = heavy.mapping.unwrap();
+    let judged = |text: &str, previous: &str| {
+        let previous = record(previous).properties;
+        heavy
+            .judge_rules(&record(text), None, Some(&previous))
+            .remove(0)
+    };
+    let turned = judged(r#"{"weight":12}"#, "{}");
+    assert!(turned.holds && turned.fires, "{turned:?}");
+    let failing = judged("{}", r#"{"weight":12}"#);
+    assert!(!failing.holds && !failing.fires, "{failing:?}");
     let rules = mapping.preview_rules(&now, None, None);
     assert_eq!(
         rules[0].actions,

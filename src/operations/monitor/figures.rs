@@ -135,10 +135,7 @@ impl Operations {
             let labels = [("connection", connection.as_str()), ("api", api.name())];
             Gauge::CredentialGood.set(&labels, f64::from(u8::from(good)));
         }
-        for connection in self.connections() {
-            let Ok(opened) = self.open_account(&connection) else {
-                continue;
-            };
+        for (connection, opened) in &self.state().accounts {
             let [requests, imports] = opened.account.activecampaign.budget_views();
             for budget in [opened.account.highlevel.budget(), requests, imports] {
                 show_budget(connection.as_str(), &budget);

@@ -181,7 +181,8 @@ impl Operations {
     }
 
     async fn ask(&self, (connection, api): (ConnectionName, Api)) {
-        let Ok(opened) = self.open_account(&connection) else {
+        let state = self.state();
+        let Some(opened) = state.accounts.get(&connection) else {
             return;
         };
         let account = opened.account.lane(Lane::Bulk);
@@ -195,9 +196,9 @@ impl Operations {
             .known()
             .get_mut(&(connection, api))
             .is_some_and(|known| known.take(answer));
-        if again {
-            // What waits for it need not wait for the breaker's own question.
-            self.inner.engine.credentials_changed();
+        // What waits for it need not wait for the breaker's own question.
+        if again && let Err(problem) = self.inner.engine.credentials_changed().await {
+            tracing::warn!(%problem, "what waits for the token could not be woken");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Reading contacts: lists, one contact, its parts (fact sheet §2.2).
 
 use super::account::{Account, Contact};
-use super::page::Page;
+use super::page::{self, Page};
 use super::{contact_text, no_result};
 use crate::sandbox::wire::{Call, Reply};
 use crate::sandbox::{Shared, instant};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt::Write;
 use std::ops::Bound;
 
@@ -266,20 +266,21 @@ pub(super) fn get(shared: &Shared, id: &str) -> Reply {
 }
 
 /// `GET /contacts/{id}/{part}`.
-pub(super) fn part(shared: &Shared, id: &str, part: &str) -> Reply {
+pub(super) fn part(shared: &Shared, call: &Call, id: &str, part: &str) -> Reply {
     let account = shared.account();
     let contact = match contact_of(&account, id) {
         Ok(contact) => contact,
         Err(reply) => return reply,
     };
-    if part == "fieldValues" {
-        let mut body = r#"{"fieldValues":"#.to_owned();
-        contact_text::field_values(&account, std::iter::once(contact), |_| true, &mut body);
-        body.push('}');
-        return Reply::text(200, body);
-    }
-    match rows(&[contact], part) {
-        Some(rows) => Reply::ok(&json!({part: rows})),
+    let rows = if part == "fieldValues" {
+        let mut text = String::new();
+        contact_text::field_values(&account, std::iter::once(contact), |_| true, &mut text);
+        serde_json::from_str(&text).ok()
+    } else {
+        rows(&[contact], part)
+    };
+    match rows {
+        Some(rows) => page::of_items(call, part, rows, &[]),
         None => Reply::message(404, &format!("No Route found for contacts/{id}/{part}"))
             .violating("unknown path"),
     }

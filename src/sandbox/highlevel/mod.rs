@@ -5,6 +5,7 @@ mod contacts;
 pub(in crate::sandbox) mod errors;
 mod filters;
 pub(in crate::sandbox) mod location;
+pub(in crate::sandbox) mod oauth;
 mod pets;
 mod records;
 pub(in crate::sandbox) mod relations;
@@ -14,9 +15,10 @@ mod search;
 mod shelter;
 
 use super::wire::{Call, Reply};
-use super::{HIGHLEVEL_TOKEN, LOCATION_ID, Shared};
+use super::{LOCATION_ID, Shared};
 use axum::http::Method;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Every scope that a route of the sandbox asks for (fact sheet §1.4).
 pub(in crate::sandbox) const ALL_SCOPES: [&str; 10] = [
@@ -36,21 +38,41 @@ const VERSIONS: [&str; 2] = ["2021-07-28", "v3"];
 
 /// Answers one request.
 pub(in crate::sandbox) fn route(shared: &Shared, call: &Call) -> Reply {
-    match check_headers(call) {
-        Ok(()) => dispatch(shared, call),
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["oauth", "token"] if call.method == Method::POST => return oauth::token(shared, call),
+        ["v2", "oauth", "chooselocation"] if call.method == Method::GET => {
+            return oauth::authorize(shared, call);
+        }
+        _ => {}
+    }
+    match check_headers(shared, call) {
+        Ok(scopes) => dispatch(shared, call, &scopes),
         Err(reply) => reply,
     }
 }
 
-fn check_headers(call: &Call) -> Result<(), Reply> {
+/// The scopes of the token that a request carries.
+fn check_headers(shared: &Shared, call: &Call) -> Result<BTreeSet<String>, Reply> {
     let token = call
         .header("authorization")
         .and_then(|value| value.strip_prefix("Bearer "));
-    match token {
-        None => return Err(errors::plain(401, "Invalid JWT").violating("no bearer token")),
-        Some(HIGHLEVEL_TOKEN) => {}
-        Some(_) => return Err(errors::plain(401, "Invalid Private Integration token")),
-    }
+    let Some(token) = token else {
+        return Err(errors::plain(401, "Invalid JWT").violating("no bearer token"));
+    };
+    let scopes = {
+        let keys = shared.keys();
+        if token == keys.private {
+            shared.scopes().clone()
+        } else if let Some(scopes) = keys.grants.scopes(token) {
+            scopes.clone()
+        } else if token.starts_with("access-") {
+            let why = "Invalid token: access token is invalid";
+            return Err(errors::plain(401, why));
+        } else {
+            return Err(errors::plain(401, "Invalid Private Integration token"));
+        }
+    };
     match call.header("version") {
         None => {
             Err(errors::plain(400, "version header was not found.").violating("no Version header"))
@@ -63,7 +85,7 @@ fn check_headers(call: &Call) -> Result<(), Reply> {
                 return Err(errors::plain(415, "Unsupported Media Type")
                     .violating("body is not application/json"));
             }
-            Ok(())
+            Ok(scopes)
         }
         Some(_) => {
             Err(errors::plain(400, "version header is invalid").violating("unknown Version"))
@@ -71,10 +93,10 @@ fn check_headers(call: &Call) -> Result<(), Reply> {
     }
 }
 
-fn dispatch(shared: &Shared, call: &Call) -> Reply {
+fn dispatch(shared: &Shared, call: &Call, scopes: &BTreeSet<String>) -> Reply {
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let with_scope = |scope: &str, answer: &dyn Fn() -> Reply| {
-        if shared.scopes().contains(scope) {
+        if scopes.contains(scope) {
             answer()
         } else {
             errors::plain(401, "The token is not authorized for this scope.")

@@ -179,7 +179,7 @@ async fn lists_and_counts_agree_with_the_filter_itself() {
 
 async fn lists_agree(store: &Store, rng: &mut fastrand::Rng, groups: &[FailureGroup]) {
     let now = store.now();
-    let everything = all(&store, &Filter::default(), Sort::NEWEST, 1000).await;
+    let everything = all(store, &Filter::default(), Sort::NEWEST, 1000).await;
     assert_eq!(everything.len(), 300);
     let mut hits = 0;
     for _ in 0..400 {
@@ -205,7 +205,7 @@ async fn lists_agree(store: &Store, rng: &mut fastrand::Rng, groups: &[FailureGr
         if !sort.ascending {
             expected.reverse();
         }
-        let found = all(&store, &filter, sort, rng.u32(1..60)).await;
+        let found = all(store, &filter, sort, rng.u32(1..60)).await;
         let ids = |jobs: &[&Job]| {
             jobs.iter()
                 .map(|job| job.record.to_string())

@@ -166,12 +166,18 @@ async fn one_worker_at_a_time_asks_a_broken_account_ever_more_rarely() {
                 .unwrap()
                 .is_empty()
         );
-        assert_eq!(store.take_probes(&both, false).await.unwrap(), [a.clone()]);
+        assert_eq!(
+            store.take_probes(&both, false).await.unwrap(),
+            std::slice::from_ref(&a)
+        );
         assert!(store.take_probes(&both, false).await.unwrap().is_empty());
     }
     assert_eq!(waits, [30, 60, 120, 240, 300, 300]);
     // Credentials changed: no waiting.
-    assert_eq!(store.take_probes(&both, true).await.unwrap(), [a.clone()]);
+    assert_eq!(
+        store.take_probes(&both, true).await.unwrap(),
+        std::slice::from_ref(&a)
+    );
     let pauses = store.pauses().await.unwrap();
     assert_eq!((pauses.len(), pauses[0].kind), (1, PauseKind::Breaker));
     assert!(store.close_breaker(&a).await.unwrap());

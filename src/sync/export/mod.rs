@@ -11,6 +11,8 @@ mod pages;
 mod plan_page;
 mod read;
 mod registry;
+mod rehearsal;
+mod ride;
 mod run;
 
 pub use registry::Exports;
@@ -33,6 +35,7 @@ pub async fn start(
     options: ExportOptions,
 ) -> Result<Run, Problem> {
     let owner = &engine.inner.owner;
+    end_dead_rehearsals(engine).await?;
     if !options.dry_run
         && let Some(run) = failed_before(engine, account, &mapping).await?
     {
@@ -119,28 +122,40 @@ pub async fn adopt_abandoned(engine: &Engine) {
     }
 }
 
+/// Ends the dry runs whose process died.
+async fn end_dead_rehearsals(engine: &Engine) -> Result<(), Problem> {
+    let runs = engine.store().runs(50, None).await?;
+    for run in runs {
+        if run.options.dry_run && run.state == RunState::Running {
+            end_if_dead(engine, &run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a dry run whose process died: it kept nothing to go on with.
+async fn end_if_dead(engine: &Engine, run: &Run) -> Result<(), Problem> {
+    let context = engine.store().run_context(&run.id).await?;
+    let owner = context.and_then(|context| context.owner);
+    if owner.is_none_or(|owner| worker::is_dead(&owner)) {
+        let problem = Problem::new(
+            ErrorClass::Store,
+            "its process ended before the dry run did",
+        )
+        .remedy("start it again");
+        engine
+            .store()
+            .set_run_state(&run.id, RunState::Failed, Some(&problem))
+            .await?;
+    }
+    Ok(())
+}
+
 async fn go_on(engine: &Engine, run: Run) -> Result<(), Problem> {
     if run.options.dry_run {
-        // It kept nothing to go on with.
-        let owner = engine
-            .store()
-            .run_context(&run.id)
-            .await?
-            .and_then(|context| context.owner);
-        if owner.is_none_or(|owner| worker::is_dead(&owner)) {
-            let problem = Problem::new(
-                ErrorClass::Store,
-                "its process ended before the dry run did",
-            )
-            .remedy("start it again");
-            engine
-                .store()
-                .set_run_state(&run.id, RunState::Failed, Some(&problem))
-                .await?;
-        }
-        return Ok(());
+        return end_if_dead(engine, &run).await;
     }
-    let settings = &engine.inner.settings;
+    let settings = engine.settings();
     let Some((connection, spec)) = settings.mappings.get(&run.mapping) else {
         return Ok(());
     };
@@ -204,8 +219,8 @@ async fn begin(
     let span = tracing::info_span!("export", run = %run.id, mapping = %run.mapping, connection = %run.connection);
     let tracker = engine.inner.tracker.clone();
     let to_the_end = async move {
-        work.run().await;
-        engine.inner.exports.remove(&id);
+        let failure = work.run().await;
+        engine.inner.exports.remove(&id, failure);
     };
     tracker.spawn(to_the_end.instrument(span));
     Ok(run)

@@ -67,6 +67,8 @@ pub struct Work {
     pub backlog: Backlog,
     /// True while a write may have to wait for the last page, because a later record could win its contact.
     pub hold: AtomicBool,
+    /// ActiveCampaign refuses imports to a token that is good otherwise: contacts are written one by one.
+    pub imports_refused: AtomicBool,
     /// Paused, cancelled or ending: take nothing new.
     pub halt: CancellationToken,
     wake: Arc<Notify>,
@@ -88,6 +90,7 @@ impl Work {
             filled: Notify::new(),
             backlog: Backlog::default(),
             hold: AtomicBool::new(false),
+            imports_refused: AtomicBool::new(false),
             halt: CancellationToken::new(),
             wake: Arc::default(),
             meter,
@@ -112,8 +115,9 @@ impl Work {
         self.mapping.name()
     }
 
-    /// Works to the run's end, or to a pause, and writes down how it ended.
-    pub async fn run(self: &Arc<Self>) {
+    /// Works to the run's end, or to a pause, and writes down how it ended. Where even that fails, as on a full disk, it
+    /// answers why the run stopped.
+    pub async fn run(self: &Arc<Self>) -> Option<Problem> {
         tracing::info!(run = %self.id, mapping = %self.name(), "export at work");
         let watch = self.engine.inner.tracker.spawn({
             let work = Arc::clone(self);
@@ -132,18 +136,18 @@ impl Work {
             _ => Err(Halt::Asked),
         };
         watch.abort();
-        let written = match result {
-            Ok(_) => self.finish().await,
-            Err(Halt::Asked) => self.leave().await,
+        let (written, why) = match result {
+            Ok(()) => (self.finish().await, None),
+            Err(Halt::Asked) => (self.leave().await, None),
             Err(Halt::Failed(problem)) => {
                 tracing::error!(run = %self.id, %problem, "export stopped");
                 self.halt.cancel();
-                self.fail(&problem).await
+                (self.fail(&problem).await, Some(problem))
             }
         };
-        if let Err(problem) = written {
-            tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
-        }
+        let problem = written.err()?;
+        tracing::error!(run = %self.id, %problem, "the export's end could not be written down");
+        Some(why.unwrap_or(problem))
     }
 
     /// Runs one of the two tasks; if it stops before its end, the other one takes nothing new.
@@ -304,6 +308,11 @@ impl Work {
             () = tokio::time::sleep(wait) => Ok(()),
             () = self.halt.cancelled() => Err(Halt::Asked),
         }
+    }
+
+    /// True if a refusal is about the call alone: the token is good for others (fact sheet §1.2).
+    pub async fn is_of_the_call(&self, problem: &Problem) -> bool {
+        problem.class == ErrorClass::Auth && self.account.activecampaign.me().await.is_ok()
     }
 
     /// True once everything was read.

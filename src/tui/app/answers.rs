@@ -37,6 +37,7 @@ impl App {
                     self.with_screen(|screen, cx| screen.open(cx));
                 }
             }
+            Reply::Reloaded(result) => self.reloaded(result),
             Reply::Complete(text, completions) => {
                 if let Some(Overlay::Filter(line)) = self.overlays.last_mut() {
                     line.complete(&text, completions);

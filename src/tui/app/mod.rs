@@ -1,6 +1,7 @@
 //! The state of the control room, and `update`: an event in, effects out. No I/O, no clock of its own.
 
 mod answers;
+mod configured;
 
 use crate::model::export::{Run, RunState};
 use crate::model::{Level, ObjectKey};
@@ -145,6 +146,10 @@ impl App {
                 self.status_refresh.mark();
                 self.queue.mark();
                 self.exports.mark();
+            }
+            Event::Configured => {
+                let request = Request::Reload { credentials: false };
+                hands!(self).ask(Slot::Configuration, request);
             }
             Event::Call(call) => {
                 self.busy_at = now;
@@ -380,7 +385,7 @@ impl App {
             Action::ChooseObject => self.choose_object(),
             Action::Reload => {
                 let mut cx = hands!(self);
-                cx.ask(Slot::Mappings, Request::Mappings);
+                cx.ask(Slot::Configuration, Request::Reload { credentials: true });
                 self.effects.push(Effect::Redraw);
                 self.read_status();
                 self.with_screen(|screen, cx| screen.act(Action::Reload, cx));

@@ -209,7 +209,7 @@ pub const TABLE: &[Binding] = &[
     everywhere(A::Copy, "copy", &["y"], "", "Copy the id or key of this row"),
     everywhere(A::Twin, "command_line", &["C"], "", "Show and copy the command that does what was just done"),
     everywhere(A::LastError, "last_error", &["!"], "", "Show the jobs of the last error"),
-    everywhere(A::Reload, "reload", &["ctrl-r"], "", "Read this screen again"),
+    everywhere(A::Reload, "reload", &["ctrl-r"], "", "Read this screen, config.toml and the tokens again"),
     everywhere(A::Up, "up", &["up", "k"], "", "One row up"),
     everywhere(A::Down, "down", &["down", "j"], "", "One row down"),
     everywhere(A::Left, "left", &["left", "h"], "", "Pane to the left, or columns to the left"),

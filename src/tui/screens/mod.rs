@@ -58,11 +58,18 @@ pub struct Refresh {
 impl Refresh {
     /// Reads at most every so often; `low_bandwidth` once a second.
     pub fn new(low_bandwidth: bool) -> Self {
-        Self {
+        let mut refresh = Self {
             stale: true,
             last: None,
-            every: SignedDuration::from_millis(if low_bandwidth { 1000 } else { 250 }),
-        }
+            every: SignedDuration::ZERO,
+        };
+        refresh.pace(low_bandwidth);
+        refresh
+    }
+
+    /// Reads at most four times a second; `low_bandwidth` once a second.
+    pub fn pace(&mut self, low_bandwidth: bool) {
+        self.every = SignedDuration::from_millis(if low_bandwidth { 1000 } else { 250 });
     }
 
     /// What was read is old.

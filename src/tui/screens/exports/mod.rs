@@ -73,6 +73,11 @@ impl Exports {
         }
     }
 
+    /// Reads the runs less often, or at the usual pace again.
+    pub fn pace(&mut self, low_bandwidth: bool) {
+        self.refresh.pace(low_bandwidth);
+    }
+
     /// The store changed.
     pub fn mark(&mut self) {
         self.refresh.mark();

@@ -7,7 +7,7 @@ use crate::model::view::{Preview, PreviewField};
 use crate::model::{Finding, Level, MappingName, Record};
 use crate::operations::mappings::{MappingDetail, MappingLine, SuggestedPair};
 use crate::tui::canvas::Canvas;
-use crate::tui::context::Cx;
+use crate::tui::context::{Cx, Session};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
@@ -50,6 +50,16 @@ impl Mappings {
     /// Takes a remembered mapping.
     pub fn restore(&mut self, name: MappingName) {
         self.chosen = Some(name);
+    }
+
+    /// The configuration is another one: what was read of a mapping is old, and the mapping may be gone.
+    pub fn forget(&mut self, session: &Session) {
+        let chosen = self.chosen.take();
+        *self = Self {
+            chosen: chosen.filter(|name| session.mappings.iter().any(|known| known.name == *name)),
+            filter: std::mem::take(&mut self.filter),
+            ..Self::default()
+        };
     }
 
     fn read(&mut self, cx: &mut Cx) {

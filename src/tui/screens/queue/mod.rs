@@ -93,6 +93,12 @@ impl Queue {
         self.refresh.mark();
     }
 
+    /// Reads the list less often, or at the usual pace again.
+    pub fn pace(&mut self, low_bandwidth: bool) {
+        self.low_bandwidth = low_bandwidth;
+        self.refresh.pace(low_bandwidth);
+    }
+
     /// The counts by state, as the status was read last.
     pub fn count(&mut self, counts: JobCounts) {
         self.counts = counts;
