@@ -26,7 +26,7 @@ impl Credential {
     pub fn token(&self) -> Arc<dyn Token> {
         match self {
             Self::Private(secret) => Arc::new(SecretToken(Arc::clone(secret))),
-            Self::App { token, .. } => Arc::new(token.clone()),
+            Self::App { token, .. } => Arc::new(AppToken(token.clone())),
         }
     }
 
@@ -53,6 +53,23 @@ impl Credential {
                 Ok(token.read_again().await? | secret?)
             }
         }
+    }
+}
+
+/// An app's token as the clients ask for it; each is hidden from the log, since no reference leads to it.
+struct AppToken(OAuthToken);
+
+impl Token for AppToken {
+    fn current(&self) -> BoxFuture<'_, Result<SecretString, Problem>> {
+        Box::pin(async {
+            let token = self.0.current().await?;
+            crate::secret::remember(&token);
+            Ok(token)
+        })
+    }
+
+    fn refresh<'a>(&'a self, refused: &'a SecretString) -> BoxFuture<'a, Result<bool, Problem>> {
+        self.0.refresh(refused)
     }
 }
 
