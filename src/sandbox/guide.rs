@@ -1,6 +1,9 @@
 //! What a person needs to point Tramline, or anything else, at a running sandbox.
 
-use super::{ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, Sandbox};
+use super::{
+    ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET,
+    Sandbox,
+};
 use std::path::Path;
 
 /// Mappings over every kind of value; about 1 % of the pets fail in them and 0.5 % have no e-mail.
@@ -84,10 +87,13 @@ pub fn banner(sandbox: &Sandbox) -> String {
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
     );
+    let highlevel = &sandbox.highlevel_url;
     format!(
-        "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
+        "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · faults\n\n\
          export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\
+         # An app in place of GHL_TOKEN: client_id {OAUTH_CLIENT_ID}, client_secret {OAUTH_CLIENT_SECRET},\n\
+         # consent_url {highlevel}/v2/oauth/chooselocation\n\n\
          # config.toml\n{config}",
-        sandbox.highlevel_url, sandbox.activecampaign_url, sandbox.highlevel_url
+        sandbox.activecampaign_url
     )
 }
