@@ -15,8 +15,8 @@ use tramline::model::filter::Filter;
 use tramline::model::view::Outcome;
 use tramline::model::{Email, Fingerprint, JobState, Trigger};
 use tramline::store::{
-    BatchKind, BatchResult, Confirmed, Cursor, NewJob, NewRun, PagePlan, Planned, PlannedRow,
-    Settlement, Sort, SortBy, Spent, Started, Store, SystemClock,
+    BatchKind, BatchResult, Confirmed, Cursor, NewJob, NewPause, NewRun, PagePlan, Planned,
+    PlannedRow, Selection, Settlement, Sort, SortBy, Spent, Started, Store, SystemClock,
 };
 
 const JOBS: u32 = 1_000_000;
@@ -60,7 +60,9 @@ async fn export(path: &Path) {
             checkpoint: Some(format!("page {page}")),
             total: Some((PAGES * 100) as u64),
             rows: (0..100).map(|row| planned_row(page * 100 + row)).collect(),
+            met: false,
             spent: Spent::default(),
+            ..PagePlan::default()
         };
         let start = Instant::now();
         store.page_planned(&run.id, &plan).await.expect("planned");
@@ -130,6 +132,7 @@ fn planned_row(number: usize) -> PlannedRow {
             size: write.len() as u32,
             write_json: write,
             properties_json: None,
+            rides_json: None,
             single: false,
         },
     }
@@ -180,8 +183,77 @@ async fn queue(path: &Path) {
         Against::Most(2.0),
         "kept, never counted",
     );
+    let mut measured = Vec::new();
+    for _ in 0..100 {
+        let start = Instant::now();
+        assert!(!store.groups(50).await.expect("groups").is_empty());
+        measured.push(millis(start));
+    }
+    figure(
+        "failure groups of 1,000,000 jobs: p99",
+        percentile(&mut measured, 0.99),
+        "ms",
+        Against::Most(5.0),
+        "kept, never counted",
+    );
     work(&store).await;
+    paused(&store).await;
     store.close().await.expect("closed");
+}
+
+/// Tens of thousands of jobs of one mapping are due and paused; one of another is claimed all the same.
+async fn paused(store: &Store) {
+    let everything = Selection::Filter(Filter::parse("mapping:pets").expect("a filter"));
+    store
+        .retry(&everything, "bench", false)
+        .await
+        .expect("retried");
+    let pause = NewPause {
+        connection: "default".into(),
+        mapping: Some("pets".into()),
+        reason: "a bench".into(),
+        by: "bench".into(),
+        until: None,
+    };
+    store.pause(&pause).await.expect("paused");
+    let mut measured = Vec::new();
+    for number in 0..100 {
+        let job = NewJob {
+            connection: "default".into(),
+            mapping: "visits".into(),
+            object: "custom_objects.visits".into(),
+            record: format!("visit{number}").into(),
+            trigger: Trigger::Manual,
+            not_before: None,
+        };
+        store.enqueue(&job).await.expect("enqueued");
+        let start = Instant::now();
+        let claims = store
+            .claim("bench", &["default".into()], 1)
+            .await
+            .expect("claims");
+        assert_eq!(claims.len(), 1);
+        measured.push(millis(start));
+    }
+    let mut listed = pages(store, &Filter::parse("reason:paused").expect("a filter")).await;
+    store
+        .resume(&"default".into(), Some(&"pets".into()))
+        .await
+        .expect("resumed");
+    figure(
+        "claim beside a paused mapping with all its failed and waiting jobs due: p99",
+        percentile(&mut measured, 0.99),
+        "ms",
+        Against::Most(20.0),
+        "two commits to the disk",
+    );
+    figure(
+        "queue page of 50 over the jobs under a pause: p99",
+        percentile(&mut listed, 0.99),
+        "ms",
+        Against::Most(15.0),
+        "half a frame at 30 fps",
+    );
 }
 
 /// Times of pages: from the top down, in both orders.

@@ -46,6 +46,30 @@ fn sort_honoured_ignored_or_rejected() {
     }
 }
 
+/// The record that wins a contact stands pages behind the one that loses it.
+#[test]
+fn without_an_order_a_second_export_writes_nothing() {
+    for sort in [Sort::Honour, Sort::Ignore, Sort::Reject] {
+        let house = House::quirky(400, |quirks| quirks.sort = sort);
+        let records = house.control.records(PETS);
+        for (loser, winner) in [(5, 395), (390, 10), (120, 130)] {
+            for place in [loser, winner] {
+                let email = format!("pair.{loser}@example.com");
+                let id = &records[place].id;
+                house
+                    .control
+                    .set_property(PETS, id, "owner_email", email.into());
+            }
+        }
+        assert_export(&house, &format!("{sort:?}"));
+        let seq = house.now();
+        let (again, _) = house.export(&[]);
+        assert_eq!(count(&again, "synced"), 0, "{sort:?}: {again}");
+        let writes = house.writes_since(seq);
+        assert!(writes.is_empty(), "{sort:?}: {writes:#?}");
+    }
+}
+
 #[test]
 fn smaller_pages_and_other_shapes_of_records() {
     walk("50 rows a page", |quirks| quirks.max_page_limit = 50);

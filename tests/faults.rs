@@ -189,15 +189,39 @@ fn a_false_403_and_a_rotated_token_are_no_reason_to_stop() {
     assert_export(&house, "401");
 }
 
+/// A token may lack one permission and be good for everything else (fact sheet §1.2).
+#[test]
+fn a_route_that_is_refused_to_a_good_token_is_gone_round() {
+    // Imports are refused: the contacts are written one by one.
+    let house = House::new(40);
+    house
+        .control
+        .fault(fault(Kind::Status(403), IMPORT, 0, 10_000));
+    assert_export(&house, "imports refused");
+    assert!(!house.requests("POST /api/3/contact/sync").is_empty());
+
+    // Contacts cannot be read back, so that what an import did not name is written once more.
+    let house = House::quirky(40, |quirks| quirks.success_names_updated = false);
+    house.export(&[]);
+    house
+        .control
+        .fault(fault(Kind::Status(403), "GET /api/3/contacts", 0, 10_000));
+    let (full, _) = house.export(&["--full"]);
+    assert_eq!(full["state"], "completed", "{full}");
+    assert!(count(&full, "synced") > 20, "{full}");
+}
+
 #[test]
 fn a_dead_token_stops_the_export_where_it_stands_and_resume_goes_on() {
-    for (route, status) in [(SEARCH, 401), (IMPORT, 403)] {
+    for (api, route, status) in [("highlevel", SEARCH, 401), ("activecampaign", "", 403)] {
         let house = House::new(600);
         let before = expectation::contacts(&house.control);
         let expected = expectation::pets(&house.control, &before);
-        house
-            .control
-            .fault(fault(Kind::Status(status), route, 1, 10_000));
+        // Of ActiveCampaign the fields are read and an import is taken before.
+        house.control.fault(Fault {
+            api: api.to_owned(),
+            ..fault(Kind::Status(status), route, 2, 10_000)
+        });
         let (summary, ran) = house.export(&[]);
         assert_eq!(ran.code, Some(1), "{ran:#?}");
         assert_eq!(summary["state"], "failed", "{ran:#?}");

@@ -11,11 +11,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A name that is not among those remembered is looked for anew, if they are older than this.
+const DOUBTED: Duration = Duration::from_secs(10);
 /// For so long definitions are taken from memory.
 const FRESH: Duration = Duration::from_secs(300);
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
     Tags,
     Lists,
     Automations,
@@ -100,6 +102,66 @@ impl ActiveCampaign {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(kind, (Instant::now(), names.clone()));
         Ok(names)
+    }
+
+    /// The definition of a name, without regard to case: the one of that very spelling first (fact sheet §4: the rule is not
+    /// documented). A name that is not known is looked for anew, unless that was done a moment ago.
+    ///
+    /// # Errors
+    /// As every call; `Invalid` where several are called so.
+    pub(super) async fn named(&self, kind: Kind, name: &str) -> Result<Option<Named>, ApiError> {
+        let remembered = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&kind)
+            .filter(|(at, _)| at.elapsed() < FRESH)
+            .cloned();
+        if let Some((at, names)) = remembered {
+            let found = self.pick(kind, name, &names);
+            if at.elapsed() < DOUBTED || matches!(found, Ok(Some(_))) {
+                return found;
+            }
+        }
+        let names = self.read_names(kind).await?;
+        self.pick(kind, name, &names)
+    }
+
+    fn pick(&self, kind: Kind, name: &str, names: &[Named]) -> Result<Option<Named>, ApiError> {
+        let folded = name.to_lowercase();
+        let alike: Vec<&Named> = names
+            .iter()
+            .filter(|named| named.name.trim().to_lowercase() == folded)
+            .collect();
+        let same: Vec<&Named> = alike
+            .iter()
+            .copied()
+            .filter(|named| named.name.trim() == name)
+            .collect();
+        match (same.as_slice(), alike.as_slice()) {
+            ([one], _) | ([], [one]) => Ok(Some((*one).clone())),
+            ([], []) => Ok(None),
+            _ => Err(self
+                .error(
+                    ErrorClass::Invalid,
+                    format!("several {} are called \"{name}\"", kind.wire().1),
+                )
+                .remedy("rename all but one of them in ActiveCampaign")),
+        }
+    }
+
+    /// A definition that was just made is known from now on.
+    pub(super) fn remember(&self, kind: Kind, named: Named) {
+        if let Some((_, names)) = self
+            .names
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(&kind)
+        {
+            names.push(named);
+        }
     }
 
     /// The names of ids; the definitions are read again if one is not among those remembered.

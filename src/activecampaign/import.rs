@@ -5,6 +5,7 @@ use super::wire::loose;
 use crate::http::{ApiError, Request, encode};
 use crate::model::{ContactId, ContactWrite, ErrorClass, TargetField};
 use reqwest::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
@@ -90,6 +91,59 @@ pub struct ImportInfo {
     pub failed: Vec<String>,
 }
 
+/// What goes along with a contact's values in an import (fact sheet §3.1): tags by name, which are made where they are
+/// missing; lists by id. Nobody who left a list is brought back by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rides {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscribe: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsubscribe: Vec<String>,
+}
+
+/// As [`import_row_json`], with tags and lists.
+pub fn import_row_with(write: &ContactWrite, rides: &Rides) -> String {
+    let mut row = import_row_json(write);
+    row.pop();
+    let lists = [
+        ("subscribe", &rides.subscribe),
+        ("unsubscribe", &rides.unsubscribe),
+    ];
+    for (index, tag) in rides.tags.iter().enumerate() {
+        row.push_str(if index == 0 { ",\"tags\":[" } else { "," });
+        push_text(&mut row, tag);
+    }
+    if !rides.tags.is_empty() {
+        row.push(']');
+    }
+    for (key, ids) in lists.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+        row.push_str(&format!(",\"{key}\":["));
+        for (index, id) in ids.iter().enumerate() {
+            row.push_str(if index == 0 {
+                "{\"listid\":"
+            } else {
+                ",{\"listid\":"
+            });
+            push_id(&mut row, id);
+            row.push('}');
+        }
+        row.push(']');
+    }
+    row.push('}');
+    row
+}
+
+/// An id as the number that it should be.
+fn push_id(row: &mut String, id: &str) {
+    if id.parse::<u64>().is_ok() {
+        row.push_str(id);
+    } else {
+        push_text(row, id);
+    }
+}
+
 /// The row of a contact in an import: keys in snake_case, field ids as numbers, empty values left out
 /// (they would overwrite or be ignored; a clear never rides in an import).
 pub fn import_row_json(write: &ContactWrite) -> String {
@@ -117,11 +171,7 @@ pub fn import_row_json(write: &ContactWrite) -> String {
                 ",{\"id\":"
             });
             first = false;
-            if id.as_str().parse::<u64>().is_ok() {
-                row.push_str(id.as_str());
-            } else {
-                push_text(&mut row, id.as_str());
-            }
+            push_id(&mut row, id.as_str());
             row.push_str(",\"value\":");
             push_text(&mut row, value);
             row.push('}');

@@ -1,7 +1,9 @@
-//! Client of the ActiveCampaign API v3: contacts, fields, what surrounds a contact, bulk import.
+//! Client of the ActiveCampaign API v3: contacts, fields, what surrounds a contact and changes it, events, bulk import.
 
 mod around;
 mod contacts;
+mod effects;
+mod events;
 mod fields;
 mod import;
 mod segments;
@@ -10,9 +12,11 @@ mod tests;
 mod wire;
 
 pub use contacts::{FieldValue, Synced, sync_body_json};
+pub use effects::{Enrolled, ListStanding, Sent, TagLink};
+pub use events::{EventTracking, LogEntry};
 pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
-    Refusal, import_row_json,
+    Refusal, Rides, import_row_json, import_row_with,
 };
 
 use crate::http::{
@@ -46,6 +50,7 @@ pub struct AccountBudgets {
 pub struct ActiveCampaign {
     transport: Transport,
     budgets: AccountBudgets,
+    events: Option<Arc<EventTracking>>,
     names: Arc<around::Names>,
 }
 
@@ -85,10 +90,18 @@ impl ActiveCampaign {
                 meter: None,
                 lane: Lane::Bulk,
                 headers: HeaderMap::new(),
+                key_field: None,
             },
+            events: None,
             budgets,
             names: Arc::default(),
         }
+    }
+
+    /// The same client, which can record events.
+    pub fn with_events(mut self, events: EventTracking) -> Self {
+        self.events = Some(Arc::new(events));
+        self
     }
 
     /// The same client in another lane.

@@ -753,3 +753,177 @@ fn rows_are_json_whatever_the_text() {
     let value: Value = serde_json::from_str(&row).unwrap();
     assert_eq!(value["fields"][0]["value"], hostile);
 }
+
+fn contact_id() -> ContactId {
+    id("10")
+}
+
+#[tokio::test]
+async fn a_tag_is_added_by_201_and_200_and_its_removal_may_come_too_late() {
+    for name in ["contact_tag_response_201", "contact_tag_response_200"] {
+        let (server, ac) = giving(name).await;
+        ac.add_tag(&contact_id(), "15").await.unwrap();
+        let asked = &server.asked()[0];
+        assert_eq!(asked.path, "/api/3/contactTags");
+        assert_eq!(asked.body, example_request("contact_tag_request"));
+    }
+    let (server, ac) = giving("contact_tag_delete_404").await;
+    let sent = ac.remove_tag("77").await.unwrap();
+    assert!(sent.response.contains("gone already"), "{sent:?}");
+    assert_eq!(server.lines(), ["DELETE /api/3/contactTags/77"]);
+    let (_server, ac) = giving("contact_tag_404").await;
+    let gone = ac.add_tag(&contact_id(), "15").await.unwrap_err();
+    assert_eq!((gone.class, gone.ambiguous), (ErrorClass::Missing, false));
+}
+
+#[tokio::test]
+async fn a_list_is_joined_and_joined_again_as_documented() {
+    let (server, ac) = giving("contact_list_response_200").await;
+    let contact = contact_id();
+    ac.set_standing(&contact, "3", true, false).await.unwrap();
+    ac.set_standing(&contact, "3", true, true).await.unwrap();
+    ac.set_standing(&contact, "3", false, false).await.unwrap();
+    let asked = server.asked();
+    assert_eq!(asked[0].body, example_request("contact_list_request"));
+    assert_eq!(
+        asked[1].body,
+        example_request("contact_list_resubscribe_request")
+    );
+    assert_eq!(asked[2].body["contactList"]["status"], 2);
+}
+
+#[tokio::test]
+async fn an_automation_that_refuses_is_no_dead_token_and_is_not_asked_twice() {
+    let (server, ac) = giving("contact_automation_response_201").await;
+    ac.enrol(&id("64"), "2").await.unwrap();
+    assert_eq!(
+        server.asked()[0].body,
+        example_request("contact_automation_request")
+    );
+    let (server, ac) = giving("contact_automation_403").await;
+    let refused = ac.enrol(&id("64"), "2").await.unwrap_err();
+    assert_eq!(refused.class, ErrorClass::Invalid);
+    assert!(!refused.ambiguous && refused.remedy.is_some());
+    assert_eq!(server.asked().len(), 1);
+    // An answer that does not name the enrolment proves nothing.
+    let server = Server::start(|_, _| told(200, "")).await;
+    let lost = client(&server.url).enrol(&id("64"), "2").await.unwrap_err();
+    assert!(lost.ambiguous);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_is_a_form_with_its_own_key() {
+    let with_events = |url: &str| {
+        let key = std::sync::Arc::new(crate::http::FixedToken::new("event-canary/+"));
+        let tracking = EventTracking::new(&format!("{url}/event"), "77", key).unwrap();
+        client(url).with_events(tracking)
+    };
+    let server = Server::start(|_, _| example("event_track_response_200")).await;
+    let ac = with_events(&server.url);
+    let owner = Email::parse("jo+1@example.com").unwrap();
+    let sent = ac
+        .record_event(&owner, "pet_adopted", &"é".repeat(400))
+        .await
+        .unwrap();
+    let asked = &server.asked()[0];
+    assert_eq!(asked.path, "/event");
+    assert!(!asked.headers.contains_key("api-token"));
+    assert_eq!(
+        asked.headers.get("content-type").unwrap(),
+        "application/x-www-form-urlencoded"
+    );
+    let form: std::collections::HashMap<String, String> =
+        url::form_urlencoded::parse(asked.text.as_bytes())
+            .into_owned()
+            .collect();
+    assert_eq!(form["key"], "event-canary/+");
+    assert_eq!(
+        (form["actid"].as_str(), form["event"].as_str()),
+        ("77", "pet_adopted")
+    );
+    assert_eq!(form["eventdata"].chars().count(), 250);
+    assert_eq!(form["visit"], r#"{"email":"jo+1@example.com"}"#);
+    assert!(!format!("{sent:?}").contains("canary"), "{sent:?}");
+
+    let server = Server::start(|asked, _| {
+        told(
+            200,
+            json!({"success": 0, "message": format!("bad {}", asked.text)}),
+        )
+    })
+    .await;
+    let refused = with_events(&server.url)
+        .record_event(&owner, "x", "")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.class, refused.ambiguous),
+        (ErrorClass::Invalid, false)
+    );
+    assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
+    let unset = client(&server.url).record_event(&owner, "x", "").await;
+    assert_eq!(unset.unwrap_err().class, ErrorClass::Config);
+}
+
+#[tokio::test]
+async fn every_page_of_a_contacts_part_is_read_and_one_that_repeats_is_the_end() {
+    let rows = |from: usize, to: usize| -> Vec<Value> {
+        (from..to)
+            .map(|n| json!({"id": n.to_string(), "tag": "1"}))
+            .collect()
+    };
+    let paged = Server::start(move |asked, _| {
+        let part = if asked.path.contains("offset=0") {
+            rows(0, 100)
+        } else {
+            rows(100, 130)
+        };
+        told(200, json!({"contactTags": part, "meta": {"total": "130"}}))
+    })
+    .await;
+    let all = client(&paged.url).tag_links(&contact_id()).await.unwrap();
+    assert_eq!(all.len(), 130);
+    let whole = Server::start(move |_, _| told(200, json!({"contactTags": rows(0, 130)}))).await;
+    let all = client(&whole.url).tag_links(&contact_id()).await.unwrap();
+    assert_eq!((all.len(), whole.asked().len()), (130, 2));
+}
+
+#[tokio::test]
+async fn names_are_found_whatever_their_case_and_never_guessed_between_two() {
+    let server = Server::start(|_, _| {
+        let tags = json!([{"id": "1", "tag": "Donor"}, {"id": "2", "tag": "VIP"}, {"id": "3", "tag": "vip"}]);
+        told(200, json!({"tags": tags, "meta": {"total": "3"}}))
+    })
+    .await;
+    let ac = client(&server.url);
+    let found = |named: Option<crate::model::contact::Named>| named.map(|named| named.id);
+    assert_eq!(
+        found(ac.tag_named("donor").await.unwrap()).as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        found(ac.tag_named("vip").await.unwrap()).as_deref(),
+        Some("3")
+    );
+    assert_eq!(found(ac.tag_named("none").await.unwrap()), None);
+    let several = ac.tag_named("Vip").await.unwrap_err();
+    assert_eq!(several.class, ErrorClass::Invalid);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn tags_and_lists_ride_along_in_an_import_row() {
+    let rides = Rides {
+        tags: vec!["a \"b\"".into(), "c".into()],
+        subscribe: vec!["2".into()],
+        unsubscribe: vec!["3".into(), "4".into()],
+    };
+    let row = import_row_with(&write("a@example.com", vec![custom("7", "x")]), &rides);
+    let row: Value = serde_json::from_str(&row).unwrap();
+    let expected = json!({
+        "email": "a@example.com", "fields": [{"id": 7, "value": "x"}], "tags": ["a \"b\"", "c"],
+        "subscribe": [{"listid": 2}], "unsubscribe": [{"listid": 3}, {"listid": 4}],
+    });
+    assert_eq!(row, expected);
+}

@@ -1,6 +1,8 @@
 //! The command line: one file per command. Arguments in, operation called, table or JSON out.
 
+mod activity;
 mod api;
+mod audit;
 mod check;
 mod contacts;
 mod demo;
@@ -114,6 +116,10 @@ enum Command {
     /// The sync queue
     #[command(subcommand)]
     Queue(queue::Action),
+    /// The log: calls and settled jobs
+    Activity(activity::Arguments),
+    /// What people did: who, when, what, how many
+    Audit(audit::Arguments),
     /// Work the queue without a screen
     Worker(worker::Arguments),
     /// Simulate both APIs, with their rate limits and faults on request
@@ -182,6 +188,8 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Exports(action) => exports::run(context, action).await,
         Command::Queue(action) => queue::run(context, action).await,
+        Command::Activity(arguments) => activity::run(context, arguments).await,
+        Command::Audit(arguments) => audit::run(context, arguments).await,
         Command::Worker(arguments) => worker::run(context, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
         Command::Api(arguments) => api::run(context, arguments).await,
@@ -212,12 +220,16 @@ impl Context {
     }
 
     async fn open_with(&self, config: Config, worker: bool) -> Result<Operations, Problem> {
-        let options = OpenOptions {
+        Operations::open(config, self.options(worker)).await
+    }
+
+    fn options(&self, worker: bool) -> OpenOptions {
+        OpenOptions {
             read_only: self.global.read_only,
             worker: worker && !self.global.read_only,
             verbosity: self.global.verbose,
-        };
-        Operations::open(config, options).await
+            ..OpenOptions::default()
+        }
     }
 }
 

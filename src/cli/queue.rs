@@ -1,13 +1,14 @@
 //! `tramline queue`
 
 use super::output::time;
-use super::records::confirm;
+use super::records::{confirm, read_text};
 use super::{Context, Exit, signals, usage};
 use crate::model::job::JobState;
-use crate::model::{JobId, Problem};
-use crate::operations::Operations;
+use crate::model::{self, JobId, Problem};
 use crate::operations::queue::{Chosen, JobQuery};
+use crate::operations::{EditValue, Operations, pauses};
 use clap::Subcommand;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
@@ -21,17 +22,83 @@ pub enum Action {
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u64,
     },
-    /// Show a job with its attempts
+    /// Show a job with its attempts and effects
     Show {
         /// The job's id, or a unique beginning of it
         id: String,
     },
     /// Say in one sentence why a job waits
     Why { id: String },
+    /// List failures that differ only in ids, addresses and numbers, the most frequent first
+    Groups {
+        /// At most so many groups
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
     /// Make failed, unknown or waiting jobs ready again; a worker does the rest
     Retry(Select),
     /// Give jobs up
     Discard(Select),
+    /// Put values in place of a record's for one job, until the record changes, and retry it
+    Edit(Edit),
+    /// List what was retried or discarded by the many, with its progress
+    Batches {
+        /// At most so many, the latest ones
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+    },
+    /// Let no job begin; what runs goes on to its end
+    Pause(Pause),
+    /// Let jobs begin again; a breaker that still stands opens again with the next job
+    Resume(Scope),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Edit {
+    /// The job's id, or a unique beginning of it
+    id: String,
+    /// A value for a property of the record, or for a contact field that one is mapped to; may be given several times
+    #[arg(
+        long = "set",
+        value_name = "FIELD=VALUE",
+        required_unless_present = "data"
+    )]
+    set: Vec<String>,
+    /// The same as a JSON object: a file, or - for standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with = "set")]
+    data: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Scope {
+    /// All mappings of a connection [default: all connections]
+    #[arg(long, value_name = "NAME", conflicts_with = "mapping")]
+    connection: Option<String>,
+    /// One mapping
+    #[arg(long, value_name = "NAME")]
+    mapping: Option<String>,
+}
+
+impl Scope {
+    fn chosen(self) -> pauses::Scope {
+        match (self.connection, self.mapping) {
+            (_, Some(mapping)) => pauses::Scope::Mapping(mapping.as_str().into()),
+            (Some(connection), None) => pauses::Scope::Connection(connection.as_str().into()),
+            (None, None) => pauses::Scope::All,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Pause {
+    #[command(flatten)]
+    scope: Scope,
+    /// Why, for whoever finds the queue paused
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// When it ends by itself: a time such as 2026-11-30T08:00:00Z, or a length such as 90s, 15m, 2h, 1d
+    #[arg(long, value_name = "TIME|FOR")]
+    until: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +108,9 @@ pub struct Select {
     /// All jobs that match
     #[arg(long, value_name = "F", conflicts_with = "ids")]
     filter: Option<String>,
+    /// All jobs of a failure group, see `tramline queue groups`
+    #[arg(long, value_name = "G", conflicts_with_all = ["ids", "filter"])]
+    group: Option<String>,
     /// Only say how many jobs it would be
     #[arg(long)]
     dry_run: bool,
@@ -59,14 +129,195 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
         Action::Show { id } => show(context, &operations, &id).await,
         Action::Why { id } => {
             let detail = operations.job(&id).await?;
-            context.output.line(&detail.why);
+            if context.output.is_json() {
+                let (id, why) = (&detail.job.id, &detail.why);
+                context
+                    .output
+                    .document(&serde_json::json!({ "id": id, "why": why }));
+            } else {
+                context.output.line(&detail.why);
+            }
             Ok(Exit::Done)
         }
+        Action::Groups { limit } => groups(context, &operations, limit).await,
+        Action::Edit(arguments) => edit(context, &operations, arguments).await,
+        Action::Batches { limit } => batches(context, &operations, limit).await,
         Action::Retry(select) => change(context, &operations, select, true).await,
         Action::Discard(select) => change(context, &operations, select, false).await,
+        Action::Pause(arguments) => pause(context, &operations, arguments).await,
+        Action::Resume(scope) => resume(context, &operations, scope).await,
     };
     operations.close().await;
     exit
+}
+
+async fn groups(context: &Context, operations: &Operations, limit: u32) -> Result<Exit, Problem> {
+    let groups = operations.failure_groups(limit).await?;
+    let columns = [
+        "GROUP",
+        "COUNT",
+        "CLASS",
+        "FIELD",
+        "FIRST SEEN",
+        "LAST SEEN",
+        "SAMPLE",
+        "MESSAGE",
+    ];
+    context.output.list(&groups, &columns, |group| {
+        vec![
+            group.group.clone(),
+            group.count.to_string(),
+            group.class.name().into(),
+            group.field.clone().unwrap_or_default(),
+            time(Some(group.first_seen)),
+            time(Some(group.last_seen)),
+            group.sample.to_string(),
+            group.message.clone(),
+        ]
+    });
+    Ok(Exit::Done)
+}
+
+async fn batches(context: &Context, operations: &Operations, limit: u32) -> Result<Exit, Problem> {
+    let bulks = operations.bulks(limit).await?;
+    let columns = ["ID", "ACTION", "STATE", "CHANGED", "BY", "CREATED", "JOBS"];
+    context.output.list(&bulks, &columns, |bulk| {
+        vec![
+            bulk.id.to_string(),
+            bulk.action.name().into(),
+            bulk.state.name().into(),
+            bulk.changed.to_string(),
+            bulk.by.clone(),
+            time(Some(bulk.created_at)),
+            match (&bulk.filter, bulk.jobs) {
+                (Some(filter), _) if filter.is_empty() => "all".into(),
+                (Some(filter), _) => filter.clone(),
+                (None, jobs) => format!("{} named", jobs.unwrap_or_default()),
+            },
+        ]
+    });
+    Ok(Exit::Done)
+}
+
+async fn edit(
+    context: &Context,
+    operations: &Operations,
+    arguments: Edit,
+) -> Result<Exit, Problem> {
+    let mut changes = Vec::new();
+    for pair in &arguments.set {
+        let (field, text) = pair
+            .split_once('=')
+            .ok_or_else(|| usage(format!("`{pair}` has no ="), "write --set FIELD=VALUE"))?;
+        changes.push((field.to_owned(), EditValue::Text(text.to_owned())));
+    }
+    if let Some(from) = &arguments.data {
+        let values: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&read_text(from)?).map_err(|error| {
+                usage(
+                    format!("the data is no JSON object: {error}"),
+                    "write {\"property\": value, …}",
+                )
+            })?;
+        changes.extend(
+            values
+                .into_iter()
+                .map(|(field, value)| (field, EditValue::Json(value))),
+        );
+    }
+    let edited = operations.edit_job(&arguments.id, &changes).await?;
+    if context.output.is_json() {
+        context.output.document(&edited);
+        return Ok(Exit::Done);
+    }
+    for field in &edited.fields {
+        if let Some(send) = &field.send {
+            context.output.line(&format!("{}: {send}", field.field));
+        }
+    }
+    context.output.line(&format!(
+        "{} is {} with these values, until its record changes",
+        edited.job.id,
+        edited.job.state.name()
+    ));
+    Ok(Exit::Done)
+}
+
+async fn pause(
+    context: &Context,
+    operations: &Operations,
+    arguments: Pause,
+) -> Result<Exit, Problem> {
+    let until = arguments.until.as_deref().map(moment).transpose()?;
+    let scope = arguments.scope.chosen();
+    let pauses = operations.pause(&scope, &arguments.reason, until).await?;
+    print_pauses(context, &pauses);
+    Ok(Exit::Done)
+}
+
+async fn resume(context: &Context, operations: &Operations, scope: Scope) -> Result<Exit, Problem> {
+    let ended = operations.resume(&scope.chosen()).await?;
+    if ended.is_empty() && !context.output.is_json() {
+        context.output.line("nothing was paused");
+    } else {
+        print_pauses(context, &ended);
+    }
+    Ok(Exit::Done)
+}
+
+fn print_pauses(context: &Context, pauses: &[model::Pause]) {
+    let columns = [
+        "CONNECTION",
+        "MAPPING",
+        "KIND",
+        "BY",
+        "SINCE",
+        "UNTIL",
+        "REASON",
+    ];
+    context.output.list(pauses, &columns, |pause| {
+        vec![
+            pause.connection.to_string(),
+            pause
+                .mapping
+                .as_ref()
+                .map_or("all".into(), ToString::to_string),
+            pause.kind.name().into(),
+            pause.by.clone(),
+            time(Some(pause.since)),
+            time(pause.until),
+            pause.reason.clone(),
+        ]
+    });
+}
+
+/// A point in time, or a length of time from now.
+fn moment(text: &str) -> Result<Timestamp, Problem> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let length = text.strip_suffix(['s', 'm', 'h', 'd']).and_then(|number| {
+        let unit = match text.chars().last()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            _ => 86_400,
+        };
+        number.parse::<i64>().ok()?.checked_mul(unit)
+    });
+    length
+        .filter(|seconds| *seconds > 0)
+        .and_then(|seconds| {
+            Timestamp::now()
+                .checked_add(SignedDuration::from_secs(seconds))
+                .ok()
+        })
+        .ok_or_else(|| {
+            usage(
+                format!("`{text}` is neither a time nor a length of time"),
+                "write 2026-11-30T08:00:00Z, or 90s, 15m, 2h, 1d",
+            )
+        })
 }
 
 async fn list(
@@ -88,6 +339,21 @@ async fn list(
         query.after = page.next;
         if query.after.is_none() {
             break;
+        }
+    }
+    if !context.output.is_json() {
+        for pause in operations.pauses().await? {
+            let what = match &pause.mapping {
+                Some(mapping) => format!("mapping {mapping}"),
+                None => format!("connection {}", pause.connection),
+            };
+            context.output.note(&format!(
+                "{what} is paused ({}) by {} since {}: {}",
+                pause.kind.name(),
+                pause.by,
+                time(Some(pause.since)),
+                pause.reason
+            ));
         }
     }
     context.output.list(
@@ -129,8 +395,16 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         if let Some(map) = document.as_object_mut() {
             map.insert("why".into(), detail.why.clone().into());
             map.insert(
+                "edits".into(),
+                serde_json::to_value(&detail.edits).unwrap_or_default(),
+            );
+            map.insert(
                 "history".into(),
                 serde_json::to_value(&detail.attempts).unwrap_or_default(),
+            );
+            map.insert(
+                "effects".into(),
+                serde_json::to_value(&detail.effects).unwrap_or_default(),
             );
         }
         context.output.document(&document);
@@ -166,13 +440,48 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
         &["JOB", ""],
         &rows.map(|(name, value)| vec![name.to_owned(), value]),
     );
+    for effect in &detail.effects {
+        let error = effect
+            .error
+            .as_ref()
+            .map(|error| format!(": {error}"))
+            .unwrap_or_default();
+        context.output.line(&format!(
+            "effect of rule {}: {}  {}{error}",
+            effect.rule,
+            effect.act,
+            effect.state.name()
+        ));
+        for (mark, text) in [("→", &effect.request), ("←", &effect.response)] {
+            if let Some(text) = text {
+                context.output.line(&format!("    {mark} {text}"));
+            }
+        }
+    }
+    for edit in &detail.edits {
+        let end = match (&edit.ended_why, edit.ended_at) {
+            (Some(why), at) => format!("over since {}: {why}", time(at)),
+            _ => "in force until the record changes".into(),
+        };
+        context.output.line(&format!(
+            "edit {} {} by {} ({end}): {}",
+            edit.number,
+            time(Some(edit.at)),
+            edit.by,
+            serde_json::to_string(&edit.properties).unwrap_or_default()
+        ));
+    }
     for attempt in &detail.attempts {
         context.output.line(&format!(
-            "attempt {} {} by {}: {}",
+            "attempt {} {} by {}: {}{}",
             attempt.number,
             time(Some(attempt.started_at)),
             attempt.worker,
-            attempt.outcome
+            attempt.outcome,
+            attempt
+                .edit
+                .map(|number| format!(" with edit {number}"))
+                .unwrap_or_default()
         ));
         for (mark, text) in [("→", &attempt.request), ("←", &attempt.response)] {
             if let Some(text) = text {
@@ -198,7 +507,11 @@ async fn change(
     select: Select,
     retry: bool,
 ) -> Result<Exit, Problem> {
-    let chosen = match (&select.filter, select.ids.is_empty()) {
+    let filter = match select.group {
+        Some(group) => Some(format!("group:\"{}\"", group.replace(['\\', '"'], ""))),
+        None => select.filter,
+    };
+    let chosen = match (&filter, select.ids.is_empty()) {
         (Some(filter), _) => Chosen::Filter(filter.clone()),
         (None, false) => {
             let mut ids: Vec<JobId> = Vec::new();
@@ -207,7 +520,7 @@ async fn change(
             }
             Chosen::Ids(ids)
         }
-        (None, true) => return Err(usage("which jobs?", "give ids or --filter F")),
+        (None, true) => return Err(usage("which jobs?", "give ids, --filter F or --group G")),
     };
     let matched = if retry {
         operations.count_chosen(&chosen).await?

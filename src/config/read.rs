@@ -203,6 +203,21 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
             &at("activecampaign", "url"),
             &connection.activecampaign.url,
         )?;
+        if let Some(events) = &connection.activecampaign.events {
+            let key = |part: &'static str| {
+                let mut key = at("activecampaign", "events");
+                key.push(part);
+                key
+            };
+            check_url(place, &key("url"), &events.url)?;
+            if events.account_id.trim().is_empty() {
+                return Err(place.error(
+                    &key("account_id"),
+                    "is empty",
+                    "copy it from Website, Site Tracking, Event Tracking",
+                ));
+            }
+        }
         match (&connection.highlevel.token, &connection.highlevel.oauth) {
             (None, None) => {
                 return Err(place.error(
@@ -491,6 +506,23 @@ token = { env = "B" }
             )
             .unwrap();
         }
+    }
+
+    #[test]
+    fn events_have_their_own_key_and_a_safe_address() {
+        let events = |url: &str| {
+            format!(
+                "{BASE}events = {{ account_id = \"1\", key = {{ env = \"K\" }}, url = \"{url}\" }}\n"
+            )
+        };
+        Config::parse(&events("https://trackcmp.net/event"), Path::new("c")).unwrap();
+        Config::parse(&events("http://127.0.0.1:9/event"), Path::new("c")).unwrap();
+        let plain = error(&events("http://trackcmp.net/event"));
+        assert_eq!(plain.key.as_deref(), Some("activecampaign.events.url"));
+        let inline = error(&format!(
+            "{BASE}events = {{ account_id = \"1\", key = \"canary\" }}\n"
+        ));
+        assert!(!inline.to_string().contains("canary"), "{inline}");
     }
 
     #[test]

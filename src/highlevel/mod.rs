@@ -87,6 +87,7 @@ impl HighLevel {
                 meter: None,
                 lane: Lane::Bulk,
                 headers,
+                key_field: None,
             },
             inner: Arc::new(Inner {
                 location_id: settings.location_id,

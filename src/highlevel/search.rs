@@ -4,7 +4,7 @@
 
 use super::wire::{SearchWire, count};
 use super::{HighLevel, json};
-use crate::http::{ApiError, Request, encode};
+use crate::http::{Answer, ApiError, Request, encode};
 use crate::model::{ErrorClass, ObjectKey, RecordPage};
 use serde_json::{Map, Value, json as value};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,26 +69,49 @@ impl HighLevel {
         object: &ObjectKey,
         search: &Search,
     ) -> Result<RecordPage, ApiError> {
-        let path = format!("/objects/{}/records/search", encode(object.as_str()));
-        let wire = self.search_wire(&path, search).await?;
-        Ok(RecordPage {
-            total: count(wire.total.as_ref()),
-            records: wire
-                .records
-                .into_iter()
-                .map(|record| record.into_record(object))
-                .collect(),
-        })
+        let found = self.found(object, search, Answer::json::<SearchWire>);
+        Ok(found.await?.into_page(object))
     }
 
-    async fn search_wire(&self, path: &str, search: &Search) -> Result<SearchWire, ApiError> {
+    /// As [`HighLevel::search`], with the answer as it came, from which [`HighLevel::page_of`] makes the page again.
+    ///
+    /// # Errors
+    /// As [`HighLevel::search`].
+    pub async fn search_text(
+        &self,
+        object: &ObjectKey,
+        search: &Search,
+    ) -> Result<(RecordPage, String), ApiError> {
+        let found = self.found(object, search, |answer| {
+            let wire: SearchWire = answer.json()?;
+            Ok((wire, String::from_utf8_lossy(&answer.body).into_owned()))
+        });
+        let (wire, text) = found.await?;
+        Ok((wire.into_page(object), text))
+    }
+
+    /// The page of an answer that was kept.
+    ///
+    /// # Errors
+    /// The text is no answer of a search.
+    pub fn page_of(object: &ObjectKey, text: &str) -> Result<RecordPage, serde_json::Error> {
+        Ok(serde_json::from_str::<SearchWire>(text)?.into_page(object))
+    }
+
+    async fn found<T>(
+        &self,
+        object: &ObjectKey,
+        search: &Search,
+        decode: impl Fn(&Answer) -> Result<T, String>,
+    ) -> Result<T, ApiError> {
+        let path = format!("/objects/{}/records/search", encode(object.as_str()));
         let habits = &self.inner.habits;
         // Each of the three habits can be learned once in one call.
         let mut lessons = 3;
         loop {
-            let request = Request::query(path, json(&self.search_body(search)));
-            let mut error = match self.transport.json(&request).await {
-                Ok(wire) => return Ok(wire),
+            let request = Request::query(&path, json(&self.search_body(search)));
+            let mut error = match self.transport.call(&request, &decode).await {
+                Ok(found) => return Ok(found),
                 Err(error) => error,
             };
             let refused =
@@ -146,6 +169,19 @@ impl HighLevel {
             body.insert("filters".into(), filters.clone());
         }
         Value::Object(body)
+    }
+}
+
+impl SearchWire {
+    fn into_page(self, object: &ObjectKey) -> RecordPage {
+        RecordPage {
+            total: count(self.total.as_ref()),
+            records: self
+                .records
+                .into_iter()
+                .map(|record| record.into_record(object))
+                .collect(),
+        }
     }
 }
 

@@ -1,21 +1,30 @@
 //! Keeping secrets and bulk out of errors and logs.
 
+use super::request::encode;
+
+const REDACTED: &str = "[redacted]";
 /// Longest request or response text kept with an error, in bytes.
 pub(super) const LONGEST: usize = 2048;
 
-/// Replaces every occurrence of a secret. Texts of fewer than four characters are no secrets: replacing
+/// Replaces every occurrence of a secret, also as a form spells it. Texts of fewer than four characters are no secrets: replacing
 /// them would only mangle the message.
 pub(super) fn redact(text: &str, secret: &str) -> String {
-    if secret.len() < 4 || !text.contains(secret) {
+    if secret.len() < 4 {
         return text.to_owned();
     }
-    text.replace(secret, "[redacted]")
+    let mut text = text.to_owned();
+    for spelling in [secret, &encode(secret)] {
+        if text.contains(spelling) {
+            text = text.replace(spelling, REDACTED);
+        }
+    }
+    text
 }
 
 /// The first [`LONGEST`] bytes of a body as text, without secrets.
 pub(super) fn excerpt(bytes: &[u8], secret: &str) -> String {
     // A secret that straddles the cut must not survive in part: redact before cutting.
-    let window = &bytes[..bytes.len().min(LONGEST + secret.len())];
+    let window = &bytes[..bytes.len().min(LONGEST + encode(secret).len())];
     let mut text = redact(&String::from_utf8_lossy(window), secret);
     if text.len() > LONGEST {
         let mut end = LONGEST;
@@ -40,6 +49,7 @@ mod tests {
             redact("a pit-123 b pit-123", "pit-123"),
             "a [redacted] b [redacted]"
         );
+        assert_eq!(redact("k=a%2F%2Bb&", "a/+b"), "k=[redacted]&");
         let secret = "canary-token-canary-token";
         for lead in LONGEST - secret.len() - 2..LONGEST + 4 {
             let body = format!("{}{secret}{}", "x".repeat(lead), "y".repeat(100));

@@ -23,6 +23,7 @@ fn transport(api: Api, url: &str) -> Transport {
         meter: None,
         lane: Lane::Bulk,
         headers: HeaderMap::new(),
+        key_field: None,
     }
 }
 

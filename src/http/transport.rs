@@ -8,7 +8,7 @@ use super::exchange::{Broken, describe, read};
 use super::headers::{ServerSays, retry_after};
 use super::meter::{Meter, Observer};
 use super::redact::{excerpt, redact};
-use super::request::{Answer, Raw, RawBody, Request, check_relative};
+use super::request::{Answer, Raw, RawBody, Request, check_relative, encode};
 use super::retry::Tries;
 use super::token::Token;
 use super::verdict::{classify, default_message, remedy};
@@ -34,6 +34,8 @@ pub(crate) struct Transport {
     pub lane: Lane,
     /// Sent with every request: `Version` of HighLevel.
     pub headers: HeaderMap,
+    /// The token is a field of a form and travels in no header: bodies are form-encoded without it.
+    pub key_field: Option<&'static str>,
 }
 
 /// One try that failed.
@@ -77,6 +79,15 @@ impl Transport {
     /// Sends a request and decodes its answer as JSON.
     pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ApiError> {
         self.call(request, Answer::json).await
+    }
+
+    /// A text of the server without the token.
+    pub async fn redacted(&self, text: &str) -> String {
+        match self.token.current().await {
+            Ok(token) => redact(text, token.expose_secret()),
+            // Without a token nothing was sent that could come back.
+            Err(_) => text.to_owned(),
+        }
     }
 
     /// Sends a request of a person as it is.
@@ -212,6 +223,18 @@ impl Transport {
         request: &Request,
         token: &SecretString,
     ) -> Result<reqwest::RequestBuilder, ApiError> {
+        let url = format!("{}{}", self.base.as_str(), request.path);
+        let sending = client
+            .request(request.method.clone(), url)
+            .headers(self.headers.clone())
+            .header(ACCEPT, "application/json");
+        if let Some(field) = self.key_field {
+            let mut form = request.body.clone().unwrap_or_default();
+            form.extend(format!("&{field}={}", encode(token.expose_secret())).bytes());
+            return Ok(sending
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form));
+        }
         let (name, text) = match self.api {
             Api::HighLevel => (AUTHORIZATION, format!("Bearer {}", token.expose_secret())),
             Api::ActiveCampaign => (
@@ -228,12 +251,7 @@ impl Transport {
             .remedy("look at what the token's reference yields")
         })?;
         value.set_sensitive(true);
-        let url = format!("{}{}", self.base.as_str(), request.path);
-        let mut sending = client
-            .request(request.method.clone(), url)
-            .headers(self.headers.clone())
-            .header(name, value)
-            .header(ACCEPT, "application/json");
+        let mut sending = sending.header(name, value);
         if let Some(body) = &request.body {
             sending = sending
                 .header(CONTENT_TYPE, "application/json")
@@ -346,12 +364,13 @@ impl Transport {
         }
         let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(
+        tracing::info!(
             api = self.api.name(),
             method = %request.method,
             %path,
             status,
             millis,
+            request_id,
             error = error.map(|error| error.message.as_str()),
             "call"
         );

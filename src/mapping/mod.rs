@@ -27,6 +27,7 @@ pub use apply::{Applied, EmailOutcome, MappedValue, Send};
 pub use compile::{Column, Compiled, EmailSource, Mapping};
 pub use field_spec::{Empty, FieldSpec, FieldSpecs, FieldTable, Ordered, is_template};
 pub use period::Period;
+pub use rules::JudgedRule;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,
 };

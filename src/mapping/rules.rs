@@ -1,4 +1,4 @@
-//! Rules: what follows when a condition turns true. Here they are compiled and previewed.
+//! Rules: what follows when a condition turns true. Here they are compiled and judged; acting on them is the engine's.
 
 use super::check::{self, Report};
 use super::compile::Mapping;
@@ -7,7 +7,7 @@ use super::scope::Scope;
 use super::spec::RuleSpec;
 use super::template::{TemplateError, TemplateId, Templates};
 use crate::model::view::PreviewRule;
-use crate::model::{Properties, Record, RelatedContact};
+use crate::model::{Act, Action, Properties, Record, RelatedContact};
 
 /// Longest name of an event (ActiveCampaign fact sheet, event tracking).
 const EVENT_NAME: usize = 32;
@@ -24,7 +24,21 @@ struct Rule {
     name: String,
     condition: TemplateId,
     on_first_sync: bool,
-    actions: Vec<String>,
+    acts: Vec<Act>,
+}
+
+/// A rule held against a record and its last confirmed state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedRule {
+    pub name: String,
+    /// The condition is true now.
+    pub holds: bool,
+    /// The condition has turned true.
+    pub fires: bool,
+    /// What it does, in order, each once.
+    pub acts: Vec<Act>,
+    /// Why it does not fire, or what is wrong with it.
+    pub note: Option<String>,
 }
 
 impl Rules {
@@ -47,13 +61,16 @@ impl Rules {
                     Some("effects are kept by name: give each rule its own"),
                 );
             }
-            let actions = actions(spec);
-            if actions.is_empty() {
+            let acts = spec.acts();
+            if acts.is_empty() {
                 report.error(
                     &part,
                     "it does nothing",
                     Some("add an action, such as add_tags = [\"…\"]"),
                 );
+            }
+            if acts.iter().any(|act| act.target.is_empty()) {
+                report.error(&part, "one of its actions names nothing", None);
             }
             if spec.resubscribe && spec.subscribe.is_empty() {
                 report.warning(&part, "resubscribe means nothing without subscribe", None);
@@ -77,7 +94,7 @@ impl Rules {
                     name: spec.name.clone(),
                     condition,
                     on_first_sync: spec.on_first_sync,
-                    actions,
+                    acts,
                 });
             }
         }
@@ -119,41 +136,54 @@ impl Rules {
     }
 }
 
-/// The actions of a rule as people read them.
-fn actions(spec: &RuleSpec) -> Vec<String> {
-    let mut out = Vec::new();
-    out.extend(spec.add_tags.iter().map(|name| format!("tag {name}")));
-    out.extend(spec.remove_tags.iter().map(|name| format!("untag {name}")));
-    out.extend(spec.subscribe.iter().map(|name| format!("list \"{name}\"")));
-    out.extend(
-        spec.unsubscribe
-            .iter()
-            .map(|name| format!("leave list \"{name}\"")),
-    );
-    out.extend(
-        spec.start_automation
-            .iter()
-            .map(|name| format!("automation \"{name}\"")),
-    );
-    out.extend(
-        spec.leave_automation
-            .iter()
-            .map(|name| format!("leave automation \"{name}\"")),
-    );
-    out.extend(spec.record_event.iter().map(|name| format!("event {name}")));
-    out
+impl RuleSpec {
+    /// What the rule does, in the order in which it is done, each once.
+    pub fn acts(&self) -> Vec<Act> {
+        let subscribe = if self.resubscribe {
+            Action::Resubscribe
+        } else {
+            Action::Subscribe
+        };
+        let groups = [
+            (Action::AddTag, &self.add_tags),
+            (Action::RemoveTag, &self.remove_tags),
+            (subscribe, &self.subscribe),
+            (Action::Unsubscribe, &self.unsubscribe),
+            (Action::StartAutomation, &self.start_automation),
+            (Action::LeaveAutomation, &self.leave_automation),
+            (Action::RecordEvent, &self.record_event),
+        ];
+        let mut acts: Vec<Act> = Vec::new();
+        for (action, names) in groups {
+            for name in names.iter() {
+                let act = Act {
+                    action,
+                    target: name.trim().to_owned(),
+                };
+                if !acts.contains(&act) {
+                    acts.push(act);
+                }
+            }
+        }
+        acts
+    }
 }
 
 impl Mapping {
-    /// What the rules would do. A rule fires when its condition turns from false to true. `previous`: the
-    /// properties of the last confirmed state, `None` for a record that was never confirmed, which fires
-    /// nothing unless the rule says `on_first_sync`.
-    pub fn preview_rules(
+    /// True if there is any rule.
+    pub fn has_rules(&self) -> bool {
+        !self.rules.rules.is_empty()
+    }
+
+    /// Judges the rules. A rule fires when its condition turns from false to true; a condition that fails, for want of a
+    /// field, is not true. `previous`: the properties of the last confirmed state, `None` for a record that was never
+    /// confirmed, which fires nothing unless the rule says `on_first_sync`.
+    pub fn judge_rules(
         &self,
         record: &Record,
         related: Option<&RelatedContact>,
         previous: Option<&Properties>,
-    ) -> Vec<PreviewRule> {
+    ) -> Vec<JudgedRule> {
         if self.rules.rules.is_empty() {
             return Vec::new();
         }
@@ -166,34 +196,51 @@ impl Mapping {
             .iter()
             .map(|rule| {
                 let holds = |context| self.templates.holds(&rule.condition, context);
-                let verdict: Result<(bool, Option<&str>), TemplateError> = (|| {
-                    if !holds(&now)? {
-                        return Ok((false, Some("the condition is false")));
+                let (holds, fires, note) = match holds(&now) {
+                    Err(error) => (false, false, Some(failing(&error))),
+                    Ok(false) => (false, false, Some("the condition is false".to_owned())),
+                    Ok(true) => {
+                        let note = match &before {
+                            None if rule.on_first_sync => None,
+                            None => Some("a first sync fires nothing without on_first_sync"),
+                            Some(before) if holds(before).unwrap_or(false) => {
+                                Some("the condition was true at the last sync already")
+                            }
+                            Some(_) => None,
+                        };
+                        (true, note.is_none(), note.map(str::to_owned))
                     }
-                    Ok(match &before {
-                        None if rule.on_first_sync => (true, None),
-                        None => (
-                            false,
-                            Some("a first sync fires nothing without on_first_sync"),
-                        ),
-                        Some(before) if holds(before)? => (
-                            false,
-                            Some("the condition was true at the last sync already"),
-                        ),
-                        Some(_) => (true, None),
-                    })
-                })();
-                let (fires, note) = match verdict {
-                    Ok((fires, note)) => (fires, note.map(str::to_owned)),
-                    Err(error) => (false, Some(format!("the condition fails: {error}"))),
                 };
-                PreviewRule {
+                JudgedRule {
                     name: rule.name.clone(),
+                    holds,
                     fires,
-                    actions: rule.actions.clone(),
+                    acts: rule.acts.clone(),
                     note,
                 }
             })
             .collect()
     }
+
+    /// As [`Mapping::judge_rules`], in the words of a preview.
+    pub fn preview_rules(
+        &self,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        previous: Option<&Properties>,
+    ) -> Vec<PreviewRule> {
+        self.judge_rules(record, related, previous)
+            .into_iter()
+            .map(|rule| PreviewRule {
+                name: rule.name,
+                fires: rule.fires,
+                actions: rule.acts.iter().map(ToString::to_string).collect(),
+                note: rule.note,
+            })
+            .collect()
+    }
+}
+
+fn failing(error: &TemplateError) -> String {
+    format!("the condition fails: {error}")
 }

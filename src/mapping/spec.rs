@@ -41,7 +41,7 @@ pub struct MappingSpec {
     pub on_missing_email: OnMissingEmail,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_email_change: OnEmailChange,
-    /// True: tags and lists that rules name are made where they are missing.
+    /// True: tags that rules name are made where they are missing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub create_tags: bool,
     /// True: a bulk import starts no automation.

@@ -1,6 +1,27 @@
 //! Failure groups: errors that differ only in ids, addresses and numbers are one.
 
-use super::{Fingerprint, Problem};
+use super::{ConnectionName, ErrorClass, Fingerprint, JobId, Problem};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Jobs of a connection that need a person, and whose errors differ only in ids, addresses and numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureGroup {
+    /// What the filter `group:` names, see [`group`].
+    pub group: String,
+    pub connection: ConnectionName,
+    pub class: ErrorClass,
+    pub field: Option<String>,
+    /// Of the job that failed last.
+    pub message: String,
+    /// Jobs that are in it now.
+    pub count: u64,
+    /// When a job first came to it, also if it was empty meanwhile.
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// One of its jobs.
+    pub sample: JobId,
+}
 
 /// The name of the group that an error belongs to: 12 hexadecimal digits of its class, its field and the
 /// pattern of its message.

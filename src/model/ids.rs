@@ -79,8 +79,19 @@ text_id! {
     /// An export run's id: a UUID of version 7.
     RunId
 }
+text_id! {
+    /// The id of a person's action on many jobs: a UUID of version 7.
+    BulkId
+}
 
 impl JobId {
+    /// A fresh id.
+    pub fn fresh() -> Self {
+        Self(uuid::Uuid::now_v7().to_string())
+    }
+}
+
+impl BulkId {
     /// A fresh id.
     pub fn fresh() -> Self {
         Self(uuid::Uuid::now_v7().to_string())

@@ -1,8 +1,8 @@
 //! Jobs of the queue: one record of one mapping to be brought to its contact.
 
 use super::{
-    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem, RecordId,
-    RunId,
+    ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem,
+    Properties, RecordId, RunId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -233,6 +233,36 @@ pub struct Attempt {
     pub response: Option<String>,
     /// Fingerprint of the mapping's configuration.
     pub mapping_hash: String,
+    /// The edit that was in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<u32>,
+}
+
+/// Values that a person put in place of a record's, for one job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    pub number: u32,
+    pub properties: Properties,
+    /// The person.
+    pub by: String,
+    pub at: Timestamp,
+    /// `None` while it is in force.
+    pub ended_at: Option<Timestamp>,
+    /// `the record changed`, `replaced by another edit`.
+    pub ended_why: Option<String>,
+}
+
+impl Edit {
+    /// Puts values in place of a record's; null takes one away.
+    pub fn put(values: &Properties, record: &mut Properties) {
+        for (key, value) in values {
+            if value.is_null() {
+                record.shift_remove(key);
+            } else {
+                record.insert(key.clone(), value.clone());
+            }
+        }
+    }
 }
 
 /// Number of jobs by state.

@@ -1,9 +1,12 @@
 //! The nouns: plain data without I/O, the ground floor that every other room stands on.
 
 pub mod association;
+pub mod audit;
+pub mod bulk;
 pub mod call;
 pub mod contact;
 pub mod decimal;
+pub mod effect;
 pub mod export;
 pub mod filter;
 pub mod finding;
@@ -11,6 +14,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 pub mod object;
+pub mod pause;
 pub mod problem;
 pub mod record;
 pub mod sanitize;
@@ -21,12 +25,14 @@ pub use contact::{
     Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
 };
 pub use decimal::{Decimal, DecimalError};
+pub use effect::{Act, Action, Effect, EffectState};
 pub use finding::{Finding, Level};
 pub use ids::{
-    AssociationId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId, MappingName,
-    ObjectKey, RecordId, RunId,
+    AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId,
+    MappingName, ObjectKey, RecordId, RunId,
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
+pub use pause::{Pause, PauseKind};
 pub use problem::{ErrorClass, Problem};
 pub use record::{Properties, Record, RecordPage};

@@ -2,9 +2,12 @@
 
 use super::open::Opened;
 use super::{Done, Operations, login};
+use crate::activecampaign::ActiveCampaign;
 use crate::config::Config;
 use crate::highlevel::{HighLevel, SCOPES, ScopeState, WRITE_SCOPE};
-use crate::model::{ConnectionName, ErrorClass, Finding, Problem};
+use crate::http::ApiError;
+use crate::mapping::MappingSpec;
+use crate::model::{Act, Action, ConnectionName, ErrorClass, Finding, MappingName, Problem};
 
 impl Operations {
     /// Checks configuration, credentials, scopes, limits, the store and all mappings. Only reads.
@@ -169,6 +172,32 @@ impl Operations {
     }
 }
 
+/// What the rules of a mapping name must be there.
+async fn check_rules(
+    opened: &Opened,
+    mapping: &MappingName,
+    spec: &MappingSpec,
+    findings: &mut Vec<Finding>,
+) {
+    let client = opened
+        .account
+        .lane(crate::http::Lane::Person)
+        .activecampaign;
+    for rule in &spec.rules {
+        let item = format!("{mapping} rule {}", rule.name);
+        for act in rule.acts() {
+            match lacking(&client, &act, spec.create_tags).await {
+                Ok(None) => {}
+                Ok(Some(what)) => findings.push(
+                    Finding::error(&item, format!("{act}: {what}"))
+                        .remedy("create it in ActiveCampaign, or correct the rule"),
+                ),
+                Err(error) => findings.push(bad(&item, &error.into())),
+            }
+        }
+    }
+}
+
 async fn check_mappings(
     config: &Config,
     name: &ConnectionName,
@@ -181,10 +210,41 @@ async fn check_mappings(
         .filter(|(_, spec)| config.connection_of(spec) == *name)
     {
         match opened.account.compile(mapping, spec).await {
-            Ok(compiled) => findings.extend(compiled.findings),
+            Ok(compiled) => {
+                findings.extend(compiled.findings);
+                check_rules(opened, mapping, spec, findings).await;
+            }
             Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
         }
     }
+}
+
+/// What an act must find in the account; `None` if it is there, or will be made.
+async fn lacking(
+    client: &ActiveCampaign,
+    act: &Act,
+    creates: bool,
+) -> Result<Option<String>, ApiError> {
+    let name = act.target.as_str();
+    let (what, found) = match act.action {
+        Action::AddTag | Action::RemoveTag if creates => return Ok(None),
+        Action::AddTag | Action::RemoveTag => ("tag", client.tag_named(name).await?),
+        Action::Subscribe | Action::Resubscribe | Action::Unsubscribe => {
+            ("list", client.list_named(name).await?)
+        }
+        Action::StartAutomation | Action::LeaveAutomation => {
+            ("automation", client.automation_named(name).await?)
+        }
+        Action::RecordEvent if client.can_record_events() => return Ok(None),
+        Action::RecordEvent => {
+            return Ok(Some(
+                "events cannot be recorded without events = { … } in [activecampaign]".to_owned(),
+            ));
+        }
+    };
+    Ok(found
+        .is_none()
+        .then(|| format!("there is no {what} called \"{name}\"")))
 }
 
 fn item(connection: &ConnectionName, what: &str) -> String {

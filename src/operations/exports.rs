@@ -1,5 +1,6 @@
 //! Runs of bulk exports.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::SyncResult;
@@ -16,10 +17,13 @@ impl Operations {
         let (spec, connection) = state.spec(mapping)?;
         let account = state.open_account(&connection)?.account.clone();
         let compiled = account.mapping(mapping, spec).await?;
-        self.inner
-            .engine
-            .start_export(&account, compiled, options)
-            .await
+        let engine = &self.inner.engine;
+        if options.dry_run {
+            return engine.start_export(&account, compiled, options).await;
+        }
+        let doing = engine.start_export(&account, compiled, options);
+        let act = Act::new("export start", mapping.as_str()).of(&connection);
+        self.audited(act, doing, |_| None).await
     }
 
     /// Tells of every record a dry run of this process would send or refuse, from now on.
@@ -66,10 +70,10 @@ impl Operations {
         let (spec, connection) = state.spec(&run.mapping)?;
         let account = state.open_account(&connection)?.account.clone();
         let compiled = account.mapping(&run.mapping, spec).await?;
-        self.inner
-            .engine
-            .resume_export(&account, compiled, run)
-            .await
+        let target = format!("{} {}", run.mapping, run.id);
+        let doing = self.inner.engine.resume_export(&account, compiled, run);
+        let act = Act::new("export resume", target).of(&connection);
+        self.audited(act, doing, |_| None).await
     }
 
     /// Ends a run for good after what is in flight; what was sent stays sent.
@@ -79,7 +83,13 @@ impl Operations {
     }
 
     async fn end_export(&self, id: &RunId, state: RunState) -> Done<Run> {
-        self.inner.engine.end_export(id, state).await?;
+        let action = match state {
+            RunState::Paused => "export pause",
+            _ => "export cancel",
+        };
+        let doing = self.inner.engine.end_export(id, state);
+        self.audited(Act::new(action, id.as_str()), doing, |()| None)
+            .await?;
         self.export(id.as_str()).await
     }
 }

@@ -1,5 +1,6 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::mapping::{
     EmailOutcome, EmailSource, EmailSpec, FieldSpec, OnMissingEmail, is_template,
@@ -195,9 +196,13 @@ impl Operations {
             }
             None => (None, None),
         };
-        let previous: Option<Properties> = link
-            .as_ref()
-            .and_then(|link| serde_json::from_str(link.properties_json.as_deref()?).ok());
+        let ids = std::slice::from_ref(&record.id);
+        let mut states = store
+            .confirmed_states(&connection, mapping.name(), ids)
+            .await?;
+        let previous: Option<Properties> = states
+            .remove(&record.id)
+            .and_then(|state| serde_json::from_str(&state.properties_json).ok());
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),
@@ -269,9 +274,11 @@ impl Operations {
         self.writable()?;
         let account = state.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
-        self.inner
-            .engine
-            .sync_now(&account, &compiled, records)
+        let engine = &self.inner.engine;
+        let doing = engine.sync_now(&account, &compiled, records);
+        let ids: Vec<&str> = records.iter().take(20).map(RecordId::as_str).collect();
+        let act = Act::new("sync", format!("{mapping} {}", ids.join(" "))).of(&connection);
+        self.audited(act, doing, |results| Some(results.len() as u64))
             .await
     }
 

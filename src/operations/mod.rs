@@ -1,15 +1,19 @@
 //! What a person can do, however it is shown. The command line and the control room both call these and
 //! nothing beneath them.
 
+mod activity;
+mod audit;
 mod calls;
 mod check;
 mod contacts;
 mod credential;
 pub mod demo;
+mod edit;
 pub mod exports;
 pub mod login;
 pub mod mappings;
 mod open;
+pub mod pauses;
 pub mod queue;
 mod raw;
 pub mod records;
@@ -19,6 +23,8 @@ pub mod schemas;
 mod state;
 pub mod status;
 mod values;
+mod who;
+mod why;
 
 use crate::config::Tui;
 use crate::model::{ConnectionName, ErrorClass, Problem};
@@ -28,7 +34,9 @@ use state::State;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use activity::{Activity, LogFilter, LogLine};
 pub use contacts::WholeContact;
+pub use edit::{EditValue, Edited};
 pub use open::OpenOptions;
 
 /// What an operation answers.
@@ -49,7 +57,6 @@ struct Inner {
     engine: Engine,
     calls: calls::Calls,
     read_only: bool,
-    worker: bool,
     log: PathBuf,
 }
 

@@ -5,7 +5,7 @@ use super::credential::{Credential, SecretToken};
 use super::reload::Reload;
 use super::state::State;
 use super::{Done, Inner, Operations};
-use crate::activecampaign::{AccountBudgets, ActiveCampaign};
+use crate::activecampaign::{AccountBudgets, ActiveCampaign, EventTracking};
 use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
@@ -34,6 +34,8 @@ pub struct OpenOptions {
     pub worker: bool,
     /// 0 info, 1 debug, 2 trace.
     pub verbosity: u8,
+    /// Shortens the leases of jobs, for rehearsals of what happens when they run out.
+    pub lease: Option<Duration>,
 }
 
 /// A connection's clients and what checks need beside them.
@@ -42,6 +44,8 @@ pub(super) struct Opened {
     pub account: Account,
     pub highlevel: Credential,
     pub activecampaign_token: Arc<Secret>,
+    /// The key of event tracking.
+    pub event_key: Option<Arc<Secret>>,
     /// Both accounts, as the store remembers them.
     identity: String,
 }
@@ -59,6 +63,9 @@ impl Operations {
         );
         crate::log::start(&log, options.verbosity)?;
         let store = Store::open(&path, Arc::new(SystemClock)).await?;
+        if let Some(lease) = options.lease {
+            store.set_lease_time(lease);
+        }
         let calls = Calls::new();
         let opener = Opener {
             http: Arc::new(Http::new(REQUEST_TIMEOUT)),
@@ -79,7 +86,6 @@ impl Operations {
             engine,
             calls,
             read_only: options.read_only,
-            worker: options.worker,
             log,
         };
         Ok(Self {
@@ -229,17 +235,27 @@ impl Opener {
         };
         let activecampaign_token = Arc::new(Secret::new(settings.token.clone(), config.folder()));
         let token = Arc::new(SecretToken(Arc::clone(&activecampaign_token)));
-        let activecampaign = ActiveCampaign::new(
+        let mut activecampaign = ActiveCampaign::new(
             base,
             token,
             Arc::clone(&self.http),
             budgets,
             Some(Arc::clone(&self.observer)),
         );
+        let mut event_key = None;
+        if let Some(events) = &settings.events {
+            let key = Arc::new(Secret::new(events.key.clone(), config.folder()));
+            let token = Arc::new(SecretToken(Arc::clone(&key)));
+            let tracking = EventTracking::new(&events.url, &events.account_id, token)
+                .map_err(|error| refuse("events.url", error.to_string()))?;
+            activecampaign = activecampaign.with_events(tracking);
+            event_key = Some(key);
+        }
         Ok(Opened {
             account: Account::new(name.clone(), highlevel, activecampaign),
             highlevel: credential,
             activecampaign_token,
+            event_key,
             identity,
         })
     }

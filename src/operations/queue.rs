@@ -1,15 +1,17 @@
 //! The queue: lists, details, retry, discard.
 
-use super::{Done, Operations};
+use super::audit::Act;
+use super::{Done, Operations, who::who};
+use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::filter::Filter;
-use crate::model::job::{JobCounts, JobState, WaitReason};
-use crate::model::{Attempt, ErrorClass, Job, JobId, Problem};
+use crate::model::group::FailureGroup;
+use crate::model::job::{Edit, JobCounts};
+use crate::model::{Attempt, BulkId, Effect, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
+use std::fmt;
+use std::time::Duration;
 use tokio::sync::watch;
-
-/// Who acts, as the log names it.
-const PERSON: &str = "person";
 
 /// Jobs by filter text (product.md, Filters), newest change first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +45,10 @@ pub struct JobList {
 pub struct JobDetail {
     pub job: Job,
     pub attempts: Vec<Attempt>,
+    /// What rules did or are to do for the record, in order.
+    pub effects: Vec<Effect>,
+    /// Values that people put in place of the record's, also those that are over.
+    pub edits: Vec<Edit>,
     /// One sentence: why it waits, or what it needs.
     pub why: String,
 }
@@ -53,6 +59,24 @@ pub enum Chosen {
     Ids(Vec<JobId>),
     /// All that match a filter text.
     Filter(String),
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filter(filter) if filter.trim().is_empty() => f.write_str("all jobs"),
+            Self::Filter(filter) => f.write_str(filter),
+            Self::Ids(ids) => {
+                // So many name what was meant; the rest is a number.
+                let named: Vec<&str> = ids.iter().take(20).map(JobId::as_str).collect();
+                f.write_str(&named.join(" "))?;
+                match ids.len().saturating_sub(named.len()) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+        }
+    }
 }
 
 impl Operations {
@@ -86,7 +110,7 @@ impl Operations {
         Ok(JobList { jobs, next, total })
     }
 
-    /// One job with its attempts; `id` may be a unique beginning.
+    /// One job with its attempts and effects; `id` may be a unique beginning.
     pub async fn job(&self, id: &str) -> Done<JobDetail> {
         let store = &self.inner.store;
         let mut found = store.find_jobs(id, 2).await?;
@@ -104,23 +128,30 @@ impl Operations {
             .remedy("see tramline queue list")
         })?;
         let attempts = store.attempts(&job.id).await?;
+        let effects = store.effects_of_job(&job).await?;
         Ok(JobDetail {
-            why: why(&job, self.inner.worker),
+            why: self.why(&job, &attempts).await?,
+            edits: store.edits(&job.id).await?,
             job,
             attempts,
+            effects,
         })
     }
 
     /// How many jobs a retry would touch.
     pub async fn count_chosen(&self, chosen: &Chosen) -> Done<u64> {
         let selection = selection(chosen)?;
-        Ok(self.inner.store.retry(&selection, PERSON, true).await?)
+        let store = &self.inner.store;
+        Ok(store.count_selected(BulkAction::Retry, &selection).await?)
     }
 
     /// How many jobs [`Operations::discard`] would touch.
     pub async fn count_discardable(&self, chosen: &Chosen) -> Done<u64> {
         let selection = selection(chosen)?;
-        Ok(self.inner.store.discard(&selection, PERSON, true).await?)
+        let store = &self.inner.store;
+        Ok(store
+            .count_selected(BulkAction::Discard, &selection)
+            .await?)
     }
 
     /// The ids of the jobs a retry would touch, in the order of their making or of the choice.
@@ -143,24 +174,67 @@ impl Operations {
 
     /// Makes failed, unknown and waiting jobs ready again; the worker does the rest. Answers the number.
     pub async fn retry(&self, chosen: &Chosen) -> Done<u64> {
-        self.writable()?;
-        let changed = self
-            .inner
-            .store
-            .retry(&selection(chosen)?, PERSON, false)
-            .await?;
-        self.inner.engine.wake();
-        Ok(changed)
+        self.bulk(BulkAction::Retry, chosen).await
     }
 
     /// Gives jobs up. Answers the number.
     pub async fn discard(&self, chosen: &Chosen) -> Done<u64> {
+        self.bulk(BulkAction::Discard, chosen).await
+    }
+
+    /// Stores the action and applies it to its end. If this process dies on the way, the next worker goes on.
+    async fn bulk(&self, action: BulkAction, chosen: &Chosen) -> Done<u64> {
         self.writable()?;
-        Ok(self
-            .inner
-            .store
-            .discard(&selection(chosen)?, PERSON, false)
-            .await?)
+        let selection = selection(chosen)?;
+        let doing = async {
+            let store = &self.inner.store;
+            let id = store
+                .begin_bulk(action, &selection, &who(), Duration::ZERO)
+                .await?;
+            Ok(store.run_bulk(&id).await?)
+        };
+        let act = Act::new(action.name(), chosen.to_string());
+        let changed = self.audited(act, doing, |changed| Some(*changed)).await?;
+        self.inner.engine.wake();
+        Ok(changed)
+    }
+
+    /// Stores an action on many jobs that is applied after a delay, by this process or by any worker; until then
+    /// [`Operations::cancel_bulk`] takes it back whole.
+    pub async fn bulk_later(
+        &self,
+        action: BulkAction,
+        chosen: &Chosen,
+        delay: Duration,
+    ) -> Done<BulkId> {
+        self.writable()?;
+        let selection = selection(chosen)?;
+        let doing = async {
+            let store = &self.inner.store;
+            Ok(store.begin_bulk(action, &selection, &who(), delay).await?)
+        };
+        let act = Act::new(action.name(), chosen.to_string());
+        let id = self.audited(act, doing, |_| None).await?;
+        self.inner.engine.apply_later(id.clone(), delay);
+        Ok(id)
+    }
+
+    /// Takes an action back, or what is left of it. False if it was over already.
+    pub async fn cancel_bulk(&self, id: &BulkId) -> Done<bool> {
+        self.writable()?;
+        let doing = async { Ok(self.inner.store.cancel_bulk(id).await?) };
+        let act = Act::new("undo", id.as_str());
+        self.audited(act, doing, |_| None).await
+    }
+
+    /// The latest actions on many jobs with their progress, the newest first.
+    pub async fn bulks(&self, limit: u32) -> Done<Vec<Bulk>> {
+        Ok(self.inner.store.bulks(limit).await?)
+    }
+
+    /// Failure groups, the largest first: cheap at any number of jobs.
+    pub async fn failure_groups(&self, limit: u32) -> Done<Vec<FailureGroup>> {
+        Ok(self.inner.store.groups(limit).await?)
     }
 
     /// Completions of a filter text's last word.
@@ -188,61 +262,4 @@ fn selection(chosen: &Chosen) -> Done<store::Selection> {
         Chosen::Ids(ids) => store::Selection::Ids(ids.clone()),
         Chosen::Filter(text) => store::Selection::Filter(parse(text)?),
     })
-}
-
-/// One sentence on where a job stands and what moves it on.
-fn why(job: &Job, worker_here: bool) -> String {
-    let until = |job: &Job| match job.waiting.as_ref().and_then(|waiting| waiting.until) {
-        Some(until) => format!(" until {}", until.strftime("%H:%M:%S UTC")),
-        None => String::new(),
-    };
-    let error = || {
-        job.error
-            .as_ref()
-            .map(|error| format!(": {error}"))
-            .unwrap_or_default()
-    };
-    match (
-        job.state,
-        job.waiting.as_ref().map(|waiting| waiting.reason),
-    ) {
-        (JobState::Ready, _) if worker_here => {
-            "It is ready and the next free worker takes it.".into()
-        }
-        (JobState::Ready, _) => {
-            "It is ready and waits for a worker: start `tramline worker` or open the control room."
-                .into()
-        }
-        (JobState::Waiting, Some(WaitReason::Scheduled)) => format!(
-            "It is tried again by itself; it waits{}{}",
-            until(job),
-            error()
-        ),
-        (JobState::Waiting, Some(WaitReason::RateLimited)) => {
-            format!("The rate limit was met; it waits{}.", until(job))
-        }
-        (JobState::Waiting, Some(WaitReason::Paused)) => format!("It is paused{}.", until(job)),
-        (JobState::Waiting, Some(WaitReason::BreakerOpen)) => format!(
-            "Its account does not answer; it waits{}{}",
-            until(job),
-            error()
-        ),
-        (JobState::Waiting, Some(WaitReason::ContactBusy)) => format!(
-            "Another write to its contact is under way; it waits{}.",
-            until(job)
-        ),
-        (JobState::Waiting, Some(WaitReason::NoContactYet)) => format!(
-            "The record's association leads to no contact yet; it is looked at again{}.",
-            until(job).replace(" until", " at")
-        ),
-        (JobState::Waiting, None) => format!("It waits{}.", until(job)),
-        (JobState::Running, _) => "A worker is on it.".into(),
-        (JobState::Failed, _) => format!("It needs a person{}", error()),
-        (JobState::Unknown, _) => format!(
-            "It is not known whether the write arrived; look at the contact, then retry or discard{}",
-            error()
-        ),
-        (JobState::Done, _) => "It is done.".into(),
-        (JobState::Discarded, _) => "A person gave it up.".into(),
-    }
 }

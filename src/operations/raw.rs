@@ -1,5 +1,6 @@
 //! One authenticated request through the shared budget.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::http::RawBody;
 use crate::model::call::Api;
@@ -32,13 +33,22 @@ impl Operations {
         }
         let route = path.split('?').next().unwrap_or(path);
         let search = method == "POST" && route.ends_with("/search");
-        if method != "GET" && !search {
+        let writes = method != "GET" && !search;
+        if writes {
             self.writable()?;
         }
         let account = self.person(connection)?;
-        let answer = match api {
-            Api::HighLevel => account.highlevel.raw(&method, path, body).await?,
-            Api::ActiveCampaign => account.activecampaign.raw(&method, path, body).await?,
+        let doing = async {
+            Ok(match api {
+                Api::HighLevel => account.highlevel.raw(&method, path, body).await?,
+                Api::ActiveCampaign => account.activecampaign.raw(&method, path, body).await?,
+            })
+        };
+        let answer = if writes {
+            let act = Act::new("api", format!("{} {method} {route}", api.name())).of(connection);
+            self.audited(act, doing, |_| None).await?
+        } else {
+            doing.await?
         };
         let body = match answer.body {
             RawBody::Json(value) => value,

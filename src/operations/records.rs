@@ -1,5 +1,6 @@
 //! Records of HighLevel objects.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::highlevel::{Order, PageCursor, Search};
 use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
@@ -118,10 +119,14 @@ impl Operations {
         self.writable()?;
         let account = self.person(connection)?;
         super::values::check(&*account.schema(object).await?, properties)?;
-        Ok(account
-            .highlevel
-            .create_record(object, properties, &[])
-            .await?)
+        let doing = async {
+            Ok(account
+                .highlevel
+                .create_record(object, properties, &[])
+                .await?)
+        };
+        let act = Act::new("record create", object.as_str()).of(connection);
+        self.audited(act, doing, |_| Some(1)).await
     }
 
     /// Changes the given properties of a record; the others stay.
@@ -135,10 +140,16 @@ impl Operations {
         self.writable()?;
         let account = self.person(connection)?;
         super::values::check(&*account.schema(object).await?, properties)?;
-        Ok(account
-            .highlevel
-            .update_record(object, record, properties)
-            .await?)
+        let doing = async {
+            Ok(account
+                .highlevel
+                .update_record(object, record, properties)
+                .await?)
+        };
+        let fields: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let target = format!("{object} {record}: {}", fields.join(" "));
+        let act = Act::new("record update", target).of(connection);
+        self.audited(act, doing, |_| Some(1)).await
     }
 
     /// Deletes a record.
@@ -149,11 +160,10 @@ impl Operations {
         record: &RecordId,
     ) -> Done<()> {
         self.writable()?;
-        Ok(self
-            .person(connection)?
-            .highlevel
-            .delete_record(object, record)
-            .await?)
+        let highlevel = self.person(connection)?.highlevel;
+        let doing = async { Ok(highlevel.delete_record(object, record).await?) };
+        let act = Act::new("record delete", format!("{object} {record}")).of(connection);
+        self.audited(act, doing, |()| Some(1)).await
     }
 
     /// Records and contacts linked with a record.

@@ -1,5 +1,6 @@
 //! Objects and contact fields.
 
+use super::audit::Act;
 use super::{Done, Operations};
 use crate::highlevel::{PageCursor, Search};
 use crate::mapping::is_template;
@@ -87,10 +88,14 @@ impl Operations {
                 label: text.clone(),
             })
             .collect();
-        let field = account
-            .activecampaign
-            .create_field(title, tag, kind, &options)
-            .await?;
+        let doing = async {
+            Ok(account
+                .activecampaign
+                .create_field(title, tag, kind, &options)
+                .await?)
+        };
+        let act = Act::new("contact field create", title).of(connection);
+        let field = self.audited(act, doing, |_| Some(1)).await?;
         account.forget().await;
         Ok(field)
     }

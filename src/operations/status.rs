@@ -5,7 +5,7 @@ use crate::model::call::{BudgetView, Call};
 use crate::model::export::{Run, RunState};
 use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
-use crate::model::{ConnectionName, JobState, Problem};
+use crate::model::{ConnectionName, JobState, MappingName, Pause, Problem};
 use crate::store::Sort;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
@@ -28,6 +28,10 @@ pub struct Status {
     pub counts: JobCounts,
     /// Workers alive on this store, this process included.
     pub workers: u32,
+    /// What keeps jobs from being claimed.
+    pub pauses: Vec<Pause>,
+    /// Mappings that this process leaves to others, because another version of them is in force.
+    pub outdated: Vec<MappingName>,
     /// Running exports, newest first.
     pub exports: Vec<Run>,
     pub last_error: Option<LastError>,
@@ -48,6 +52,13 @@ impl Operations {
             imports: Some(imports),
             counts: store.counts().await?,
             workers: self.inner.engine.workers().await?,
+            pauses: store.pauses().await?,
+            outdated: store
+                .other_versions()
+                .await?
+                .into_iter()
+                .map(|version| version.mapping)
+                .collect(),
             exports,
             last_error: self.last_error().await?,
         })

@@ -38,6 +38,10 @@ pub struct ContactState {
     pub lists: BTreeMap<String, u8>,
     /// Names of the automations it is in, one per running enrolment.
     pub automations: Vec<String>,
+    /// Names of the automations it ever entered, one per enrolment.
+    pub enrolled: Vec<String>,
+    /// Names of the events recorded for it, one per event.
+    pub events: Vec<String>,
     /// Last change, milliseconds since the Unix epoch.
     pub updated_at: i64,
 }
@@ -62,6 +66,10 @@ fn contact_state(account: &Account, contact: &Contact) -> ContactState {
             .iter()
             .find(|list| list.id == id)
             .map_or_else(|| id.to_string(), |list| list.name.to_owned())
+    };
+    let automation = |id: u64| {
+        let known = account.automations.iter().find(|known| known.id == id)?;
+        Some(known.name.to_owned())
     };
     ContactState {
         id: contact.id,
@@ -97,17 +105,17 @@ fn contact_state(account: &Account, contact: &Contact) -> ContactState {
             .iter()
             .map(|member| (list(member.list), member.status))
             .collect(),
+        enrolled: contact
+            .automations
+            .iter()
+            .filter_map(|enrolment| automation(enrolment.automation))
+            .collect(),
+        events: contact.log.iter().map(|(kind, ..)| kind.clone()).collect(),
         automations: contact
             .automations
             .iter()
             .filter(|enrolment| enrolment.removed.is_none())
-            .filter_map(|enrolment| {
-                account
-                    .automations
-                    .iter()
-                    .find(|known| known.id == enrolment.automation)
-            })
-            .map(|automation| automation.name.to_owned())
+            .filter_map(|enrolment| automation(enrolment.automation))
             .collect(),
         updated_at: contact.updated,
     }

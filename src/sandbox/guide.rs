@@ -1,8 +1,8 @@
 //! What a person needs to point Tramline, or anything else, at a running sandbox.
 
 use super::{
-    ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET,
-    Sandbox,
+    ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, OAUTH_CLIENT_ID,
+    OAUTH_CLIENT_SECRET, Sandbox,
 };
 use std::path::Path;
 
@@ -59,10 +59,16 @@ impl Sandbox {
         self.config_with(
             &format!("{{ file = {} }}", quoted(highlevel_token_file)),
             &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
+            "",
         )
     }
 
-    fn config_with(&self, highlevel_token: &str, activecampaign_token: &str) -> String {
+    fn config_with(
+        &self,
+        highlevel_token: &str,
+        activecampaign_token: &str,
+        events: &str,
+    ) -> String {
         format!(
             r#"environment = "sandbox"
 
@@ -74,7 +80,7 @@ token = {highlevel_token}
 [activecampaign]
 url = "{}"
 token = {activecampaign_token}
-{MAPPINGS}"#,
+{events}{MAPPINGS}"#,
             self.highlevel_url, self.activecampaign_url
         )
     }
@@ -83,14 +89,20 @@ token = {activecampaign_token}
 /// What `tramline sandbox` prints: addresses, tokens, and a config.toml that works once the tokens are exported.
 #[must_use]
 pub fn banner(sandbox: &Sandbox) -> String {
+    let events = format!(
+        "events = {{ account_id = \"{EVENT_ACCOUNT}\", key = {{ env = \"AC_EVENT_KEY\" }}, url = \"{}/event\" }}\n",
+        sandbox.activecampaign_url
+    );
     let config = sandbox.config_with(
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
+        &events,
     );
     let highlevel = &sandbox.highlevel_url;
     format!(
         "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · faults\n\n\
-         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\
+         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
+         export AC_EVENT_KEY={EVENT_KEY}\n\n\
          # An app in place of GHL_TOKEN: client_id {OAUTH_CLIENT_ID}, client_secret {OAUTH_CLIENT_SECRET},\n\
          # consent_url {highlevel}/v2/oauth/chooselocation\n\n\
          # config.toml\n{config}",

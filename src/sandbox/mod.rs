@@ -55,6 +55,11 @@ pub const OAUTH_CLIENT_SECRET: &str = "sandbox-client-secret";
 /// The `Api-Token` of the ActiveCampaign account.
 pub const ACTIVECAMPAIGN_TOKEN: &str = "sandbox-activecampaign-token";
 
+/// Account id of event tracking.
+pub const EVENT_ACCOUNT: &str = "1000077";
+/// Key of event tracking: not the account's token.
+pub const EVENT_KEY: &str = "sandbox-event-key";
+
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -13,14 +13,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use std::collections::HashSet;
 
-const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size,
+const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size, o.rides,
      coalesce(o.contact_id, l.contact_id) AS contact_id,
      CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1 ELSE 0 END AS overtaken,
      1 - o.replanned AS counts";
 
 /// The columns of [`ROW`] and the mark of a busy contact, in the order of [`Fetched`].
-const COLUMNS: &str =
-    "id, email, record_id, version, write, fingerprint, size, contact_id, overtaken, counts, busy";
+const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, busy";
 
 const FROM: &str = "FROM outbox o LEFT JOIN links l
      ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email";
@@ -33,7 +32,7 @@ const BUSY: &str = "EXISTS (SELECT 1 FROM outbox p JOIN runs r ON r.id = p.run_i
 
 /// What a row takes along to a new place at the end.
 const COPIED: &str = "run_id, connection, mapping, email, record_id, version, size, contact_id, created, replanned, fingerprint,
-     properties, write";
+     properties, write, rides";
 
 /// The ids between which a batch's rows lie.
 pub(super) type Span = (i64, i64);
@@ -47,6 +46,7 @@ type Fetched = (
     String,
     Fingerprint,
     u32,
+    Option<String>,
     Option<ContactId>,
     u8,
     u8,
@@ -66,7 +66,8 @@ pub(super) struct Next {
 
 impl From<Fetched> for Next {
     fn from(row: Fetched) -> Self {
-        let (id, email, record, version, write_json, fingerprint, size, contact_id, ..) = row;
+        let (id, email, record, version, write_json, fingerprint, size, rides_json, contact_id, ..) =
+            row;
         Self {
             id,
             row: OutboxRow {
@@ -75,12 +76,13 @@ impl From<Fetched> for Next {
                 version,
                 write_json,
                 fingerprint,
+                rides_json,
                 size,
                 contact_id,
             },
-            overtaken: row.8 != 0,
-            counts: row.9 != 0,
-            busy: row.10 != 0,
+            overtaken: row.9 != 0,
+            counts: row.10 != 0,
+            busy: row.11 != 0,
         }
     }
 }

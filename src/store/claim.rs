@@ -1,16 +1,19 @@
 //! Claiming jobs: whose turn it is, leases, and when there will be something to do.
 
 use super::Store;
+use super::enqueue::{NewJob, upsert};
 use super::error::Result;
-use super::rows::{JOB, job, time};
-use super::sqlite::READY;
-use crate::model::{ConnectionName, Job, JobId, Trigger};
+use super::pauses::Stops;
+use super::rows::{JOB, job, push_list, time};
+use super::sqlite::{READY, READY_OF};
+use crate::model::{ConnectionName, Job, JobId, MappingName, Trigger};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-/// How long a claim holds without a heartbeat, in microseconds.
-const LEASE: i64 = 30_000_000;
+/// How long a claim holds without a heartbeat, in microseconds (sync.md, Jobs).
+pub(super) const LEASE: i64 = 30_000_000;
 
 /// Waits that end are turned into ready jobs so many at a time.
 const WAKE_SLICE: i64 = 500;
@@ -28,7 +31,7 @@ pub struct Claim {
 
 impl Store {
     /// Takes up to `limit` jobs of the connections, in turn; within one by urgency, then age. Every tenth claim
-    /// takes the oldest job of the lowest class. Leases that ran out are rescued first.
+    /// takes the oldest job of the lowest class. Leases that ran out are rescued first. What is paused is passed over.
     pub async fn claim(
         &self,
         worker: &str,
@@ -41,20 +44,40 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        rescue(&mut tx, now).await?;
+        let rescued = rescue(&mut tx, now).await?;
         for connection in connections {
             wake(&mut tx, connection, now).await?;
         }
         let first = self.inner.claims.load(Ordering::Relaxed);
-        let chosen = choose(&mut tx, connections, limit, first).await?;
+        let open = self.open_queues(&mut tx, connections, now).await?;
+        let chosen = choose(&mut tx, &open, limit, first).await?;
         let mut claims = Vec::with_capacity(chosen.len());
         for seq in chosen {
-            claims.push(take(&mut tx, seq, worker, now).await?);
+            claims.push(take(&mut tx, seq, worker, now, now + self.lease_micros()).await?);
         }
         self.commit(tx).await?;
+        if rescued > 0 {
+            tracing::warn!(jobs = rescued, "leases ran out; their jobs are due again");
+        }
         let claimed = u64::try_from(claims.len()).unwrap_or(0);
         self.inner.claims.fetch_add(claimed, Ordering::Relaxed);
         Ok(claims)
+    }
+
+    /// How long a claim holds without a heartbeat.
+    pub fn lease_time(&self) -> Duration {
+        Duration::from_micros(self.lease_micros().unsigned_abs())
+    }
+
+    /// Shortens the leases of this process's claims, so that a rehearsal need not wait for them. A lease shorter than a
+    /// request's timeout is prolonged before each send.
+    pub fn set_lease_time(&self, time: Duration) {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(LEASE).max(1);
+        self.inner.lease.store(micros, Ordering::Relaxed);
+    }
+
+    fn lease_micros(&self) -> i64 {
+        self.inner.lease.load(Ordering::Relaxed)
     }
 
     /// Prolongs leases; returns the jobs that are no longer this worker's.
@@ -70,7 +93,7 @@ impl Store {
             let done = sqlx::query(
                 "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND state = 'running'",
             )
-            .bind(now + LEASE)
+            .bind(now + self.lease_micros())
             .bind(id.as_str())
             .bind(epoch)
             .execute(&mut *tx)
@@ -97,32 +120,60 @@ impl Store {
         until.map(time).transpose()
     }
 
-    /// The next moment at which a claim may find something: now if a job is ready, else the end of a wait or
+    /// The next moment at which a claim may find something: now if a job is ready, else the end of a wait, of a pause or
     /// of a lease; `None` if only a new job can change that.
     pub async fn next_due(&self, connections: &[ConnectionName]) -> Result<Option<Timestamp>> {
-        let mut next: Option<i64> =
-            sqlx::query_scalar("SELECT min(lease_until) FROM jobs WHERE state = 'running'")
-                .fetch_one(self.readers())
-                .await?;
-        for connection in connections {
-            let ready: Option<i64> = sqlx::query_scalar(
-                "SELECT seq FROM jobs WHERE state = 'ready' AND connection = $1 LIMIT 1",
-            )
-            .bind(connection.as_str())
-            .fetch_optional(self.readers())
-            .await?;
-            if ready.is_some() {
+        let mut reader = self.readers().acquire().await?;
+        let now = self.now_micros();
+        for queue in self.open_queues(&mut reader, connections, now).await? {
+            if queue.has_ready(&mut reader).await? {
                 return Ok(Some(self.now()));
             }
+        }
+        let stops = Stops::read(&mut reader, now).await?;
+        let mut next = stops.next_end(connections).map(Timestamp::as_microsecond);
+        let lease: Option<i64> =
+            sqlx::query_scalar("SELECT min(lease_until) FROM jobs WHERE state = 'running'")
+                .fetch_one(&mut *reader)
+                .await?;
+        next = next.into_iter().chain(lease).min();
+        for connection in connections {
             let due: Option<i64> = sqlx::query_scalar(
                 "SELECT min(wait_until) FROM jobs WHERE state = 'waiting' AND connection = $1",
             )
             .bind(connection.as_str())
-            .fetch_one(self.readers())
+            .fetch_one(&mut *reader)
             .await?;
             next = next.into_iter().chain(due).min();
         }
         next.map(time).transpose()
+    }
+
+    /// The connections that are not stopped, without their mappings that are, and those of which another version is in
+    /// force than this process has.
+    async fn open_queues<'a>(
+        &self,
+        reader: &mut SqliteConnection,
+        connections: &'a [ConnectionName],
+        now: i64,
+    ) -> Result<Vec<Open<'a>>> {
+        let stops = Stops::read(reader, now).await?;
+        let others = self.versions_of_others(reader).await?;
+        Ok(connections
+            .iter()
+            .filter(|connection| !stops.on_account(connection))
+            .map(|connection| {
+                let others = others
+                    .iter()
+                    .filter(|version| version.connection == *connection)
+                    .map(|version| &version.mapping);
+                let without = stops.mappings_of(connection).into_iter().chain(others);
+                Open {
+                    connection,
+                    without: without.cloned().collect(),
+                }
+            })
+            .collect())
     }
 
     /// A look without the write lock, so that an idle worker writes nothing.
@@ -133,17 +184,38 @@ impl Store {
     }
 }
 
-/// Jobs whose worker is gone are ready again, under a new epoch.
-async fn rescue(tx: &mut SqliteConnection, now: i64) -> Result<()> {
-    sqlx::query(
+/// Jobs whose worker is gone are ready again, under a new epoch; a change that was announced meanwhile lends them its
+/// urgency.
+async fn rescue(tx: &mut SqliteConnection, now: i64) -> Result<u64> {
+    let followed = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {JOB}, follow_up FROM jobs WHERE state = 'running' AND lease_until <= $1 AND follow_up IS NOT NULL"
+    )))
+    .bind(now)
+    .fetch_all(&mut *tx)
+    .await?;
+    let rescued = sqlx::query(
         "UPDATE jobs SET state = 'ready', epoch = epoch + 1, lease_owner = NULL, lease_until = NULL, follow_up = NULL,
              follow_priority = NULL, updated_at = $1
          WHERE state = 'running' AND lease_until <= $1",
     )
     .bind(now)
-    .execute(tx)
-    .await?;
-    Ok(())
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    for row in &followed {
+        let job = job(row)?;
+        let follow_up: String = row.try_get("follow_up")?;
+        let again = NewJob {
+            connection: job.connection,
+            mapping: job.mapping,
+            object: job.object,
+            record: job.record,
+            trigger: Trigger::from(follow_up),
+            not_before: None,
+        };
+        upsert(tx, &again, now).await?;
+    }
+    Ok(rescued)
 }
 
 async fn wake(tx: &mut SqliteConnection, connection: &ConnectionName, now: i64) -> Result<()> {
@@ -160,26 +232,124 @@ async fn wake(tx: &mut SqliteConnection, connection: &ConnectionName, now: i64) 
     Ok(())
 }
 
+/// A connection whose jobs may be claimed now, without the mappings that may not.
+struct Open<'a> {
+    connection: &'a ConnectionName,
+    without: Vec<MappingName>,
+}
+
+impl Open<'_> {
+    async fn has_ready(&self, reader: &mut SqliteConnection) -> Result<bool> {
+        if !self.without.is_empty() {
+            return Ok(!self.mappings(reader).await?.is_empty());
+        }
+        let ready: Option<i64> = sqlx::query_scalar(
+            "SELECT seq FROM jobs WHERE state = 'ready' AND connection = $1 LIMIT 1",
+        )
+        .bind(self.connection.as_str())
+        .fetch_optional(reader)
+        .await?;
+        Ok(ready.is_some())
+    }
+
+    /// The mappings with ready jobs that may be claimed, by the kept counts.
+    async fn mappings(&self, reader: &mut SqliteConnection) -> Result<Vec<String>> {
+        let mut query = QueryBuilder::new(
+            "SELECT DISTINCT mapping FROM job_counts WHERE state = 'ready' AND number > 0 AND connection = ",
+        );
+        query.push_bind(self.connection.as_str());
+        query.push(" AND mapping NOT IN ");
+        push_list(&mut query, self.without.iter().map(MappingName::as_str));
+        Ok(query.build_query_scalar().fetch_all(reader).await?)
+    }
+
+    /// The first ready jobs: class by class, within one the oldest first.
+    async fn best(
+        &self,
+        tx: &mut SqliteConnection,
+        lowest_first: bool,
+        limit: u32,
+    ) -> Result<Vec<i64>> {
+        let mut classes: Vec<i64> = (0..=Trigger::Manual.priority()).collect();
+        if !lowest_first {
+            classes.reverse();
+        }
+        // Where some mappings are left out, the others are read one by one: a million jobs that may not be claimed cost
+        // nothing.
+        let mappings = if self.without.is_empty() {
+            None
+        } else {
+            Some(self.mappings(tx).await?)
+        };
+        let mut seqs: Vec<i64> = Vec::new();
+        for class in classes {
+            let wanted = i64::from(limit) - i64::try_from(seqs.len()).unwrap_or(0);
+            if wanted <= 0 {
+                break;
+            }
+            seqs.extend(
+                self.of_class(tx, class, mappings.as_deref(), wanted)
+                    .await?,
+            );
+        }
+        Ok(seqs)
+    }
+
+    async fn of_class(
+        &self,
+        tx: &mut SqliteConnection,
+        class: i64,
+        mappings: Option<&[String]>,
+        limit: i64,
+    ) -> Result<Vec<i64>> {
+        let Some(mappings) = mappings else {
+            return Ok(sqlx::query_scalar(READY)
+                .bind(self.connection.as_str())
+                .bind(class)
+                .bind(limit)
+                .fetch_all(tx)
+                .await?);
+        };
+        let mut found: Vec<i64> = Vec::new();
+        for mapping in mappings {
+            let of_mapping: Vec<i64> = sqlx::query_scalar(READY_OF)
+                .bind(self.connection.as_str())
+                .bind(class)
+                .bind(limit)
+                .bind(mapping)
+                .fetch_all(&mut *tx)
+                .await?;
+            found.extend(of_mapping);
+        }
+        found.sort_unstable();
+        found.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(found)
+    }
+}
+
 /// The rows to claim, connection by connection in turn.
 async fn choose(
     tx: &mut SqliteConnection,
-    connections: &[ConnectionName],
+    open: &[Open<'_>],
     limit: u32,
     first: u64,
 ) -> Result<Vec<i64>> {
-    let mut queues = Vec::with_capacity(connections.len());
-    for connection in connections {
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut queues = Vec::with_capacity(open.len());
+    for queue in open {
         queues.push((
-            best(tx, connection, false, limit).await?,
-            best(tx, connection, true, limit.div_ceil(10)).await?,
+            queue.best(tx, false, limit).await?,
+            queue.best(tx, true, limit.div_ceil(10)).await?,
         ));
     }
-    let turn = usize::try_from(first).unwrap_or(0) % connections.len();
+    let turn = usize::try_from(first).unwrap_or(0) % open.len();
     queues.rotate_left(turn);
     let mut chosen = Vec::new();
     let mut idle = 0;
-    for index in (0..connections.len()).cycle() {
-        if idle == connections.len() || chosen.len() >= limit as usize {
+    for index in (0..open.len()).cycle() {
+        if idle == open.len() || chosen.len() >= limit as usize {
             break;
         }
         let (urgent, patient) = &queues[index];
@@ -204,41 +374,19 @@ async fn choose(
     Ok(chosen)
 }
 
-/// The first ready jobs of a connection: class by class, within one the oldest first.
-async fn best(
+async fn take(
     tx: &mut SqliteConnection,
-    connection: &ConnectionName,
-    lowest_first: bool,
-    limit: u32,
-) -> Result<Vec<i64>> {
-    let mut classes: Vec<i64> = (0..=Trigger::Manual.priority()).collect();
-    if !lowest_first {
-        classes.reverse();
-    }
-    let mut seqs: Vec<i64> = Vec::new();
-    for class in classes {
-        let wanted = i64::from(limit) - i64::try_from(seqs.len()).unwrap_or(0);
-        if wanted <= 0 {
-            break;
-        }
-        let found: Vec<i64> = sqlx::query_scalar(READY)
-            .bind(connection.as_str())
-            .bind(class)
-            .bind(wanted)
-            .fetch_all(&mut *tx)
-            .await?;
-        seqs.extend(found);
-    }
-    Ok(seqs)
-}
-
-async fn take(tx: &mut SqliteConnection, seq: i64, worker: &str, now: i64) -> Result<Claim> {
+    seq: i64,
+    worker: &str,
+    now: i64,
+    lease_until: i64,
+) -> Result<Claim> {
     let row = sqlx::query(AssertSqlSafe(format!(
         "UPDATE jobs SET state = 'running', lease_owner = $1, lease_until = $2, epoch = epoch + 1, updated_at = $3
          WHERE seq = $4 RETURNING {JOB}, epoch, tries, lease_until"
     )))
     .bind(worker)
-    .bind(now + LEASE)
+    .bind(lease_until)
     .bind(now)
     .bind(seq)
     .fetch_one(tx)

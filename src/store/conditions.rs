@@ -1,9 +1,10 @@
 //! The conditions of a filter as SQL.
 
+use super::pauses::Stops;
 use super::rows::push_list;
 use super::sqlite::{SEARCH_IN, SEARCHABLE, phrase};
-use crate::model::WaitReason;
 use crate::model::filter::{Bound, Condition, fold, moments_ago};
+use crate::model::{JobState, PauseKind, WaitReason};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -55,6 +56,7 @@ fn push_addresses(query: &mut QueryBuilder<Sqlite>, names: &[String]) {
 pub(super) fn push_condition(
     query: &mut QueryBuilder<Sqlite>,
     condition: &Condition,
+    stops: &Stops,
     now: Timestamp,
 ) {
     let texts = |query: &mut QueryBuilder<Sqlite>, column: &str, values: &[String]| {
@@ -63,12 +65,27 @@ pub(super) fn push_condition(
     };
     match condition {
         Condition::State(states) => {
-            query.push("state IN ");
+            query.push("(state IN ");
             push_list(query, states.iter().map(|state| state.name()));
+            let (ready, waiting) = (
+                states.contains(&JobState::Ready),
+                states.contains(&JobState::Waiting),
+            );
+            if !stops.is_empty() && ready != waiting {
+                query.push(if waiting { " OR " } else { " AND NOT " });
+                stops.push_stopped(query, None);
+            }
+            query.push(")");
         }
         Condition::Reason(reasons) => {
             query.push("wait_reason IN ");
             push_list(query, reasons.iter().copied().map(WaitReason::name));
+            for kind in [PauseKind::Person, PauseKind::Breaker] {
+                if !stops.is_empty() && reasons.contains(&kind.reason()) {
+                    query.push(" OR ");
+                    stops.push_stopped(query, Some(kind));
+                }
+            }
         }
         Condition::Mapping(names) => texts(query, "mapping", names),
         Condition::Connection(names) => texts(query, "connection", names),

@@ -1,6 +1,7 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
 use super::batch_rows::{Span, batch_head, move_to_end, recount};
+use super::effects::{NO_OPEN_EFFECT, STATE_CONFLICT};
 use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, any_unresolved, fail, upsert};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
@@ -172,7 +173,7 @@ impl Settling {
         }
         change.add(Outcome::Failed.name(), 1);
         sqlx::query(
-            "UPDATE records SET run_outcome = 'failed', outcome = 'failed'
+            "UPDATE records SET run_outcome = 'failed', outcome = 'failed', holds = 0
              WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND run_id = $4",
         )
         .bind(self.row.connection.as_str())
@@ -214,7 +215,15 @@ impl Settling {
         };
         if own.try_get::<i64, _>(2)? == 0 {
             let record = own.try_get(1)?;
-            supersede(tx, &self.head.run, &self.row, record, Some(&newer)).await?;
+            supersede(
+                tx,
+                &self.head.run,
+                &self.row,
+                record,
+                Some(&newer),
+                self.now,
+            )
+            .await?;
             change.add(Outcome::Superseded.name(), 1);
         }
         sqlx::query("DELETE FROM outbox WHERE id = $1")
@@ -246,18 +255,20 @@ impl Settling {
         self.send_overtaken(tx, at_least).await?;
         let mut query = QueryBuilder::new(
             "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
-                 properties, created_by_us, confirmed_at)
-             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties, created, ",
+                 created_by_us, confirmed_at)
+             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, created, ",
         );
         query.push_bind(self.now).push(" ");
         self.push_chosen(&mut query, at_least);
         query.push(" ").push(LINK_CONFLICT);
         query.build().execute(&mut *tx).await?;
+        self.keep_states(tx, at_least).await?;
+        self.end_riding(tx, at_least).await?;
         if any_unresolved(tx, connection, mapping).await? {
             let mut query = QueryBuilder::new("UPDATE jobs SET updated_at = ");
             query.push_bind(self.now);
             query.push(format!(
-                ", {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown') AND connection = "
+                ", {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown') AND {NO_OPEN_EFFECT} AND connection = "
             ));
             query.push_bind(connection);
             query.push(" AND mapping = ").push_bind(mapping);
@@ -273,6 +284,42 @@ impl Settling {
         change.add(Outcome::Synced.name(), synced);
         let mut query = QueryBuilder::new("DELETE ");
         self.push_chosen(&mut query, at_least);
+        query.build().execute(tx).await?;
+        Ok(())
+    }
+
+    /// The properties that were planned with the writes are the confirmed states of their records.
+    async fn keep_states(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
+        let mut query = QueryBuilder::new(
+            "INSERT INTO confirmed_states (connection, mapping, record_id, version, properties)
+             SELECT connection, mapping, record_id, version, properties ",
+        );
+        self.push_chosen(&mut query, at_least);
+        query
+            .push(" AND properties IS NOT NULL ")
+            .push(STATE_CONFLICT);
+        query.build().execute(tx).await?;
+        Ok(())
+    }
+
+    /// The effects that went along in an import are done with it.
+    async fn end_riding(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
+        if self.head.kind != BatchKind::Import {
+            return Ok(());
+        }
+        let mut query = QueryBuilder::new(
+            "UPDATE effects SET state = 'done', response = 'went along in an import', error = NULL, updated_at = ",
+        );
+        query.push_bind(self.now);
+        query
+            .push(" WHERE state IN ('planned', 'sending', 'failed', 'unknown') AND state = 'planned' AND connection = ")
+            .push_bind(self.row.connection.as_str());
+        query
+            .push(" AND mapping = ")
+            .push_bind(self.row.mapping.as_str());
+        query.push(" AND record_id IN (SELECT record_id ");
+        self.push_chosen(&mut query, at_least);
+        query.push(" AND rides IS NOT NULL)");
         query.build().execute(tx).await?;
         Ok(())
     }

@@ -1,20 +1,21 @@
 //! New jobs. Changes of a record coalesce into its open job; one that arrives while the job runs makes a
 //! follow-up when the job is settled.
 
+use super::effects::NO_OPEN_EFFECT;
 use super::error::Result;
 use super::rows::{OPEN, bounded, to_json, trigger_kind, trigger_run};
 use super::{Store, StoreError};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
 use crate::model::{
-    ConnectionName, ContactId, Email, JobId, MappingName, ObjectKey, Problem, RecordId, RunId,
-    Trigger,
+    ConnectionName, ContactId, Email, ErrorClass, JobId, JobState, MappingName, ObjectKey, Problem,
+    RecordId, RunId, Trigger,
 };
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-/// Longest request or response that an attempt keeps, in bytes.
-const WIRE_LIMIT: usize = 4096;
+/// Longest request or response that an attempt or an effect keeps, in bytes.
+pub(super) const WIRE_LIMIT: usize = 4096;
 
 /// A record that is to be synced.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,19 +140,24 @@ pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) ->
     Ok(id.into())
 }
 
-/// Inserts a failed job, or turns the record's open one into it, with its attempt; within a transaction.
+/// Inserts a failed job (unknown, where the problem says so), or turns the record's open one into it, with its attempt;
+/// within a transaction.
 pub(super) async fn fail(tx: &mut SqliteConnection, record: &FailedRecord, now: i64) -> Result<()> {
     let problem = &record.problem;
+    let state = match problem.class {
+        ErrorClass::Unknown => JobState::Unknown,
+        _ => JobState::Failed,
+    };
     let contact_id = record.contact_id.as_ref().map(ContactId::as_str);
     let email = record.email.as_ref().map(Email::as_str);
     let row = sqlx::query(
         "INSERT INTO jobs (id, connection, mapping, object, record_id, contact_id, email, state, trigger_kind, run_id,
              priority, attempts, tries, error_class, error_status, error_field, error_message, error_remedy,
              error_request, error_group, search_ids, search_error, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'failed', 'export', $8, 0, 1, 1, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $19, 'export', $8, 0, 1, 1, $9, $10, $11, $12, $13, $14, $15, $16, $17,
              $18, $18)
          ON CONFLICT (connection, mapping, record_id) WHERE state NOT IN ('done', 'discarded') DO UPDATE SET
-             state = 'failed', wait_reason = NULL, wait_until = NULL, wait_by = NULL,
+             state = excluded.state, wait_reason = NULL, wait_until = NULL, wait_by = NULL,
              object = excluded.object, contact_id = coalesce(excluded.contact_id, jobs.contact_id), email = excluded.email,
              trigger_kind = 'export', run_id = excluded.run_id, priority = 0,
              attempts = jobs.attempts + 1, tries = jobs.tries + 1,
@@ -180,6 +186,7 @@ pub(super) async fn fail(tx: &mut SqliteConnection, record: &FailedRecord, now: 
     .bind(searched_parts(record.record.as_str(), contact_id, email))
     .bind(searched_error(problem))
     .bind(now)
+    .bind(state.name())
     .fetch_optional(&mut *tx)
     .await?;
     match row {
@@ -192,7 +199,7 @@ pub(super) async fn fail(tx: &mut SqliteConnection, record: &FailedRecord, now: 
                 connection,
                 seq,
                 &record.attempt,
-                "failed",
+                state.name(),
                 Some(problem),
             )
             .await
@@ -215,8 +222,10 @@ pub(super) async fn insert_attempt(
     };
     sqlx::query(
         "INSERT INTO attempts (connection, job_seq, number, started_at, ended_at, worker, outcome, error, request, response,
-             mapping_hash)
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10 FROM attempts WHERE job_seq = $2",
+             mapping_hash, edit)
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10,
+             (SELECT max(number) FROM edits WHERE job_seq = $2 AND ended_at IS NULL)
+         FROM attempts WHERE job_seq = $2",
     )
     .bind(connection)
     .bind(job_seq)
@@ -250,7 +259,7 @@ pub(super) async fn any_unresolved(
     Ok(number.unwrap_or(0) > 0)
 }
 
-/// Failed and unknown jobs of one record become done: an export has brought the record in step.
+/// Failed and unknown jobs of one record become done: an export has brought the record in step, and no effect is open.
 pub(super) async fn resolve(
     tx: &mut SqliteConnection,
     connection: &str,
@@ -260,7 +269,7 @@ pub(super) async fn resolve(
 ) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!(
         "UPDATE jobs SET {RESOLVED}, updated_at = $1 WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
-             AND state IN ('failed', 'unknown')"
+             AND state IN ('failed', 'unknown') AND {NO_OPEN_EFFECT}"
     )))
     .bind(now)
     .bind(connection)

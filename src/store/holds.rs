@@ -3,11 +3,11 @@
 
 use super::Store;
 use super::error::Result;
-use super::links::{Candidate, RecordSeen, candidates_of, see};
+use super::links::{Candidate, RecordSeen, candidates_of, linked_by_record, see};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::email;
 use crate::model::{ConnectionName, Email, Job, MappingName, RecordId};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use std::collections::HashSet;
 
 /// What came of asking for a contact.
@@ -93,11 +93,11 @@ impl Store {
         mapping: &MappingName,
         record: &RecordId,
     ) -> Result<Vec<Email>> {
-        sqlx::query(
-            "SELECT email FROM links WHERE connection = $1 AND mapping = $2 AND record_id = $3
-             UNION SELECT email FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3
+        sqlx::query(AssertSqlSafe(format!(
+            "{} UNION SELECT email FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3
                  AND competes = 1 AND email IS NOT NULL",
-        )
+            linked_by_record()
+        )))
         .bind(connection.as_str())
         .bind(mapping.as_str())
         .bind(record.as_str())

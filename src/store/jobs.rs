@@ -2,9 +2,11 @@
 
 use super::Store;
 use super::error::Result;
+use super::pauses::Stops;
 use super::rows::{JOB, count, from_json, job, time};
 use super::search::{Search, is_scope_only, scopes};
 use crate::model::filter::Filter;
+use crate::model::group::FailureGroup;
 use crate::model::job::JobCounts;
 use crate::model::{
     Attempt, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, RecordId,
@@ -102,45 +104,36 @@ pub struct Count {
     pub exact: bool,
 }
 
-/// Failed jobs that differ only in ids, addresses and numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// What `group:` names.
-    pub id: String,
-    pub class: ErrorClass,
-    pub field: Option<String>,
-    pub number: u64,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
-    /// One of them, with its message.
-    pub sample: JobId,
-    pub message: String,
-}
-
 impl Store {
-    /// A job by its id.
+    /// A job by its id. What is due under a pause is shown as waiting for its end, here and in every list.
     pub async fn job(&self, id: &JobId) -> Result<Option<Job>> {
+        let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
         let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT {JOB} FROM jobs WHERE id = $1"
         )))
         .bind(id.as_str())
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *reader)
         .await?;
-        row.as_ref().map(job).transpose()
+        row.as_ref()
+            .map(|row| Ok(stops.shown(job(row)?)))
+            .transpose()
     }
 
     /// Jobs whose id begins with a text, at most `limit`.
     pub async fn find_jobs(&self, prefix: &str, limit: u32) -> Result<Vec<Job>> {
+        let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
         sqlx::query(AssertSqlSafe(format!(
             "SELECT {JOB} FROM jobs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3"
         )))
         .bind(prefix)
         .bind(format!("{prefix}~"))
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *reader)
         .await?
         .iter()
-        .map(job)
+        .map(|row| Ok(stops.shown(job(row)?)))
         .collect()
     }
 
@@ -152,6 +145,8 @@ impl Store {
         record: &RecordId,
         limit: u32,
     ) -> Result<Vec<Job>> {
+        let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
         sqlx::query(AssertSqlSafe(format!(
             "SELECT {JOB} FROM jobs WHERE record_id = $1 AND connection = $2 AND mapping = $3 ORDER BY seq DESC LIMIT $4"
         )))
@@ -159,17 +154,17 @@ impl Store {
         .bind(connection.as_str())
         .bind(mapping.as_str())
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *reader)
         .await?
         .iter()
-        .map(job)
+        .map(|row| Ok(stops.shown(job(row)?)))
         .collect()
     }
 
     /// The attempts at a job, the first one first.
     pub async fn attempts(&self, id: &JobId) -> Result<Vec<Attempt>> {
         sqlx::query(
-            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash FROM attempts
+            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash, edit FROM attempts
              WHERE job_seq = (SELECT seq FROM jobs WHERE id = $1) ORDER BY number",
         )
         .bind(id.as_str())
@@ -190,6 +185,7 @@ impl Store {
                 request: row.try_get(6)?,
                 response: row.try_get(7)?,
                 mapping_hash: row.try_get(8)?,
+                edit: row.try_get(9)?,
             })
         })
         .collect()
@@ -212,14 +208,17 @@ impl Store {
         let columns = format!("{JOB}, seq");
         let mut query = search.page(&columns, sort, after, limit);
         let rows = query.build().fetch_all(&mut *reader).await?;
-        rows.iter().map(job).collect()
+        rows.iter()
+            .map(|row| Ok(search.stops().shown(job(row)?)))
+            .collect()
     }
 
     /// Number of jobs that a filter matches: from the kept counts where they suffice, else counted up to 10,000.
     pub async fn count(&self, filter: &Filter) -> Result<Count> {
         let mut reader = self.readers().acquire().await?;
         if is_scope_only(filter) {
-            let number = scopes(&mut reader)
+            let stops = Stops::read(&mut reader, self.now_micros()).await?;
+            let number = scopes(&mut reader, &stops)
                 .await?
                 .iter()
                 .filter(|scope| scope.allowed(filter))
@@ -247,8 +246,9 @@ impl Store {
     /// How many jobs that need a person have the same error as this one, itself included.
     pub async fn same_error(&self, id: &JobId) -> Result<u64> {
         let row = sqlx::query(
-            "SELECT count(*) FROM jobs WHERE state IN ('failed', 'unknown')
-                 AND error_group = (SELECT error_group FROM jobs WHERE id = $1)",
+            "SELECT coalesce(max(g.number), 0) FROM error_groups g JOIN jobs j
+                 ON j.connection = g.connection AND j.error_group = g.id
+             WHERE j.id = $1",
         )
         .bind(id.as_str())
         .fetch_one(self.readers())
@@ -268,9 +268,10 @@ impl Store {
 
     async fn counts_where(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<JobCounts> {
         let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
         let mut counts = JobCounts::default();
-        for scope in scopes(&mut reader).await? {
-            if let Some(state) = JobState::from_name(&scope.state)
+        for scope in scopes(&mut reader, &stops).await? {
+            if let Some(state) = JobState::from_name(scope.shown())
                 && wanted(&scope.connection, &scope.mapping)
             {
                 *counts.of_mut(state) += scope.number.unsigned_abs();
@@ -279,27 +280,25 @@ impl Store {
         Ok(counts)
     }
 
-    /// Failure groups of the failed and unknown jobs, the largest first.
-    pub async fn groups(&self, limit: u32) -> Result<Vec<Group>> {
+    /// Failure groups of the failed and unknown jobs, the largest first. They are kept with every change of a job, so this
+    /// costs what it answers.
+    pub async fn groups(&self, limit: u32) -> Result<Vec<FailureGroup>> {
         let rows = sqlx::query(
-            "SELECT g.error_group, g.number, g.first_at, g.last_at, j.id, j.error_class, j.error_field, j.error_message
-             FROM (SELECT error_group, count(*) AS number, min(updated_at) AS first_at, max(updated_at) AS last_at,
-                     max(seq) AS sample
-                 FROM jobs WHERE error_group IS NOT NULL AND state IN ('failed', 'unknown')
-                 GROUP BY error_group) g
-             JOIN jobs j ON j.seq = g.sample
-             ORDER BY g.number DESC, g.last_at DESC LIMIT $1",
+            "SELECT g.id, g.number, g.first_at, g.last_at, j.id, g.class, g.field, g.message, g.connection
+             FROM error_groups g JOIN jobs j ON j.seq = g.sample_seq
+             WHERE g.number > 0 ORDER BY g.number DESC, g.last_at DESC LIMIT $1",
         )
         .bind(limit)
         .fetch_all(self.readers())
         .await?;
         rows.iter()
             .map(|row| {
-                Ok(Group {
-                    id: row.try_get(0)?,
-                    number: count(row, 1)?,
-                    first_at: time(row.try_get(2)?)?,
-                    last_at: time(row.try_get(3)?)?,
+                Ok(FailureGroup {
+                    group: row.try_get(0)?,
+                    connection: row.try_get::<String, _>(8)?.into(),
+                    count: count(row, 1)?,
+                    first_seen: time(row.try_get(2)?)?,
+                    last_seen: time(row.try_get(3)?)?,
                     sample: row.try_get::<String, _>(4)?.into(),
                     class: ErrorClass::from_name(row.try_get(5)?).unwrap_or(ErrorClass::Unknown),
                     field: row.try_get(6)?,

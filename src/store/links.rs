@@ -1,6 +1,7 @@
 //! What ActiveCampaign last confirmed for a contact, and which records are candidates for it.
 
 use super::Store;
+use super::effects::{ConfirmedState, keep_state};
 use super::error::Result;
 use super::rows::{chunks, count, email, outcome, push_list, time};
 use super::runs::run_row;
@@ -9,7 +10,7 @@ use crate::model::view::Outcome;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, MappingName, RecordId, RunId};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
 /// A write that ActiveCampaign confirmed.
@@ -24,7 +25,7 @@ pub struct LinkWrite {
     pub fingerprint: Fingerprint,
     /// The confirmed `ContactWrite` as JSON.
     pub write_json: String,
-    /// The record's properties, where the mapping has rules.
+    /// The record's properties, where the mapping has rules: its confirmed state from now on.
     pub properties_json: Option<String>,
     pub created_by_us: bool,
 }
@@ -41,8 +42,6 @@ pub struct Link {
     pub fingerprint: Fingerprint,
     /// The confirmed `ContactWrite` as JSON.
     pub write_json: String,
-    /// The record's properties at that time, where the mapping has rules.
-    pub properties_json: Option<String>,
     pub created_by_us: bool,
     pub confirmed_at: Timestamp,
 }
@@ -72,7 +71,19 @@ pub struct Candidate {
     pub run: Option<RunId>,
 }
 
-const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, properties, created_by_us, confirmed_at";
+const LINK: &str = "mapping, email, contact_id, record_id, version, fingerprint, write, created_by_us, confirmed_at";
+
+/// The addresses of the contacts whose values are those of a record (`$1`, `$2`, `$3`: connection, mapping, record): the one
+/// that was last seen of it, and those that it left.
+pub(super) fn linked_by_record() -> String {
+    format!(
+        "SELECT l.email FROM records r JOIN links l
+             ON l.connection = r.connection AND l.mapping = r.mapping AND l.email = r.email AND l.record_id = r.record_id
+         WHERE r.connection = $1 AND r.mapping = $2 AND r.record_id = $3
+         UNION SELECT email FROM links{} WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND moved = 1",
+        follow("links_moved")
+    )
+}
 
 impl Store {
     /// What was last confirmed for a contact.
@@ -121,7 +132,9 @@ impl Store {
         record: &RecordId,
     ) -> Result<Vec<Link>> {
         sqlx::query(AssertSqlSafe(format!(
-            "SELECT {LINK} FROM links WHERE connection = $1 AND mapping = $2 AND record_id = $3 ORDER BY confirmed_at DESC"
+            "SELECT {LINK} FROM links WHERE connection = $1 AND mapping = $2 AND email IN ({})
+             ORDER BY confirmed_at DESC",
+            linked_by_record()
         )))
         .bind(connection.as_str())
         .bind(mapping.as_str())
@@ -264,18 +277,12 @@ impl Store {
         let warm = writer.connection()?;
         let mut winners = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new("WITH wanted (connection, mapping, email) AS (");
-            query.push_values(chunk, |mut row, email| {
-                row.push_bind(connection.as_str());
-                row.push_bind(mapping.as_str());
-                row.push_bind(email.as_str());
-            });
+            let mut query = wanted(connection, mapping, chunk);
             query.push(format!(
-                ") SELECT r.record_id, r.version, r.outcome, r.run_id, r.email
-                 FROM wanted JOIN records r ON r.connection = wanted.connection AND r.mapping = wanted.mapping
-                     AND r.record_id = (SELECT record_id FROM records c WHERE c.connection = wanted.connection
-                         AND c.mapping = wanted.mapping AND c.email = wanted.email AND c.competes = 1
-                         ORDER BY {order} LIMIT 1)"
+                ", {} SELECT record_id, version, outcome, run_id, email FROM (
+                     SELECT *, row_number() OVER (PARTITION BY email ORDER BY {order}) AS place FROM competing)
+                 WHERE place = 1",
+                competing()
             ));
             for row in query.build().fetch_all(&mut *warm).await? {
                 winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
@@ -295,19 +302,12 @@ impl Store {
         let row = run_row(&mut *warm, run).await?;
         let mut found = Vec::with_capacity(emails.len());
         for chunk in chunks(emails) {
-            let mut query = QueryBuilder::new(format!(
-                "SELECT email, record_id, version FROM records{} WHERE connection = ",
-                follow("records_candidates")
+            let mut query = wanted(&row.connection, &row.mapping, chunk);
+            query.push(format!(
+                ", {} SELECT email, record_id, version FROM competing WHERE run_id = ",
+                competing()
             ));
-            query.push_bind(row.connection.as_str());
-            query
-                .push(" AND mapping = ")
-                .push_bind(row.mapping.as_str());
-            query
-                .push(" AND competes = 1 AND run_id = ")
-                .push_bind(run.as_str());
-            query.push(" AND email IN ");
-            push_list(&mut query, chunk.iter().map(Email::as_str));
+            query.push_bind(run.as_str());
             for row in query.build().fetch_all(&mut *warm).await? {
                 let record: String = row.try_get(1)?;
                 found.push((email(row.try_get(0)?)?, record.into(), row.try_get(2)?));
@@ -326,9 +326,8 @@ fn link(row: &SqliteRow) -> Result<Link> {
         version: row.try_get(4)?,
         fingerprint: Fingerprint::stored(row.try_get::<String, _>(5)?),
         write_json: row.try_get(6)?,
-        properties_json: row.try_get(7)?,
-        created_by_us: row.try_get::<i64, _>(8)? != 0,
-        confirmed_at: time(row.try_get(9)?)?,
+        created_by_us: row.try_get::<i64, _>(7)? != 0,
+        confirmed_at: time(row.try_get(8)?)?,
     })
 }
 
@@ -349,27 +348,61 @@ pub(super) async fn candidates_of(
     email: &Email,
     limit: u32,
 ) -> Result<Vec<Candidate>> {
-    sqlx::query(
-        "SELECT record_id, version, outcome, run_id FROM records
-         WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1
-         ORDER BY version DESC, record_id DESC LIMIT $4",
+    let mut query = wanted(connection, mapping, std::slice::from_ref(email));
+    query.push(format!(
+        ", {} SELECT record_id, version, outcome, run_id FROM competing ORDER BY version DESC, record_id DESC LIMIT ",
+        competing()
+    ));
+    query.push_bind(limit);
+    query
+        .build()
+        .fetch_all(reader)
+        .await?
+        .iter()
+        .map(candidate)
+        .collect()
+}
+
+/// A query that begins with the contacts in question, for [`competing`].
+fn wanted<'a>(
+    connection: &'a ConnectionName,
+    mapping: &'a MappingName,
+    emails: &'a [Email],
+) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("WITH wanted (connection, mapping, email) AS (");
+    query.push_values(emails, |mut row, email| {
+        row.push_bind(connection.as_str());
+        row.push_bind(mapping.as_str());
+        row.push_bind(email.as_str());
+    });
+    query.push(")");
+    query
+}
+
+/// The records that compete for the wanted contacts: the one that the contact's link names, those whose write is planned or under
+/// way, and those that wait behind them.
+fn competing() -> String {
+    const COLUMNS: &str = "r.email, r.record_id, r.version, r.outcome, r.run_id";
+    const NAMED: &str = "JOIN records r ON r.connection = w.connection AND r.mapping = w.mapping AND r.email = w.email AND r.competes = 1";
+    format!(
+        "competing AS (
+             SELECT {COLUMNS} FROM wanted w {NAMED} AND r.record_id = (SELECT l.record_id FROM links l
+                 WHERE l.connection = w.connection AND l.mapping = w.mapping AND l.email = w.email)
+             UNION SELECT {COLUMNS} FROM wanted w
+                 JOIN outbox o{} ON o.email = w.email AND o.connection = w.connection AND o.mapping = w.mapping
+                 {NAMED} AND r.record_id = o.record_id
+             UNION SELECT {COLUMNS} FROM wanted w JOIN records r{} ON r.connection = w.connection
+                 AND r.mapping = w.mapping AND r.email = w.email AND r.competes = 1 AND r.holds = 0)",
+        follow("outbox_email"),
+        follow("records_waiting")
     )
-    .bind(connection.as_str())
-    .bind(mapping.as_str())
-    .bind(email.as_str())
-    .bind(limit)
-    .fetch_all(reader)
-    .await?
-    .iter()
-    .map(candidate)
-    .collect()
 }
 
 /// What happens where a contact has a link already; the fields of the newer write count.
 pub(super) const LINK_CONFLICT: &str = "ON CONFLICT (connection, mapping, email) DO UPDATE SET
          contact_id = coalesce(excluded.contact_id, links.contact_id), record_id = excluded.record_id,
          version = excluded.version, fingerprint = excluded.fingerprint, write = excluded.write,
-         properties = excluded.properties, confirmed_at = excluded.confirmed_at,
+         confirmed_at = excluded.confirmed_at,
          created_by_us = CASE WHEN links.created_by_us = 1 THEN 1 ELSE excluded.created_by_us END
      WHERE links.record_id <> excluded.record_id OR links.version <= excluded.version";
 
@@ -381,9 +414,9 @@ pub(super) async fn write_link(
     now: i64,
 ) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!(
-        "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write, properties,
+        "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
              created_by_us, confirmed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) {LINK_CONFLICT}"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) {LINK_CONFLICT}"
     )))
     .bind(connection.as_str())
     .bind(mapping.as_str())
@@ -393,11 +426,18 @@ pub(super) async fn write_link(
     .bind(link.version)
     .bind(link.fingerprint.as_str())
     .bind(&link.write_json)
-    .bind(link.properties_json.as_deref())
     .bind(i64::from(link.created_by_us))
     .bind(now)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if let Some(properties) = &link.properties_json {
+        let state = ConfirmedState {
+            record: link.record.clone(),
+            version: link.version,
+            properties_json: properties.clone(),
+        };
+        keep_state(tx, connection, mapping, &state).await?;
+    }
     Ok(())
 }
 
@@ -413,7 +453,8 @@ pub(super) async fn see(
         "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, outcome, superseded_by)
          VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8)
          ON CONFLICT (connection, mapping, record_id) DO UPDATE SET email = excluded.email, version = excluded.version,
-             competes = excluded.competes, outcome = excluded.outcome, superseded_by = excluded.superseded_by
+             competes = excluded.competes, outcome = excluded.outcome, superseded_by = excluded.superseded_by,
+             holds = CASE WHEN records.email = excluded.email THEN records.holds ELSE 0 END
          WHERE records.version <= excluded.version",
     )
     .bind(connection.as_str())
@@ -459,7 +500,7 @@ pub(super) async fn supersede(
 ) -> Result<()> {
     sqlx::query(
         "UPDATE records SET outcome = $5, superseded_by = $4
-         WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1 AND record_id <> $4
+         WHERE connection = $1 AND mapping = $2 AND email = $3 AND competes = 1 AND holds = 0 AND record_id <> $4
              AND outcome IN ($6, $7)",
     )
     .bind(connection.as_str())

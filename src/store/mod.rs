@@ -1,4 +1,4 @@
-//! What is kept on disk: jobs and their attempts, export runs with their planned writes, what each
+//! What is kept on disk: jobs and their attempts, effects, export runs with their planned writes, what each
 //! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
 //!
 //! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
@@ -7,11 +7,16 @@
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 
+mod ahead;
+mod audit;
 mod batch_rows;
 mod budgets;
+mod bulk;
 mod claim;
 mod conditions;
 mod confirm;
+mod edits;
+mod effects;
 mod enqueue;
 mod error;
 mod holds;
@@ -20,38 +25,52 @@ mod links;
 mod meta;
 mod open;
 mod outbox;
+mod pauses;
 mod plan;
+mod prune;
 mod replan;
-mod retry;
 mod rows;
 mod runs;
 mod search;
 mod settle;
 mod sqlite;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod workers;
 
+pub use ahead::PageAhead;
+pub use audit::NewAudit;
+pub use bulk::Selection;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use edits::NewEdit;
+pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use holds::Held;
-pub use jobs::{Count, Cursor, Group, Sort, SortBy};
+pub use jobs::{Count, Cursor, Sort, SortBy};
 pub use links::{Candidate, Link, LinkWrite, RecordSeen};
 pub use open::Probe;
 pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
+pub use pauses::NewPause;
 pub use plan::{PagePlan, Planned, PlannedRow, Seen};
-pub use retry::{Pruned, Retention, Selection};
+pub use prune::{Pruned, Retention};
 pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
+pub use standing::{Holder, Standing};
+pub use workers::{MappingVersion, Versions, WorkerSeen};
 
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// Jobs that a person's action, or pruning, touches in one transaction.
+const SLICE: u32 = 500;
 
 /// Where the store's time comes from: it decides leases and waits, so tests own it.
 pub trait Clock: Send + Sync {
@@ -83,6 +102,10 @@ struct Inner {
     changes: watch::Sender<u64>,
     /// Jobs claimed so far by this process, for the tenth claim and the turn of the connections.
     claims: AtomicU64,
+    /// How long a claim of this process holds, in microseconds.
+    lease: AtomicI64,
+    /// The versions of this process's mappings, once it works the queue.
+    versions: RwLock<Option<Versions>>,
     /// Removes the file of a store that was made for a test.
     _folder: Option<tempfile::TempDir>,
 }

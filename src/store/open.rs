@@ -1,13 +1,14 @@
 //! Opening a store: its folder and file, what is refused, and what is known about it.
 
+use super::claim::LEASE;
 use super::error::{Result, StoreError};
 use super::{Clock, Inner, Store, SystemClock, Writer, sqlite};
 use sqlx::Connection;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
 use tokio::sync::{Mutex, watch};
 
@@ -66,6 +67,8 @@ impl Store {
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),
                 claims: AtomicU64::new(0),
+                lease: AtomicI64::new(LEASE),
+                versions: RwLock::default(),
                 _folder: folder,
             }),
         })

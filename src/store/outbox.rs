@@ -77,6 +77,8 @@ pub struct OutboxRow {
     /// The `ContactWrite` as JSON.
     pub write_json: String,
     pub fingerprint: Fingerprint,
+    /// What goes along in an import: tags and lists, as JSON of the engine's making.
+    pub rides_json: Option<String>,
     /// Bytes that the row takes in an import.
     pub size: u32,
     /// The contact's id, if the mapping's link knows it.
@@ -256,17 +258,6 @@ impl Store {
         .fetch_one(&mut *reader)
         .await?;
         count(&row, 0)
-    }
-
-    /// True if a run has a write for a contact that waits or is on its way.
-    pub async fn is_pending(&self, run: &RunId, email: &Email) -> Result<bool> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM outbox WHERE email = $1 AND run_id = $2 LIMIT 1")
-                .bind(email.as_str())
-                .bind(run.as_str())
-                .fetch_optional(self.readers())
-                .await?;
-        Ok(found.is_some())
     }
 
     /// True if an export has a write for this contact's address under way.

@@ -1,14 +1,15 @@
 //! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
 //! either there as a whole or read again.
 
-use super::enqueue::{FailedRecord, NewAttempt, any_unresolved, fail, resolve};
+use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
+use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
 use super::error::Result;
 use super::replan::{CountsChange, displace, planned_before, withdraw};
 use super::rows::{SENT, chunks, int};
 use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
+use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
 use sqlx::{QueryBuilder, SqliteConnection};
 use std::collections::HashMap;
 
@@ -24,6 +25,13 @@ pub struct PagePlan {
     /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
     /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
+    /// False if the run surely has planned none of these records, nor a write for one of these contacts, before: then
+    /// nothing of that kind is looked for.
+    pub met: bool,
+    /// What the rules want of records that are sent or unchanged: those that fire, or have effects that are not over.
+    pub effects: Vec<EffectPlan>,
+    /// States of unchanged records that are confirmed as they are.
+    pub states: Vec<ConfirmedState>,
     pub spent: Spent,
 }
 
@@ -58,9 +66,11 @@ pub enum Planned {
         /// The record's properties, where the mapping has rules.
         properties_json: Option<String>,
         fingerprint: Fingerprint,
+        /// What goes along in an import: tags and lists, as JSON of the engine's making.
+        rides_json: Option<String>,
         /// Bytes that the row takes in an import.
         size: u32,
-        /// True if it must not ride in an import: a clear.
+        /// True if it must not ride in an import: a clear, or an effect that an import cannot carry.
         single: bool,
     },
 }
@@ -123,7 +133,7 @@ impl Store {
         let mut tx = writer.begin().await?;
         let row = run_row(&mut tx, run).await?;
         let mut change = CountsChange::default();
-        let before = if row.dry_run {
+        let before = if row.dry_run || !page.met {
             HashMap::new()
         } else {
             let ids: Vec<&str> = page.rows.iter().map(|row| row.record.as_str()).collect();
@@ -147,7 +157,15 @@ impl Store {
         }
         if !row.dry_run {
             upsert_records(&mut tx, run, &row, &page.rows).await?;
-            insert_outbox(&mut tx, run, &row, &page.rows, &mut change).await?;
+            let sends: Vec<Send<'_>> = page.rows.iter().filter_map(Send::of).collect();
+            if page.met {
+                let contacts: Vec<(&str, &str)> =
+                    sends.iter().map(|send| (send.email, send.record)).collect();
+                displace(&mut tx, run, &row, &contacts, &mut change, now).await?;
+                sync_once_more(&mut tx, run, &row, &page.rows, now).await?;
+            }
+            insert_outbox(&mut tx, run, &row, &sends).await?;
+            plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
@@ -174,7 +192,7 @@ async fn upsert_records(
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::new(
             "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
-                 superseded_by) ",
+                 superseded_by, holds) ",
         );
         query.push_values(chunk, |mut values, planned| {
             values.push_bind(row.connection.as_str());
@@ -190,6 +208,7 @@ async fn upsert_records(
                 Planned::Superseded { by } => Some(by.as_str()),
                 _ => None,
             });
+            values.push_bind(i64::from(matches!(planned.plan, Planned::Send { .. })));
         });
         // A page may be older than what a single sync has seen meanwhile.
         query.push(
@@ -200,6 +219,8 @@ async fn upsert_records(
                  outcome = CASE WHEN records.version > excluded.version THEN records.outcome ELSE excluded.outcome END,
                  superseded_by = CASE WHEN records.version > excluded.version THEN records.superseded_by
                      ELSE excluded.superseded_by END,
+                 holds = CASE WHEN records.version > excluded.version THEN records.holds WHEN excluded.holds = 1 THEN 1
+                     WHEN excluded.outcome = 'unchanged' AND records.email = excluded.email THEN records.holds ELSE 0 END,
                  version = CASE WHEN records.version > excluded.version THEN records.version ELSE excluded.version END",
         );
         query.build().execute(&mut *tx).await?;
@@ -211,16 +232,12 @@ async fn insert_outbox(
     tx: &mut SqliteConnection,
     run: &RunId,
     row: &RunRow,
-    rows: &[PlannedRow],
-    change: &mut CountsChange,
+    sends: &[Send<'_>],
 ) -> Result<()> {
-    let sends: Vec<Send<'_>> = rows.iter().filter_map(Send::of).collect();
-    let contacts: Vec<(&str, &str)> = sends.iter().map(|send| (send.email, send.record)).collect();
-    displace(tx, run, row, &contacts, change).await?;
-    for chunk in chunks(&sends) {
+    for chunk in chunks(sends) {
         let mut query = QueryBuilder::new(
             "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
-                 size, kind) ",
+                 size, kind, rides) ",
         );
         query.push_values(chunk, |mut values, send| {
             values.push_bind(row.connection.as_str());
@@ -234,8 +251,49 @@ async fn insert_outbox(
             values.push_bind(send.fingerprint);
             values.push_bind(send.size);
             values.push_bind(send.kind.name());
+            values.push_bind(send.rides);
         });
         query.build().execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// A contact that is in step with a record by its link may get older values yet, of a write that is under way: then the record
+/// is synced once more behind it.
+async fn sync_once_more(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    rows: &[PlannedRow],
+    now: i64,
+) -> Result<()> {
+    let unchanged: Vec<(&Email, &RecordId)> = rows
+        .iter()
+        .filter(|planned| planned.plan == Planned::Unchanged)
+        .filter_map(|planned| Some((planned.email.as_ref()?, &planned.record)))
+        .collect();
+    for (email, record) in unchanged {
+        let under_way: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM outbox WHERE email = $1 AND run_id = $2
+                 AND id <= CASE kind WHEN 'import' THEN $3 ELSE $4 END LIMIT 1",
+        )
+        .bind(email.as_str())
+        .bind(run.as_str())
+        .bind(row.taken(BatchKind::Import))
+        .bind(row.taken(BatchKind::Single))
+        .fetch_optional(&mut *tx)
+        .await?;
+        if under_way.is_some() {
+            let job = NewJob {
+                connection: row.connection.clone(),
+                mapping: row.mapping.clone(),
+                object: row.object.clone(),
+                record: record.clone(),
+                trigger: Trigger::Export(run.clone()),
+                not_before: None,
+            };
+            upsert(tx, &job, now).await?;
+        }
     }
     Ok(())
 }
@@ -248,6 +306,7 @@ struct Send<'a> {
     write: &'a str,
     properties: Option<&'a str>,
     fingerprint: &'a str,
+    rides: Option<&'a str>,
     size: u32,
     kind: BatchKind,
 }
@@ -260,6 +319,7 @@ impl<'a> Send<'a> {
                     write_json,
                     properties_json,
                     fingerprint,
+                    rides_json,
                     size,
                     single,
                 },
@@ -271,6 +331,7 @@ impl<'a> Send<'a> {
                 write: write_json,
                 properties: properties_json.as_deref(),
                 fingerprint: fingerprint.as_str(),
+                rides: rides_json.as_deref(),
                 size: *size,
                 kind: if *single {
                     BatchKind::Single
@@ -281,6 +342,45 @@ impl<'a> Send<'a> {
             _ => None,
         }
     }
+}
+
+/// The effects of a page's records, in the same transaction as their writes. A record that does not get its contact gives
+/// up those it had.
+async fn plan_effects(
+    tx: &mut SqliteConnection,
+    row: &RunRow,
+    page: &PagePlan,
+    now: i64,
+) -> Result<()> {
+    let (connection, mapping) = (&row.connection, &row.mapping);
+    let gets_contact = |record: &RecordId| {
+        page.rows.iter().any(|row| {
+            row.record == *record && matches!(row.plan, Planned::Send { .. } | Planned::Unchanged)
+        })
+    };
+    for plan in page
+        .effects
+        .iter()
+        .filter(|plan| gets_contact(&plan.record))
+    {
+        plan_in(tx, connection, mapping, plan, now).await?;
+    }
+    for state in page
+        .states
+        .iter()
+        .filter(|state| gets_contact(&state.record))
+    {
+        keep_state(tx, connection, mapping, state).await?;
+    }
+    let (connection, mapping) = (connection.as_str(), mapping.as_str());
+    if any_open(tx, connection, mapping).await? {
+        for row in &page.rows {
+            if matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped) {
+                void(tx, connection, mapping, row.record.as_str(), now).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Failures go to the queue; jobs that had failed for records that now need nothing are done.

@@ -2,6 +2,7 @@
 //! counts that follow.
 
 use super::BatchKind;
+use super::effects::{any_open, void};
 use super::error::Result;
 use super::rows::{chunks, int, push_list};
 use super::runs::{RunRow, Spent};
@@ -69,6 +70,14 @@ pub(super) async fn withdraw(
     .execute(&mut *tx)
     .await?
     .rows_affected();
+    sqlx::query(
+        "UPDATE records SET holds = 0 WHERE connection = $1 AND mapping = $2 AND record_id = $3",
+    )
+    .bind(row.connection.as_str())
+    .bind(row.mapping.as_str())
+    .bind(record.as_str())
+    .execute(&mut *tx)
+    .await?;
     let under_way = sqlx::query(
         "UPDATE outbox SET replanned = 1 WHERE email = $1 AND run_id = $2 AND record_id = $3 AND replanned = 0",
     )
@@ -89,6 +98,7 @@ pub(super) async fn displace(
     row: &RunRow,
     sends: &[(&str, &str)],
     change: &mut CountsChange,
+    now: i64,
 ) -> Result<()> {
     let mut losers: Vec<(String, String)> = Vec::new();
     for chunk in chunks(sends) {
@@ -105,22 +115,23 @@ pub(super) async fn displace(
     }
     for (email, loser) in losers {
         let winner = sends.iter().find(|(address, _)| *address == email);
-        supersede(tx, run, row, &loser, winner.map(|(_, record)| *record)).await?;
+        supersede(tx, run, row, &loser, winner.map(|(_, record)| *record), now).await?;
         change.add(Outcome::Superseded.name(), 1);
     }
     Ok(())
 }
 
-/// A record that the run wanted to send gives way to another one.
+/// A record that the run wanted to send gives way to another one, and gives up its effects.
 pub(super) async fn supersede(
     tx: &mut SqliteConnection,
     run: &RunId,
     row: &RunRow,
     record: &str,
     by: Option<&str>,
+    now: i64,
 ) -> Result<()> {
     sqlx::query(
-        "UPDATE records SET run_outcome = 'superseded', outcome = 'superseded', superseded_by = $1
+        "UPDATE records SET run_outcome = 'superseded', outcome = 'superseded', superseded_by = $1, holds = 0
          WHERE connection = $2 AND mapping = $3 AND record_id = $4 AND run_id = $5",
     )
     .bind(by)
@@ -128,8 +139,12 @@ pub(super) async fn supersede(
     .bind(row.mapping.as_str())
     .bind(record)
     .bind(run.as_str())
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
+    if any_open(tx, connection, mapping).await? {
+        void(tx, connection, mapping, record, now).await?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Export runs: one at work per mapping, owned by one process at a time.
 
+use super::ahead;
 use super::error::{Result, StoreError};
 use super::rows::{RUN, int, run, to_json};
 use super::{BatchKind, Store};
@@ -155,15 +156,22 @@ impl Store {
         .bind(owner)
         .execute(&mut *tx)
         .await?;
+        let cancelled: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM runs WHERE id = $1 AND state = 'cancelled' AND owner IS NULL",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
         // Nobody awaits a cancelled run's imports any more; their contacts must not stay busy.
-        for table in ["outbox", "batches"] {
-            sqlx::query(AssertSqlSafe(format!(
-                "DELETE FROM {table} WHERE run_id = $1
-                     AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND state = 'cancelled' AND owner IS NULL)"
-            )))
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await?;
+        if cancelled.is_some() {
+            let_go(&mut tx, id).await?;
+            for table in ["outbox", "batches"] {
+                let sql = format!("DELETE FROM {table} WHERE run_id = $1");
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(id.as_str())
+                    .execute(&mut *tx)
+                    .await?;
+            }
         }
         self.commit(tx).await
     }
@@ -203,7 +211,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let changed = done.rows_affected() > 0;
+        if changed && matches!(state, RunState::Cancelled | RunState::Completed) {
+            ahead::forget(&mut tx, id).await?;
+        }
         if changed && state == RunState::Cancelled {
+            let_go(&mut tx, id).await?;
             // What is under way is left to the owner that awaits its result; without one nobody does.
             sqlx::query(
                 "DELETE FROM outbox WHERE run_id = $1 AND EXISTS (SELECT 1 FROM runs WHERE id = $1
@@ -246,6 +258,9 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let finished = row.as_ref().map(run).transpose()?;
+        if finished.is_some() {
+            ahead::forget(&mut tx, id).await?;
+        }
         self.commit(tx).await?;
         Ok(finished)
     }
@@ -314,6 +329,18 @@ impl Store {
         let open = open_run(tx, &connection, &mapping).await?;
         Ok(open.is_some_and(|open| open.id != *id))
     }
+}
+
+/// The records whose writes are about to be forgotten have their contacts no more by these.
+async fn let_go(tx: &mut SqliteConnection, id: &RunId) -> Result<()> {
+    sqlx::query(
+        "UPDATE records SET holds = 0 WHERE (connection, mapping, record_id) IN
+             (SELECT connection, mapping, record_id FROM outbox WHERE run_id = $1)",
+    )
+    .bind(id.as_str())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 async fn open_run(

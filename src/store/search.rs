@@ -7,6 +7,8 @@
 use super::conditions::{object_keys, push_condition, push_rows, searchable};
 use super::error::Result;
 use super::jobs::{Sort, SortBy};
+use super::pauses::Stops;
+use super::rows::push_list;
 use super::sqlite::{SEARCH_PROBE, follow};
 use crate::model::JobState;
 use crate::model::filter::{Condition, Filter};
@@ -23,6 +25,9 @@ const MERGES: usize = 32;
 pub(super) struct Search<'a> {
     filter: &'a Filter,
     now: Timestamp,
+    stops: Stops,
+    /// States as they are kept, whatever they are shown as.
+    only: &'static [JobState],
     lead: Lead,
 }
 
@@ -47,12 +52,14 @@ pub(super) struct Scope {
     pub(super) connection: String,
     pub(super) mapping: String,
     object: String,
-    pub(super) state: String,
+    state: String,
     pub(super) number: i64,
+    /// True if these are due under a pause.
+    stopped: bool,
 }
 
 /// The kept counts: one row for each connection, mapping, object and state.
-pub(super) async fn scopes(reader: &mut SqliteConnection) -> Result<Vec<Scope>> {
+pub(super) async fn scopes(reader: &mut SqliteConnection, stops: &Stops) -> Result<Vec<Scope>> {
     sqlx::query(
         "SELECT connection, mapping, object, state, number FROM job_counts WHERE number > 0",
     )
@@ -60,27 +67,40 @@ pub(super) async fn scopes(reader: &mut SqliteConnection) -> Result<Vec<Scope>> 
     .await?
     .iter()
     .map(|row| {
+        let (connection, mapping): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let state: String = row.try_get(3)?;
+        let stopped = state == JobState::Ready.name() && stops.on(&connection, &mapping).is_some();
         Ok(Scope {
-            connection: row.try_get(0)?,
-            mapping: row.try_get(1)?,
+            connection,
+            mapping,
             object: row.try_get(2)?,
-            state: row.try_get(3)?,
+            state,
             number: row.try_get(4)?,
+            stopped,
         })
     })
     .collect()
 }
 
 impl Scope {
+    /// The state that its jobs are shown in.
+    pub(super) fn shown(&self) -> &str {
+        if self.stopped {
+            JobState::Waiting.name()
+        } else {
+            &self.state
+        }
+    }
+
     /// True unless a term about connection, mapping, object or state excludes the jobs of this scope.
     pub(super) fn allowed(&self, filter: &Filter) -> bool {
         filter.terms.iter().all(|term| {
             let holds = match &term.condition {
-                Condition::State(states) => states.iter().any(|state| state.name() == self.state),
+                Condition::State(states) => states.iter().any(|state| state.name() == self.shown()),
                 Condition::Mapping(names) => names.contains(&self.mapping),
                 Condition::Connection(names) => names.contains(&self.connection),
                 Condition::Object(keys) => object_keys(keys).contains(&self.object),
-                Condition::Reason(_) if !term.negated => self.state == JobState::Waiting.name(),
+                Condition::Reason(_) if !term.negated => self.shown() == JobState::Waiting.name(),
                 _ => return true,
             };
             holds != term.negated
@@ -108,8 +128,30 @@ impl<'a> Search<'a> {
         filter: &'a Filter,
         now: Timestamp,
     ) -> Result<Search<'a>> {
-        let lead = choose(reader, filter).await?;
-        Ok(Self { filter, now, lead })
+        Self::prepare_only(reader, filter, &JobState::ALL, now).await
+    }
+
+    /// As [`Search::prepare`], for the jobs in some states, as the table has them: what an action can change.
+    pub(super) async fn prepare_only(
+        reader: &mut SqliteConnection,
+        filter: &'a Filter,
+        only: &'static [JobState],
+        now: Timestamp,
+    ) -> Result<Search<'a>> {
+        let stops = Stops::read(reader, now.as_microsecond()).await?;
+        let lead = choose(reader, filter, only, &stops).await?;
+        Ok(Self {
+            filter,
+            now,
+            stops,
+            only,
+            lead,
+        })
+    }
+
+    /// The pauses that the search goes by.
+    pub(super) fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     /// The rows of one page: `columns` (which hold `created_at`, `updated_at` and `seq`) behind the position `after`.
@@ -209,13 +251,17 @@ impl<'a> Search<'a> {
                 }
             }
         }
+        if self.only.len() < JobState::ALL.len() {
+            query.push(" AND state IN ");
+            push_list(query, self.only.iter().map(|state| state.name()));
+        }
         for term in &self.filter.terms {
             query.push(if term.negated {
                 " AND NOT coalesce("
             } else {
                 " AND ("
             });
-            push_condition(query, &term.condition, self.now);
+            push_condition(query, &term.condition, &self.stops, self.now);
             query.push(if term.negated { ", FALSE)" } else { ")" });
         }
     }
@@ -230,7 +276,12 @@ enum Reading<'a> {
     },
 }
 
-async fn choose(reader: &mut SqliteConnection, filter: &Filter) -> Result<Lead> {
+async fn choose(
+    reader: &mut SqliteConnection,
+    filter: &Filter,
+    only: &[JobState],
+    stops: &Stops,
+) -> Result<Lead> {
     let positive = || {
         filter
             .terms
@@ -281,14 +332,15 @@ async fn choose(reader: &mut SqliteConnection, filter: &Filter) -> Result<Lead> 
     if let Some(lead) = leads.into_iter().flatten().next() {
         return Ok(lead);
     }
-    Ok(by_scope(&scopes(reader).await?, filter))
+    Ok(by_scope(&scopes(reader, stops).await?, filter, only, stops))
 }
 
 /// Follows the kept counts: only scopes that hold jobs are read.
-fn by_scope(scopes: &[Scope], filter: &Filter) -> Lead {
+fn by_scope(scopes: &[Scope], filter: &Filter, only: &[JobState], stops: &Stops) -> Lead {
     let allowed: Vec<&Scope> = scopes
         .iter()
         .filter(|scope| scope.allowed(filter))
+        .filter(|scope| only.iter().any(|state| state.name() == scope.state))
         .collect();
     if allowed.is_empty() {
         return Lead::Nothing;
@@ -296,12 +348,14 @@ fn by_scope(scopes: &[Scope], filter: &Filter) -> Lead {
     if allowed.len() == scopes.len() {
         return Lead::All;
     }
-    let named = filter.terms.iter().any(|term| {
-        matches!(
-            term.condition,
-            Condition::Mapping(_) | Condition::Connection(_) | Condition::Object(_)
-        )
-    });
+    // Of the jobs that are due, some may be stopped: then each mapping is read by itself.
+    let named = !stops.is_empty()
+        || filter.terms.iter().any(|term| {
+            matches!(
+                term.condition,
+                Condition::Mapping(_) | Condition::Connection(_) | Condition::Object(_)
+            )
+        });
     let mut values: Vec<Vec<String>> = allowed
         .iter()
         .map(|scope| {

@@ -1,6 +1,7 @@
 //! Settling a claimed job: its state, its attempt, what was confirmed, and its follow-up, in one transaction.
 
 use super::Store;
+use super::effects::{first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
 use super::error::Result;
 use super::holds::release;
@@ -10,9 +11,12 @@ use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Job, JobState, Problem, Trigger, Waiting};
+use crate::model::{
+    ContactId, Email, ErrorClass, Job, JobState, Problem, Trigger, WaitReason, Waiting,
+};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use std::borrow::Cow;
 
 /// What became of a claimed job.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +96,7 @@ impl Store {
         let seq: i64 = held.try_get("seq")?;
         let follow_up = held.try_get::<Option<String>, _>("follow_up")?;
         let held = job(&held)?;
+        let settlement = &with_effects(&mut tx, &held, settlement, now).await?;
         write_state(&mut tx, seq, &held, settlement, now).await?;
         if let Some(attempt) = &settlement.attempt {
             let outcome = match settlement.outcome {
@@ -123,14 +128,48 @@ impl Store {
     }
 }
 
-/// A job for the same record, with the same urgency.
+/// A job is done when all its effects are over. A record that does not have its contact gives up its effects; what may have
+/// been sent of them keeps the job open, for a person.
+async fn with_effects<'a>(
+    tx: &mut SqliteConnection,
+    held: &Job,
+    settlement: &'a Settlement,
+    now: i64,
+) -> Result<Cow<'a, Settlement>> {
+    if settlement.state != JobState::Done {
+        return Ok(Cow::Borrowed(settlement));
+    }
+    let (connection, mapping) = (held.connection.as_str(), held.mapping.as_str());
+    if matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped) {
+        void(tx, connection, mapping, held.record.as_str(), now).await?;
+    }
+    let Some(open) = first_open(tx, held).await? else {
+        return Ok(Cow::Borrowed(settlement));
+    };
+    let problem = Problem::new(
+        ErrorClass::Unknown,
+        format!(
+            "rule {}: {} may or may not have happened",
+            open.rule, open.act
+        ),
+    )
+    .remedy("look at the contact; retry to do it, discard to leave it");
+    Ok(Cow::Owned(Settlement {
+        state: JobState::Unknown,
+        error: Some(problem),
+        ..settlement.clone()
+    }))
+}
+
+/// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one is
+/// a retry: it compares with the contact itself.
 fn again(job: &Job) -> NewJob {
     NewJob {
         connection: job.connection.clone(),
         mapping: job.mapping.clone(),
         object: job.object.clone(),
         record: job.record.clone(),
-        trigger: job.trigger.clone(),
+        trigger: Trigger::Retry,
         not_before: None,
     }
 }
@@ -169,7 +208,13 @@ async fn write_state(
     let waiting = settlement
         .waiting
         .as_ref()
-        .filter(|_| settlement.state == JobState::Waiting);
+        .filter(|_| settlement.state == JobState::Waiting)
+        // The breaker itself is what stops such a job, for as long as it is open: see `pauses`.
+        .filter(|waiting| waiting.reason != WaitReason::BreakerOpen);
+    let state = match settlement.state {
+        JobState::Waiting if waiting.is_none() => JobState::Ready,
+        state => state,
+    };
     let error = settlement
         .error
         .as_ref()
@@ -190,7 +235,7 @@ async fn write_state(
              follow_priority = NULL
          WHERE seq = $18",
     )
-    .bind(settlement.state.name())
+    .bind(state.name())
     .bind(waiting.map(|waiting| waiting.reason.name()))
     .bind(waiting.and_then(|waiting| waiting.until.map(Timestamp::as_microsecond)))
     .bind(waiting.map(|waiting| waiting.by.as_str()))

@@ -183,6 +183,17 @@ pub(super) fn follow(index: &str) -> String {
 pub(super) const READY: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready
      WHERE state = 'ready' AND connection = $1 AND priority = $2 ORDER BY seq LIMIT $3";
 
+/// As [`READY`], of one mapping (`$4`).
+pub(super) const READY_OF: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready_mapping
+     WHERE state = 'ready' AND connection = $1 AND mapping = $4 AND priority = $2 ORDER BY seq LIMIT $3";
+
+/// The number of ready jobs of a connection (`$1`) that go before one of a class (`$2`) and age (`$3`), counted up to `$4`.
+pub(super) const AHEAD: &str = "SELECT count(*) FROM (
+     SELECT 1 FROM jobs INDEXED BY jobs_ready WHERE state = 'ready' AND connection = $1 AND priority > $2
+     UNION ALL
+     SELECT 1 FROM jobs INDEXED BY jobs_ready WHERE state = 'ready' AND connection = $1 AND priority = $2 AND seq < $3
+     LIMIT $4)";
+
 /// All rows of a query as one JSON array of arrays. Every row that crosses from SQLite's thread costs a wake-up, which
 /// for hundreds of rows is more than the query itself.
 pub(super) fn gathered(columns: &str, query: &str) -> String {

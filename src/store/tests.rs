@@ -1,9 +1,13 @@
 //! The store's promises, on real files.
 
+mod effects;
 mod export;
 mod holds;
 mod lists;
+mod model;
 mod opening;
+mod operators;
+mod pauses;
 mod queue;
 
 use super::*;

@@ -80,6 +80,16 @@ impl Account {
         }
     }
 
+    /// Until when a rate-limit answer keeps all calls of one of the two APIs waiting.
+    pub fn blocked_until(&self) -> Option<jiff::Timestamp> {
+        let [requests, _] = self.activecampaign.budget_views();
+        let budgets = [self.highlevel.budget(), requests];
+        budgets
+            .iter()
+            .filter_map(|budget| budget.blocked_until)
+            .max()
+    }
+
     /// Forgets what was learned: the next question is asked of the APIs.
     pub async fn forget(&self) {
         *self.learned.lock().await = Learned::default();

@@ -1,4 +1,4 @@
-//! One job: claim, read, plan, write, settle.
+//! One job: claim, read, plan, write, act, settle.
 
 use super::account::Account;
 use super::backoff;
@@ -95,6 +95,7 @@ impl Desk {
             Err(error) if error.class == ErrorClass::Missing => return self.gone(job, error).await,
             Err(error) => return Err(error.into()),
         };
+        let record = self.edited(job, record).await?;
         let related = match self.mapping.email() {
             EmailSource::Property(_) => None,
             EmailSource::Association(association) => {

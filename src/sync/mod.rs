@@ -1,30 +1,36 @@
-//! The engine. One record's way is [`job`]: claim, read, plan, write, settle. Many records' way is
+//! The engine. One record's way is [`job`]: claim, read, plan, write, act on rules ([`effects`]), settle. Many records' way is
 //! [`export`]: read pages, plan, import, confirm, settle.
 
 mod account;
 mod backoff;
+mod breaker;
+mod bulk;
 mod contest;
+mod edited;
+mod effects;
 mod ended;
 mod export;
 mod job;
 mod plan;
 pub mod related;
 mod send;
+mod turns;
 mod verdict;
 mod worker;
 mod write;
 
 pub use account::Account;
 pub use ended::{failed, rehearsed};
+pub use plan::version;
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId, RunId,
-    Trigger,
+    BulkId, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, Problem, RecordId,
+    RunId, Trigger,
 };
-use crate::store::{NewJob, Store};
+use crate::store::{NewJob, Store, WorkerSeen};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -67,6 +73,8 @@ struct Inner {
     tracker: TaskTracker,
     stop: CancellationToken,
     wake: Notify,
+    /// Credentials may have changed: broken accounts are asked at once.
+    credentials: Notify,
     working: AtomicBool,
     /// Results of jobs worked here, for those who wait for them.
     results: broadcast::Sender<(JobId, SyncResult)>,
@@ -86,6 +94,7 @@ impl Engine {
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
                 wake: Notify::new(),
+                credentials: Notify::new(),
                 working: AtomicBool::new(false),
                 results: broadcast::channel(1024).0,
                 rehearsals: Mutex::default(),
@@ -115,7 +124,15 @@ impl Engine {
     pub fn start_worker(&self) {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
+            self.inner.tracker.spawn(breaker::watch(self.clone()));
+            self.inner.tracker.spawn(bulk::watch(self.clone()));
         }
+    }
+
+    /// Applies an action of a person once its delay is over. If this process ends before, a worker does.
+    pub fn apply_later(&self, id: BulkId, delay: Duration) {
+        let later = bulk::later(self.clone(), id, delay);
+        self.inner.tracker.spawn(later);
     }
 
     /// Lets the worker look for jobs at once.
@@ -133,11 +150,13 @@ impl Engine {
         self.wake();
     }
 
-    /// Tokens were read again: what waits because one was refused is tried at once. Answers the number of such jobs.
+    /// Tokens were read again: accounts that were stopped because theirs was refused are asked at once, and jobs that wait
+    /// for one are tried. Answers the number of such jobs.
     ///
     /// # Errors
     /// The store failed.
     pub async fn credentials_changed(&self) -> Result<u64, Problem> {
+        self.inner.credentials.notify_one();
         let hastened = self.store().hasten_refused().await?;
         self.wake();
         Ok(hastened)
@@ -166,21 +185,71 @@ impl Engine {
         }
     }
 
-    /// Workers seen on this store: this process, and owners of leases.
+    /// The processes that work the queue of this store, this one included. One that died on this host is known to be dead
+    /// at once.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn living_workers(&self) -> Result<Vec<WorkerSeen>, Problem> {
+        let mut workers = self.store().workers().await?;
+        workers.retain(|worker| !worker::is_dead(&worker.owner));
+        Ok(workers)
+    }
+
+    /// Number of processes at work on this store: workers, and owners of exports.
+    ///
+    /// # Errors
+    /// The store failed.
     pub async fn workers(&self) -> Result<u32, Problem> {
         let mut owners = self.store().lease_owners().await?;
-        if self.inner.working.load(Ordering::Relaxed) && !owners.contains(&self.inner.owner) {
-            owners.push(self.inner.owner.clone());
-        }
+        owners.retain(|owner| !worker::is_dead(owner));
+        owners.extend(
+            self.living_workers()
+                .await?
+                .into_iter()
+                .map(|one| one.owner),
+        );
+        owners.sort_unstable();
+        owners.dedup();
         Ok(owners.len() as u32)
     }
 
-    /// Returns once no job is ready or running and no export of this process runs.
+    /// Puts the mappings of this process's configuration in force. A worker does so at its start; to be called again when
+    /// the configuration was read again.
+    pub async fn mappings_changed(&self) {
+        if !self.inner.working.load(Ordering::Relaxed) {
+            return;
+        }
+        let settings = self.settings();
+        let connections: Vec<ConnectionName> = settings.accounts.keys().cloned().collect();
+        let versions = settings
+            .mappings
+            .iter()
+            .map(|(name, (connection, spec))| {
+                let key = (connection.clone(), name.clone());
+                (key, spec.hash().as_str().to_owned())
+            })
+            .collect();
+        let began = self
+            .store()
+            .worker_began(&self.inner.owner, &connections, &versions)
+            .await;
+        if let Err(error) = began {
+            tracing::error!(%error, "the worker could not say which mappings it has");
+        }
+        self.wake();
+    }
+
+    /// Returns once no job is ready or running, no action on many jobs is due, and no export of this process runs.
     pub async fn idle(&self) -> Result<(), Problem> {
         let mut changes = self.store().changes();
         loop {
             let counts = self.store().counts().await?;
-            if counts.ready == 0 && counts.running == 0 && self.inner.exports.is_empty() {
+            if counts.ready == 0
+                && counts.running == 0
+                && self.inner.exports.is_empty()
+                && self.store().due_bulks().await?.is_empty()
+            {
                 return Ok(());
             }
             // A change by another process makes no signal here, so a look now and then is needed.
@@ -213,6 +282,8 @@ impl Engine {
             })
             .collect();
         let ids = store.enqueue_many(&jobs).await?;
+        // Whoever waits wants to know whether a stopped account goes on by now.
+        breaker::ask(self, std::slice::from_ref(&account.name), true).await;
         self.start_worker();
         self.wake();
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();

@@ -1,15 +1,20 @@
-//! A record's values go to its contact: the contest over it, then the write.
+//! A record's values go to its contact: the contest over it, the write, and what its rules want.
 
+use super::breaker::{self, Probed};
 use super::contest::{self, Verdict};
+use super::effects::{self, Actor, Trouble, TroubleKind};
 use super::ended::{Ended, confirmed, fields, seen};
 use super::job::{Desk, Stop};
 use super::plan::{Planned, version};
+use super::verdict::judge;
 use super::write;
 use crate::activecampaign::sync_body_json;
+use crate::model::call::Api;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
-use crate::store::{BatchKind, Candidate, Claim, Held, RecordSeen, StoreError};
+use crate::store::{BatchKind, Candidate, Claim, Held, OpenEffect, RecordSeen, StoreError};
+use jiff::Timestamp;
 use std::time::Duration;
 
 impl Desk {
@@ -131,7 +136,7 @@ impl Desk {
         // A person wants to see what changes and may mend what drifted; everybody else goes by the fingerprint.
         let person = matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry);
         let mut known = link.as_ref().and_then(|link| link.contact_id.clone());
-        let in_step = if person {
+        let mut in_step = if person {
             let contact = self
                 .account
                 .activecampaign
@@ -149,8 +154,9 @@ impl Desk {
                 .is_some_and(|link| link.fingerprint == planned.fingerprint)
         };
         let mut created = link.as_ref().is_some_and(|link| link.created_by_us);
+        let mut moves_from = None;
         if !in_step {
-            let moves_from =
+            moves_from =
                 write::old_link(&self.store, &self.account, &self.mapping, &record.id, email)
                     .await?;
             if let Some(old) = &moves_from
@@ -162,6 +168,19 @@ impl Desk {
             if let Some(lost) = self.lost(record, email, &self.candidates(email).await?) {
                 return Ok(lost);
             }
+        }
+        let effects = self.plan_effects(claim, record, related).await?;
+        if in_step && known.is_none() && !effects.is_empty() {
+            // An import confirmed the contact without naming it.
+            let contact = self
+                .account
+                .activecampaign
+                .find_contact(email, false)
+                .await?;
+            known = contact.map(|contact| contact.id);
+            in_step = known.is_some();
+        }
+        if !in_step {
             self.may_send(claim).await?;
             let (synced, moved) = write::write(
                 &self.account,
@@ -189,8 +208,72 @@ impl Desk {
         }
         done.contact.id = known.clone();
         done.record = Some(seen(record, Some(email.clone()), done.outcome));
-        done.link = Some(confirmed(&self.mapping, record, planned, known, created)?);
-        Ok(done)
+        done.link = Some(confirmed(
+            &self.mapping,
+            record,
+            planned,
+            known.clone(),
+            created,
+        )?);
+        let Some(contact) = known.filter(|_| !effects.is_empty()) else {
+            return Ok(done);
+        };
+        let actor = Actor {
+            store: &self.store,
+            account: &self.account,
+            mapping: &self.mapping,
+            contact: &contact,
+            email,
+            job: Some((self, claim)),
+        };
+        Ok(match actor.act(&effects).await? {
+            None => done,
+            Some(trouble) => {
+                if let TroubleKind::Passing {
+                    probe: Probed::Dead,
+                    ..
+                } = trouble.kind
+                {
+                    let (account, api) = (&self.account.name, Api::ActiveCampaign);
+                    let problem = &trouble.problem;
+                    breaker::open(&self.store, account, api, problem, &self.worker).await;
+                }
+                troubled(claim, done, trouble)
+            }
+        })
+    }
+
+    /// What the rules want of a record, on disk before its contact is written; and what is open of earlier attempts.
+    async fn plan_effects(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        related: Option<&RelatedContact>,
+    ) -> Result<Vec<OpenEffect>, Stop> {
+        let (connection, mapping) = (&self.account.name, self.mapping.name());
+        let confirmed = if self.mapping.has_rules() {
+            let ids = std::slice::from_ref(&record.id);
+            let mut states = self
+                .store
+                .confirmed_states(connection, mapping, ids)
+                .await?;
+            states.remove(&record.id)
+        } else {
+            None
+        };
+        let open = self
+            .store
+            .open_effects(connection, mapping, &record.id)
+            .await?;
+        let confirmed = confirmed.as_ref();
+        let plan = effects::wanted(&self.mapping, record, related, confirmed, &open);
+        if open.is_empty() && plan.fires.is_empty() {
+            return Ok(open);
+        }
+        self.store
+            .plan_effects(&claim.job, claim.epoch, &plan)
+            .await?
+            .ok_or(Stop::Lost)
     }
 
     async fn candidates(&self, email: &Email) -> Result<Vec<Candidate>, StoreError> {
@@ -202,5 +285,53 @@ impl Desk {
                 write::CANDIDATES,
             )
             .await
+    }
+}
+
+/// How an attempt ends whose contact is in step, but not all of its effects are over. What was confirmed stays confirmed: the
+/// next attempt goes on with the effects.
+fn troubled(claim: &Claim, done: Ended, trouble: Trouble) -> Ended {
+    let Trouble {
+        kind,
+        problem,
+        request,
+        response,
+    } = trouble;
+    let (outcome, waiting, uses_attempt) = match kind {
+        TroubleKind::Failed => (Outcome::Failed, None, true),
+        TroubleKind::Unknown => (Outcome::Unknown, None, true),
+        TroubleKind::TooSoon(rest) => {
+            let until = Timestamp::now() + rest;
+            let waiting = Some((WaitReason::Scheduled, until));
+            (Outcome::Waiting, waiting, false)
+        }
+        TroubleKind::Passing {
+            class,
+            retry_after,
+            probe,
+            ambiguous,
+        } => {
+            let judged = judge(
+                problem.clone(),
+                class,
+                retry_after,
+                probe,
+                claim.tries,
+            );
+            match judged.outcome {
+                // The attempts are used up, and what was sent may have arrived.
+                Outcome::Failed if ambiguous => (Outcome::Unknown, None, true),
+                outcome => (outcome, judged.waiting, judged.uses_attempt),
+            }
+        }
+    };
+    Ended {
+        outcome,
+        waiting,
+        uses_attempt,
+        error: Some(problem),
+        request: request.or(done.request.clone()),
+        response: response.or(done.response.clone()),
+        ..done
     }
 }

@@ -1,26 +1,34 @@
 //! The worker: claims jobs, works them side by side, keeps their leases.
 
+use super::account::Account;
+use super::breaker::{self, Probed};
 use super::job::Desk;
+use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
 use crate::http::Lane;
+use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
-use crate::store::{Claim, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError};
+use crate::store::{
+    Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError,
+};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// A lease lasts 30 s; a third of it leaves room for two missed beats.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
+const CALM: Duration = Duration::from_millis(20);
 
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
-/// Leases held by this process.
-type Held = Arc<Mutex<HashMap<JobId, i64>>>;
+/// Leases held by this process: the epoch of each job, and its connection.
+type Held = Arc<Mutex<Leases>>;
+type Leases = HashMap<JobId, (i64, ConnectionName)>;
 
 /// Names this process: host, process id and the process's start, so that a dead owner can be told from a
 /// living one that got the same number.
@@ -80,16 +88,19 @@ pub async fn run(engine: Engine) {
     let sweep = engine.inner.tracker.spawn(pruning(engine.clone()));
     let mut changes = engine.store().changes();
     let mut probe = Probe::default();
+    let mut others = Vec::new();
+    forget_the_dead(&engine).await;
+    engine.mappings_changed().await;
     loop {
         // A slot first, then the claim: what is claimed can be begun at once.
         let Some(free) = slots.free(&engine).await else {
             break;
         };
         changes.mark_unchanged();
-        let connections: Vec<ConnectionName> = engine.settings().accounts.keys().cloned().collect();
+        let turns = turns(&engine, &held, free);
         let claims = match engine
             .store()
-            .claim(&engine.inner.owner, &connections, free)
+            .claim(&engine.inner.owner, &turns.open, turns.limit)
             .await
         {
             Ok(claims) => claims,
@@ -108,7 +119,9 @@ pub async fn run(engine: Engine) {
             }
             continue;
         }
-        let due = engine.store().next_due(&connections).await.ok().flatten();
+        tell_other_versions(&engine, &mut others).await;
+        let due = engine.store().next_due(&turns.open).await.ok().flatten();
+        let due = due.into_iter().chain(turns.next).min();
         let wait = due.map_or(Duration::from_secs(3600), |at| {
             Duration::try_from(at.duration_since(Timestamp::now()))
                 .unwrap_or(Duration::ZERO)
@@ -123,7 +136,11 @@ pub async fn run(engine: Engine) {
             tokio::select! {
                 () = engine.inner.stop.cancelled() => break,
                 () = engine.inner.wake.notified() => break,
-                _ = changes.changed() => break,
+                _ = changes.changed() => {
+                    // An export writes hundreds of times a second, and hardly any of it makes a job due.
+                    let _ = tokio::time::timeout(CALM, engine.inner.wake.notified()).await;
+                    break;
+                }
                 () = &mut sleep => break,
                 _ = look.tick() => {
                     if engine.store().version_probe(&mut probe).await.unwrap_or(true) {
@@ -138,6 +155,31 @@ pub async fn run(engine: Engine) {
     }
     beat.abort();
     sweep.abort();
+    if let Err(error) = engine.store().worker_ended(&engine.inner.owner).await {
+        tracing::warn!(%error, "the worker could not say that it ended");
+    }
+}
+
+/// Workers of this host that died said nothing.
+async fn forget_the_dead(engine: &Engine) {
+    let workers = engine.store().workers().await.unwrap_or_default();
+    for worker in workers.iter().filter(|worker| is_dead(&worker.owner)) {
+        if let Err(error) = engine.store().worker_ended(&worker.owner).await {
+            tracing::warn!(%error, "a dead worker could not be forgotten");
+        }
+    }
+}
+
+/// Says once which mappings are left to other workers, because another version of them is in force.
+async fn tell_other_versions(engine: &Engine, told: &mut Vec<MappingVersion>) {
+    let Ok(others) = engine.store().other_versions().await else {
+        return;
+    };
+    for version in others.iter().filter(|version| !told.contains(version)) {
+        tracing::warn!(connection = %version.connection, mapping = %version.mapping, by = version.by,
+            "another version of the mapping is in force: its jobs are left to workers that have it");
+    }
+    *told = others;
 }
 
 /// Removes what retention no longer wants, at once and then now and then.
@@ -159,6 +201,22 @@ async fn pruning(engine: Engine) {
             Err(error) => tracing::error!(%error, "what is old could not be pruned"),
         }
     }
+}
+
+/// The accounts to claim for now.
+fn turns(engine: &Engine, held: &Held, free: u32) -> Turns {
+    let settings = engine.settings();
+    let held = lock(held);
+    let accounts: Vec<Busy> = settings
+        .accounts
+        .iter()
+        .map(|(name, account)| Busy {
+            name: name.clone(),
+            blocked_until: account.blocked_until(),
+            jobs: held.values().filter(|(_, of)| of == name).count(),
+        })
+        .collect();
+    turns::choose(&accounts, settings.concurrency, free, Timestamp::now())
 }
 
 /// Room for jobs worked on at the same time; the settings say how much there is.
@@ -213,7 +271,10 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     let Ok(permit) = Arc::clone(slots).acquire_owned().await else {
         return;
     };
-    lock(held).insert(claim.job.id.clone(), claim.epoch);
+    lock(held).insert(
+        claim.job.id.clone(),
+        (claim.epoch, claim.job.connection.clone()),
+    );
     let (engine, held) = (engine.clone(), Arc::clone(held));
     let tracker = engine.inner.tracker.clone();
     tracker.spawn(async move {
@@ -242,6 +303,7 @@ async fn work(
     } else {
         Lane::Bulk
     };
+    let mut probed = Probed::Alive;
     let problem = match settings.mappings.get(&job.mapping) {
         None => Problem::new(
             ErrorClass::Config,
@@ -274,14 +336,22 @@ async fn work(
                         };
                         return desk.work(claim).await;
                     }
-                    Err(problem) => problem,
+                    Err(problem) => {
+                        // A mapping that is at fault itself can be compiled; a token that cannot be had is met before.
+                        let token = problem.class == ErrorClass::Auth
+                            || problem.class == ErrorClass::Config
+                                && account.compile(&job.mapping, spec).await.is_err();
+                        if token {
+                            probed = refused(engine, &account, &problem).await;
+                        }
+                        problem
+                    }
                 }
             }
         },
     };
-    // A token that cannot even read the schemas is dead for every job of the account.
     let (class, tries) = (problem.class, claim.tries);
-    let ended = verdict::judge(problem, class, None, class == ErrorClass::Auth, tries);
+    let ended = verdict::judge(problem, class, None, probed, tries);
     let now = Timestamp::now();
     let settlement = Settlement {
         attempt: ended.uses_attempt.then(|| NewAttempt {
@@ -302,15 +372,32 @@ async fn work(
     Ok(ended.result(job))
 }
 
+/// The schemas are refused: one of the two tokens is dead for every job of the account, or lacks a scope.
+async fn refused(engine: &Engine, account: &Account, problem: &Problem) -> Probed {
+    for api in [Api::HighLevel, Api::ActiveCampaign] {
+        match breaker::probe(account, api).await {
+            Probed::Alive => {}
+            Probed::Silent => return Probed::Silent,
+            Probed::Dead => {
+                let (store, owner) = (engine.store(), &engine.inner.owner);
+                breaker::open(store, &account.name, api, problem, owner).await;
+                return Probed::Dead;
+            }
+        }
+    }
+    Probed::Alive
+}
+
 /// Prolongs the leases of jobs under way.
 async fn heartbeats(engine: Engine, held: Held) {
-    let mut beat = tokio::time::interval(HEARTBEAT);
+    // A third of the lease leaves room for two missed beats.
+    let mut beat = tokio::time::interval(engine.store().lease_time() / 3);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         beat.tick().await;
         let leases: Vec<(JobId, i64)> = lock(&held)
             .iter()
-            .map(|(id, epoch)| (id.clone(), *epoch))
+            .map(|(id, (epoch, _))| (id.clone(), *epoch))
             .collect();
         if leases.is_empty() {
             continue;
@@ -323,7 +410,7 @@ async fn heartbeats(engine: Engine, held: Held) {
     }
 }
 
-fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<JobId, i64>> {
+fn lock(held: &Held) -> std::sync::MutexGuard<'_, Leases> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

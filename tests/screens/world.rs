@@ -10,9 +10,9 @@ use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, R
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
-    Attempt, ConnectionName, DataType, Email, ErrorClass, FieldKind, Finding, Job, JobId, JobState,
-    Level, MappingName, ObjectKey, ObjectSchema, Problem, Property, PropertyOption, Record,
-    RecordId, RunId, Trigger, WaitReason, Waiting,
+    Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
+    FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Problem,
+    Property, PropertyOption, Record, RecordId, RunId, Trigger, WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
@@ -422,6 +422,38 @@ fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
     }
 }
 
+fn effects(mood: Mood) -> Vec<Effect> {
+    if mood == Mood::Empty {
+        return Vec::new();
+    }
+    let effect = |action, target: &str, state, error: Option<Problem>| Effect {
+        rule: text(mood, "adopted"),
+        act: Act {
+            action,
+            target: text(mood, target),
+        },
+        state,
+        contact_id: Some("17".into()),
+        response: error.is_none().then(|| text(mood, "201")),
+        error,
+        request: None,
+        updated_at: noon(),
+    };
+    let missing = Problem::new(
+        ErrorClass::Invalid,
+        text(mood, "there is no automation called \"Adoption welcome\""),
+    );
+    vec![
+        effect(Action::AddTag, "pet-adopted", EffectState::Done, None),
+        effect(
+            Action::StartAutomation,
+            "Adoption welcome",
+            EffectState::Failed,
+            Some(missing),
+        ),
+    ]
+}
+
 fn job_detail(mood: Mood) -> JobDetail {
     let mut job = job(mood, 3);
     job.attempts = 2;
@@ -443,10 +475,13 @@ fn job_detail(mood: Mood) -> JobDetail {
             mood,
             "422 {\"errors\":[{\"title\":\"Contact Email Address is not valid.\"}]}",
         )),
+        edit: None,
         mapping_hash: "8c1fd00dcafe0123".into(),
     };
     JobDetail {
         attempts: vec![attempt(1, "retry"), attempt(2, "failed")],
+        effects: effects(mood),
+        edits: Vec::new(),
         why: "it failed for good: the data is refused. Mend the record, then retry it.".into(),
         job,
     }
@@ -554,6 +589,8 @@ fn status(mood: Mood) -> Status {
             discarded: 0,
         },
         workers: 2,
+        pauses: Vec::new(),
+        outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),

@@ -2,10 +2,10 @@
 
 use super::account::{Account, Contact};
 use super::page::Page;
-use super::{contact_text, no_result};
+use super::{contact_text, no_result, page};
 use crate::sandbox::wire::{Call, Reply};
 use crate::sandbox::{Shared, instant};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt::Write;
 use std::ops::Bound;
 
@@ -266,7 +266,7 @@ pub(super) fn get(shared: &Shared, id: &str) -> Reply {
 }
 
 /// `GET /contacts/{id}/{part}`.
-pub(super) fn part(shared: &Shared, id: &str, part: &str) -> Reply {
+pub(super) fn part(shared: &Shared, call: &Call, id: &str, part: &str) -> Reply {
     let account = shared.account();
     let contact = match contact_of(&account, id) {
         Ok(contact) => contact,
@@ -279,7 +279,7 @@ pub(super) fn part(shared: &Shared, id: &str, part: &str) -> Reply {
         return Reply::text(200, body);
     }
     match rows(&[contact], part) {
-        Some(rows) => Reply::ok(&json!({part: rows})),
+        Some(rows) => page::of_items(call, part, rows, &[]),
         None => Reply::message(404, &format!("No Route found for contacts/{id}/{part}"))
             .violating("unknown path"),
     }

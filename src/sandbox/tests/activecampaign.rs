@@ -619,3 +619,56 @@ async fn a_field_is_made_in_three_calls_and_a_segment_matches_it() {
         json!([contact.id])
     );
 }
+
+#[tokio::test]
+async fn events_are_forms_with_their_own_key_and_stand_in_the_log() {
+    let wire = start(small()).await;
+    let contact = sync(&wire, json!({"email": "s@example.com"})).await;
+    let id = contact.body["contact"]["id"].as_str().unwrap().to_owned();
+    let post = |kind: &str, key: &str, name: &str| {
+        let url = format!("{}/event", wire.sandbox.activecampaign_url);
+        let form = format!(
+            "actid={EVENT_ACCOUNT}&key={key}&event={name}&eventdata=Rex&visit=%7B%22email%22%3A%22s%40example.com%22%7D"
+        );
+        let request = wire
+            .client
+            .post(url)
+            .header("Content-Type", kind)
+            .body(form);
+        async move {
+            let answer = request.send().await.unwrap();
+            let status = answer.status().as_u16();
+            let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+            (status, body["success"].as_u64())
+        }
+    };
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(post(form, EVENT_KEY, "pet_adopted").await, (200, Some(1)));
+    assert_eq!(post(form, "wrong", "pet_adopted").await, (200, Some(0)));
+    assert_eq!(post(form, EVENT_KEY, &"x".repeat(33)).await, (200, Some(0)));
+    assert_eq!(
+        post("application/json", EVENT_KEY, "pet_adopted").await,
+        (400, None)
+    );
+    let log = wire
+        .ac(
+            "GET",
+            &format!("/contacts/{id}/trackingLogs?limit=100"),
+            Value::Null,
+        )
+        .await;
+    let rows = list(&log.body, "trackingLogs");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0]["type"], &rows[0]["value"]),
+        (&json!("pet_adopted"), &json!("Rex"))
+    );
+    assert_eq!(
+        wire.sandbox
+            .control()
+            .contact("s@example.com")
+            .unwrap()
+            .events,
+        ["pet_adopted"]
+    );
+}

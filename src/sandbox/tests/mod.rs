@@ -4,7 +4,10 @@ mod activecampaign;
 mod faults;
 mod highlevel;
 
-use super::{ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, Options, Quirks, Sandbox};
+use super::{
+    ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, Options, Quirks,
+    Sandbox,
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::time::Duration;

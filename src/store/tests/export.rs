@@ -38,6 +38,7 @@ fn write(text: &str) -> Planned {
     Planned::Send {
         write_json: format!("{{\"v\":\"{text}\"}}"),
         properties_json: None,
+        rides_json: None,
         fingerprint: Fingerprint::of(text.as_bytes()),
         size: 100,
         single: false,
@@ -59,6 +60,7 @@ fn page(rows: Vec<PlannedRow>) -> PagePlan {
         checkpoint: Some("page 2".into()),
         total: Some(1000),
         rows,
+        met: true,
         spent: Spent {
             requests: RequestCounts {
                 highlevel: 1,
@@ -66,6 +68,7 @@ fn page(rows: Vec<PlannedRow>) -> PagePlan {
             },
             throttled: 1,
         },
+        ..PagePlan::default()
     }
 }
 

@@ -220,10 +220,7 @@ async fn a_failure_keeps_its_reason_and_a_retry_is_a_persons() {
     }
     let groups = store.groups(10).await.unwrap();
     assert_eq!(groups.len(), 1);
-    assert_eq!(
-        (groups[0].number, groups[0].class),
-        (3, ErrorClass::Invalid)
-    );
+    assert_eq!((groups[0].count, groups[0].class), (3, ErrorClass::Invalid));
     let attempts = store.attempts(&ids[0]).await.unwrap();
     assert_eq!((attempts.len(), attempts[0].number), (1, 1));
     assert_eq!(attempts[0].outcome, "failed");
@@ -231,7 +228,7 @@ async fn a_failure_keeps_its_reason_and_a_retry_is_a_persons() {
     assert_eq!(attempts[0].request.as_ref().map(String::len), Some(4096));
 
     clock.advance(1);
-    let group = crate::model::filter::Filter::parse(&format!("group:{}", groups[0].id)).unwrap();
+    let group = crate::model::filter::Filter::parse(&format!("group:{}", groups[0].group)).unwrap();
     let all = Selection::Filter(group);
     assert_eq!(store.retry(&all, "jo", true).await.unwrap(), 3);
     assert_eq!(state_of(&store, &ids[2]).await, JobState::Failed);

@@ -113,6 +113,9 @@ impl<'a> Confirmer<'a> {
             {
                 return self.read_back(batch).await;
             }
+            Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
+                return self.read_back(batch).await;
+            }
             Err(halt) => return Err(halt),
         };
         match info.state {
@@ -153,7 +156,11 @@ impl<'a> Confirmer<'a> {
 
     async fn send_again(&mut self, mut batch: Batch) -> Result<(), Halt> {
         let exclude = self.work.mapping.spec().exclude_automations;
-        match send(self.work, &rows_json(&batch)?, exclude).await? {
+        let sent = match send(self.work, &rows_json(&batch)?, exclude).await {
+            Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => Err(Vec::new()),
+            sent => sent?,
+        };
+        match sent {
             Ok(id) => {
                 let now = Timestamp::now();
                 self.work
@@ -218,15 +225,14 @@ impl<'a> Confirmer<'a> {
             .cloned()
             .collect();
         if !made.is_empty() {
-            let contacts = self
-                .work
-                .persist(|| {
-                    self.work
-                        .account
-                        .activecampaign
-                        .contacts_by_ids(&made, false)
-                })
-                .await?;
+            let named = self.work.persist(|| {
+                let client = &self.work.account.activecampaign;
+                client.contacts_by_ids(&made, false)
+            });
+            let contacts = match named.await {
+                Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => Vec::new(),
+                contacts => contacts?,
+            };
             for contact in contacts {
                 if let Ok(email) = Email::parse(&contact.email)
                     && batch.rows.iter().any(|row| row.email == email)
@@ -250,6 +256,17 @@ impl<'a> Confirmer<'a> {
     /// Contacts that an import did not name: those of known id are read 100 a call, the others wait for a walk, or
     /// are looked up one by one where they are few.
     async fn read_back(&mut self, batch: Batch) -> Result<(), Halt> {
+        match self.read_back_all(&batch).await {
+            Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
+                tracing::warn!(run = %self.work.id, %problem, "contacts cannot be read back; they are written one by one");
+                let all = batch.rows.iter().map(|row| row.email.clone()).collect();
+                self.settle(&batch, Vec::new(), Vec::new(), all).await
+            }
+            done => done,
+        }
+    }
+
+    async fn read_back_all(&mut self, batch: &Batch) -> Result<(), Halt> {
         let client = &self.work.account.activecampaign;
         let ids: Vec<ContactId> = batch
             .rows
@@ -313,7 +330,7 @@ impl<'a> Confirmer<'a> {
                 }
             }
         }
-        self.settle(&batch, confirmed, known, again).await
+        self.settle(batch, confirmed, known, again).await
     }
 
     /// Walks the contacts that changed since the first unnamed import, and settles those that are waited for.
@@ -330,8 +347,12 @@ impl<'a> Confirmer<'a> {
         while !self.unnamed.is_empty() {
             let page = self
                 .work
-                .persist(|| client.walk_contacts(after.as_ref(), Some(updated_after), true))
-                .await?;
+                .persist(|| client.walk_contacts(after.as_ref(), Some(updated_after), true));
+            let page = match page.await {
+                // Those that were not met yet are written one by one.
+                Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => break,
+                page => page?,
+            };
             let Some(last) = page.last().map(|contact| contact.id.clone()) else {
                 break;
             };
@@ -378,15 +399,19 @@ impl<'a> Confirmer<'a> {
     /// True if a contact holds what was sent; without its values, if it was written since.
     fn holds(&self, contact: &Contact, row: &OutboxRow, sent_at: Timestamp) -> Result<bool, Halt> {
         let write = write_of(&row.write_json)?;
+        let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
+        let written_since = contact.updated_at.is_some_and(|at| at >= floor);
+        // The values may be what they were before; tags and lists that went along came with a write.
+        if row.rides_json.is_some() && !written_since {
+            return Ok(false);
+        }
         if contact.values.is_none()
             && write
                 .values
                 .iter()
                 .any(|(target, _)| matches!(target, TargetField::Custom(_)))
         {
-            let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
-            return Ok(contact.updated_at.is_some_and(|at| at >= floor)
-                && self.builtins_match(contact, &write.values));
+            return Ok(written_since && self.builtins_match(contact, &write.values));
         }
         Ok(write.values.iter().all(|(target, sent)| {
             self.work

@@ -2,14 +2,18 @@
 //! what came of them.
 
 use super::confirm::Confirmer;
+use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{
-    IMPORT_BYTES, IMPORT_ROWS, ImportError, import_row_json, sync_body_json,
+    IMPORT_BYTES, IMPORT_ROWS, ImportError, Rides, import_row_with, sync_body_json,
 };
 use crate::model::{ContactWrite, Email, ErrorClass, Problem};
-use crate::store::{Batch, BatchKind, BatchResult, BatchState, Confirmed, FailedRow, KnownContact};
+use crate::store::{
+    Batch, BatchKind, BatchResult, BatchState, Confirmed, FailedRow, KnownContact, OutboxRow,
+};
 use crate::sync::write;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -152,14 +156,26 @@ async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Hal
 async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
     let mut parts = vec![(batch, true)];
     while let Some((mut batch, hints_wanted)) = parts.pop() {
-        if batch.rows.len() < WORTH_AN_IMPORT || batch.attempts > SENDINGS {
+        if batch.rows.len() < WORTH_AN_IMPORT
+            || batch.attempts > SENDINGS
+            || work.imports_refused.load(Ordering::Relaxed)
+        {
             let all = batch.rows.iter().map(|row| row.email.clone()).collect();
             again(work, &batch, all).await?;
             continue;
         }
         let rows = rows_json(&batch)?;
         let exclude = work.mapping.spec().exclude_automations;
-        match send(work, &rows, exclude).await? {
+        let sent = match send(work, &rows, exclude).await {
+            Err(Halt::Failed(problem)) if work.is_of_the_call(&problem).await => {
+                tracing::warn!(run = %work.id, %problem, "imports are refused; contacts are written one by one");
+                work.imports_refused.store(true, Ordering::Relaxed);
+                parts.push((batch, hints_wanted));
+                continue;
+            }
+            sent => sent?,
+        };
+        match sent {
             Ok(id) => {
                 let now = Timestamp::now();
                 work.store()
@@ -259,12 +275,29 @@ pub fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
     batch
         .rows
         .iter()
-        .map(|row| Ok(import_row_json(&write_of(&row.write_json)?)))
+        .map(|row| {
+            Ok(import_row_with(
+                &write_of(&row.write_json)?,
+                &rides_of(row)?,
+            ))
+        })
         .collect()
+}
+
+/// What goes along with a planned write, as it was kept.
+fn rides_of(row: &OutboxRow) -> Result<Rides, Halt> {
+    match &row.rides_json {
+        None => Ok(Rides::default()),
+        Some(json) => kept(json),
+    }
 }
 
 /// A planned write as it was kept.
 pub fn write_of(json: &str) -> Result<ContactWrite, Halt> {
+    kept(json)
+}
+
+fn kept<T: DeserializeOwned>(json: &str) -> Result<T, Halt> {
     serde_json::from_str(json).map_err(|error| {
         Halt::Failed(Problem::new(
             ErrorClass::Store,
@@ -273,7 +306,7 @@ pub fn write_of(json: &str) -> Result<ContactWrite, Halt> {
     })
 }
 
-/// Writes the contacts of a batch one by one. A row that is refused goes to the queue with the reason.
+/// Writes the contacts of a batch one by one, and does what their rules want. A row that is refused goes to the queue with the reason.
 async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     let mut rows = batch.rows.iter();
     for row in rows.by_ref() {
@@ -287,12 +320,21 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
         };
         match write_one(work, &row.record, &write).await {
             Ok((contact_id, created)) => {
+                let trouble = ride::act(work, &row.record, &contact_id, &row.email).await?;
                 result.known.push(KnownContact {
                     email: row.email.clone(),
                     contact_id,
                     created,
                 });
-                result.confirmed = Confirmed::These(vec![row.email.clone()]);
+                match trouble {
+                    None => result.confirmed = Confirmed::These(vec![row.email.clone()]),
+                    // The job that goes on with the effects writes the values once more, which changes nothing.
+                    Some(trouble) => result.failed.push(FailedRow {
+                        email: row.email.clone(),
+                        problem: trouble.problem,
+                        attempt: work.attempt(trouble.request, trouble.response),
+                    }),
+                }
             }
             Err(Halt::Asked) => return Err(Halt::Asked),
             // A dead token or a broken store is no fault of this row: the run stops and can be resumed.
@@ -324,11 +366,11 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     Ok(())
 }
 
-/// True if an error is about one row. A refusal may be (fact sheet §1.2); the token is then still good for others.
+/// True if an error is about one row.
 async fn is_the_rows(work: &Work, problem: &Problem) -> bool {
     match problem.class {
         ErrorClass::Config | ErrorClass::Store => false,
-        ErrorClass::Auth => work.account.activecampaign.me().await.is_ok(),
+        ErrorClass::Auth => work.is_of_the_call(problem).await,
         _ => true,
     }
 }

@@ -11,6 +11,7 @@ mod pages;
 mod plan_page;
 mod read;
 mod registry;
+mod ride;
 mod run;
 
 pub use registry::Exports;

@@ -25,6 +25,7 @@ pub enum Walk {
 }
 
 /// What of a page decides where reading goes on.
+#[derive(Clone)]
 pub struct PageEnd {
     pub ids: Vec<RecordId>,
     pub total: Option<u64>,
@@ -58,7 +59,7 @@ pub struct Position {
     pub sort: bool,
     /// False once rows came in another order than newest first.
     pub ordered: bool,
-    /// Rows of this walk so far, repeats included.
+    /// Rows of this walk so far; what a page repeats of the one before, because rows shifted, is not counted.
     rows: u64,
     /// The ids of the page before: a page that only repeats them means that the walk does not move on.
     before: Vec<RecordId>,
@@ -164,10 +165,12 @@ impl Position {
     /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
     pub fn advance(&mut self, page: PageEnd, enough: bool) {
         let count = page.ids.len();
-        self.rows += count as u64;
+        let repeated = |id: &&RecordId| self.before.contains(id);
+        let new = count - page.ids.iter().filter(repeated).count();
+        self.rows += new as u64;
         self.total = page.total.or(self.total);
         self.most = self.most.max(page.total);
-        let stuck = page.ids.iter().all(|id| self.before.contains(id));
+        let stuck = new == 0;
         self.before = page.ids;
         self.after = page.after.or(self.after.take());
         // Search engines cap their totals; a full page at the cap may have others behind it.
@@ -222,6 +225,11 @@ impl Position {
             walk => walk,
         };
         self.again |= self.walk == Walk::Again;
+    }
+
+    /// Records that HighLevel counts and no walk has met.
+    pub fn missing(&self, seen: u64) -> u64 {
+        self.most.unwrap_or(0).saturating_sub(seen)
     }
 
     /// Nothing is left to be read.

@@ -1,14 +1,16 @@
-//! From a page of records to what becomes of each of them.
+//! From a page of records to what becomes of each of them, and what their rules want.
 
 use super::familiar::Familiar;
 use super::pages::Position;
+use super::ride;
 use super::run::{Halt, Work};
-use crate::activecampaign::import_row_json;
+use crate::activecampaign::{Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::view::{Outcome, SyncResult, SyncedField};
 use crate::model::{ContactWrite, Email, Problem, Record, RecordId, RelatedContact};
-use crate::store::{Link, Planned, PlannedRow};
+use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
+use crate::sync::effects;
 use crate::sync::plan::{Plan, Planned as Values, plan, version};
 use crate::sync::related::ContactBook;
 use std::collections::{HashMap, HashSet};
@@ -20,9 +22,13 @@ pub struct Planner {
     /// Distinct records of the run so far.
     read: u64,
     rows: Vec<PlannedRow>,
+    effects: Vec<EffectPlan>,
+    states: Vec<ConfirmedState>,
     /// Records and contacts that the run has met.
     records: Familiar,
     contacts: Familiar,
+    /// Something among the rows may have been met before this page.
+    met: bool,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -56,8 +62,11 @@ impl Planner {
             book: ContactBook::default(),
             read,
             rows: Vec::new(),
+            effects: Vec::new(),
+            states: Vec::new(),
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
+            met: false,
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -83,18 +92,31 @@ impl Planner {
         }
     }
 
-    /// What is to be put on disk.
-    pub fn take_rows(&mut self) -> Vec<PlannedRow> {
+    /// What is to be put on disk, and whether the run may have met some of it before (see [`PagePlan::met`]).
+    ///
+    /// [`PagePlan::met`]: crate::store::PagePlan::met
+    pub fn take_rows(&mut self) -> (Vec<PlannedRow>, bool) {
         if let Some(rehearsal) = &mut self.rehearsal {
             if rehearsal.waits {
-                return Vec::new();
+                return (Vec::new(), false);
             }
             rehearsal
                 .best
                 .values_mut()
                 .for_each(|contender| contender.row = None);
         }
-        std::mem::take(&mut self.rows)
+        (
+            std::mem::take(&mut self.rows),
+            std::mem::take(&mut self.met),
+        )
+    }
+
+    /// What is to be put on disk with the rows: effects, and states that are confirmed as they are.
+    pub fn take_effects(&mut self) -> (Vec<EffectPlan>, Vec<ConfirmedState>) {
+        (
+            std::mem::take(&mut self.effects),
+            std::mem::take(&mut self.states),
+        )
     }
 
     /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
@@ -130,8 +152,12 @@ impl Planner {
             .collect();
         let mut best = self.leaders(work, &contended).await?;
         for email in &emails {
+            self.met |= self.contacts.may_know(email.as_str());
+        }
+        for email in &emails {
             self.contacts.note(email.as_str());
         }
+        let mut wanted = self.wanted(work, &records, &related).await?;
         for (record, plan) in records.iter().zip(plans) {
             match plan {
                 Plan::Skip => self.push(record, None, Planned::Skipped),
@@ -149,7 +175,8 @@ impl Planner {
                     );
                 }
                 Plan::Send(values) => {
-                    self.contend(work, record, values, &links, &mut best)
+                    let wants = wanted.remove(&record.id).unwrap_or_default();
+                    self.contend(work, record, values, wants, &links, &mut best)
                         .await?
                 }
             }
@@ -167,6 +194,7 @@ impl Planner {
             .filter(|record| self.records.may_know(record.id.as_str()))
             .map(|record| record.id.clone())
             .collect();
+        self.met |= !met.is_empty();
         let seen = if self.rehearsal.is_some() || met.is_empty() {
             HashMap::new()
         } else {
@@ -284,12 +312,41 @@ impl Planner {
         Ok(best)
     }
 
+    /// What the rules want of a page's records.
+    async fn wanted(
+        &self,
+        work: &Work,
+        records: &[Record],
+        related: &[Option<RelatedContact>],
+    ) -> Result<HashMap<RecordId, Wants>, Halt> {
+        if !work.mapping.has_rules() {
+            return Ok(HashMap::new());
+        }
+        let (store, connection, mapping) = (work.store(), work.connection(), work.name());
+        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+        let states = store.confirmed_states(connection, mapping, &ids).await?;
+        let open = store.open_effects_of(connection, mapping, &ids).await?;
+        let all = records.iter().zip(related).map(|(record, related)| {
+            let state = states.get(&record.id);
+            let open = open.get(&record.id).map_or(&[][..], Vec::as_slice);
+            let related = related.as_ref();
+            let wants = Wants {
+                plan: Some(effects::wanted(&work.mapping, record, related, state, open)),
+                open: !open.is_empty(),
+                confirmed: state.map(|state| state.properties_json.clone()),
+            };
+            (record.id.clone(), wants)
+        });
+        Ok(all.collect())
+    }
+
     /// Lets a record contend for its contact, and plans its write if it wins.
     async fn contend(
         &mut self,
         work: &Work,
         record: &Record,
         values: Values,
+        wants: Wants,
         links: &HashMap<Email, Link>,
         best: &mut HashMap<Email, Contender>,
     ) -> Result<(), Halt> {
@@ -327,19 +384,19 @@ impl Planner {
             );
         }
         let link = links.get(&email);
-        // A write of this run that is still on its way would undo what the link says.
-        let pending = best.contains_key(&email)
-            && self.rehearsal.is_none()
-            && work.store().is_pending(&work.id, &email).await?;
-        let planned = if !pending
-            && !work.options.full
+        let planned = if !work.options.full
             && link.is_some_and(|link| link.fingerprint == values.fingerprint)
+            && !wants.fires()
         {
+            self.states.extend(wants.new_state(record)?);
             Planned::Unchanged
         } else {
             self.rehearse_write(work, record, &values.write, link).await;
-            send(work, record, &values).await?
+            send(work, record, &values, &wants).await?
         };
+        if wants.open || wants.fires() {
+            self.effects.extend(wants.plan);
+        }
         best.insert(
             email.clone(),
             Contender {
@@ -435,8 +492,52 @@ impl Planner {
     }
 }
 
-async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, Halt> {
-    let row = import_row_json(&values.write);
+/// What the rules want of one record, and what is known of it.
+#[derive(Default)]
+struct Wants {
+    /// `None` where the mapping has no rules.
+    plan: Option<EffectPlan>,
+    /// It has effects that are not over.
+    open: bool,
+    /// The properties that were last confirmed.
+    confirmed: Option<String>,
+}
+
+impl Wants {
+    fn fires(&self) -> bool {
+        self.plan
+            .as_ref()
+            .is_some_and(|plan| !plan.fires.is_empty())
+    }
+
+    /// The record's state, if it is another one than was confirmed: its contact holds what it should.
+    fn new_state(&self, record: &Record) -> Result<Option<ConfirmedState>, Halt> {
+        if self.plan.is_none() {
+            return Ok(None);
+        }
+        let properties_json = crate::store::to_json(&record.properties)?;
+        let known = self.confirmed.as_deref() == Some(properties_json.as_str());
+        Ok((!known).then(|| ConfirmedState {
+            record: record.id.clone(),
+            version: version(record),
+            properties_json,
+        }))
+    }
+}
+
+async fn send(
+    work: &Work,
+    record: &Record,
+    values: &Values,
+    wants: &Wants,
+) -> Result<Planned, Halt> {
+    // What is open from earlier is brought to its end one by one.
+    let rides = match &wants.plan {
+        Some(plan) if !wants.open => ride::rides(work, plan).await?,
+        Some(_) => None,
+        None => Some(Rides::default()),
+    };
+    let row = import_row_with(&values.write, rides.as_ref().unwrap_or(&Rides::default()));
     let exclude = if work.mapping.spec().exclude_automations {
         crate::activecampaign::IMPORT_EXCLUDE_BYTES
     } else {
@@ -444,7 +545,8 @@ async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, 
     };
     // Two bytes for what stands between the rows.
     let size = u32::try_from(row.len() + exclude + 2).unwrap_or(u32::MAX);
-    let single = values.write.clears()
+    let single = rides.is_none()
+        || values.write.clears()
         || moves(work, record, &values.write.email).await?
         || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
     Ok(Planned::Send {
@@ -455,6 +557,10 @@ async fn send(work: &Work, record: &Record, values: &Values) -> Result<Planned, 
             Some(crate::store::to_json(&record.properties)?)
         },
         fingerprint: values.fingerprint.clone(),
+        rides_json: match rides {
+            Some(rides) if rides != Rides::default() => Some(crate::store::to_json(&rides)?),
+            _ => None,
+        },
         size,
         single,
     })

@@ -67,6 +67,8 @@ pub struct Work {
     pub backlog: Backlog,
     /// True while a write may have to wait for the last page, because a later record could win its contact.
     pub hold: AtomicBool,
+    /// ActiveCampaign refuses imports to a token that is good otherwise: contacts are written one by one.
+    pub imports_refused: AtomicBool,
     /// Paused, cancelled or ending: take nothing new.
     pub halt: CancellationToken,
     wake: Arc<Notify>,
@@ -88,6 +90,7 @@ impl Work {
             filled: Notify::new(),
             backlog: Backlog::default(),
             hold: AtomicBool::new(false),
+            imports_refused: AtomicBool::new(false),
             halt: CancellationToken::new(),
             wake: Arc::default(),
             meter,
@@ -304,6 +307,11 @@ impl Work {
             () = tokio::time::sleep(wait) => Ok(()),
             () = self.halt.cancelled() => Err(Halt::Asked),
         }
+    }
+
+    /// True if a refusal is about the call alone: the token is good for others (fact sheet §1.2).
+    pub async fn is_of_the_call(&self, problem: &Problem) -> bool {
+        problem.class == ErrorClass::Auth && self.account.activecampaign.me().await.is_ok()
     }
 
     /// True once everything was read.

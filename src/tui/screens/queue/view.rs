@@ -1,7 +1,7 @@
 //! How the queue looks.
 
 use super::Queue;
-use crate::model::{Attempt, Job, JobState};
+use crate::model::{Attempt, Effect, EffectState, Job, JobState};
 use crate::operations::queue::JobDetail;
 use crate::tui::canvas::{Canvas, grouped, short_id, span};
 use crate::tui::keymap::{Action, Tab};
@@ -277,6 +277,7 @@ fn text_of(canvas: &Canvas, detail: &JobDetail) -> Paragraphs {
             text.add(format!("request {id}"), Tone::Muted);
         }
     }
+    add_effects(canvas, &mut text, &detail.effects);
     if detail.attempts.is_empty() {
         text.gap();
         text.add("no attempt yet", Tone::Muted);
@@ -285,6 +286,39 @@ fn text_of(canvas: &Canvas, detail: &JobDetail) -> Paragraphs {
         add_attempt(canvas, &mut text, attempt);
     }
     text
+}
+
+/// One line an effect: what it does, how far it is, and what is wrong with it.
+fn add_effects(canvas: &Canvas, text: &mut Paragraphs, effects: &[Effect]) {
+    if effects.is_empty() {
+        return;
+    }
+    text.gap();
+    text.add("effects", Tone::Muted);
+    for effect in effects {
+        let tone = match effect.state {
+            EffectState::Done => Tone::Ok,
+            EffectState::Failed => Tone::Error,
+            EffectState::Unknown | EffectState::Sending => Tone::Warn,
+            EffectState::Planned => Tone::Plain,
+            EffectState::Obsolete => Tone::Muted,
+        };
+        text.add(
+            format!(
+                "  {}   {}   rule {}   {}",
+                effect.state.name(),
+                effect.act,
+                effect.rule,
+                canvas.date_time(effect.updated_at)
+            ),
+            tone,
+        );
+        if let Some(error) = &effect.error {
+            text.add(format!("    {error}"), Tone::Error);
+        } else if let Some(response) = &effect.response {
+            text.add(format!("    = {response}"), Tone::Muted);
+        }
+    }
 }
 
 fn add_attempt(canvas: &Canvas, text: &mut Paragraphs, attempt: &Attempt) {

@@ -1,0 +1,336 @@
+//! The activity: calls and settlements, as the log file has them.
+
+use super::{Done, Operations};
+use crate::model::{ErrorClass, Problem};
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The log is read from its end in pieces of this size.
+const PIECE: u64 = 1 << 16;
+
+/// Fields in which a request is named.
+const REQUEST_FIELDS: [&str; 3] = ["request_id", "request", "trace_id"];
+
+/// Which lines of the log are wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogFilter {
+    /// This level or worse: `error`, `warn`, `info`, `debug`, `trace`.
+    pub level: Option<String>,
+    /// Lines about a request, by its id at HighLevel or ActiveCampaign.
+    pub request: Option<String>,
+    /// Lines about a job, by its id or the beginning of it.
+    pub job: Option<String>,
+}
+
+/// One line of the log: an object with `timestamp`, `level`, `message` and what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine(pub Map<String, Value>);
+
+impl LogLine {
+    fn parse(line: &[u8]) -> Option<Self> {
+        match serde_json::from_slice(line).ok()? {
+            Value::Object(map) => Some(Self(map)),
+            _ => None,
+        }
+    }
+
+    /// A field as text, a number as it is written: the line's own, else one of the spans that it was written in.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let spans = self.0.get("spans").and_then(Value::as_array);
+        let around = spans.into_iter().flatten().rev();
+        let value = self
+            .0
+            .get(key)
+            .or_else(|| around.filter_map(|span| span.get(key)).next())?;
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        }
+    }
+}
+
+/// Larger is worse.
+fn severity(level: &str) -> Option<u8> {
+    ["trace", "debug", "info", "warn", "error"]
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(level))
+        .map(|place| place as u8)
+}
+
+impl LogFilter {
+    /// Says that a level has a name that no level has.
+    ///
+    /// # Errors
+    /// The name is unknown; the remedy lists those that are known.
+    fn check(&self) -> Done<()> {
+        match &self.level {
+            Some(level) if severity(level).is_none() => Err(Problem::new(
+                ErrorClass::Config,
+                format!("there is no level `{level}`"),
+            )
+            .remedy("error, warn, info, debug or trace")),
+            _ => Ok(()),
+        }
+    }
+
+    fn matches(&self, line: &LogLine) -> bool {
+        let worst = self.level.as_deref().and_then(severity);
+        let level = line.text("level").as_deref().and_then(severity);
+        worst.is_none_or(|worst| level.is_some_and(|level| level >= worst))
+            && self.request.as_ref().is_none_or(|wanted| {
+                REQUEST_FIELDS
+                    .iter()
+                    .any(|field| line.text(field).as_ref() == Some(wanted))
+            })
+            && self
+                .job
+                .as_ref()
+                .is_none_or(|wanted| line.text("job").is_some_and(|job| job.starts_with(wanted)))
+    }
+}
+
+/// A place in the log, from which it can be followed.
+pub struct Activity {
+    path: PathBuf,
+    filter: LogFilter,
+    /// Bytes read of the file of that identity.
+    at: u64,
+    file: Option<u64>,
+    /// A line that is not at its end yet.
+    rest: Vec<u8>,
+}
+
+impl Operations {
+    /// The last lines of the log that a filter wants, the oldest first, and the place behind them. The file before the
+    /// present one is read as well where that has too few.
+    ///
+    /// # Errors
+    /// The log cannot be read, or the filter names no level there is.
+    pub async fn activity(
+        &self,
+        filter: LogFilter,
+        limit: usize,
+    ) -> Done<(Vec<LogLine>, Activity)> {
+        filter.check()?;
+        let path = self.inner.log.clone();
+        let read = tokio::task::spawn_blocking(move || last_lines(path, filter, limit)).await;
+        match read {
+            Ok(lines) => lines,
+            Err(error) => Err(Problem::new(
+                ErrorClass::Store,
+                format!("reading the log was broken off: {error}"),
+            )),
+        }
+    }
+}
+
+impl Activity {
+    /// The lines since the last look, at most some thousands at a time.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn more(&mut self) -> Done<Vec<LogLine>> {
+        let read = |error| unreadable(&self.path, error);
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(read(error)),
+        };
+        let meta = file.metadata().map_err(read)?;
+        let identity = identity(&meta);
+        if self.file != Some(identity) || meta.len() < self.at {
+            // It was set aside: the new one is read from its beginning.
+            self.at = 0;
+            self.rest.clear();
+            self.file = Some(identity);
+        }
+        file.seek(SeekFrom::Start(self.at)).map_err(read)?;
+        let mut bytes = Vec::new();
+        file.take(16 * PIECE)
+            .read_to_end(&mut bytes)
+            .map_err(read)?;
+        self.at += bytes.len() as u64;
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(piece);
+            if self.rest.ends_with(b"\n") {
+                lines.extend(LogLine::parse(&self.rest).filter(|line| self.filter.matches(line)));
+                self.rest.clear();
+            }
+        }
+        Ok(lines)
+    }
+}
+
+fn last_lines(path: PathBuf, filter: LogFilter, limit: usize) -> Done<(Vec<LogLine>, Activity)> {
+    let (mut lines, at, file) = tail(&path, &filter, limit)?;
+    if lines.len() < limit {
+        let (mut older, ..) = tail(&path.with_extension("log.1"), &filter, limit - lines.len())?;
+        older.append(&mut lines);
+        lines = older;
+    }
+    let activity = Activity {
+        path,
+        filter,
+        at,
+        file,
+        rest: Vec::new(),
+    };
+    Ok((lines, activity))
+}
+
+/// The last lines of one file, read piece by piece from its end; up to where it was read, and which file it was.
+fn tail(path: &Path, filter: &LogFilter, limit: usize) -> Done<(Vec<LogLine>, u64, Option<u64>)> {
+    let read = |error| unreadable(path, error);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), 0, None)),
+        Err(error) => return Err(read(error)),
+    };
+    let meta = file.metadata().map_err(read)?;
+    let end = whole_lines(&mut file, meta.len()).map_err(read)?;
+    let mut found = Vec::new();
+    let mut start = end;
+    // The beginning of the piece read last belongs to a line whose own beginning is further up.
+    let mut rest: Vec<u8> = Vec::new();
+    while start > 0 && found.len() < limit {
+        let from = start.saturating_sub(PIECE);
+        let mut bytes = vec![0; (start - from) as usize];
+        file.seek(SeekFrom::Start(from)).map_err(read)?;
+        file.read_exact(&mut bytes).map_err(read)?;
+        bytes.append(&mut rest);
+        let lines_begin = if from == 0 {
+            0
+        } else {
+            match bytes.iter().position(|byte| *byte == b'\n') {
+                Some(place) => place + 1,
+                None => bytes.len(),
+            }
+        };
+        rest = bytes[..lines_begin].to_vec();
+        let mut lines: Vec<&[u8]> = bytes[lines_begin..].split(|byte| *byte == b'\n').collect();
+        lines.reverse();
+        for line in lines {
+            if found.len() < limit
+                && let Some(line) = LogLine::parse(line).filter(|line| filter.matches(line))
+            {
+                found.push(line);
+            }
+        }
+        start = from;
+    }
+    found.reverse();
+    Ok((found, end, Some(identity(&meta))))
+}
+
+/// The place behind the last whole line.
+fn whole_lines(file: &mut File, length: u64) -> std::io::Result<u64> {
+    let from = length.saturating_sub(PIECE);
+    file.seek(SeekFrom::Start(from))?;
+    let mut reader = BufReader::new(file.take(length - from));
+    let mut at = from;
+    let mut line = Vec::new();
+    let mut end = from;
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        at += line.len() as u64;
+        if line.ends_with(b"\n") {
+            end = at;
+        }
+        line.clear();
+    }
+    Ok(end)
+}
+
+fn identity(meta: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Problem {
+    Problem::new(
+        ErrorClass::Store,
+        format!("the log {} cannot be read: {error}", path.display()),
+    )
+    .remedy("check its permissions: only its owner may read it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn line(number: usize, level: &str, job: &str) -> String {
+        let long = "x".repeat(number % 700);
+        format!(
+            "{{\"level\":\"{level}\",\"n\":{number},\"job\":\"{job}\",\"request_id\":\"r{number}\",\"long\":\"{long}\"}}\n"
+        )
+    }
+
+    fn numbers(lines: &[LogLine]) -> Vec<usize> {
+        lines
+            .iter()
+            .map(|line| line.text("n").unwrap().parse().unwrap())
+            .collect()
+    }
+
+    fn wanted(level: Option<&str>, request: Option<&str>, job: Option<&str>) -> LogFilter {
+        LogFilter {
+            level: level.map(str::to_owned),
+            request: request.map(str::to_owned),
+            job: job.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn the_last_lines_that_match_are_found_over_pieces_and_files_and_then_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tramline.log");
+        let all: Vec<String> = (0..3_000)
+            .map(|n| {
+                let level = if n % 100 == 0 { "WARN" } else { "INFO" };
+                line(n, level, if n % 7 == 0 { "job-a" } else { "job-b" })
+            })
+            .collect();
+        std::fs::write(path.with_extension("log.1"), all[..1_000].concat()).unwrap();
+        std::fs::write(&path, all[1_000..].concat()).unwrap();
+        let last = |filter, limit| last_lines(path.clone(), filter, limit).unwrap();
+        let (lines, _) = last(LogFilter::default(), 5);
+        assert_eq!(numbers(&lines), [2_995, 2_996, 2_997, 2_998, 2_999]);
+        let (lines, _) = last(LogFilter::default(), 10_000);
+        assert_eq!(numbers(&lines), (0..3_000).collect::<Vec<_>>());
+        let (lines, _) = last(wanted(Some("warn"), None, None), 25);
+        let warnings: Vec<usize> = (5..30).map(|n| n * 100).collect();
+        assert_eq!(numbers(&lines), warnings);
+        let (lines, _) = last(wanted(None, Some("r1234"), None), 9);
+        assert_eq!(numbers(&lines), [1_234]);
+        let (lines, mut activity) = last(wanted(None, None, Some("job-a")), 2);
+        assert_eq!(numbers(&lines), [2_989, 2_996]);
+
+        assert!(activity.more().unwrap().is_empty());
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap();
+        let next = line(7, "INFO", "job-a");
+        let (begin, end) = next.split_at(20);
+        file.write_all(begin.as_bytes()).unwrap();
+        assert!(activity.more().unwrap().is_empty());
+        file.write_all(end.as_bytes()).unwrap();
+        file.write_all(b"no json\n").unwrap();
+        file.write_all(line(8, "INFO", "job-b").as_bytes()).unwrap();
+        assert_eq!(numbers(&activity.more().unwrap()), [7]);
+        // Set aside, and begun anew.
+        std::fs::rename(&path, path.with_extension("log.1")).unwrap();
+        assert!(activity.more().unwrap().is_empty());
+        std::fs::write(&path, line(14, "INFO", "job-a")).unwrap();
+        assert_eq!(numbers(&activity.more().unwrap()), [14]);
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused() {
+        assert!(wanted(Some("loud"), None, None).check().is_err());
+        assert!(wanted(Some("Warn"), None, None).check().is_ok());
+    }
+}

@@ -1,0 +1,61 @@
+//! The audit: every action of a person, written down before it is done and told its end.
+
+use super::{Done, Operations, who::who};
+use crate::model::ConnectionName;
+use crate::model::audit::AuditEntry;
+use crate::store::NewAudit;
+
+/// What a person is about to do.
+pub(super) struct Act(NewAudit);
+
+impl Act {
+    /// An action on something: `retry` of `state:failed`.
+    pub(super) fn new(action: &str, target: impl Into<String>) -> Self {
+        Self(NewAudit {
+            who: who(),
+            action: action.to_owned(),
+            target: target.into(),
+            ..NewAudit::default()
+        })
+    }
+
+    /// Of a connection.
+    pub(super) fn of(mut self, connection: &ConnectionName) -> Self {
+        self.0.connection = connection.to_string();
+        self
+    }
+
+    /// For a reason that the person gave.
+    pub(super) fn reason(mut self, reason: &str) -> Self {
+        self.0.reason = Some(reason.to_owned());
+        self
+    }
+}
+
+impl Operations {
+    /// Does what a person wants and keeps who, when, what and how it ended. What cannot be written down is not done.
+    pub(super) async fn audited<T>(
+        &self,
+        act: Act,
+        doing: impl Future<Output = Done<T>>,
+        number: impl Fn(&T) -> Option<u64>,
+    ) -> Done<T> {
+        let store = &self.inner.store;
+        let seq = store.audit_begins(&act.0).await?;
+        let result = doing.await;
+        let (outcome, number) = match &result {
+            Ok(value) => ("done".to_owned(), number(value)),
+            Err(problem) => (problem.to_string(), None),
+        };
+        // It was done, whether or not this can be written down: the row that began tells of it.
+        if let Err(error) = store.audit_ends(seq, &outcome, number).await {
+            tracing::warn!(%error, "the end of an action could not be written into the audit");
+        }
+        result
+    }
+
+    /// The latest actions of people, the newest first.
+    pub async fn audit(&self, limit: u32) -> Done<Vec<AuditEntry>> {
+        Ok(self.inner.store.audit(limit).await?)
+    }
+}

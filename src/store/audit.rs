@@ -1,0 +1,80 @@
+//! The audit: what people did. A row is written before the action and told its end.
+
+use super::Store;
+use super::error::Result;
+use super::rows::time;
+use crate::model::audit::AuditEntry;
+use sqlx::Row;
+
+/// An action that a person begins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewAudit {
+    /// Empty where it belongs to no connection.
+    pub connection: String,
+    pub who: String,
+    pub action: String,
+    pub target: String,
+    pub reason: Option<String>,
+}
+
+impl Store {
+    /// Writes down that an action begins; its number.
+    pub async fn audit_begins(&self, entry: &NewAudit) -> Result<i64> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let seq = sqlx::query_scalar(
+            "INSERT INTO audit (connection, at, who, action, target, reason) VALUES ($1, $2, $3, $4, $5, $6)
+             RETURNING seq",
+        )
+        .bind(&entry.connection)
+        .bind(now)
+        .bind(&entry.who)
+        .bind(&entry.action)
+        .bind(&entry.target)
+        .bind(entry.reason.as_deref())
+        .fetch_one(&mut *tx)
+        .await?;
+        self.commit(tx).await?;
+        Ok(seq)
+    }
+
+    /// Writes down how it ended, and what number of things it changed.
+    pub async fn audit_ends(&self, seq: i64, outcome: &str, number: Option<u64>) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("UPDATE audit SET outcome = $1, number = $2 WHERE seq = $3")
+            .bind(outcome)
+            .bind(number.map(super::rows::int))
+            .bind(seq)
+            .execute(&mut *tx)
+            .await?;
+        self.commit(tx).await
+    }
+
+    /// The latest actions, the newest first.
+    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        sqlx::query(
+            "SELECT connection, at, who, action, target, reason, number, outcome FROM audit ORDER BY seq DESC LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            let connection: String = row.try_get(0)?;
+            let number: Option<i64> = row.try_get(6)?;
+            Ok(AuditEntry {
+                at: time(row.try_get(1)?)?,
+                who: row.try_get(2)?,
+                action: row.try_get(3)?,
+                target: row.try_get(4)?,
+                connection: (!connection.is_empty()).then(|| connection.into()),
+                reason: row.try_get(5)?,
+                count: number.map(i64::unsigned_abs),
+                outcome: row.try_get(7)?,
+            })
+        })
+        .collect()
+    }
+}
