@@ -8,7 +8,7 @@ use crate::model::{ConnectionName, MappingName};
 use crate::secret::SecretRef;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -325,32 +325,52 @@ impl Default for Webhooks {
 }
 
 /// `[metrics]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    pub listen: SocketAddr,
+    /// Where a worker answers `/metrics`, `/healthz` and `/readyz`.
+    pub listen: Option<SocketAddr>,
 }
 
-impl Default for Metrics {
+impl Metrics {
+    /// Where a worker answers if nobody says otherwise; another process that is there already does no harm then.
+    pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9187);
+}
+
+/// `[alerts]`: whom to tell, and of what.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// An address that takes Slack-shaped JSON; a secret, since whoever knows it can write there.
+    pub webhook: Option<SecretRef>,
+    /// In place of the webhook: a program with its arguments, run without a shell, JSON on its standard input.
+    pub command: Option<Vec<String>>,
+    /// So many jobs that fail within so long.
+    pub failed: FailedAlert,
+    /// A queue with due jobs of which none was attempted for so long.
+    pub stalled: Period,
+    /// The shortest time between two alerts of one kind.
+    pub cooldown: Period,
+}
+
+impl Default for Alerts {
     fn default() -> Self {
+        let minutes = |count: u64| Period::new(Duration::from_secs(count * 60));
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 9187)),
+            webhook: None,
+            command: None,
+            failed: FailedAlert {
+                count: 20,
+                within: minutes(10),
+            },
+            stalled: minutes(10),
+            cooldown: minutes(60),
         }
     }
 }
 
-/// `[alerts]`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Alerts {
-    pub webhook: Option<SecretRef>,
-    pub command: Option<Vec<String>>,
-    pub failed: Option<FailedAlert>,
-    pub cooldown: Option<Period>,
-}
-
 /// `[alerts] failed`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedAlert {
     pub count: u64,

@@ -3,13 +3,47 @@
 use crate::model::{ErrorClass, Problem};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long a token command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Every secret that this process has read, the former ones too, the longest first: what hides them from the log.
+static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
+
+/// The shortest text that is hidden as a secret: hiding shorter ones would only mangle the message.
+const SHORTEST: usize = 4;
+
+/// Lets [`hide`] know a secret that no reference led to, such as a token that an API gave.
+pub fn remember(secret: &SecretString) {
+    let text = secret.expose_secret();
+    if text.len() < SHORTEST {
+        return;
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if !known.iter().any(|known| known.expose_secret() == text) {
+        // One may be part of another: the longer one must go as a whole.
+        let place = known.partition_point(|known| known.expose_secret().len() > text.len());
+        known.insert(place, secret.clone());
+    }
+}
+
+/// A text without any secret that this process has read: the last line of defence, after redaction where texts are made.
+pub fn hide(text: &str) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let mut hidden = Cow::Borrowed(text);
+    for secret in known.iter().map(ExposeSecret::expose_secret) {
+        if hidden.contains(secret) {
+            hidden = Cow::Owned(hidden.replace(secret, "[redacted]"));
+        }
+    }
+    hidden
+}
 
 /// Where a secret lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +151,9 @@ impl SecretRef {
             return Err(self.problem("gives a text that is no token: it has spaces, line breaks or characters beyond ASCII")
                 .remedy("let it give the bare token and nothing else"));
         }
-        Ok(SecretString::from(text))
+        let secret = SecretString::from(text);
+        remember(&secret);
+        Ok(secret)
     }
 
     async fn run(&self, words: &[String]) -> Result<String, Problem> {

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Arguments in, operation called, table or JSON out.
 
 mod activity;
+mod alerts;
 mod api;
 mod audit;
 mod check;
@@ -21,6 +22,7 @@ mod schemas;
 mod shell;
 mod signals;
 mod sync;
+mod systemd;
 mod tui;
 mod worker;
 
@@ -120,6 +122,9 @@ enum Command {
     Activity(activity::Arguments),
     /// What people did: who, when, what, how many
     Audit(audit::Arguments),
+    /// Whom alerts tell, and of what
+    #[command(subcommand)]
+    Alerts(alerts::Action),
     /// Work the queue without a screen
     Worker(worker::Arguments),
     /// Simulate both APIs, with their rate limits and faults on request
@@ -142,7 +147,7 @@ pub async fn run(cli: Cli) -> Exit {
     let command = cli
         .command
         .unwrap_or(Command::Tui(tui::Arguments::default()));
-    signals::install();
+    signals::install(!matches!(command, Command::Tui(_) | Command::Demo(_)));
     // These end in order by themselves; everything else may be dropped where it stands.
     let orderly = matches!(
         command,
@@ -190,6 +195,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Queue(action) => queue::run(context, action).await,
         Command::Activity(arguments) => activity::run(context, arguments).await,
         Command::Audit(arguments) => audit::run(context, arguments).await,
+        Command::Alerts(action) => alerts::run(context, action).await,
         Command::Worker(arguments) => worker::run(context, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
         Command::Api(arguments) => api::run(context, arguments).await,

@@ -1,12 +1,16 @@
 //! `tramline worker`
 
-use super::{Context, Exit, reload, signals};
+use super::{Context, Exit, reload, signals, systemd};
 use crate::model::Problem;
 use crate::operations::{OpenOptions, Operations};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Where /metrics, /healthz and /readyz are answered [default: listen in [metrics], else 127.0.0.1:9187]
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// Stop when no job is ready and no export runs
     #[arg(long)]
     until_idle: bool,
@@ -28,18 +32,38 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         ..context.options(true)
     };
     let operations = Operations::open(context.config()?, options).await?;
+    let result = work(context, &operations, &arguments, hang_up).await;
+    systemd::stopping();
+    operations.close().await;
+    result
+}
+
+async fn work(
+    context: &Context,
+    operations: &Operations,
+    arguments: &Arguments,
+    hang_up: reload::HangUp,
+) -> Result<Exit, Problem> {
+    operations.start_monitor()?;
+    context.output.note(
+        &match operations.listen_for_metrics(arguments.metrics).await? {
+            Some(address) => format!("metrics at http://{address}/metrics"),
+            None => "no metrics: another process has the usual address".to_owned(),
+        },
+    );
     context.output.note("worker started; stop it with ctrl-c");
+    systemd::ready();
     let idle = async {
-        match arguments.until_idle {
-            true => operations.idle().await.map(|()| Exit::Done),
-            false => std::future::pending().await,
+        if arguments.until_idle {
+            operations.idle().await
+        } else {
+            std::future::pending().await
         }
     };
-    let exit = tokio::select! {
-        result = idle => result?,
-        exit = signals::stop() => exit,
-        () = reload::follow(hang_up, &operations, &context.output) => Exit::Done,
-    };
-    operations.close().await;
-    Ok(exit)
+    tokio::select! {
+        result = idle => result.map(|()| Exit::Done),
+        exit = signals::stop() => Ok(exit),
+        () = systemd::keep_watched(operations) => Ok(Exit::Failed),
+        () = reload::follow(hang_up, operations, &context.output) => Ok(Exit::Done),
+    }
 }

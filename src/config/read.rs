@@ -286,6 +286,16 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
             "8 is the default",
         ));
     }
+    check_alerts(place, &config.alerts)?;
+    if config.metrics.listen.is_some_and(|address| {
+        address.port() != 0 && address.port() == config.webhooks.listen.port()
+    }) {
+        return Err(place.error(
+            &["metrics", "listen"],
+            "is the port of [webhooks] too",
+            "give the metrics a port of their own: webhooks are open to the outside, they are not",
+        ));
+    }
     if config.tui.fps == 0 || config.tui.fps > 120 {
         return Err(place.error(
             &["tui", "fps"],
@@ -326,6 +336,41 @@ fn check(place: &Place<'_>, config: &Config) -> Result<(), ConfigError> {
                 "use an IANA name such as \"Europe/Berlin\"",
             ));
         }
+    }
+    Ok(())
+}
+
+fn check_alerts(place: &Place<'_>, alerts: &Alerts) -> Result<(), ConfigError> {
+    let error = |key: &str, message: &str, remedy: &str| {
+        Err(place.error(&["alerts", key], message, remedy))
+    };
+    if alerts.webhook.is_some() && alerts.command.is_some() {
+        return error(
+            "command",
+            "webhook and command exclude each other",
+            "keep one of them",
+        );
+    }
+    if alerts
+        .command
+        .as_ref()
+        .is_some_and(|words| words.first().is_none_or(String::is_empty))
+    {
+        return error(
+            "command",
+            "is empty",
+            "give a program and its arguments, such as [\"notify\", \"--stdin\"]",
+        );
+    }
+    if alerts.failed.count == 0 || alerts.failed.within.duration().is_zero() {
+        return error(
+            "failed",
+            "would always hold",
+            "give a count and a time, such as { count = 20, within = \"10m\" }",
+        );
+    }
+    if alerts.stalled.duration().is_zero() {
+        return error("stalled", "would always hold", "10m is the default");
     }
     Ok(())
 }
@@ -574,6 +619,28 @@ token = { env = "B" }
             let error = error(&wrong).to_string();
             assert!(error.contains(told) && !error.contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn alerts_that_make_no_sense_are_refused() {
+        let alerts = |lines: &str| error(&format!("{BASE}[alerts]\n{lines}\n"));
+        for (lines, key) in [
+            ("webhook = { env = 'A' }\ncommand = ['a']", "alerts.command"),
+            ("command = []", "alerts.command"),
+            ("failed = { count = 0, within = '1m' }", "alerts.failed"),
+            ("stalled = '0s'", "alerts.stalled"),
+        ] {
+            assert_eq!(alerts(lines).key.as_deref(), Some(key), "{lines}");
+        }
+        assert!(
+            !alerts("webhook = 'https://canary'")
+                .to_string()
+                .contains("canary")
+        );
+        let port = error(&format!("{BASE}[metrics]\nlisten = '127.0.0.1:8787'\n"));
+        assert_eq!(port.key.as_deref(), Some("metrics.listen"));
+        let config = Config::parse(BASE, Path::new("c")).unwrap();
+        assert_eq!(config.alerts.failed.count, 20);
     }
 
     #[test]

@@ -143,6 +143,7 @@ impl FormPost {
                     .and_then(|error| error.retry_after)
                     .map(|wait| wait.as_secs()),
                 error: message,
+                class: error.map(|error| error.class),
             });
         }
     }

@@ -387,6 +387,7 @@ impl Transport {
                     .and_then(|error| error.retry_after)
                     .map(|wait| wait.as_secs()),
                 error: error.map(|error| error.message.clone()),
+                class: error.map(|error| error.class),
             });
         }
     }

@@ -1,5 +1,6 @@
 //! HTTP calls and budgets as the screens show them.
 
+use super::ErrorClass;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct Call {
     /// Seconds of a Retry-After header.
     pub retry_after: Option<u64>,
     pub error: Option<String>,
+    /// What the error means.
+    #[serde(default, skip_serializing)]
+    pub class: Option<ErrorClass>,
 }
 
 /// What is left of one budget.

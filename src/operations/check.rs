@@ -22,6 +22,7 @@ impl Operations {
             Ok(()) => Finding::ok("store", self.inner.store.path().display().to_string()),
             Err(error) => bad("store", &error.into()),
         });
+        findings.extend(self.check_monitor().await);
         for (name, opened) in &state.accounts {
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;

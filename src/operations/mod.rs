@@ -12,6 +12,7 @@ mod edit;
 pub mod exports;
 pub mod login;
 pub mod mappings;
+mod monitor;
 mod open;
 pub mod pauses;
 pub mod queue;
@@ -56,6 +57,8 @@ struct Inner {
     store: Store,
     engine: Engine,
     calls: calls::Calls,
+    health: monitor::Health,
+    monitor: monitor::Monitor,
     read_only: bool,
     log: PathBuf,
 }
@@ -154,6 +157,7 @@ impl Operations {
     /// export can be gone on with.
     pub async fn close(&self) {
         self.inner.engine.stop().await;
+        self.inner.monitor.stop().await;
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
         }

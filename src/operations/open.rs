@@ -2,6 +2,7 @@
 
 use super::calls::Calls;
 use super::credential::{Credential, SecretToken};
+use super::monitor::{Health, Monitor};
 use super::reload::Reload;
 use super::state::State;
 use super::{Done, Inner, Operations};
@@ -67,10 +68,12 @@ impl Operations {
             store.set_lease_time(lease);
         }
         let calls = Calls::new();
+        let health = Health::default();
         let opener = Opener {
             http: Arc::new(Http::new(REQUEST_TIMEOUT)),
             ledger: Arc::new(StoreLedger(store.clone())),
             observer: calls.observer(),
+            health: health.clone(),
             store: path.clone(),
         };
         let state = opener.open(config, None, &store).await?;
@@ -85,6 +88,8 @@ impl Operations {
             store,
             engine,
             calls,
+            health,
+            monitor: Monitor::default(),
             read_only: options.read_only,
             log,
         };
@@ -99,6 +104,7 @@ pub(super) struct Opener {
     http: Arc<Http>,
     ledger: Arc<dyn Ledger>,
     observer: Observer,
+    health: Health,
     /// The store's file; token files lie beside it.
     store: PathBuf,
 }
@@ -168,6 +174,7 @@ impl Opener {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Done<Opened> {
+        let observer = self.health.observer(name, Arc::clone(&self.observer));
         let refuse = |key: &str, error: String| {
             Problem::new(ErrorClass::Config, format!("{name}: {key}: {error}"))
         };
@@ -202,7 +209,7 @@ impl Opener {
             base: base.clone(),
             http: Arc::clone(&self.http),
             budget: requests.clone(),
-            observer: Some(Arc::clone(&self.observer)),
+            observer: Some(Arc::clone(&observer)),
         };
         let credential = self
             .credential(config, name, settings, post)
@@ -216,7 +223,7 @@ impl Opener {
             credential.token(),
             Arc::clone(&self.http),
             requests,
-            Some(Arc::clone(&self.observer)),
+            Some(Arc::clone(&observer)),
         )?;
         let settings = &connection.activecampaign;
         let base = ActiveCampaign::base(&settings.url)
@@ -240,7 +247,7 @@ impl Opener {
             token,
             Arc::clone(&self.http),
             budgets,
-            Some(Arc::clone(&self.observer)),
+            Some(Arc::clone(&observer)),
         );
         let mut event_key = None;
         if let Some(events) = &settings.events {

@@ -59,7 +59,7 @@ struct Seen {
 struct Fixed {
     store: PathBuf,
     webhooks: SocketAddr,
-    metrics: SocketAddr,
+    metrics: Option<SocketAddr>,
 }
 
 impl Fixed {

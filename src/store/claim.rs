@@ -6,6 +6,7 @@ use super::error::Result;
 use super::pauses::Stops;
 use super::rows::{JOB, job, push_list, time};
 use super::sqlite::{READY, READY_OF};
+use crate::metrics;
 use crate::model::{ConnectionName, Job, JobId, MappingName, Trigger};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
@@ -27,6 +28,8 @@ pub struct Claim {
     /// Attempts since the job was last made by a trigger or a person: what the backoff goes by.
     pub tries: u32,
     pub lease_until: Timestamp,
+    /// Since when the job could have been claimed, or since its record last changed.
+    pub ready_since: Timestamp,
 }
 
 impl Store {
@@ -57,6 +60,7 @@ impl Store {
         }
         self.commit(tx).await?;
         if rescued > 0 {
+            metrics::leases_rescued(rescued);
             tracing::warn!(jobs = rescued, "leases ran out; their jobs are due again");
         }
         let claimed = u64::try_from(claims.len()).unwrap_or(0);
@@ -104,6 +108,24 @@ impl Store {
         }
         tx.commit().await?;
         Ok(lost)
+    }
+
+    /// Gives a claimed job back, because the process ends: it is due at once. With `until`, something may still be on its
+    /// way to the contact: then the lease lasts to that time, so that whoever takes the job sends after it.
+    pub async fn give_back(&self, id: &JobId, epoch: i64, until: Option<Timestamp>) -> Result<()> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query(
+            "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND state = 'running'",
+        )
+        .bind(until.map_or(now, Timestamp::as_microsecond))
+        .bind(id.as_str())
+        .bind(epoch)
+        .execute(&mut *tx)
+        .await?;
+        rescue(&mut tx, now).await?;
+        self.commit(tx).await
     }
 
     /// True while a claim's epoch is current: to be asked just before a request leaves. The answer is the moment
@@ -381,6 +403,10 @@ async fn take(
     now: i64,
     lease_until: i64,
 ) -> Result<Claim> {
+    let ready_since: i64 = sqlx::query_scalar("SELECT updated_at FROM jobs WHERE seq = $1")
+        .bind(seq)
+        .fetch_one(&mut *tx)
+        .await?;
     let row = sqlx::query(AssertSqlSafe(format!(
         "UPDATE jobs SET state = 'running', lease_owner = $1, lease_until = $2, epoch = epoch + 1, updated_at = $3
          WHERE seq = $4 RETURNING {JOB}, epoch, tries, lease_until"
@@ -396,6 +422,7 @@ async fn take(
         epoch: row.try_get("epoch")?,
         tries: row.try_get("tries")?,
         lease_until: time(row.try_get("lease_until")?)?,
+        ready_since: time(ready_since)?,
     })
 }
 

@@ -8,6 +8,7 @@
 //! a second between its writes, are made there as well.
 
 mod ahead;
+mod alerts;
 mod audit;
 mod batch_rows;
 mod budgets;
@@ -19,6 +20,7 @@ mod edits;
 mod effects;
 mod enqueue;
 mod error;
+mod figures;
 mod holds;
 mod jobs;
 mod links;
@@ -40,6 +42,7 @@ mod tests;
 mod workers;
 
 pub use ahead::PageAhead;
+pub use alerts::{Alert, AlertMessage};
 pub use audit::NewAudit;
 pub use bulk::Selection;
 pub use claim::Claim;
@@ -48,6 +51,7 @@ pub use edits::NewEdit;
 pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
+pub use figures::{ClassFigure, JobFigure, RunFigure};
 pub use holds::Held;
 pub use jobs::{Count, Cursor, Sort, SortBy};
 pub use links::{Candidate, Link, LinkWrite, RecordSeen};

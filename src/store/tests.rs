@@ -5,6 +5,7 @@ mod export;
 mod holds;
 mod lists;
 mod model;
+mod monitoring;
 mod opening;
 mod operators;
 mod pauses;

@@ -14,6 +14,7 @@ use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, WaitReason
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What working on a job needs.
@@ -23,7 +24,12 @@ pub struct Desk {
     pub mapping: Arc<Mapping>,
     /// Host and process, for leases and attempts.
     pub worker: String,
+    /// Set once a request that writes may have left.
+    pub sending: Arc<AtomicBool>,
 }
+
+/// The longest time that a request takes.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why an attempt could not come to an end of its own.
 pub enum Stop {
@@ -171,7 +177,7 @@ impl Desk {
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.
     pub async fn may_send(&self, claim: &Claim) -> Result<(), Stop> {
-        const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+        self.sending.store(true, Ordering::Relaxed);
         match self.store.lease(&claim.job.id, claim.epoch).await? {
             Some(until)
                 if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT

@@ -39,6 +39,11 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How long work under way may take to end once the process is to end.
+const TO_END: Duration = Duration::from_millis(8_500);
+/// How long it may take to write down what has not ended.
+const TO_GIVE_BACK: Duration = Duration::from_secs(1);
+
 /// What the engine works by. It can be replaced while the engine runs: what is under way ends by the settings it
 /// began with.
 pub struct Settings {
@@ -71,7 +76,10 @@ struct Inner {
     /// Host, process and start: names this process in leases and attempts.
     owner: String,
     tracker: TaskTracker,
+    /// Take no new work.
     stop: CancellationToken,
+    /// Give back what is still under way.
+    give_back: CancellationToken,
     wake: Notify,
     /// Credentials may have changed: broken accounts are asked at once.
     credentials: Notify,
@@ -93,6 +101,7 @@ impl Engine {
                 owner: worker::owner(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
+                give_back: CancellationToken::new(),
                 wake: Notify::new(),
                 credentials: Notify::new(),
                 working: AtomicBool::new(false),
@@ -173,15 +182,21 @@ impl Engine {
         )
     }
 
-    /// Takes no new work, lets what is under way end or be given back within 10 s.
+    /// Takes no new work, lets what is under way end, and gives back what has not ended in time: within 10 s.
     pub async fn stop(&self) {
         self.inner.stop.cancel();
         self.inner.tracker.close();
-        if tokio::time::timeout(Duration::from_secs(10), self.inner.tracker.wait())
+        let ended = self.inner.tracker.wait();
+        if tokio::time::timeout(TO_END, ended).await.is_ok() {
+            return;
+        }
+        self.inner.give_back.cancel();
+        let given_back = self.inner.tracker.wait();
+        if tokio::time::timeout(TO_GIVE_BACK, given_back)
             .await
             .is_err()
         {
-            tracing::warn!("some work did not end within 10 s; its leases will expire");
+            tracing::warn!("some work was neither ended nor given back; its leases will expire");
         }
     }
 

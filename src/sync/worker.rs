@@ -2,20 +2,24 @@
 
 use super::account::Account;
 use super::breaker::{self, Probed};
-use super::job::Desk;
+use super::job::{Desk, REQUEST_TIMEOUT};
 use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
 use crate::http::Lane;
+use crate::metrics;
 use crate::model::call::Api;
+use crate::model::view::SyncResult;
 use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
 use crate::store::{
     Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// How often another process's writes are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -277,24 +281,71 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     );
     let (engine, held) = (engine.clone(), Arc::clone(held));
     let tracker = engine.inner.tracker.clone();
-    tracker.spawn(async move {
+    let job = &claim.job;
+    // Every line about this attempt carries these, whoever writes it.
+    let span = tracing::info_span!("job", job = %job.id, record = %job.record, mapping = %job.mapping,
+        connection = %job.connection, trace = %trace());
+    let attempt = async move {
         let id = claim.job.id.clone();
-        match work(&engine, &claim).await {
-            Ok(result) => {
-                // Nobody waiting for it is the usual case.
-                let _ = engine.inner.results.send((id.clone(), result));
-            }
-            Err(error) => tracing::error!(job = %id, %error, "the job could not be settled; its lease will expire"),
+        let (started, sending) = (Instant::now(), Arc::default());
+        tokio::select! {
+            // What has ended is not given back.
+            biased;
+            result = work(&engine, &claim, Arc::clone(&sending)) => match result {
+                Ok(result) => {
+                    measure(&claim, &result, started.elapsed());
+                    // Nobody waiting for it is the usual case.
+                    let _ = engine.inner.results.send((id.clone(), result));
+                }
+                Err(error) => tracing::error!(%error, "the job could not be settled; its lease will expire"),
+            },
+            () = engine.inner.give_back.cancelled() => give_back(&engine, &claim, &sending).await,
         }
         lock(&held).remove(&id);
         drop(permit);
+    };
+    tracker.spawn(attempt.instrument(span));
+}
+
+/// Names one attempt in the log: 16 random digits.
+fn trace() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+/// The process ends and the job has not: another worker takes it. What may still be on its way to the contact must
+/// arrive before that one sends.
+async fn give_back(engine: &Engine, claim: &Claim, sending: &AtomicBool) {
+    let until = sending
+        .load(Ordering::Relaxed)
+        .then(|| Timestamp::now() + REQUEST_TIMEOUT);
+    let (id, epoch) = (&claim.job.id, claim.epoch);
+    match engine.store().give_back(id, epoch, until).await {
+        Ok(()) => tracing::info!(until = until.map(tracing::field::display), "job given back"),
+        Err(error) => {
+            tracing::error!(%error, "the job could not be given back; its lease will expire")
+        }
+    }
+}
+
+fn measure(claim: &Claim, result: &SyncResult, took: Duration) {
+    let job = &claim.job;
+    let waited = claim.job.updated_at.duration_since(claim.ready_since);
+    let class = result.error.as_ref().map(|problem| problem.class);
+    metrics::attempt(&metrics::Attempt {
+        connection: &job.connection,
+        mapping: &job.mapping,
+        outcome: result.outcome,
+        class,
+        waited: Duration::try_from(waited).unwrap_or_default(),
+        took,
     });
 }
 
 async fn work(
     engine: &Engine,
     claim: &Claim,
-) -> Result<crate::model::view::SyncResult, StoreError> {
+    sending: Arc<AtomicBool>,
+) -> Result<SyncResult, StoreError> {
     let started = Timestamp::now();
     let job = &claim.job;
     let settings = engine.settings();
@@ -333,6 +384,7 @@ async fn work(
                             account,
                             mapping,
                             worker: engine.inner.owner.clone(),
+                            sending,
                         };
                         return desk.work(claim).await;
                     }
@@ -404,7 +456,10 @@ async fn heartbeats(engine: Engine, held: Held) {
         }
         match engine.store().heartbeat(&leases).await {
             Ok(lost) if lost.is_empty() => {}
-            Ok(lost) => tracing::warn!(jobs = lost.len(), "leases were lost"),
+            Ok(lost) => {
+                metrics::leases_lost(lost.len() as u64);
+                tracing::warn!(jobs = lost.len(), "leases were lost");
+            }
             Err(error) => tracing::error!(%error, "leases could not be prolonged"),
         }
     }

@@ -557,6 +557,7 @@ pub fn call(mood: Mood, number: u64) -> Call {
         request_id: Some(format!("req-{number}")),
         retry_after: throttled.then_some(3),
         error: (number % 11 == 5).then(|| text(mood, "connection reset")),
+        class: None,
     }
 }
 

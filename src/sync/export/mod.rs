@@ -24,6 +24,7 @@ use crate::model::{ErrorClass, Problem};
 use crate::store::{NewRun, Started};
 use run::Work;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Starts a run in the background, or goes on with the mapping's run whose process died.
 pub async fn start(
@@ -201,9 +202,12 @@ async fn begin(
         .insert(run.id.clone(), work.wake_handle());
     let id = run.id.clone();
     let engine = engine.clone();
-    engine.inner.tracker.clone().spawn(async move {
+    let span = tracing::info_span!("export", run = %run.id, mapping = %run.mapping, connection = %run.connection);
+    let tracker = engine.inner.tracker.clone();
+    let to_the_end = async move {
         work.run().await;
         engine.inner.exports.remove(&id);
-    });
+    };
+    tracker.spawn(to_the_end.instrument(span));
     Ok(run)
 }
