@@ -6,7 +6,10 @@ mod support;
 
 use serde_json::json;
 use std::process::Child;
+use std::sync::Arc;
 use support::{House, PETS, eventually, signal};
+use tramline::config::Config;
+use tramline::store::{Store, SystemClock};
 
 const OWNER: &str = "reload@example.org";
 
@@ -83,6 +86,19 @@ fn retry_some(house: &House, filter: &str) {
     house.expect(0, &["queue", "retry", "--filter", filter, "--yes"]);
 }
 
+/// The hash of the mapping of pets that workers go by.
+fn version_in_force(house: &House) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = Store::open(&house.path("tramline.db"), Arc::new(SystemClock)).await;
+        let version = store
+            .unwrap()
+            .mapping_version(&"default".into(), &"pets".into())
+            .await;
+        version.unwrap().unwrap().hash
+    })
+}
+
 fn first_name(house: &House) -> String {
     house
         .control
@@ -101,6 +117,9 @@ fn a_changed_mapping_is_used_without_a_restart() {
         "first_name = \"Dear {{ owner_first_name }}\"",
     );
     worker.says("mapping pets changed");
+    // A worker that still has the old version leaves the jobs alone from now on.
+    let new = Config::read(&house.path("config.toml")).unwrap().mappings[&"pets".into()].hash();
+    assert_eq!(version_in_force(&house), new.as_str());
     retry(&house);
     eventually("the new mapping", || {
         first_name(&house).starts_with("Dear ")

@@ -42,6 +42,8 @@ pub(super) struct Opened {
     pub account: Account,
     pub highlevel: Credential,
     pub activecampaign_token: Arc<Secret>,
+    /// The key of event tracking.
+    pub event_key: Option<Arc<Secret>>,
     /// Both accounts, as the store remembers them.
     identity: String,
 }
@@ -245,17 +247,20 @@ impl Opener {
             budgets,
             Some(Arc::clone(&observer)),
         );
+        let mut event_key = None;
         if let Some(events) = &settings.events {
             let key = Arc::new(Secret::new(events.key.clone(), config.folder()));
-            let tracking =
-                EventTracking::new(&events.url, &events.account_id, Arc::new(SecretToken(key)))
-                    .map_err(|error| refuse("events.url", error.to_string()))?;
+            let token = Arc::new(SecretToken(Arc::clone(&key)));
+            let tracking = EventTracking::new(&events.url, &events.account_id, token)
+                .map_err(|error| refuse("events.url", error.to_string()))?;
             activecampaign = activecampaign.with_events(tracking);
+            event_key = Some(key);
         }
         Ok(Opened {
             account: Account::new(name.clone(), highlevel, activecampaign),
             highlevel: credential,
             activecampaign_token,
+            event_key,
             identity,
         })
     }

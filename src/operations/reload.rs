@@ -149,6 +149,7 @@ impl Operations {
         inner.engine.replace(after.settings());
         inner.engine.mappings_changed().await;
         *inner.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        inner.engine.mappings_changed().await;
         if tokens {
             inner.engine.credentials_changed().await?;
         }
@@ -185,13 +186,14 @@ impl Operations {
         let state = self.state();
         let mut problems = Vec::new();
         for (name, opened) in &state.accounts {
-            let read = [
+            let token = &opened.activecampaign_token;
+            let mut read = vec![
                 ("highlevel", opened.highlevel.read_again().await),
-                (
-                    "activecampaign",
-                    opened.activecampaign_token.refresh().await,
-                ),
+                ("activecampaign", token.refresh().await),
             ];
+            if let Some(key) = &opened.event_key {
+                read.push(("event tracking", key.refresh().await));
+            }
             for (api, result) in read {
                 match result {
                     Ok(changed) => {

@@ -1,7 +1,8 @@
 //! What a person needs to point Tramline, or anything else, at a running sandbox.
 
 use super::{
-    ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, Sandbox,
+    ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, OAUTH_CLIENT_ID,
+    OAUTH_CLIENT_SECRET, Sandbox,
 };
 use std::path::Path;
 
@@ -97,11 +98,14 @@ pub fn banner(sandbox: &Sandbox) -> String {
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
         &events,
     );
+    let highlevel = &sandbox.highlevel_url;
     format!(
-        "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
+        "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · faults\n\n\
          export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
          export AC_EVENT_KEY={EVENT_KEY}\n\n\
+         # An app in place of GHL_TOKEN: client_id {OAUTH_CLIENT_ID}, client_secret {OAUTH_CLIENT_SECRET},\n\
+         # consent_url {highlevel}/v2/oauth/chooselocation\n\n\
          # config.toml\n{config}",
-        sandbox.highlevel_url, sandbox.activecampaign_url, sandbox.highlevel_url
+        sandbox.activecampaign_url
     )
 }
