@@ -1,4 +1,5 @@
-//! Client of the HighLevel API: objects, records, search, associations, relations, contacts.
+//! Client of the HighLevel API: objects, records, search, associations, relations, contacts; and the signatures of its
+//! webhooks.
 
 mod contacts;
 mod records;
@@ -6,6 +7,7 @@ mod relations;
 mod schemas;
 mod scopes;
 mod search;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -13,6 +15,7 @@ mod wire;
 pub use contacts::ContactPage;
 pub use scopes::{ScopeCheck, ScopeState};
 pub use search::{Order, PageCursor, Search};
+pub use signature::{InvalidKey, SIGNATURE_HEADER, Unsigned, WebhookKey};
 
 use crate::http::{
     ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, Raw, Request, Token, Transport,

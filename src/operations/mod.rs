@@ -14,6 +14,7 @@ pub mod records;
 pub mod sandbox;
 pub mod schemas;
 pub mod status;
+pub mod triggers;
 mod values;
 
 use crate::config::Config;
@@ -21,6 +22,7 @@ use crate::mapping::MappingSpec;
 use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
 use crate::store::Store;
 use crate::sync::{Account, Engine};
+use crate::triggers::Triggers;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ struct Inner {
     accounts: BTreeMap<ConnectionName, open::Opened>,
     store: Store,
     engine: Engine,
+    triggers: Triggers,
     calls: calls::Calls,
     read_only: bool,
     worker: bool,
@@ -138,6 +141,7 @@ impl Operations {
     /// Stops what runs in this process and closes the store: running jobs finish or are released, a running
     /// export can be gone on with.
     pub async fn close(&self) {
+        self.inner.triggers.stop().await;
         self.inner.engine.stop().await;
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");

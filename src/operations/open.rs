@@ -12,6 +12,7 @@ use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
 use crate::store::{Store, SystemClock};
 use crate::sync::{Account, Engine, Retention, Settings};
+use crate::triggers::Triggers;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -90,6 +91,7 @@ impl Operations {
             config,
             accounts,
             store,
+            triggers: Triggers::new(engine.clone()),
             engine,
             calls,
             read_only: options.read_only,

@@ -1,5 +1,5 @@
 //! What is kept on disk: jobs and their attempts, export runs with their planned writes, what each
-//! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
+//! mapping saw of each record, what ActiveCampaign last confirmed, webhooks as they came, timers, budgets.
 //!
 //! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
 //! lock; a few others read. A write that returned is on disk, but for budgets: a lost row costs a few permits at
@@ -12,8 +12,10 @@ mod budgets;
 mod claim;
 mod conditions;
 mod confirm;
+mod deletions;
 mod enqueue;
 mod error;
+mod events;
 mod holds;
 mod jobs;
 mod links;
@@ -30,11 +32,14 @@ mod settle;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use deletions::Evidence;
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
+pub use events::{Event, NewEvent, SettledEvent};
 pub use holds::Held;
 pub use jobs::{Count, Cursor, Group, Sort, SortBy};
 pub use links::{Candidate, Link, LinkWrite, RecordSeen};
@@ -45,6 +50,7 @@ pub use retry::{Pruned, Retention, Selection};
 pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
+pub use timers::{Duty, Timer, TimerKey};
 
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -138,7 +144,8 @@ impl Store {
         &self.inner.readers
     }
 
-    fn now(&self) -> Timestamp {
+    /// The store's clock: it decides leases and what is due.
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 

@@ -1,6 +1,7 @@
 //! Settling a claimed job: its state, its attempt, what was confirmed, and its follow-up, in one transaction.
 
 use super::Store;
+use super::deletions::settle_deletion;
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
 use super::error::Result;
 use super::holds::release;
@@ -155,6 +156,7 @@ async fn write_links(
     }
     if settlement.gone {
         see_gone(tx, connection, mapping, &held.record).await?;
+        settle_deletion(tx, connection, mapping, &held.record, now).await?;
     }
     Ok(())
 }

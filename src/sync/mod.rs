@@ -4,6 +4,7 @@
 mod account;
 mod backoff;
 mod contest;
+mod directory;
 mod ended;
 mod export;
 mod job;
@@ -15,6 +16,7 @@ mod worker;
 mod write;
 
 pub use account::Account;
+pub use directory::is_dead;
 pub use ended::{failed, rehearsed};
 
 use crate::mapping::{Mapping, MappingSpec};
@@ -343,9 +345,5 @@ impl Engine {
             // A listener that went away misses nothing it wanted.
             let _ = listener.send(result).await;
         }
-    }
-
-    fn store(&self) -> &Store {
-        &self.inner.settings.store
     }
 }

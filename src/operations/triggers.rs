@@ -1,0 +1,78 @@
+//! Starting what makes jobs by itself: the webhook receiver, polling, schedules, the daily reconcile.
+
+use super::{Done, Operations};
+use crate::highlevel::WebhookKey;
+use crate::model::{ErrorClass, Problem};
+use crate::secret::Secret;
+use crate::triggers::{Room, Webhooks};
+use std::net::SocketAddr;
+
+pub use crate::triggers::Listening;
+
+impl Operations {
+    /// Receives webhooks, polls and keeps schedules in this process from now on. `listen` overrules config.toml; an address
+    /// that another worker has is stood by for, unless it was asked for here.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the key cannot be read.
+    pub async fn start_triggers(&self, listen: Option<SocketAddr>) -> Done<Listening> {
+        self.writable()?;
+        let settings = &self.inner.config.webhooks;
+        let address = listen.unwrap_or(settings.listen);
+        let webhooks = Webhooks {
+            key: self.webhook_key().await?,
+            app: settings.app_id.clone(),
+            max_age: settings.max_age.0,
+            token: settings
+                .token
+                .clone()
+                .map(|token| Secret::new(token, self.inner.config.folder())),
+            room: Room::default(),
+        };
+        let listening = self
+            .inner
+            .triggers
+            .receive(address, listen.is_some(), webhooks)
+            .await;
+        listening.map_err(|error| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("cannot listen on {address} for webhooks: {error}"),
+            )
+            .remedy("choose another address with --listen or with listen in [webhooks]")
+        })
+    }
+
+    /// Works off the webhooks that are in the store.
+    pub async fn work_off_webhooks(&self) -> Done<()> {
+        self.writable()?;
+        self.inner.triggers.drain().await
+    }
+
+    /// What became of the requests to the receiver so far, each count with its verdict's name.
+    pub fn webhook_verdicts(&self) -> Vec<(&'static str, u64)> {
+        self.inner.triggers.verdicts().snapshot().to_vec()
+    }
+
+    /// The key that verifies webhooks: config.toml's, else the published one.
+    async fn webhook_key(&self) -> Done<WebhookKey> {
+        let settings = &self.inner.config.webhooks;
+        let (text, what) = match &settings.public_key {
+            None => {
+                return WebhookKey::published()
+                    .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()));
+            }
+            Some(reference) => (
+                reference.read_text(self.inner.config.folder()).await?,
+                reference.to_string(),
+            ),
+        };
+        WebhookKey::parse(&text).map_err(|error| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("[webhooks] public_key ({what}): {error}"),
+            )
+            .remedy("leave it out to use HighLevel's published key")
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! What makes jobs: webhooks of HighLevel and of workflows, polling, schedules, and the daily reconcile (sync.md, Triggers).
+//! They only enqueue; what a job does is the engine's. A webhook goes [`receiver`] → [`intake`] (on disk, then
+//! answered) → [`inbox`] (which jobs follow); everything that is due at times hangs on [`timekeeper`].
+
+mod envelope;
+mod inbox;
+mod intake;
+mod listener;
+mod receiver;
+mod verdicts;
+mod workflow;
+
+pub use intake::Room;
+pub use verdicts::{Verdict, Verdicts};
+
+use crate::highlevel::WebhookKey;
+use crate::model::Problem;
+use crate::secret::Secret;
+use crate::sync::Engine;
+use inbox::Inbox;
+use intake::{Intake, Shelf};
+use receiver::{Receiver, Seldom};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a stopping receiver waits for answers under way.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often an address that another process has is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// What the receiver believes and refuses.
+pub struct Webhooks {
+    /// Verifies HighLevel's webhooks.
+    pub key: WebhookKey,
+    /// Events of other apps are dropped.
+    pub app: Option<String>,
+    /// Events older than this are dropped.
+    pub max_age: Option<Duration>,
+    /// The bearer token of workflow webhooks; without one they are all refused.
+    pub token: Option<Secret>,
+    /// How much may wait.
+    pub room: Room,
+}
+
+/// The triggers of one process. Clones share them.
+#[derive(Clone)]
+pub struct Triggers {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    shelf: Arc<Shelf>,
+    verdicts: Arc<Verdicts>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Where the receiver listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    At(SocketAddr),
+    /// Another process has the address; this one takes it over when that one ends.
+    Standby(SocketAddr),
+}
+
+impl Triggers {
+    /// Triggers at rest.
+    pub fn new(engine: Engine) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                engine,
+                shelf: Arc::default(),
+                verdicts: Arc::default(),
+                tracker: TaskTracker::new(),
+                stop: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Works off every webhook that waits, once.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn drain(&self) -> Result<(), Problem> {
+        Ok(self.inbox().drain().await?)
+    }
+
+    /// Receives webhooks and works them off from now on. Where another process has the address, an `insistent` caller is
+    /// told so; any other one stands by.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the store failed.
+    pub async fn receive(
+        &self,
+        address: SocketAddr,
+        insistent: bool,
+        webhooks: Webhooks,
+    ) -> std::io::Result<Listening> {
+        let inner = &self.inner;
+        let (intake, write) = Intake::new(
+            inner.engine.store().clone(),
+            Arc::clone(&inner.shelf),
+            webhooks.room,
+        );
+        inner.tracker.spawn(write);
+        let inbox = self.inbox();
+        let stop = inner.stop.clone();
+        inner.tracker.spawn(async move { inbox.run(stop).await });
+        let routes = receiver::routes(Arc::new(Receiver {
+            engine: inner.engine.clone(),
+            intake,
+            key: webhooks.key,
+            app: webhooks.app,
+            max_age: webhooks.max_age,
+            token: webhooks.token,
+            verdicts: Arc::clone(&inner.verdicts),
+            late_told: Seldom::default(),
+            token_read: Seldom::default(),
+        }));
+        let stop = inner.stop.clone();
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let address = listener.local_addr()?;
+                inner.tracker.spawn(listener::serve(listener, routes, stop));
+                Ok(Listening::At(address))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && !insistent => {
+                inner.tracker.spawn(async move {
+                    if let Some(listener) = when_free(address, &stop).await {
+                        tracing::info!(%address, "webhooks are received here now");
+                        listener::serve(listener, routes, stop).await;
+                    }
+                });
+                Ok(Listening::Standby(address))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counts of what became of requests, each with its verdict's name.
+    pub fn verdicts(&self) -> Arc<Verdicts> {
+        Arc::clone(&self.inner.verdicts)
+    }
+
+    /// Takes nothing new; lets what is under way end, within 10 s.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.tracker.close();
+        if tokio::time::timeout(PATIENCE, self.inner.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some triggers did not end within 10 s; what they left is due again");
+        }
+    }
+
+    fn inbox(&self) -> Inbox {
+        Inbox {
+            engine: self.inner.engine.clone(),
+            shelf: Arc::clone(&self.inner.shelf),
+        }
+    }
+}
+
+/// Waits until an address is free.
+async fn when_free(address: SocketAddr, stop: &CancellationToken) -> Option<TcpListener> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(RETRY) => {}
+        }
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return Some(listener);
+        }
+    }
+}
