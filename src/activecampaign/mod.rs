@@ -4,6 +4,7 @@ mod around;
 mod contacts;
 mod fields;
 mod import;
+mod leaving;
 mod segments;
 #[cfg(test)]
 mod tests;

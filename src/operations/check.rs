@@ -17,6 +17,7 @@ impl Operations {
             Ok(()) => Finding::ok("store", self.inner.store.path().display().to_string()),
             Err(error) => bad("store", &error.into()),
         });
+        self.check_webhooks(&mut findings).await;
         for (name, opened) in &self.inner.accounts {
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
@@ -36,6 +37,23 @@ impl Operations {
             );
         }
         findings
+    }
+
+    /// What the receiver needs, where config.toml says anything of it.
+    async fn check_webhooks(&self, findings: &mut Vec<Finding>) {
+        let settings = &self.inner.config.webhooks;
+        if settings.public_key.is_some() {
+            findings.push(match self.webhook_key().await {
+                Ok(_) => Finding::ok("webhooks public_key", "an Ed25519 key"),
+                Err(problem) => bad("webhooks public_key", &problem),
+            });
+        }
+        if let Some(token) = &settings.token {
+            findings.push(match token.read(self.inner.config.folder()).await {
+                Ok(_) => Finding::ok("webhooks token", "workflows must send it"),
+                Err(problem) => bad("webhooks token", &problem),
+            });
+        }
     }
 
     async fn check_highlevel(

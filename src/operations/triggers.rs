@@ -2,12 +2,12 @@
 
 use super::{Done, Operations};
 use crate::highlevel::WebhookKey;
-use crate::model::{ErrorClass, Problem};
+use crate::model::{ErrorClass, MappingName, Problem};
 use crate::secret::Secret;
-use crate::triggers::{Room, Webhooks};
+use crate::triggers::{self, Room, Webhooks};
 use std::net::SocketAddr;
 
-pub use crate::triggers::Listening;
+pub use crate::triggers::{Listening, Reconciled};
 
 impl Operations {
     /// Receives webhooks, polls and keeps schedules in this process from now on. `listen` overrules config.toml; an address
@@ -34,13 +34,16 @@ impl Operations {
             .triggers
             .receive(address, listen.is_some(), webhooks)
             .await;
-        listening.map_err(|error| {
+        let listening = listening.map_err(|error| {
             Problem::new(
                 ErrorClass::Config,
                 format!("cannot listen on {address} for webhooks: {error}"),
             )
             .remedy("choose another address with --listen or with listen in [webhooks]")
-        })
+        })?;
+        let keep = self.inner.config.store.retention.events.duration();
+        self.inner.triggers.keep_times(keep);
+        Ok(listening)
     }
 
     /// Works off the webhooks that are in the store.
@@ -54,8 +57,14 @@ impl Operations {
         self.inner.triggers.verdicts().snapshot().to_vec()
     }
 
+    /// What the last daily reconcile of a mapping found; `None` before the first.
+    pub async fn reconciled(&self, mapping: &MappingName) -> Done<Option<Reconciled>> {
+        let (_, connection) = self.spec(mapping)?;
+        triggers::last_reconciled(&self.inner.store, &connection, mapping).await
+    }
+
     /// The key that verifies webhooks: config.toml's, else the published one.
-    async fn webhook_key(&self) -> Done<WebhookKey> {
+    pub(super) async fn webhook_key(&self) -> Done<WebhookKey> {
         let settings = &self.inner.config.webhooks;
         let (text, what) = match &settings.public_key {
             None => {

@@ -50,6 +50,9 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
                 body["contact"].as_str().unwrap_or_default(),
             ))
         }),
+        ("PUT", ["webhooks"]) => subscribe(&control, call),
+        ("DELETE", ["webhooks"]) => flag(control.subscribe(None)),
+        ("GET", ["webhooks"]) => answer(&control.deliveries()),
         ("PUT", ["scopes"]) => with_body(call, |body| {
             control.set_scopes(
                 body.as_array()
@@ -133,6 +136,20 @@ fn patch(control: &Control, object: &str, id: &str, body: &Value) -> Reply {
         found(control.record(object, id).as_ref())
     } else {
         flag(false)
+    }
+}
+
+/// Where webhooks go from now on.
+fn subscribe(control: &Control, call: &Call) -> Reply {
+    match serde_json::from_slice(&call.body) {
+        Ok(subscription) => {
+            if control.subscribe(Some(subscription)) {
+                done()
+            } else {
+                Reply::json(400, &json!({"error": "url must begin with http://"}))
+            }
+        }
+        Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
     }
 }
 

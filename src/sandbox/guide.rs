@@ -56,10 +56,16 @@ impl Sandbox {
         self.config_with(
             &format!("{{ file = {} }}", quoted(highlevel_token_file)),
             &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
+            "",
         )
     }
 
-    fn config_with(&self, highlevel_token: &str, activecampaign_token: &str) -> String {
+    fn config_with(
+        &self,
+        highlevel_token: &str,
+        activecampaign_token: &str,
+        webhooks: &str,
+    ) -> String {
         format!(
             r#"environment = "sandbox"
 
@@ -71,7 +77,7 @@ token = {highlevel_token}
 [activecampaign]
 url = "{}"
 token = {activecampaign_token}
-{MAPPINGS}"#,
+{webhooks}{MAPPINGS}"#,
             self.highlevel_url, self.activecampaign_url
         )
     }
@@ -83,11 +89,15 @@ pub fn banner(sandbox: &Sandbox) -> String {
     let config = sandbox.config_with(
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
+        "\n[webhooks]\npublic_key = { env = \"WEBHOOK_KEY\" }\n",
     );
     format!(
-        "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · faults\n\n\
-         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\n\
+        "HighLevel       {}\nActiveCampaign  {}\nControl         {}/_sandbox/log · stats · contacts · records · webhooks · faults\n\n\
+         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\nexport WEBHOOK_KEY={}\n\n\
          # config.toml\n{config}",
-        sandbox.highlevel_url, sandbox.activecampaign_url, sandbox.highlevel_url
+        sandbox.highlevel_url,
+        sandbox.activecampaign_url,
+        sandbox.highlevel_url,
+        sandbox.control().webhook_key()
     )
 }

@@ -17,6 +17,7 @@ mod quirks;
 mod server;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 
 pub use control::{ContactState, Control, RecordState};
@@ -24,6 +25,7 @@ pub use faults::{Fault, Kind};
 pub use guide::banner;
 pub use journal::{Entry, Stats};
 pub use quirks::{BadTokenBody, PageWithSearchAfter, Quirks, Sort};
+pub use webhooks::{APP_ID, Delivery, Subscription};
 
 use activecampaign::account::Account;
 use faults::Faults;
@@ -40,6 +42,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use webhooks::Webhooks;
 use wire::Api;
 
 /// The one location of the sandbox.
@@ -95,6 +98,7 @@ pub(crate) struct Shared {
     limits: Mutex<Limits>,
     /// Scopes of the HighLevel token.
     scopes: Mutex<BTreeSet<String>>,
+    webhooks: Arc<Webhooks>,
 }
 
 /// A poisoned lock only says that another request panicked; its data is still the best there is.
@@ -116,6 +120,7 @@ impl Shared {
             faults: Mutex::default(),
             limits: Mutex::new(Limits::new()),
             scopes: Mutex::new(scopes.collect()),
+            webhooks: Arc::new(Webhooks::new()),
             options,
         }
     }
@@ -191,6 +196,7 @@ impl Sandbox {
             ))
         })
         .collect();
+        tokio::spawn(Arc::clone(&shared.webhooks).deliver(shared.stop.clone()));
         Ok(Self {
             highlevel_url,
             activecampaign_url,

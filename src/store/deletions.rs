@@ -63,6 +63,45 @@ impl Store {
         self.commit(tx).await
     }
 
+    /// The records of a mapping that are believed to be deleted.
+    pub async fn deletions_of(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<Vec<RecordId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT record_id FROM deletions WHERE connection = $1 AND mapping = $2",
+        )
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        Ok(ids.into_iter().map(Into::into).collect())
+    }
+
+    /// These records were met: they are not deleted.
+    pub async fn withdraw_deletions(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        met: &[RecordId],
+    ) -> Result<()> {
+        if met.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        for chunk in chunks(met) {
+            let mut query = QueryBuilder::new("DELETE FROM deletions WHERE connection = ");
+            query.push_bind(connection.as_str());
+            query.push(" AND mapping = ").push_bind(mapping.as_str());
+            query.push(" AND record_id IN ");
+            push_list(&mut query, chunk.iter().map(RecordId::as_str));
+            query.build().execute(&mut *tx).await?;
+        }
+        self.commit(tx).await
+    }
+
     /// A page of the records that a mapping saw and that are not known to be gone, by id, with the version seen; `after` is the
     /// last id of the page before.
     pub async fn records_seen(

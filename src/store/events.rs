@@ -127,7 +127,11 @@ impl Store {
             let mine = sqlx::query(
                 "UPDATE events SET state = $1, note = $2 WHERE seq = $3 AND state = 'new'",
             )
-            .bind(if event.note.is_some() { "ignored" } else { "done" })
+            .bind(if event.note.is_some() {
+                "ignored"
+            } else {
+                "done"
+            })
             .bind(event.note.as_deref())
             .bind(event.seq)
             .execute(&mut *tx)
@@ -188,6 +192,16 @@ impl Store {
                 return Ok(number);
             }
         }
+    }
+
+    /// True if a webhook that is still kept led to a job of this connection.
+    pub async fn heard_of(&self, connection: &ConnectionName) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE connection = $1 AND state = 'done')",
+        )
+        .bind(connection.as_str())
+        .fetch_one(self.readers())
+        .await?)
     }
 
     /// Which of these mappings know a record: they saw it, or have a job about it.

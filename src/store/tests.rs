@@ -5,6 +5,7 @@ mod holds;
 mod lists;
 mod opening;
 mod queue;
+mod triggers;
 
 use super::*;
 use crate::model::view::Outcome;

@@ -4,6 +4,7 @@
 mod account;
 mod backoff;
 mod contest;
+mod deleted;
 mod directory;
 mod ended;
 mod export;
@@ -12,12 +13,14 @@ mod plan;
 pub mod related;
 mod send;
 mod verdict;
+mod walk;
 mod worker;
 mod write;
 
 pub use account::Account;
 pub use directory::is_dead;
 pub use ended::{failed, rehearsed};
+pub use walk::{Walk, honours_sort};
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};

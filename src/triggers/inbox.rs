@@ -75,9 +75,8 @@ impl Inbox {
 
     async fn until_due(&self) -> Duration {
         match self.engine.store().next_event_due().await {
-            Ok(Some(due)) => {
-                Duration::try_from(due.duration_since(self.engine.store().now())).unwrap_or_default()
-            }
+            Ok(Some(due)) => Duration::try_from(due.duration_since(self.engine.store().now()))
+                .unwrap_or_default(),
             // A store that fails is asked again after a while.
             Ok(None) | Err(_) => LOOK,
         }
@@ -220,7 +219,8 @@ impl Inbox {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the object of a webhook's record cannot be asked for now");
-                    for event in std::iter::once(event).chain(events.by_ref().map(|(event, _)| event))
+                    for event in
+                        std::iter::once(event).chain(events.by_ref().map(|(event, _)| event))
                     {
                         self.put_off(&event, &error).await?;
                         worked += 1;

@@ -130,3 +130,87 @@ async fn write(store: Store, shelf: Arc<Shelf>, mut receiver: mpsc::Receiver<Arr
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::task::JoinSet;
+
+    fn event(number: usize) -> Vec<NewEvent> {
+        vec![NewEvent {
+            connection: "default".into(),
+            key: format!("w {number}"),
+            kind: "RecordUpdate".into(),
+            happened_at: None,
+            body: "{}".into(),
+        }]
+    }
+
+    #[tokio::test]
+    async fn many_at_once_share_a_commit_and_each_is_on_disk_when_answered() {
+        let store = Store::memory().await.unwrap();
+        let shelf = Arc::new(Shelf::default());
+        let (intake, write) = Intake::new(store.clone(), Arc::clone(&shelf), Room::default());
+        let writer = tokio::spawn(write);
+        let commits = *store.changes().borrow();
+        let mut senders = JoinSet::new();
+        for number in 0..300 {
+            let (intake, store) = (intake.clone(), store.clone());
+            senders.spawn(async move {
+                // Each second one is a repeat.
+                let kept = intake.keep(event(number / 2)).await;
+                assert!(store.waiting_events().await.unwrap() >= 1);
+                kept
+            });
+        }
+        let kept = senders.join_all().await;
+        assert_eq!(kept.iter().filter(|kept| **kept == Ok(true)).count(), 150);
+        assert_eq!(kept.iter().filter(|kept| **kept == Ok(false)).count(), 150);
+        assert_eq!(store.waiting_events().await.unwrap(), 150);
+        let commits = *store.changes().borrow() - commits;
+        assert!(commits < 100, "{commits} commits");
+        drop(intake);
+        writer.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_refuses_and_a_closed_store_fails() {
+        let store = Store::memory().await.unwrap();
+        let room = Room {
+            arriving: 10,
+            waiting: 2,
+        };
+        let shelf = Arc::new(Shelf::default());
+        let (intake, write) = Intake::new(store.clone(), Arc::clone(&shelf), room);
+        tokio::spawn(write);
+        for number in 0..2 {
+            assert_eq!(intake.keep(event(number)).await, Ok(true));
+        }
+        assert_eq!(intake.keep(event(2)).await, Err(NotKept::Full));
+        // Worked off meanwhile.
+        shelf.waiting.store(0, Ordering::Relaxed);
+        assert_eq!(intake.keep(event(2)).await, Ok(true));
+        store.close().await.unwrap();
+        assert_eq!(intake.keep(event(3)).await, Err(NotKept::Failed));
+    }
+
+    #[tokio::test]
+    async fn no_more_arrive_than_there_is_room_for() {
+        let store = Store::memory().await.unwrap();
+        let room = Room {
+            arriving: 1,
+            waiting: 100,
+        };
+        // Nobody writes: the disk hangs.
+        let (intake, _write) = Intake::new(store, Arc::default(), room);
+        let first = intake.keep(event(0));
+        tokio::pin!(first);
+        let patience = std::time::Duration::from_millis(20);
+        assert!(
+            tokio::time::timeout(patience, first.as_mut())
+                .await
+                .is_err()
+        );
+        assert_eq!(intake.keep(event(1)).await, Err(NotKept::Full));
+    }
+}

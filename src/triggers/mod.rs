@@ -6,11 +6,16 @@ mod envelope;
 mod inbox;
 mod intake;
 mod listener;
+mod polling;
 mod receiver;
+mod reconcile;
+mod schedule;
+mod timekeeper;
 mod verdicts;
 mod workflow;
 
 pub use intake::Room;
+pub use reconcile::{Reconciled, last as last_reconciled};
 pub use verdicts::{Verdict, Verdicts};
 
 use crate::highlevel::WebhookKey;
@@ -23,6 +28,7 @@ use receiver::{Receiver, Seldom};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use timekeeper::Timekeeper;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -140,6 +146,18 @@ impl Triggers {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Polls, keeps schedules and reconciles from now on; webhooks that were worked off are kept for so long.
+    pub fn keep_times(&self, keep_events: Duration) {
+        let keeper = Timekeeper {
+            engine: self.inner.engine.clone(),
+            tracker: self.inner.tracker.clone(),
+            stop: self.inner.stop.clone(),
+            moved: Arc::default(),
+        };
+        self.inner.tracker.spawn(keeper.clone().run());
+        self.inner.tracker.spawn(keeper.prune(keep_events));
     }
 
     /// Counts of what became of requests, each with its verdict's name.

@@ -30,8 +30,10 @@ const BODY: usize = 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// An event older than this is worth a line in the log, where no `max_age` is set.
 const LATE: Duration = Duration::from_secs(300);
-/// Lines about late events, and looks for a changed bearer token, are so far apart.
-const SELDOM: Duration = Duration::from_secs(60);
+/// Lines about late events are so far apart.
+const LATE_TOLD: Duration = Duration::from_secs(60);
+/// Looks for a changed bearer token are so far apart: a stranger must not make this process run a token command at will.
+const TOKEN_READ: Duration = Duration::from_secs(5);
 
 /// What the routes work with.
 pub struct Receiver {
@@ -45,8 +47,9 @@ pub struct Receiver {
     /// The bearer token of workflow webhooks; without one they are all refused.
     pub token: Option<Secret>,
     pub verdicts: Arc<Verdicts>,
-    /// When something was last done that is done seldom.
+    /// When a late event was last told of.
     pub late_told: Seldom,
+    /// When the bearer token was last read again.
     pub token_read: Seldom,
 }
 
@@ -155,7 +158,7 @@ impl Receiver {
             .happened_at
             .map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default())
             .unwrap_or_default();
-        if self.max_age.is_none() && age > LATE && self.late_told.is_due(now) {
+        if self.max_age.is_none() && age > LATE && self.late_told.is_due(LATE_TOLD, now) {
             tracing::warn!(
                 age_s = age.as_secs(),
                 kind = announcement.kind,
@@ -189,7 +192,8 @@ impl Receiver {
         if fits().await {
             return true;
         }
-        self.token_read.is_due(self.engine.store().now())
+        self.token_read
+            .is_due(TOKEN_READ, self.engine.store().now())
             && matches!(token.refresh().await, Ok(true))
             && fits().await
     }
@@ -198,7 +202,10 @@ impl Receiver {
 /// Compares in a time that tells nothing of where two texts differ, or of their length.
 fn same(secret: &str, given: &str) -> bool {
     let digest = |text: &str| Sha256::digest(text.as_bytes());
-    digest(secret).as_slice().ct_eq(digest(given).as_slice()).into()
+    digest(secret)
+        .as_slice()
+        .ct_eq(digest(given).as_slice())
+        .into()
 }
 
 async fn hook(
@@ -320,16 +327,16 @@ fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
         .into_response()
 }
 
-/// Something that is done once a minute at most.
+/// The second in which something was last done that is done seldom.
 #[derive(Debug, Default)]
 pub struct Seldom(AtomicI64);
 
 impl Seldom {
-    /// True if it is a minute since this was last true.
-    fn is_due(&self, now: Timestamp) -> bool {
+    /// True if it is so long since this was last true.
+    fn is_due(&self, apart: Duration, now: Timestamp) -> bool {
         let now = now.as_second();
         let last = self.0.load(Ordering::Relaxed);
-        now - last >= SELDOM.as_secs() as i64
+        now - last >= apart.as_secs().cast_signed()
             && self
                 .0
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)

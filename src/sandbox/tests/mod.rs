@@ -3,6 +3,7 @@
 mod activecampaign;
 mod faults;
 mod highlevel;
+mod webhooks;
 
 use super::{ACTIVECAMPAIGN_TOKEN, HIGHLEVEL_TOKEN, LOCATION_ID, Options, Quirks, Sandbox};
 use reqwest::{Method, RequestBuilder};
