@@ -498,3 +498,66 @@ fn a_changed_address_takes_its_contact_along() {
     assert_eq!(house.control.contact("rex.new@example.org").unwrap().id, id);
     assert!(house.control.contact("rex@example.org").is_none());
 }
+
+#[test]
+fn a_second_worker_takes_the_address_over_when_the_first_is_gone() {
+    let house = House::new(5);
+    house.receive_webhooks("");
+    let first = house.worker("first");
+    let address = first.address.clone();
+    // Asked for by name, it is an error.
+    let refused = house.expect(2, &["worker", "--listen", &address]);
+    assert!(refused.stderr.contains("cannot listen on"), "{refused:?}");
+    house.edit_config(
+        "listen = \"127.0.0.1:0\"",
+        &format!("listen = \"{address}\""),
+    );
+    let mut second = house.start("second", &["worker"]);
+    eventually("a worker that stands by", || {
+        house.read("second.stderr").contains("is in use")
+    });
+    first.kill();
+    let id = pet(&house, "Rex", "rex@example.org");
+    let event = record_event(&id, "w1");
+    eventually("the second one at the address", || {
+        let stream = std::net::TcpStream::connect(&address);
+        stream.is_ok_and(|stream| {
+            let body = event.to_string();
+            let signature = house.control.sign(&body);
+            support::worker::send(
+                stream,
+                "/webhooks/highlevel",
+                &[("X-GHL-Signature", &signature)],
+                body.as_bytes(),
+            )
+            .status
+                == 200
+        })
+    });
+    eventually("the contact", || {
+        pet_name(&house, "rex@example.org").is_some()
+    });
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
+
+#[test]
+fn what_config_says_of_webhooks_is_checked() {
+    let house = House::new(5);
+    house.write("hook.token", "workflow-secret");
+    house.receive_webhooks("token = { file = \"hook.token\" }");
+    let fine = house.expect(0, &["--json", "check"]);
+    assert!(fine.stdout.contains("webhooks public_key"), "{fine:?}");
+    assert!(!fine.stdout.contains("workflow-secret"));
+    house.write("webhook.key", "no key at all");
+    let bad = house.expect(1, &["check"]);
+    assert!(bad.stdout.contains("no Ed25519 public key"), "{bad:?}");
+    let refused = house.expect(2, &["worker"]);
+    assert!(
+        refused.stderr.contains("no Ed25519 public key") && refused.stderr.contains("webhook.key"),
+        "{refused:?}"
+    );
+    house.edit_config("[webhooks]", "[webhooks]\nmax_age = \"soon\"");
+    let refused = house.expect(2, &["worker"]);
+    assert!(refused.stderr.contains("is no age"), "{refused:?}");
+}

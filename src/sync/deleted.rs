@@ -205,17 +205,6 @@ impl Desk {
             .flat_map(|rule| rule.subscribe.iter().chain(rule.unsubscribe.iter()))
             .map(str::to_lowercase)
             .collect();
-        if named.is_empty() {
-            let problem = Problem::new(
-                ErrorClass::Invalid,
-                "on_delete = \"unsubscribe\", and no rule of this mapping names a list",
-            );
-            return Ok(Left::Refused(
-                problem
-                    .field("on_delete")
-                    .remedy("name the lists in a rule, or choose another on_delete"),
-            ));
-        }
         let lists = client.lists().await?;
         let active = client.active_lists(&contact).await?;
         let mut left = Vec::new();

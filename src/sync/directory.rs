@@ -30,7 +30,7 @@ impl Engine {
             .collect()
     }
 
-    /// All connections, if they are of one location.
+    /// The location of all connections, if they share one.
     pub fn only_location(&self) -> Option<String> {
         let mut accounts = self.inner.settings.accounts.values();
         let location = accounts.next()?.highlevel.location_id();

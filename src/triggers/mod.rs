@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 /// How long a stopping receiver waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an address that another process has is tried again.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What the receiver believes and refuses.
 pub struct Webhooks {
@@ -100,7 +100,7 @@ impl Triggers {
     /// told so; any other one stands by.
     ///
     /// # Errors
-    /// The address cannot be listened on, or the store failed.
+    /// The address cannot be listened on.
     pub async fn receive(
         &self,
         address: SocketAddr,

@@ -169,7 +169,8 @@ async fn export(
     let wanted = options.since;
     match engine.start_export(account, compiled, options).await {
         // One that was interrupted is gone on with first, whatever it was about.
-        Ok(run) => Ok(run.options.since.is_none_or(|since| Some(since) <= wanted)),
+        Ok(run) => Ok(run.options.limit.is_none()
+            && run.options.since.is_none_or(|since| Some(since) <= wanted)),
         Err(problem) if problem.class == ErrorClass::Invalid => Ok(false),
         Err(problem) => Err(problem),
     }

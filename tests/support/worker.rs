@@ -80,20 +80,7 @@ impl House {
 impl Worker {
     /// Sends a body; the answer.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.address,
-            body.len()
-        );
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
-        let mut stream = self.connect();
-        stream.write_all(head.as_bytes()).unwrap();
-        // Whoever refuses a body need not read it to its end.
-        let _ = stream.write_all(body);
-        answer(stream)
+        send(self.connect(), path, headers, body)
     }
 
     /// A connection to the receiver.
@@ -122,6 +109,22 @@ impl Drop for Worker {
             self.end();
         }
     }
+}
+
+/// Sends a body over a connection; the answer.
+pub fn send(mut stream: TcpStream, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    // Whoever refuses a body need not read it to its end.
+    let _ = stream.write_all(body);
+    answer(stream)
 }
 
 /// Reads an answer to its end.
