@@ -4,7 +4,7 @@ use super::{Done, Operations};
 use crate::highlevel::WebhookKey;
 use crate::model::{ErrorClass, MappingName, Problem};
 use crate::secret::Secret;
-use crate::triggers::{self, Room, Webhooks};
+use crate::triggers::{self, Room, Trust};
 use std::net::SocketAddr;
 
 pub use crate::triggers::{Listening, Reconciled};
@@ -17,22 +17,12 @@ impl Operations {
     /// The address cannot be listened on, or the key cannot be read.
     pub async fn start_triggers(&self, listen: Option<SocketAddr>) -> Done<Listening> {
         self.writable()?;
-        let settings = &self.inner.config.webhooks;
-        let address = listen.unwrap_or(settings.listen);
-        let webhooks = Webhooks {
-            key: self.webhook_key().await?,
-            app: settings.app_id.clone(),
-            max_age: settings.max_age.0,
-            token: settings
-                .token
-                .clone()
-                .map(|token| Secret::new(token, self.inner.config.folder())),
-            room: Room::default(),
-        };
+        let address = listen.unwrap_or(self.inner.config.webhooks.listen);
+        let trust = self.webhook_trust().await?;
         let listening = self
             .inner
             .triggers
-            .receive(address, listen.is_some(), webhooks)
+            .receive(address, listen.is_some(), trust, Room::default())
             .await;
         let listening = listening.map_err(|error| {
             Problem::new(
@@ -44,6 +34,29 @@ impl Operations {
         let keep = self.inner.config.store.retention.events.duration();
         self.inner.triggers.keep_times(keep);
         Ok(listening)
+    }
+
+    /// Believes what config.toml says now: key, app, age and token of webhooks. The address stays.
+    ///
+    /// # Errors
+    /// The key cannot be read; the old one stays.
+    pub async fn renew_webhook_trust(&self) -> Done<()> {
+        self.inner.triggers.trust(self.webhook_trust().await?);
+        Ok(())
+    }
+
+    async fn webhook_trust(&self) -> Done<Trust> {
+        let config = &self.inner.config;
+        let settings = &config.webhooks;
+        Ok(Trust {
+            key: self.webhook_key().await?,
+            app: settings.app_id.clone(),
+            max_age: settings.max_age.0,
+            token: settings
+                .token
+                .clone()
+                .map(|token| Secret::new(token, config.folder())),
+        })
     }
 
     /// Works off the webhooks that are in the store.

@@ -11,46 +11,33 @@ mod receiver;
 mod reconcile;
 mod schedule;
 mod timekeeper;
+mod trust;
 mod verdicts;
 mod workflow;
 
 pub use intake::Room;
 pub use reconcile::{Reconciled, last as last_reconciled};
+pub use trust::Trust;
 pub use verdicts::{Verdict, Verdicts};
 
-use crate::highlevel::WebhookKey;
 use crate::model::Problem;
-use crate::secret::Secret;
 use crate::sync::Engine;
 use inbox::Inbox;
 use intake::{Intake, Shelf};
 use receiver::{Receiver, Seldom};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use timekeeper::Timekeeper;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trust::Trusted;
 
 /// How long a stopping receiver waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an address that another process has is tried again.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// What the receiver believes and refuses.
-pub struct Webhooks {
-    /// Verifies HighLevel's webhooks.
-    pub key: WebhookKey,
-    /// Events of other apps are dropped.
-    pub app: Option<String>,
-    /// Events older than this are dropped.
-    pub max_age: Option<Duration>,
-    /// The bearer token of workflow webhooks; without one they are all refused.
-    pub token: Option<Secret>,
-    /// How much may wait.
-    pub room: Room,
-}
 
 /// The triggers of one process. Clones share them.
 #[derive(Clone)]
@@ -62,6 +49,8 @@ struct Inner {
     engine: Engine,
     shelf: Arc<Shelf>,
     verdicts: Arc<Verdicts>,
+    /// Set once something is received.
+    trusted: OnceLock<Arc<Trusted>>,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -82,6 +71,7 @@ impl Triggers {
                 engine,
                 shelf: Arc::default(),
                 verdicts: Arc::default(),
+                trusted: OnceLock::new(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
@@ -105,25 +95,23 @@ impl Triggers {
         &self,
         address: SocketAddr,
         insistent: bool,
-        webhooks: Webhooks,
+        trust: Trust,
+        room: Room,
     ) -> std::io::Result<Listening> {
         let inner = &self.inner;
-        let (intake, write) = Intake::new(
-            inner.engine.store().clone(),
-            Arc::clone(&inner.shelf),
-            webhooks.room,
-        );
+        let (intake, write) =
+            Intake::new(inner.engine.store().clone(), Arc::clone(&inner.shelf), room);
         inner.tracker.spawn(write);
         let inbox = self.inbox();
         let stop = inner.stop.clone();
         inner.tracker.spawn(async move { inbox.run(stop).await });
+        let trusted = Arc::new(Trusted::new(trust));
+        // A second receiver of one process, which nobody starts, would keep its own.
+        let _ = inner.trusted.set(Arc::clone(&trusted));
         let routes = receiver::routes(Arc::new(Receiver {
             engine: inner.engine.clone(),
             intake,
-            key: webhooks.key,
-            app: webhooks.app,
-            max_age: webhooks.max_age,
-            token: webhooks.token,
+            trusted,
             verdicts: Arc::clone(&inner.verdicts),
             late_told: Seldom::default(),
             token_read: Seldom::default(),
@@ -145,6 +133,14 @@ impl Triggers {
                 Ok(Listening::Standby(address))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Believes others from the next request on: keys, tokens or the app changed in config.toml. Without a receiver
+    /// nothing changes.
+    pub fn trust(&self, trust: Trust) {
+        if let Some(trusted) = self.inner.trusted.get() {
+            trusted.replace(trust);
         }
     }
 

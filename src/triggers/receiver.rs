@@ -2,11 +2,11 @@
 
 use super::envelope::{Announcement, What};
 use super::intake::{Intake, NotKept};
+use super::trust::{Trust, Trusted};
 use super::verdicts::{Verdict, Verdicts};
 use super::workflow::{self, Refusal};
-use crate::highlevel::{SIGNATURE_HEADER, Unsigned, WebhookKey};
+use crate::highlevel::{SIGNATURE_HEADER, Unsigned};
 use crate::model::{MappingName, ObjectKey, Trigger};
-use crate::secret::Secret;
 use crate::store::{NewEvent, NewJob};
 use crate::sync::Engine;
 use axum::Router;
@@ -39,13 +39,7 @@ const TOKEN_READ: Duration = Duration::from_secs(5);
 pub struct Receiver {
     pub engine: Engine,
     pub intake: Intake,
-    pub key: WebhookKey,
-    /// Events of other apps are dropped.
-    pub app: Option<String>,
-    /// Events older than this are dropped.
-    pub max_age: Option<Duration>,
-    /// The bearer token of workflow webhooks; without one they are all refused.
-    pub token: Option<Secret>,
+    pub trusted: Arc<Trusted>,
     pub verdicts: Arc<Verdicts>,
     /// When a late event was last told of.
     pub late_told: Seldom,
@@ -93,7 +87,8 @@ impl Receiver {
             // Which of them would be meant?
             (Some(_), Some(_)) => return Verdict::Forged,
         };
-        match self.key.verify(signature, &body) {
+        let trust = self.trusted.now();
+        match trust.key.verify(signature, &body) {
             Ok(()) => {}
             Err(Unsigned::Missing) => return Verdict::Unsigned,
             Err(Unsigned::Forged) => return Verdict::Forged,
@@ -104,13 +99,13 @@ impl Receiver {
         let Ok(body) = String::from_utf8(body) else {
             return Verdict::Unreadable;
         };
-        self.take(announcement, body).await
+        self.take(&trust, announcement, body).await
     }
 
     /// Keeps a webhook that is what it says it is.
-    async fn take(&self, announcement: Announcement, body: String) -> Verdict {
+    async fn take(&self, trust: &Trust, announcement: Announcement, body: String) -> Verdict {
         // The signing key is the same for all apps: whose event it is must be looked at as well.
-        if let (Some(own), Some(app)) = (&self.app, &announcement.app)
+        if let (Some(own), Some(app)) = (&trust.app, &announcement.app)
             && own != app
         {
             return Verdict::Foreign;
@@ -127,7 +122,7 @@ impl Receiver {
         if announcement.what == What::Other {
             return Verdict::Ignored;
         }
-        if self.is_stale(&announcement) {
+        if self.is_stale(trust.max_age, &announcement) {
             return Verdict::Stale;
         }
         let key = announcement
@@ -152,25 +147,26 @@ impl Receiver {
     }
 
     /// True if an event is older than it may be. Retries and resends carry their first time, so by default age is only told.
-    fn is_stale(&self, announcement: &Announcement) -> bool {
+    fn is_stale(&self, max_age: Option<Duration>, announcement: &Announcement) -> bool {
         let now = self.engine.store().now();
         let age = announcement
             .happened_at
             .map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default())
             .unwrap_or_default();
-        if self.max_age.is_none() && age > LATE && self.late_told.is_due(LATE_TOLD, now) {
+        if max_age.is_none() && age > LATE && self.late_told.is_due(LATE_TOLD, now) {
             tracing::warn!(
                 age_s = age.as_secs(),
                 kind = announcement.kind,
                 "a webhook came late; it is worked off all the same"
             );
         }
-        self.max_age.is_some_and(|most| age > most)
+        max_age.is_some_and(|most| age > most)
     }
 
     /// True if a request carries the bearer token. One that was changed is read again, but not for every stranger's guess.
     async fn is_authorised(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else {
+        let trust = self.trusted.now();
+        let Some(token) = &trust.token else {
             return false;
         };
         let given = headers
