@@ -307,8 +307,8 @@ pub struct Webhooks {
     pub listen: SocketAddr,
     pub public_key: Option<SecretRef>,
     pub app_id: Option<String>,
-    /// `off`, or the age beyond which an event is dropped.
-    pub max_age: String,
+    /// Events older than this are dropped.
+    pub max_age: MaxAge,
     pub token: Option<SecretRef>,
 }
 
@@ -318,8 +318,30 @@ impl Default for Webhooks {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             public_key: None,
             app_id: None,
-            max_age: "off".into(),
+            max_age: MaxAge::default(),
             token: None,
+        }
+    }
+}
+
+/// The age beyond which an event is dropped: a length of time, or `off`, the default. Retries and resends carry the
+/// event's first time (HighLevel fact sheet §5.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MaxAge(pub Option<Duration>);
+
+impl TryFrom<String> for MaxAge {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        match Period::parse(&text) {
+            Ok(period) if !period.duration().is_zero() => Ok(Self(Some(period.duration()))),
+            _ => Err(format!(
+                "\"{text}\" is no age; write \"off\", or a length of time such as \"1d\""
+            )),
         }
     }
 }

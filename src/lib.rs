@@ -15,4 +15,5 @@ pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod sync;
+pub mod triggers;
 pub mod tui;

@@ -123,21 +123,7 @@ impl SecretRef {
     /// # Errors
     /// A problem of class `config` that names the reference and the remedy, never the secret.
     pub async fn read(&self, folder: &Path) -> Result<SecretString, Problem> {
-        let text = match self {
-            Self::Env(name) => std::env::var(name).map_err(|_| {
-                self.problem("is not set").remedy(format!(
-                    "export {name}=… before starting, or refer to a file"
-                ))
-            })?,
-            Self::File(path) => {
-                let path = folder.join(path);
-                tokio::fs::read_to_string(&path).await.map_err(|error| {
-                    self.problem(&format!("cannot be read: {error}"))
-                        .remedy("create the file, or correct its path in config.toml")
-                })?
-            }
-            Self::Command(words) => self.run(words).await?,
-        };
+        let text = self.read_text(folder).await?;
         let text = text.trim();
         if text.is_empty() {
             return Err(self
@@ -154,6 +140,28 @@ impl SecretRef {
         let secret = SecretString::from(text);
         remember(&secret);
         Ok(secret)
+    }
+
+    /// Reads a text that is no token, such as a key of several lines.
+    ///
+    /// # Errors
+    /// As [`SecretRef::read`], whatever the text.
+    pub async fn read_text(&self, folder: &Path) -> Result<String, Problem> {
+        match self {
+            Self::Env(name) => std::env::var(name).map_err(|_| {
+                self.problem("is not set").remedy(format!(
+                    "export {name}=… before starting, or refer to a file"
+                ))
+            }),
+            Self::File(path) => {
+                let path = folder.join(path);
+                tokio::fs::read_to_string(&path).await.map_err(|error| {
+                    self.problem(&format!("cannot be read: {error}"))
+                        .remedy("create the file, or correct its path in config.toml")
+                })
+            }
+            Self::Command(words) => self.run(words).await,
+        }
     }
 
     async fn run(&self, words: &[String]) -> Result<String, Problem> {

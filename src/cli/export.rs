@@ -33,6 +33,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         full: arguments.full,
         since,
         limit: arguments.limit,
+        trigger: None,
     };
     let operations = context.open(false).await?;
     // Listened to before it begins, so that nothing is missed.
@@ -78,6 +79,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
 fn same(a: &ExportOptions, b: &ExportOptions) -> bool {
     let sinceless = |options: &ExportOptions| ExportOptions {
         since: None,
+        trigger: None,
         ..options.clone()
     };
     sinceless(a) == sinceless(b) && a.since.is_some() == b.since.is_some()

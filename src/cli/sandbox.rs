@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Milliseconds a bulk import takes
     #[arg(long, value_name = "MS", default_value_t = 600)]
     import_delay: u64,
+    /// Send signed webhooks for changes of records there, such as http://127.0.0.1:8787/webhooks/highlevel
+    #[arg(long, value_name = "URL")]
+    webhooks: Option<String>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -31,6 +34,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         records: arguments.records,
         limits: !arguments.no_limits,
         import_delay: std::time::Duration::from_millis(arguments.import_delay),
+        webhooks: arguments.webhooks,
     })
     .await?;
     for line in sandbox.banner().lines() {

@@ -2,12 +2,16 @@
 
 use super::{Context, Exit, reload, signals, systemd};
 use crate::model::Problem;
+use crate::operations::triggers::Listening;
 use crate::operations::{OpenOptions, Operations};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Where webhooks are received [default: listen in [webhooks], else 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     /// Where /metrics, /healthz and /readyz are answered [default: listen in [metrics], else 127.0.0.1:9187]
     #[arg(long, value_name = "ADDR")]
     metrics: Option<SocketAddr>,
@@ -52,9 +56,19 @@ async fn work(
         },
     );
     context.output.note("worker started; stop it with ctrl-c");
+    // One that ends by itself takes nothing new, unless it is told where to listen.
+    if !arguments.until_idle || arguments.listen.is_some() {
+        context.output.note(&match operations.start_triggers(arguments.listen).await? {
+            Listening::At(address) => format!("webhooks are received at http://{address}"),
+            Listening::Standby(address) => format!(
+                "{address} is in use, by another worker perhaps: webhooks are received here once it is free"
+            ),
+        });
+    }
     systemd::ready();
     let idle = async {
         if arguments.until_idle {
+            operations.work_off_webhooks().await?;
             operations.idle().await
         } else {
             std::future::pending().await

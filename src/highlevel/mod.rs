@@ -1,4 +1,5 @@
-//! Client of the HighLevel API: objects, records, search, associations, relations, contacts.
+//! Client of the HighLevel API: objects, records, search, associations, relations, contacts; and the signatures of its
+//! webhooks.
 
 mod contacts;
 mod oauth;
@@ -7,6 +8,7 @@ mod relations;
 mod schemas;
 mod scopes;
 mod search;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -15,6 +17,7 @@ pub use contacts::ContactPage;
 pub use oauth::{CONSENT_URL, OAuthApp, OAuthToken, code_of, consent_url};
 pub use scopes::{SCOPES, ScopeCheck, ScopeState, WRITE_SCOPE};
 pub use search::{Order, PAGE_REACH, PageCursor, Search};
+pub use signature::{InvalidKey, SIGNATURE_HEADER, Unsigned, WebhookKey};
 
 use crate::http::{
     ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, Raw, Request, Token, Transport,

@@ -9,7 +9,7 @@ use super::options;
 use super::resolve::Target;
 use super::sample;
 use super::scope::Scope;
-use super::spec::MappingSpec;
+use super::spec::{MappingSpec, OnDelete, RuleSpec};
 use super::template::{TemplateError, TemplateId, Templates};
 use crate::model::{DataType, FieldKind, Finding, MappingName, ObjectKey, ObjectSchema, Property};
 use jiff::tz::TimeZone;
@@ -86,6 +86,14 @@ pub(super) fn settings(spec: &MappingSpec, schema: &ObjectSchema, report: &mut R
             "schedule",
             format!("{} is no cron expression: {error}", quote(schedule)),
             Some("write minute, hour, day, month, weekday, such as \"*/15 * * * *\""),
+        );
+    }
+    let names_no_list = |rule: &RuleSpec| rule.subscribe.is_empty() && rule.unsubscribe.is_empty();
+    if spec.on_delete == OnDelete::Unsubscribe && spec.rules.iter().all(names_no_list) {
+        report.error(
+            "on_delete",
+            "there is no list to unsubscribe from: no rule of the mapping names one",
+            Some("name the lists in a rule, or choose another on_delete"),
         );
     }
     if spec.fields.is_empty() && spec.rules.is_empty() {

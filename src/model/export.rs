@@ -54,6 +54,9 @@ pub struct ExportOptions {
     pub since: Option<Timestamp>,
     /// At most so many records are read.
     pub limit: Option<u64>,
+    /// A trigger started it: a schedule, or polling that met many changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<super::Trigger>,
 }
 
 /// What became of the records of a run: `read = unchanged + synced + superseded + skipped + failed` once it

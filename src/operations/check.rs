@@ -27,6 +27,7 @@ impl Operations {
             Err(error) => bad("store", &error.into()),
         });
         findings.extend(self.check_monitor().await);
+        self.check_webhooks(&mut findings).await;
         for (name, opened) in &state.accounts {
             opened.account.forget().await;
             let highlevel = self.check_highlevel(name, opened, &mut findings).await;
@@ -48,6 +49,24 @@ impl Operations {
             );
         }
         findings
+    }
+
+    /// What the receiver needs, where config.toml says anything of it.
+    async fn check_webhooks(&self, findings: &mut Vec<Finding>) {
+        let state = self.state();
+        let settings = &state.config.webhooks;
+        if settings.public_key.is_some() {
+            findings.push(match self.webhook_key().await {
+                Ok(_) => Finding::ok("webhooks public_key", "an Ed25519 key"),
+                Err(problem) => bad("webhooks public_key", &problem),
+            });
+        }
+        if let Some(token) = &settings.token {
+            findings.push(match token.read(state.config.folder()).await {
+                Ok(_) => Finding::ok("webhooks token", "workflows must send it"),
+                Err(problem) => bad("webhooks token", &problem),
+            });
+        }
     }
 
     async fn check_highlevel(

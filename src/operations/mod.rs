@@ -23,6 +23,7 @@ pub mod sandbox;
 pub mod schemas;
 mod state;
 pub mod status;
+pub mod triggers;
 mod values;
 mod who;
 mod why;
@@ -31,6 +32,7 @@ use crate::config::Tui;
 use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::store::Store;
 use crate::sync::{Account, Engine};
+use crate::triggers::Triggers;
 use state::State;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -56,6 +58,7 @@ struct Inner {
     reload: reload::Reload,
     store: Store,
     engine: Engine,
+    triggers: Triggers,
     calls: calls::Calls,
     health: monitor::Health,
     monitor: monitor::Monitor,
@@ -156,7 +159,8 @@ impl Operations {
     /// Stops what runs in this process and closes the store: running jobs finish or are released, a running
     /// export can be gone on with.
     pub async fn close(&self) {
-        self.inner.engine.stop().await;
+        // Side by side: each has its own ten seconds.
+        tokio::join!(self.inner.triggers.stop(), self.inner.engine.stop());
         self.inner.monitor.stop().await;
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");

@@ -18,6 +18,7 @@ use crate::model::{ConnectionName, ErrorClass, Problem};
 use crate::secret::Secret;
 use crate::store::{Store, SystemClock};
 use crate::sync::{Account, Engine};
+use crate::triggers::Triggers;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -83,6 +84,7 @@ impl Operations {
             state: RwLock::new(Arc::new(state)),
             opener,
             store,
+            triggers: Triggers::new(engine.clone()),
             engine,
             calls,
             health,

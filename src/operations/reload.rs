@@ -153,6 +153,7 @@ impl Operations {
         if tokens {
             inner.engine.credentials_changed().await?;
         }
+        self.renew_webhook_trust().await?;
         Ok(reloaded)
     }
 

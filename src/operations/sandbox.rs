@@ -2,7 +2,7 @@
 
 use super::Done;
 use crate::model::{ErrorClass, Problem};
-use crate::sandbox::{Options, Sandbox, banner};
+use crate::sandbox::{Options, Sandbox, Subscription, banner};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct SandboxOptions {
     pub limits: bool,
     /// Time a bulk import takes.
     pub import_delay: Duration,
+    /// Where webhooks go; they are signed with the sandbox's own key.
+    pub webhooks: Option<String>,
 }
 
 /// A sandbox that runs.
@@ -45,6 +47,14 @@ pub async fn start(options: SandboxOptions) -> Done<Running> {
         )
         .remedy("choose other ports with --highlevel and --activecampaign")
     })?;
+    let subscription = options.webhooks.map(Subscription::to);
+    if !sandbox.control().subscribe(subscription) {
+        return Err(Problem::new(
+            ErrorClass::Config,
+            "--webhooks takes an address that begins with http://",
+        )
+        .remedy("a rehearsal stays on this machine or its network"));
+    }
     Ok(Running { sandbox })
 }
 

@@ -5,6 +5,7 @@ use super::faults::Fault;
 use super::highlevel::location::Record;
 use super::highlevel::relations::Relation;
 use super::journal::{Entry, Stats};
+use super::webhooks::{Delivery, Subscription};
 use super::{Shared, instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -321,6 +322,24 @@ impl Control {
         };
         change(&mut properties);
         table.update(id, &properties, instant::now(), "WEB_USER");
+        if let Some(record) = table.get(id) {
+            self.shared.webhooks.record("RecordUpdate", object, record);
+        }
+        true
+    }
+
+    /// Sets a record's `updatedAt`, in milliseconds since the Unix epoch; no webhook tells of it. False if there is no such
+    /// record.
+    pub fn set_updated(&self, object: &str, id: &str, updated: i64) -> bool {
+        let mut location = self.shared.location();
+        let Some(table) = location.tables.get_mut(object) else {
+            return false;
+        };
+        let Some(mut record) = table.remove(id) else {
+            return false;
+        };
+        record.updated = updated;
+        table.insert(record);
         true
     }
 
@@ -338,7 +357,9 @@ impl Control {
             properties: Value::Object(properties.clone()).to_string().into(),
             updated_by: "WEB_USER",
         };
-        location.tables.get_mut(object)?.insert(record);
+        let table = location.tables.get_mut(object)?;
+        self.shared.webhooks.record("RecordCreate", object, &record);
+        table.insert(record);
         Some(id.to_string())
     }
 
@@ -348,9 +369,12 @@ impl Control {
         let deleted = location
             .tables
             .get_mut(object)
-            .is_some_and(|table| table.remove(id).is_some());
+            .and_then(|table| table.remove(id));
         location.relations.forget(id);
-        deleted
+        if let Some(record) = &deleted {
+            self.shared.webhooks.record("RecordDelete", object, record);
+        }
+        deleted.is_some()
     }
 
     /// Id and e-mail of every HighLevel contact.
@@ -394,13 +418,45 @@ impl Control {
                 Arc::from(if key == "contact" { contact } else { record }),
             )
         };
-        location.relations.add(Relation {
+        let relation = Relation {
             id,
             association,
             first: side(first_key),
             second: side(second_key),
-        });
+        };
+        self.shared.webhooks.relation("RelationCreate", &relation);
+        location.relations.add(relation);
         true
+    }
+
+    /// Sends webhooks for every change from now on, or to nobody any more. A subscription whose address is not `http://` is
+    /// refused.
+    pub fn subscribe(&self, subscription: Option<Subscription>) -> bool {
+        let fit = subscription
+            .as_ref()
+            .is_none_or(|subscription| subscription.url.starts_with("http://"));
+        if fit {
+            self.shared.webhooks.subscribe(subscription);
+        }
+        fit
+    }
+
+    /// Every attempt to deliver a webhook so far.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.webhooks.deliveries()
+    }
+
+    /// The `X-GHL-Signature` of a body.
+    #[must_use]
+    pub fn sign(&self, body: &str) -> String {
+        self.shared.webhooks.sign(body.as_bytes())
+    }
+
+    /// The key that verifies the sandbox's webhooks, for `public_key` in `[webhooks]`.
+    #[must_use]
+    pub fn webhook_key(&self) -> String {
+        self.shared.webhooks.public_key()
     }
 
     /// Removes every relation of a record.

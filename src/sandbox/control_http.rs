@@ -50,6 +50,9 @@ pub(super) fn route(shared: &Arc<Shared>, call: &Call) -> Reply {
                 body["contact"].as_str().unwrap_or_default(),
             ))
         }),
+        ("PUT", ["webhooks"]) => subscribe(&control, call),
+        ("DELETE", ["webhooks"]) => flag(control.subscribe(None)),
+        ("GET", ["webhooks"]) => answer(&control.deliveries()),
         ("PUT", ["scopes"]) => with_body(call, |body| {
             control.set_scopes(
                 body.as_array()
@@ -164,6 +167,20 @@ fn tokens(control: &Control, body: &Value) {
     }
     if let Some(grace) = body["grace"].as_bool() {
         control.set_refresh_grace(grace);
+    }
+}
+
+/// Where webhooks go from now on.
+fn subscribe(control: &Control, call: &Call) -> Reply {
+    match serde_json::from_slice(&call.body) {
+        Ok(subscription) => {
+            if control.subscribe(Some(subscription)) {
+                done()
+            } else {
+                Reply::json(400, &json!({"error": "url must begin with http://"}))
+            }
+        }
+        Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
     }
 }
 

@@ -60,6 +60,7 @@ impl Sandbox {
             &format!("{{ file = {} }}", quoted(highlevel_token_file)),
             &format!("{{ file = {} }}", quoted(activecampaign_token_file)),
             "",
+            "",
         )
     }
 
@@ -68,6 +69,7 @@ impl Sandbox {
         highlevel_token: &str,
         activecampaign_token: &str,
         events: &str,
+        webhooks: &str,
     ) -> String {
         format!(
             r#"environment = "sandbox"
@@ -80,7 +82,7 @@ token = {highlevel_token}
 [activecampaign]
 url = "{}"
 token = {activecampaign_token}
-{events}{MAPPINGS}"#,
+{events}{webhooks}{MAPPINGS}"#,
             self.highlevel_url, self.activecampaign_url
         )
     }
@@ -97,15 +99,17 @@ pub fn banner(sandbox: &Sandbox) -> String {
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
         &events,
+        "\n[webhooks]\npublic_key = { env = \"WEBHOOK_KEY\" }\n",
     );
     let highlevel = &sandbox.highlevel_url;
     format!(
-        "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · faults\n\n\
+        "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · records · webhooks · faults\n\n\
          export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
-         export AC_EVENT_KEY={EVENT_KEY}\n\n\
+         export AC_EVENT_KEY={EVENT_KEY}\nexport WEBHOOK_KEY={}\n\n\
          # An app in place of GHL_TOKEN: client_id {OAUTH_CLIENT_ID}, client_secret {OAUTH_CLIENT_SECRET},\n\
          # consent_url {highlevel}/v2/oauth/chooselocation\n\n\
          # config.toml\n{config}",
-        sandbox.activecampaign_url
+        sandbox.activecampaign_url,
+        sandbox.control().webhook_key()
     )
 }

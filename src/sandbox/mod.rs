@@ -18,6 +18,7 @@ mod quirks;
 mod server;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 
 pub use control::{ContactState, Control, RecordState};
@@ -25,6 +26,7 @@ pub use faults::{Fault, Kind};
 pub use guide::banner;
 pub use journal::{Entry, Stats};
 pub use quirks::{BadTokenBody, PageWithSearchAfter, Quirks, Sort};
+pub use webhooks::{APP_ID, Delivery, Subscription};
 
 use activecampaign::account::Account;
 use faults::Faults;
@@ -42,6 +44,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use webhooks::Webhooks;
 use wire::Api;
 
 /// The one location of the sandbox.
@@ -107,6 +110,7 @@ pub(crate) struct Shared {
     /// Scopes of the HighLevel token, and those an app can be granted.
     scopes: Mutex<BTreeSet<String>>,
     keys: Mutex<Keys>,
+    webhooks: Arc<Webhooks>,
 }
 
 /// A poisoned lock only says that another request panicked; its data is still the best there is.
@@ -129,6 +133,7 @@ impl Shared {
             limits: Mutex::new(Limits::new()),
             scopes: Mutex::new(scopes.collect()),
             keys: Mutex::default(),
+            webhooks: Arc::new(Webhooks::new()),
             options,
         }
     }
@@ -208,6 +213,7 @@ impl Sandbox {
             ))
         })
         .collect();
+        tokio::spawn(Arc::clone(&shared.webhooks).deliver(shared.stop.clone()));
         Ok(Self {
             highlevel_url,
             activecampaign_url,

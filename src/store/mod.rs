@@ -1,5 +1,5 @@
 //! What is kept on disk: jobs and their attempts, effects, export runs with their planned writes, what each
-//! mapping saw of each record, what ActiveCampaign last confirmed, budgets.
+//! mapping saw of each record, what ActiveCampaign last confirmed, webhooks as they came, timers, budgets.
 //!
 //! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
 //! lock; a few others read. A write that returned is on disk, but for budgets: a lost row costs a few permits at
@@ -16,10 +16,12 @@ mod bulk;
 mod claim;
 mod conditions;
 mod confirm;
+mod deletions;
 mod edits;
 mod effects;
 mod enqueue;
 mod error;
+mod events;
 mod figures;
 mod holds;
 mod jobs;
@@ -39,6 +41,7 @@ mod sqlite;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod workers;
 
 pub use ahead::PageAhead;
@@ -47,10 +50,12 @@ pub use audit::NewAudit;
 pub use bulk::Selection;
 pub use claim::Claim;
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
+pub use deletions::Evidence;
 pub use edits::NewEdit;
 pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{FailedRecord, NewAttempt, NewJob};
 pub use error::{Result, StoreError};
+pub use events::{Event, NewEvent, SettledEvent};
 pub use figures::{ClassFigure, JobFigure, RunFigure};
 pub use holds::Held;
 pub use jobs::{Count, Cursor, Sort, SortBy};
@@ -64,6 +69,7 @@ pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::Settlement;
 pub use standing::{Holder, Standing};
+pub use timers::{Duty, Timer, TimerKey};
 pub use workers::{MappingVersion, Versions, WorkerSeen};
 
 use jiff::Timestamp;
@@ -197,7 +203,8 @@ impl Store {
         &self.inner.readers
     }
 
-    fn now(&self) -> Timestamp {
+    /// The store's clock: it decides leases and what is due.
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 

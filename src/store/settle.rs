@@ -1,6 +1,7 @@
 //! Settling a claimed job: its state, its attempt, what was confirmed, and its follow-up, in one transaction.
 
 use super::Store;
+use super::deletions::settle_deletion;
 use super::effects::{first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
 use super::error::Result;
@@ -194,6 +195,7 @@ async fn write_links(
     }
     if settlement.gone {
         see_gone(tx, connection, mapping, &held.record).await?;
+        settle_deletion(tx, connection, mapping, &held.record, now).await?;
     }
     Ok(())
 }

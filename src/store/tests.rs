@@ -11,6 +11,7 @@ mod opening;
 mod operators;
 mod pauses;
 mod queue;
+mod triggers;
 
 use super::*;
 use crate::model::view::Outcome;

@@ -10,7 +10,7 @@ use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, ErrorClass, Job, Problem, Record, RecordId, Trigger, WaitReason};
+use crate::model::{Email, Job, Record, RecordId, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -95,7 +95,9 @@ impl Desk {
             .await
         {
             Ok(record) => record,
-            Err(error) if error.class == ErrorClass::Missing => return self.gone(job, error).await,
+            Err(error) if self.says_gone(job, &error).await? => {
+                return self.gone(claim, error).await;
+            }
             Err(error) => return Err(error.into()),
         };
         let record = self.edited(job, record).await?;
@@ -201,21 +203,6 @@ impl Desk {
             },
             None => Err(Stop::Lost),
         }
-    }
-
-    /// The record is gone. It is believed only while its object can still be read: otherwise the token or the
-    /// location is at fault.
-    async fn gone(&self, job: &Job, error: ApiError) -> Result<Ended, Stop> {
-        self.account.highlevel.object(&job.object).await?;
-        let (request, response) = (Some(error.request.clone()), error.response.clone());
-        let problem = Problem::from(error).remedy("it was deleted in HighLevel: discard the job");
-        Ok(Ended {
-            request,
-            response,
-            gone: true,
-            follow: self.successors(job, None).await?,
-            ..Ended::failed(problem)
-        })
     }
 }
 

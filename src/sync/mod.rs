@@ -6,6 +6,8 @@ mod backoff;
 mod breaker;
 mod bulk;
 pub mod contest;
+mod deleted;
+mod directory;
 mod edited;
 mod effects;
 mod ended;
@@ -17,12 +19,15 @@ mod send;
 mod trouble;
 mod turns;
 mod verdict;
+mod walk;
 mod worker;
 mod write;
 
 pub use account::Account;
+pub use directory::is_dead;
 pub use ended::{failed, rehearsed};
 pub use plan::version;
+pub use walk::{Walk, honours_sort};
 
 use crate::mapping::{Mapping, MappingSpec};
 use crate::model::export::{ExportOptions, Run, RunState};
@@ -471,9 +476,5 @@ impl Engine {
             // A listener that went away misses nothing it wanted.
             let _ = listener.send(result).await;
         }
-    }
-
-    fn store(&self) -> &Store {
-        &self.inner.store
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod expectation;
 pub mod redact;
+pub mod worker;
 
 use serde_json::Value;
 use std::io::Write;

@@ -181,6 +181,10 @@ fn settings_are_checked() {
             "did you mean pet_owner?",
         ),
         (
+            "object = 'pets'\nemail = 'owner_email'\non_delete = 'unsubscribe'",
+            "no list to unsubscribe from",
+        ),
+        (
             "object = 'pets'\nemail = 'owner_email'\nschedule = 'often'",
             "no cron expression",
         ),

@@ -25,6 +25,9 @@ impl Operations {
         Gauge::Workers.set(&[], f64::from(workers));
         Gauge::StoreBytes.set(&[], self.inner.store.file_size()? as f64);
         Gauge::Build.set(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+        for (verdict, number) in self.webhook_verdicts() {
+            metrics::webhooks(verdict, number);
+        }
         Ok(metrics::text())
     }
 

@@ -227,7 +227,10 @@ fn try_create(shared: &Shared, call: &Call, key: &str) -> Result<Reply, Reply> {
         .table(key)
         .and_then(|(object, table)| Some((object, table.get(&id)?)))
     {
-        Some((object, record)) => Ok(answer(shared, &location, object, record, 201)),
+        Some((object, record)) => {
+            shared.webhooks.record("RecordCreate", key, record);
+            Ok(answer(shared, &location, object, record, 201))
+        }
         None => Err(errors::object_not_found(key)),
     }
 }
@@ -282,7 +285,10 @@ fn try_update(shared: &Shared, call: &Call, key: &str, id: &str) -> Result<Reply
         .table(key)
         .and_then(|(object, table)| Some((object, table.get(id)?)))
     {
-        Some((object, record)) => Ok(answer(shared, &location, object, record, 200)),
+        Some((object, record)) => {
+            shared.webhooks.record("RecordUpdate", key, record);
+            Ok(answer(shared, &location, object, record, 200))
+        }
         None => Err(errors::record_not_found(id)),
     }
 }
@@ -301,10 +307,11 @@ pub(super) fn delete(shared: &Shared, call: &Call, key: &str, id: &str) -> Reply
     let Some(table) = location.tables.get_mut(key) else {
         return errors::object_not_found(key);
     };
-    if table.remove(id).is_none() {
+    let Some(record) = table.remove(id) else {
         return errors::record_not_found(id);
-    }
+    };
     location.relations.forget(id);
+    shared.webhooks.record("RecordDelete", key, &record);
     Reply::ok(&json!({"id": id, "success": true, "traceId": chance::uuid()}))
 }
 

@@ -62,16 +62,14 @@ impl Relations {
         self.by_record.get(record).map_or(&[], Vec::as_slice)
     }
 
-    fn remove(&mut self, id: &str) -> bool {
-        let Some(relation) = self.by_id.remove(id) else {
-            return false;
-        };
+    fn remove(&mut self, id: &str) -> Option<Arc<Relation>> {
+        let relation = self.by_id.remove(id)?;
         for side in [&relation.first.1, &relation.second.1] {
             if let Some(relations) = self.by_record.get_mut(side) {
                 relations.retain(|other| &*other.id != id);
             }
         }
-        true
+        Some(relation)
     }
 
     /// Removes every relation of a deleted record.
@@ -200,6 +198,7 @@ fn try_create(shared: &Shared, call: &Call) -> Result<Reply, Reply> {
         second: (keys[1], second.into()),
     };
     let body = relation.json();
+    shared.webhooks.relation("RelationCreate", &relation);
     location.relations.add(relation);
     Ok(Reply::json(201, &body))
 }
@@ -211,7 +210,8 @@ pub(super) fn delete(shared: &Shared, call: &Call, id: &str) -> Reply {
     {
         return reply;
     }
-    if shared.location().relations.remove(id) {
+    if let Some(relation) = shared.location().relations.remove(id) {
+        shared.webhooks.relation("RelationDelete", &relation);
         Reply::ok(
             &json!({"deleted": true, "message": "Relation deleted successfully", "traceId": chance::uuid()}),
         )

@@ -3,6 +3,7 @@
 mod activecampaign;
 mod faults;
 mod highlevel;
+mod webhooks;
 
 use super::{
     ACTIVECAMPAIGN_TOKEN, EVENT_ACCOUNT, EVENT_KEY, HIGHLEVEL_TOKEN, LOCATION_ID, Options, Quirks,

@@ -7,7 +7,7 @@
 mod confirm;
 mod deliver;
 mod familiar;
-mod pages;
+pub mod pages;
 mod plan_page;
 mod read;
 mod registry;

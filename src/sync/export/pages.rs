@@ -230,6 +230,11 @@ impl Position {
         self.most.unwrap_or(0).saturating_sub(seen)
     }
 
+    /// True if so many distinct records are all that the object was said to hold.
+    pub fn is_whole(&self, seen: u64) -> bool {
+        self.most.is_none_or(|most| seen >= most)
+    }
+
     /// Nothing is left to be read.
     pub fn finish(&mut self) {
         self.walk = Walk::Done;

@@ -186,6 +186,7 @@ pub fn from_form(
         full: yes("full"),
         since: None,
         limit: limit.and_then(|field| field.typed().parse().ok()),
+        trigger: None,
     };
     let mut did = format!("tramline export {}", quoted(mapping.as_str()));
     if options.dry_run {

@@ -1,0 +1,103 @@
+//! Starting what makes jobs by itself: the webhook receiver, polling, schedules, the daily reconcile.
+
+use super::{Done, Operations};
+use crate::highlevel::WebhookKey;
+use crate::model::{ErrorClass, MappingName, Problem};
+use crate::secret::Secret;
+use crate::triggers::{self, Room, Trust};
+use std::net::SocketAddr;
+
+pub use crate::triggers::{Listening, Reconciled};
+
+impl Operations {
+    /// Receives webhooks, polls and keeps schedules in this process from now on. `listen` overrules config.toml; an address
+    /// that another worker has is stood by for, unless it was asked for here.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the key cannot be read.
+    pub async fn start_triggers(&self, listen: Option<SocketAddr>) -> Done<Listening> {
+        self.writable()?;
+        let address = listen.unwrap_or(self.state().config.webhooks.listen);
+        let trust = self.webhook_trust().await?;
+        let listening = self
+            .inner
+            .triggers
+            .receive(address, listen.is_some(), trust, Room::default())
+            .await;
+        let listening = listening.map_err(|error| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("cannot listen on {address} for webhooks: {error}"),
+            )
+            .remedy("choose another address with --listen or with listen in [webhooks]")
+        })?;
+        let keep = self.state().config.store.retention.events.duration();
+        self.inner.triggers.keep_times(keep);
+        Ok(listening)
+    }
+
+    /// Believes what config.toml says now: key, app, age and token of webhooks. The address stays.
+    ///
+    /// # Errors
+    /// The key cannot be read; the old one stays.
+    pub async fn renew_webhook_trust(&self) -> Done<()> {
+        self.inner.triggers.trust(self.webhook_trust().await?);
+        Ok(())
+    }
+
+    async fn webhook_trust(&self) -> Done<Trust> {
+        let state = self.state();
+        let config = &state.config;
+        let settings = &config.webhooks;
+        Ok(Trust {
+            key: self.webhook_key().await?,
+            app: settings.app_id.clone(),
+            max_age: settings.max_age.0,
+            token: settings
+                .token
+                .clone()
+                .map(|token| Secret::new(token, config.folder())),
+        })
+    }
+
+    /// Works off the webhooks that are in the store.
+    pub async fn work_off_webhooks(&self) -> Done<()> {
+        self.writable()?;
+        self.inner.triggers.drain().await
+    }
+
+    /// What became of the requests to the receiver so far, each count with its verdict's name.
+    pub fn webhook_verdicts(&self) -> Vec<(&'static str, u64)> {
+        self.inner.triggers.verdicts().snapshot().to_vec()
+    }
+
+    /// What the last daily reconcile of a mapping found; `None` before the first.
+    pub async fn reconciled(&self, mapping: &MappingName) -> Done<Option<Reconciled>> {
+        let state = self.state();
+        let (_, connection) = state.spec(mapping)?;
+        triggers::last_reconciled(&self.inner.store, &connection, mapping).await
+    }
+
+    /// The key that verifies webhooks: config.toml's, else the published one.
+    pub(super) async fn webhook_key(&self) -> Done<WebhookKey> {
+        let state = self.state();
+        let settings = &state.config.webhooks;
+        let (text, what) = match &settings.public_key {
+            None => {
+                return WebhookKey::published()
+                    .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()));
+            }
+            Some(reference) => (
+                reference.read_text(state.config.folder()).await?,
+                reference.to_string(),
+            ),
+        };
+        WebhookKey::parse(&text).map_err(|error| {
+            Problem::new(
+                ErrorClass::Config,
+                format!("[webhooks] public_key ({what}): {error}"),
+            )
+            .remedy("leave it out to use HighLevel's published key")
+        })
+    }
+}

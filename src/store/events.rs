@@ -1,0 +1,243 @@
+//! The inbox: webhooks as they came, and what became of them.
+
+use super::Store;
+use super::deletions::{Evidence, announce, withdraw};
+use super::enqueue::{NewJob, upsert};
+use super::error::Result;
+use super::rows::{count, time};
+use crate::model::{ConnectionName, JobId, MappingName, RecordId};
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// Events pruned in one transaction.
+const SLICE: i64 = 500;
+
+/// A webhook to be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    pub connection: ConnectionName,
+    /// By which a repeat is known.
+    pub key: String,
+    /// Its `type`.
+    pub kind: String,
+    /// Its `timestamp`.
+    pub happened_at: Option<Timestamp>,
+    /// The body as it came.
+    pub body: String,
+}
+
+/// A webhook that waits to be worked off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub seq: i64,
+    pub connection: ConnectionName,
+    pub kind: String,
+    pub happened_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+    /// How often it was put off.
+    pub tries: u32,
+    pub body: String,
+}
+
+/// What a webhook came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SettledEvent {
+    pub seq: i64,
+    /// Why nothing follows from it, for people.
+    pub note: Option<String>,
+    pub jobs: Vec<NewJob>,
+    /// The jobs' records were said to be deleted (true), or to be there (false).
+    pub deleted: bool,
+    pub happened_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Keeps webhooks, all or none, and tells of each whether it was unknown.
+    pub async fn keep_events(&self, events: &[NewEvent]) -> Result<Vec<bool>> {
+        let now = self.now_micros();
+        let mut fresh = Vec::with_capacity(events.len());
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        for event in events {
+            let kept = sqlx::query(
+                "INSERT INTO events (connection, key, kind, happened_at, received_at, body, due_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $5) ON CONFLICT (connection, key) DO NOTHING",
+            )
+            .bind(event.connection.as_str())
+            .bind(&event.key)
+            .bind(&event.kind)
+            .bind(event.happened_at.map(Timestamp::as_microsecond))
+            .bind(now)
+            .bind(&event.body)
+            .execute(&mut *tx)
+            .await?;
+            fresh.push(kept.rows_affected() > 0);
+        }
+        if fresh.contains(&true) {
+            self.commit(tx).await?;
+        }
+        Ok(fresh)
+    }
+
+    /// Webhooks that are due, in the order of their own times; those without one come as they were received.
+    pub async fn due_events(&self, limit: u32) -> Result<Vec<Event>> {
+        sqlx::query(
+            "SELECT seq, connection, kind, happened_at, received_at, tries, body FROM
+                 (SELECT * FROM events WHERE state = 'new' AND due_at <= $1 ORDER BY due_at LIMIT $2)
+             ORDER BY coalesce(happened_at, received_at), seq",
+        )
+        .bind(self.now_micros())
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(event)
+        .collect()
+    }
+
+    /// When the next webhook is due; `None` if none waits.
+    pub async fn next_event_due(&self) -> Result<Option<Timestamp>> {
+        let due: Option<i64> =
+            sqlx::query_scalar("SELECT min(due_at) FROM events WHERE state = 'new'")
+                .fetch_one(self.readers())
+                .await?;
+        due.map(time).transpose()
+    }
+
+    /// Number of webhooks that wait to be worked off.
+    pub async fn waiting_events(&self) -> Result<u64> {
+        let row = sqlx::query("SELECT count(*) FROM events WHERE state = 'new'")
+            .fetch_one(self.readers())
+            .await?;
+        count(&row, 0)
+    }
+
+    /// Writes down what webhooks came to, and makes the jobs that follow, in one transaction. One that another process
+    /// settled meanwhile makes no job here. Returns the ids of the jobs.
+    pub async fn settle_events(&self, settled: &[SettledEvent]) -> Result<Vec<JobId>> {
+        if settled.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.now_micros();
+        let mut ids = Vec::new();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        for event in settled {
+            let mine = sqlx::query(
+                "UPDATE events SET state = $1, note = $2 WHERE seq = $3 AND state = 'new'",
+            )
+            .bind(if event.note.is_some() {
+                "ignored"
+            } else {
+                "done"
+            })
+            .bind(event.note.as_deref())
+            .bind(event.seq)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if mine == 0 {
+                continue;
+            }
+            let said = event.happened_at.map_or(now, Timestamp::as_microsecond);
+            for job in &event.jobs {
+                if event.deleted {
+                    announce(&mut tx, job, Evidence::Event, said).await?;
+                } else {
+                    withdraw(&mut tx, job, said).await?;
+                }
+                ids.push(upsert(&mut tx, job, now).await?);
+            }
+        }
+        self.commit(tx).await?;
+        Ok(ids)
+    }
+
+    /// Puts a webhook off until a later time.
+    pub async fn put_off_event(&self, seq: i64, until: Timestamp, note: &str) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query(
+            "UPDATE events SET due_at = $1, tries = tries + 1, note = $2 WHERE seq = $3 AND state = 'new'",
+        )
+        .bind(until.as_microsecond())
+        .bind(note)
+        .bind(seq)
+        .execute(&mut *tx)
+        .await?;
+        self.commit(tx).await
+    }
+
+    /// Removes webhooks that were received before then and are worked off; returns how many.
+    pub async fn prune_events(&self, before: Timestamp) -> Result<u64> {
+        let mut number = 0;
+        loop {
+            let mut writer = self.writer().await;
+            let mut tx = writer.begin().await?;
+            let gone = sqlx::query(
+                "DELETE FROM events WHERE seq IN
+                     (SELECT seq FROM events WHERE received_at < $1 AND state <> 'new' ORDER BY received_at LIMIT $2)",
+            )
+            .bind(before.as_microsecond())
+            .bind(SLICE)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if gone > 0 {
+                self.commit(tx).await?;
+            }
+            number += gone;
+            if gone < SLICE.unsigned_abs() {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// True if a webhook that is still kept led to a job of this connection.
+    pub async fn heard_of(&self, connection: &ConnectionName) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE connection = $1 AND state = 'done')",
+        )
+        .bind(connection.as_str())
+        .fetch_one(self.readers())
+        .await?)
+    }
+
+    /// Which of these mappings know a record: they saw it, or have a job about it.
+    pub async fn mappings_that_know(
+        &self,
+        connection: &ConnectionName,
+        mappings: &[MappingName],
+        record: &RecordId,
+    ) -> Result<Vec<MappingName>> {
+        let mut known = Vec::new();
+        for mapping in mappings {
+            let knows: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3)
+                     OR EXISTS (SELECT 1 FROM jobs WHERE record_id = $3 AND connection = $1 AND mapping = $2)",
+            )
+            .bind(connection.as_str())
+            .bind(mapping.as_str())
+            .bind(record.as_str())
+            .fetch_one(self.readers())
+            .await?;
+            if knows {
+                known.push(mapping.clone());
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn event(row: &SqliteRow) -> Result<Event> {
+    Ok(Event {
+        seq: row.try_get(0)?,
+        connection: row.try_get::<String, _>(1)?.into(),
+        kind: row.try_get(2)?,
+        happened_at: row.try_get::<Option<i64>, _>(3)?.map(time).transpose()?,
+        received_at: time(row.try_get(4)?)?,
+        tries: row.try_get(5)?,
+        body: row.try_get(6)?,
+    })
+}

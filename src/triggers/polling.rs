@@ -1,0 +1,177 @@
+//! Polling, for accounts without webhooks: records changed since the last look, from the newest down to where that look began
+//! (sync.md, Triggers). It never infers deletions.
+
+use crate::mapping::MappingSpec;
+use crate::model::export::ExportOptions;
+use crate::model::{
+    ConnectionName, ErrorClass, MappingName, ObjectKey, Problem, RecordId, Trigger,
+};
+use crate::store::{NewJob, Store, to_json};
+use crate::sync::{Account, Engine, Walk, honours_sort};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The search's index lags behind by seconds (fact sheet §2.7), and clocks differ: so much, in microseconds, is read again.
+const OVERLAP: i64 = 60_000_000;
+/// More changed records than this are brought in step by an export, which reads pages and writes imports, in place of one
+/// read and one write for each.
+const MANY: usize = 100;
+
+/// Where polling of a mapping stands; kept in the store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Watermark {
+    /// The newest version met, in microseconds of HighLevel's clock.
+    newest: i64,
+    /// What was met within the overlap, so that it is not met again.
+    recent: BTreeMap<RecordId, i64>,
+}
+
+/// Enqueues what changed since the last look; returns how many records that were.
+///
+/// # Errors
+/// HighLevel or the store failed; the next look begins where this one did.
+pub async fn poll(
+    engine: &Engine,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    spec: &MappingSpec,
+) -> Result<usize, Problem> {
+    let Some(account) = engine.account(connection) else {
+        return Ok(0);
+    };
+    let store = engine.store();
+    let object = ObjectKey::from_input(&spec.object);
+    let mut watermark = read(store, connection, mapping).await?;
+    let changed = changed(&account, &object, &mut watermark).await?;
+    let changed = unseen(store, connection, mapping, changed).await?;
+    let count = changed.len();
+    let since = changed.iter().map(|(_, version)| *version).min();
+    let exported = match since {
+        Some(since) if count > MANY => export(engine, &account, mapping, spec, since).await?,
+        _ => false,
+    };
+    if !exported {
+        let jobs: Vec<NewJob> = changed
+            .into_iter()
+            .map(|(record, _)| NewJob {
+                connection: connection.clone(),
+                mapping: mapping.clone(),
+                object: object.clone(),
+                record,
+                trigger: Trigger::Poll,
+                not_before: None,
+            })
+            .collect();
+        for slice in jobs.chunks(500) {
+            store.enqueue_many(slice).await?;
+        }
+    }
+    // Last, so that a crash before it only looks at the same records again.
+    store
+        .set(connection, &key(mapping), Some(&to_json(&watermark)?))
+        .await?;
+    if count > 0 {
+        tracing::info!(%mapping, records = count, exported, "polling found changes");
+    }
+    Ok(count)
+}
+
+fn key(mapping: &MappingName) -> String {
+    format!("poll.{mapping}")
+}
+
+/// Where the last look began; before the first one, where the mapping's own knowledge ends, or now.
+async fn read(
+    store: &Store,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+) -> Result<Watermark, Problem> {
+    let kept = store.get(connection, &key(mapping)).await?;
+    if let Some(watermark) = kept.and_then(|text| serde_json::from_str(&text).ok()) {
+        return Ok(watermark);
+    }
+    let newest = match store.newest_version(connection, mapping).await? {
+        Some(newest) if newest > 0 => newest,
+        _ => store.now().as_microsecond(),
+    };
+    Ok(Watermark {
+        newest,
+        recent: BTreeMap::new(),
+    })
+}
+
+/// The records that changed since the last look, and moves the watermark on.
+async fn changed(
+    account: &Account,
+    object: &ObjectKey,
+    watermark: &mut Watermark,
+) -> Result<Vec<(RecordId, i64)>, Problem> {
+    let floor = watermark.newest - OVERLAP;
+    let sorted = honours_sort(account, object).await?;
+    let mut walk = Walk::once(account, object, sorted);
+    let mut met: BTreeMap<RecordId, i64> = BTreeMap::new();
+    while let Some(records) = walk.next().await? {
+        let mut old = false;
+        for record in records {
+            let version = record.updated_at.map_or(0, Timestamp::as_microsecond);
+            if version >= floor {
+                met.insert(record.id, version);
+            } else {
+                old = true;
+            }
+        }
+        if old && walk.is_ordered() {
+            walk.finish();
+        }
+    }
+    let changed = met
+        .iter()
+        .filter(|(record, version)| watermark.recent.get(*record) != Some(*version))
+        .map(|(record, version)| (record.clone(), *version))
+        .collect();
+    watermark.newest = met.values().copied().fold(watermark.newest, i64::max);
+    let floor = watermark.newest - OVERLAP;
+    met.retain(|_, version| *version >= floor);
+    watermark.recent = met;
+    Ok(changed)
+}
+
+/// Leaves out what came another way in the meantime: a webhook, an export, a person.
+async fn unseen(
+    store: &Store,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    changed: Vec<(RecordId, i64)>,
+) -> Result<Vec<(RecordId, i64)>, Problem> {
+    let ids: Vec<RecordId> = changed.iter().map(|(record, _)| record.clone()).collect();
+    let seen = store.versions_seen(connection, mapping, &ids).await?;
+    Ok(changed
+        .into_iter()
+        .filter(|(record, version)| seen.get(record).is_none_or(|seen| seen < version))
+        .collect())
+}
+
+/// Brings many changed records in step in one go; false if another export of the mapping is not over.
+async fn export(
+    engine: &Engine,
+    account: &Account,
+    mapping: &MappingName,
+    spec: &MappingSpec,
+    since: i64,
+) -> Result<bool, Problem> {
+    let compiled = account.mapping(mapping, spec).await?;
+    let options = ExportOptions {
+        since: Timestamp::from_microsecond(since).ok(),
+        trigger: Some(Trigger::Poll),
+        ..ExportOptions::default()
+    };
+    let wanted = options.since;
+    match engine.start_export(account, compiled, options).await {
+        // One that was interrupted is gone on with first, whatever it was about.
+        Ok(run) => Ok(run.options.limit.is_none()
+            && run.options.since.is_none_or(|since| Some(since) <= wanted)),
+        Err(problem) if problem.class == ErrorClass::Invalid => Ok(false),
+        Err(problem) => Err(problem),
+    }
+}

@@ -1,0 +1,289 @@
+//! A record that is deleted: who takes over its contact, and what `on_delete` does with one that nobody takes over.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::worker::Worker;
+use support::{House, PETS, eventually};
+use tramline::sandbox::{Fault, Kind, LOCATION_ID};
+
+const REX: &str = "rex@example.org";
+
+fn pet(house: &House, name: &str, email: &str) -> String {
+    let pet = json!({"name": name, "owner_email": email});
+    house
+        .control
+        .create_record(PETS, pet.as_object().unwrap())
+        .unwrap()
+}
+
+fn house(on_delete: &str, more: &str) -> House {
+    let house = House::new(10);
+    house.edit_config(
+        "email = \"owner_email\"",
+        &format!("email = \"owner_email\"\non_delete = \"{on_delete}\""),
+    );
+    let mut config = house.read("config.toml");
+    config.push_str(more);
+    house.write("config.toml", &config);
+    house.receive_webhooks("");
+    house
+}
+
+/// The record's job, once it is over.
+fn ended(house: &House, record: &str, state: &str) -> Value {
+    let mut found = Value::Null;
+    eventually("the end of the record's job", || {
+        let jobs = house.jobs();
+        let open = jobs.iter().any(|job| {
+            ["ready", "running", "waiting"]
+                .iter()
+                .any(|open| job["state"] == *open)
+        });
+        found = jobs
+            .into_iter()
+            .find(|job| job["record"] == record)
+            .unwrap_or_default();
+        !open && !found.is_null()
+    });
+    assert_eq!(found["state"], state, "{found}");
+    found
+}
+
+/// A worker that hears of every change, and a pet whose contact Tramline made.
+fn with_rex(house: &House) -> (Worker, String) {
+    let worker = house.worker("worker");
+    house.subscribe(&worker, |_| {});
+    let rex = pet(house, "Rex", REX);
+    eventually("the contact", || house.control.contact(REX).is_some());
+    ended(house, &rex, "done");
+    (worker, rex)
+}
+
+#[test]
+fn by_default_the_contact_stays() {
+    let house = house("keep", "");
+    let (_worker, rex) = with_rex(&house);
+    let writes = house.now();
+    house.control.delete_record(PETS, &rex);
+    eventually("its look for the record", || house.jobs().len() == 2);
+    ended(&house, &rex, "done");
+    assert!(house.control.contact(REX).is_some());
+    assert!(house.writes_since(writes).is_empty());
+}
+
+#[test]
+fn the_next_in_line_takes_over_before_on_delete_is_asked() {
+    let house = house("delete", "");
+    let (_worker, rex) = with_rex(&house);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    let luna = pet(&house, "Luna", REX);
+    let name = || {
+        house
+            .control
+            .contact(REX)
+            .map(|contact| contact.fields["PET_NAME"].clone())
+    };
+    eventually("the newer pet", || name().as_deref() == Some("Luna"));
+    ended(&house, &luna, "done");
+    house.control.delete_record(PETS, &luna);
+    eventually("the older one again", || name().as_deref() == Some("Rex"));
+    ended(&house, &luna, "done");
+    // The last one goes, and the contact with it.
+    house.control.delete_record(PETS, &rex);
+    eventually("no contact", || house.control.contact(REX).is_none());
+}
+
+#[test]
+fn a_tag_is_put_on_it() {
+    let house = house("tag:Pet Gone", "");
+    house.write(
+        "tag.json",
+        r#"{"tag":{"tag":"pet gone","tagType":"contact","description":""}}"#,
+    );
+    house.expect(
+        0,
+        &[
+            "api",
+            "activecampaign",
+            "POST",
+            "/tags",
+            "--data",
+            "tag.json",
+        ],
+    );
+    let (_worker, rex) = with_rex(&house);
+    house.control.delete_record(PETS, &rex);
+    eventually("the tag", || {
+        house.control.contact(REX).unwrap().tags == ["pet gone"]
+    });
+    ended(&house, &rex, "done");
+    house.assert_no_violation();
+}
+
+#[test]
+fn a_tag_that_is_not_there_is_an_error_that_names_it() {
+    let house = house("tag:Pet Gone", "");
+    let (_worker, rex) = with_rex(&house);
+    house.control.delete_record(PETS, &rex);
+    eventually("a failed job", || {
+        house.jobs().iter().any(|job| job["state"] == "failed")
+    });
+    let job = ended(&house, &rex, "failed");
+    assert_eq!(job["error"]["field"], "on_delete");
+    assert!(
+        job["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Pet Gone"),
+        "{job}"
+    );
+}
+
+#[test]
+fn it_leaves_the_lists_that_the_mapping_names() {
+    let rule = "\n[[mappings.pets.rules]]\nname = \"adopted\"\nwhen = \"status == 'adopted'\"\nsubscribe = [\"master contact list\"]\n";
+    let house = house("unsubscribe", rule);
+    let (_worker, rex) = with_rex(&house);
+    let contact = house.control.contact(REX).unwrap().id;
+    house.write(
+        "list.json",
+        &json!({"contactList": {"list": 1, "contact": contact, "status": 1}}).to_string(),
+    );
+    house.expect(
+        0,
+        &[
+            "api",
+            "activecampaign",
+            "POST",
+            "/contactLists",
+            "--data",
+            "list.json",
+        ],
+    );
+    let lists = house.control.contact(REX).unwrap().lists;
+    let name = lists.keys().next().unwrap().clone();
+    assert_eq!(
+        (name.to_lowercase().as_str(), lists[&name]),
+        ("master contact list", 1)
+    );
+    house.control.delete_record(PETS, &rex);
+    eventually("the end of the subscription", || {
+        house.control.contact(REX).unwrap().lists[&name] == 2
+    });
+    ended(&house, &rex, "done");
+    house.assert_no_violation();
+}
+
+#[test]
+fn only_a_contact_that_tramline_made_is_deleted() {
+    let house = house("delete", "");
+    house.write(
+        "contact.json",
+        &json!({"contact": {"email": REX, "firstName": "Jo"}}).to_string(),
+    );
+    house.expect(
+        0,
+        &[
+            "api",
+            "activecampaign",
+            "POST",
+            "/contact/sync",
+            "--data",
+            "contact.json",
+        ],
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let (_worker, rex) = with_rex(&house);
+    house.control.delete_record(PETS, &rex);
+    eventually("a failed job", || {
+        house.jobs().iter().any(|job| job["state"] == "failed")
+    });
+    let job = ended(&house, &rex, "failed");
+    assert!(
+        job["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("did not create"),
+        "{job}"
+    );
+    assert!(house.control.contact(REX).is_some());
+}
+
+#[test]
+fn a_contact_that_another_mapping_links_is_not_deleted() {
+    let other = "\n[mappings.other]\nobject = \"custom_objects.pets\"\nemail = \"owner_email\"\n[mappings.other.fields]\n\"%BREED%\" = \"breed\"\n";
+    let house = house("delete", other);
+    let (_worker, rex) = with_rex(&house);
+    house.control.delete_record(PETS, &rex);
+    eventually("a failed job", || {
+        house.jobs().iter().any(|job| job["state"] == "failed")
+    });
+    let jobs = house.jobs();
+    let failed = jobs.iter().find(|job| job["state"] == "failed").unwrap();
+    assert_eq!(failed["mapping"], "pets");
+    assert!(
+        failed["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("mapping other"),
+        "{failed}"
+    );
+    assert!(house.control.contact(REX).is_some());
+}
+
+#[test]
+fn a_deletion_is_believed_only_with_its_announcement_and_a_readable_object() {
+    let house = house("delete", "");
+    let worker = house.worker("worker");
+    let rex = pet(&house, "Rex", REX);
+    house.expect(0, &["sync", "pets", &rex]);
+    let event = |webhook: &str| {
+        json!({"type": "RecordDelete", "locationId": LOCATION_ID, "id": rex, "webhookId": webhook,
+            "timestamp": jiff::Timestamp::now().to_string(), "properties": []})
+    };
+    // Announced, and still there: the record is read, and nothing happens.
+    assert_eq!(
+        house.announce(&worker, &event("d1")).body["status"],
+        "accepted"
+    );
+    eventually("its job", || house.jobs().len() == 2);
+    ended(&house, &rex, "done");
+    assert!(house.control.contact(REX).is_some());
+    // It is said to be there again, then goes without a word: a person's sync finds it gone.
+    let update = json!({"type": "RecordUpdate", "locationId": LOCATION_ID, "id": rex, "objectKey": PETS, "webhookId": "u1",
+        "timestamp": jiff::Timestamp::now().to_string()});
+    assert_eq!(house.announce(&worker, &update).body["status"], "accepted");
+    eventually("its job", || house.jobs().len() == 3);
+    ended(&house, &rex, "done");
+    house.control.delete_record(PETS, &rex);
+    house.expect(3, &["sync", "pets", &rex]);
+    assert!(house.control.contact(REX).is_some());
+    // Announced and gone, but the object cannot be read either: the token or the location is at fault.
+    house.control.fault(Fault {
+        times: 1_000_000,
+        ..Fault::once(Kind::Status(404), "GET /objects/custom_objects.pets")
+    });
+    assert_eq!(
+        house.announce(&worker, &event("d2")).body["status"],
+        "accepted"
+    );
+    eventually("a look", || {
+        house
+            .requests("GET /objects/custom_objects.pets?")
+            .iter()
+            .any(|entry| entry.status == 404)
+    });
+    ended(&house, &rex, "failed");
+    assert!(house.control.contact(REX).is_some());
+    // With both, it goes.
+    house.control.clear_faults();
+    assert_eq!(
+        house.announce(&worker, &event("d3")).body["status"],
+        "accepted"
+    );
+    eventually("no contact", || house.control.contact(REX).is_none());
+    ended(&house, &rex, "done");
+}
