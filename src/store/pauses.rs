@@ -1,9 +1,9 @@
 //! Pauses: a person's, and those of a breaker that a dead credential opened. Claims pass over what is paused; its due jobs
 //! are not touched, and are shown as waiting for as long as the pause lasts.
 
-use super::{SLICE, Store};
 use super::error::Result;
 use super::rows::time;
+use super::{SLICE, Store};
 use crate::model::{ConnectionName, ErrorClass, Job, JobState, MappingName, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;

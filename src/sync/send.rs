@@ -311,13 +311,7 @@ fn troubled(claim: &Claim, done: Ended, trouble: Trouble) -> Ended {
             probe,
             ambiguous,
         } => {
-            let judged = judge(
-                problem.clone(),
-                class,
-                retry_after,
-                probe,
-                claim.tries,
-            );
+            let judged = judge(problem.clone(), class, retry_after, probe, claim.tries);
             match judged.outcome {
                 // The attempts are used up, and what was sent may have arrived.
                 Outcome::Failed if ambiguous => (Outcome::Unknown, None, true),

@@ -157,7 +157,9 @@ impl<'a> Confirmer<'a> {
     async fn send_again(&mut self, mut batch: Batch) -> Result<(), Halt> {
         let exclude = self.work.mapping.spec().exclude_automations;
         let sent = match send(self.work, &rows_json(&batch)?, exclude).await {
-            Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => Err(Vec::new()),
+            Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
+                Err(Vec::new())
+            }
             sent => sent?,
         };
         match sent {
@@ -230,7 +232,9 @@ impl<'a> Confirmer<'a> {
                 client.contacts_by_ids(&made, false)
             });
             let contacts = match named.await {
-                Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => Vec::new(),
+                Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
+                    Vec::new()
+                }
                 contacts => contacts?,
             };
             for contact in contacts {
