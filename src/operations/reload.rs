@@ -147,7 +147,6 @@ impl Operations {
         };
         let tokens = before.config.connections != after.config.connections;
         inner.engine.replace(after.settings());
-        inner.engine.mappings_changed().await;
         *inner.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
         inner.engine.mappings_changed().await;
         if tokens {

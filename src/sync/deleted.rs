@@ -116,13 +116,7 @@ impl Desk {
         }
         let held = self
             .store
-            .hold_contact(
-                &claim.job,
-                claim.epoch,
-                &link.email,
-                None,
-                CANDIDATES,
-            )
+            .hold_contact(&claim.job, claim.epoch, &link.email, None, CANDIDATES)
             .await?;
         match held {
             Held::Mine(_) => {}
@@ -206,7 +200,8 @@ impl Desk {
         let lists = client.lists().await?;
         let standings = client.standings(&contact).await?;
         let active = |list: &str| {
-            let receives = |standing: &ListStanding| standing.list == list && standing.status == "1";
+            let receives =
+                |standing: &ListStanding| standing.list == list && standing.status == "1";
             standings.iter().any(receives)
         };
         let mut left = Vec::new();

@@ -170,10 +170,13 @@ impl Planner {
                     );
                 }
                 Plan::Send(values) => {
-                    let wants = wanted.remove(&record.id).unwrap_or_default();
-                    let related = related.as_ref();
-                    self.contend(work, record, related, values, wants, &links, &mut best)
-                        .await?
+                    let entrant = Entrant {
+                        record,
+                        related: related.as_ref(),
+                        values,
+                        wants: wanted.remove(&record.id).unwrap_or_default(),
+                    };
+                    self.contend(work, entrant, &links, &mut best).await?
                 }
             }
         }
@@ -369,13 +372,16 @@ impl Planner {
     async fn contend(
         &mut self,
         work: &Work,
-        record: &Record,
-        related: Option<&RelatedContact>,
-        values: Values,
-        wants: Wants,
+        entrant: Entrant<'_>,
         links: &HashMap<Email, Link>,
         best: &mut HashMap<Email, Contender>,
     ) -> Result<(), Halt> {
+        let Entrant {
+            record,
+            related,
+            values,
+            wants,
+        } = entrant;
         let email = values.write.email.clone();
         let mine = (version(record), &record.id);
         if let Some(other) = best
@@ -467,6 +473,14 @@ impl Planner {
 /// True if a contact needs no write as far as its link tells.
 fn in_step(work: &Work, link: Option<&Link>, values: &Values) -> bool {
     !work.options.full && link.is_some_and(|link| link.fingerprint == values.fingerprint)
+}
+
+/// A record with what is to go to its contact.
+struct Entrant<'a> {
+    record: &'a Record,
+    related: Option<&'a RelatedContact>,
+    values: Values,
+    wants: Wants,
 }
 
 /// What the rules want of one record, and what is known of it.
