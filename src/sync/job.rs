@@ -10,7 +10,7 @@ use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, Job, Record, RecordId, Trigger, WaitReason};
+use crate::model::{Email, Job, JobState, Record, RecordId, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -62,6 +62,12 @@ impl Desk {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Lost) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
+                // What left before that may arrive last: the store sees to it that the newest state follows.
+                let given_back = Settlement {
+                    sent: self.has_sent(),
+                    ..Settlement::new(Outcome::Waiting, JobState::Ready)
+                };
+                self.store.settle(job, claim.epoch, &given_back).await?;
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
@@ -76,6 +82,7 @@ impl Desk {
                 response: ended.response.clone(),
                 mapping_hash: self.mapping.hash().as_str().to_owned(),
             }),
+            sent: self.has_sent(),
             ..ended.settlement(&self.worker)
         };
         if !self.store.settle(job, claim.epoch, &settlement).await? {
@@ -84,6 +91,11 @@ impl Desk {
         tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
             error = ended.error.as_ref().map(tracing::field::display), "job settled");
         Ok(ended.result(job))
+    }
+
+    /// True once a request that writes may have left.
+    fn has_sent(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
     }
 
     async fn attempt(&self, claim: &Claim) -> Result<Ended, Stop> {
@@ -184,25 +196,25 @@ impl Desk {
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.
     pub async fn may_send(&self, claim: &Claim) -> Result<(), Stop> {
-        self.sending.store(true, Ordering::Relaxed);
-        match self.store.lease(&claim.job.id, claim.epoch).await? {
+        let holds = match self.store.lease(&claim.job.id, claim.epoch).await? {
             Some(until)
                 if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT
                     && until > Timestamp::now() =>
             {
-                Ok(())
+                true
             }
-            Some(_) => match self
+            Some(_) => self
                 .store
                 .heartbeat(&[(claim.job.id.clone(), claim.epoch)])
                 .await?
-                .is_empty()
-            {
-                true => Ok(()),
-                false => Err(Stop::Lost),
-            },
-            None => Err(Stop::Lost),
+                .is_empty(),
+            None => false,
+        };
+        if !holds {
+            return Err(Stop::Lost);
         }
+        self.sending.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 
