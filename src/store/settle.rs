@@ -141,9 +141,7 @@ async fn with_effects<'a>(
         return Ok(Cow::Borrowed(settlement));
     }
     let (connection, mapping) = (held.connection.as_str(), held.mapping.as_str());
-    if settlement.gone
-        || matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped)
-    {
+    if settlement.gone || matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped) {
         void(tx, connection, mapping, held.record.as_str(), now).await?;
     }
     let Some(open) = first_open(tx, held).await? else {
