@@ -155,17 +155,28 @@ impl Store {
     /// Gives a claimed job back, because the process ends: it is due at once. With `until`, something may still be on its
     /// way to the contact: then the lease lasts to that time, so that whoever takes the job sends after it.
     pub async fn give_back(&self, id: &JobId, epoch: i64, until: Option<Timestamp>) -> Result<()> {
+        self.give_back_many(&[(id, epoch)], until).await
+    }
+
+    /// As [`Store::give_back`], for many jobs in one transaction.
+    pub async fn give_back_many(
+        &self,
+        jobs: &[(&JobId, i64)],
+        until: Option<Timestamp>,
+    ) -> Result<()> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        sqlx::query(
-            "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND state = 'running'",
-        )
-        .bind(until.map_or(now, Timestamp::as_microsecond))
-        .bind(id.as_str())
-        .bind(epoch)
-        .execute(&mut *tx)
-        .await?;
+        for (id, epoch) in jobs {
+            sqlx::query(
+                "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND state = 'running'",
+            )
+            .bind(until.map_or(now, Timestamp::as_microsecond))
+            .bind(id.as_str())
+            .bind(epoch)
+            .execute(&mut *tx)
+            .await?;
+        }
         rescue(&mut tx, now).await?;
         self.commit(tx).await
     }

@@ -323,7 +323,7 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
                     engine.inner.trouble.settled(&id, Some(error));
                 }
             },
-            () = engine.inner.give_back.cancelled() => give_back(&engine, &claim, &sending).await,
+            () = engine.inner.give_back.cancelled() => give_back(&engine, std::slice::from_ref(&claim), &sending).await,
         }
         lock(&held).remove(&id);
         drop(permit);
@@ -378,10 +378,10 @@ async fn begin_together(
             () = engine.inner.give_back.cancelled() => false,
         };
         let left: Vec<Claim> = crew.left().drain().map(|(_, claim)| claim).collect();
+        if !failed && !left.is_empty() {
+            give_back(engine, &left, &sending).await;
+        }
         for claim in &left {
-            if !failed {
-                give_back(engine, claim, &sending).await;
-            }
             lock(&crew.held).remove(&claim.job.id);
         }
         engine.inner.backlog.ended(&connection);
@@ -456,17 +456,23 @@ fn trace() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
-/// The process ends and the job has not: another worker takes it. What may still be on its way to the contact must
+/// The process ends and jobs have not: another worker takes them. What may still be on its way to the contact must
 /// arrive before that one sends.
-async fn give_back(engine: &Engine, claim: &Claim, sending: &AtomicBool) {
+async fn give_back(engine: &Engine, claims: &[Claim], sending: &AtomicBool) {
     let until = sending
         .load(Ordering::Relaxed)
         .then(|| Timestamp::now() + REQUEST_TIMEOUT);
-    let (id, epoch) = (&claim.job.id, claim.epoch);
-    match engine.store().give_back(id, epoch, until).await {
-        Ok(()) => tracing::info!(until = until.map(tracing::field::display), "job given back"),
+    let leases: Vec<(&JobId, i64)> = claims
+        .iter()
+        .map(|claim| (&claim.job.id, claim.epoch))
+        .collect();
+    match engine.store().give_back_many(&leases, until).await {
+        Ok(()) => {
+            let until = until.map(tracing::field::display);
+            tracing::info!(jobs = claims.len(), until, "given back");
+        }
         Err(error) => {
-            tracing::error!(%error, "the job could not be given back; its lease will expire")
+            tracing::error!(%error, jobs = claims.len(), "could not be given back; the leases will expire")
         }
     }
 }
