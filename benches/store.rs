@@ -331,6 +331,52 @@ async fn work(store: &Store) {
         Against::Least(50.0),
         "ten times what ActiveCampaign allows, each on disk",
     );
+    work_together(store).await;
+}
+
+/// A backlog: many jobs are claimed and settled at once, as a bulk does with an instant API.
+async fn work_together(store: &Store) {
+    const NEW: usize = 5_000;
+    let jobs: Vec<NewJob> = (0..NEW)
+        .map(|number| NewJob {
+            connection: "default".into(),
+            mapping: "pets".into(),
+            object: "custom_objects.pets".into(),
+            record: format!("many{number}").into(),
+            trigger: Trigger::Webhook,
+            not_before: None,
+        })
+        .collect();
+    for slice in jobs.chunks(500) {
+        store.enqueue_many(slice).await.expect("enqueued");
+    }
+    let settlement = Settlement {
+        uses_attempt: true,
+        ..Settlement::new(Outcome::Synced, JobState::Done)
+    };
+    let start = Instant::now();
+    let mut done = 0;
+    while done < NEW {
+        let claims = store
+            .claim_together("bench", &["default".into()], 250)
+            .await
+            .expect("claims");
+        assert!(!claims.is_empty(), "{done} of {NEW} jobs were claimed");
+        let jobs: Vec<_> = claims
+            .iter()
+            .map(|claim| (&claim.job, claim.epoch, &settlement))
+            .collect();
+        let settled = store.settle_many(&jobs).await.expect("settled");
+        assert!(settled.iter().all(|mine| *mine), "the epochs are current");
+        done += claims.len();
+    }
+    figure(
+        "claim and settle together (250 at once)",
+        done as f64 / start.elapsed().as_secs_f64(),
+        "jobs/s",
+        Against::Least(5_000.0),
+        "each on disk",
+    );
 }
 
 fn record(number: u32) -> String {

@@ -188,34 +188,27 @@ impl Store {
         epoch: i64,
         plan: &EffectPlan,
     ) -> Result<Option<Vec<OpenEffect>>> {
+        let mut planned = self.plan_effects_of(&[(claimed, epoch, plan)]).await?;
+        Ok(planned.pop().flatten())
+    }
+
+    /// As [`Store::plan_effects`], for many running jobs in one transaction; the answers stand in their order.
+    pub async fn plan_effects_of(
+        &self,
+        jobs: &[(&Job, i64, &EffectPlan)],
+    ) -> Result<Vec<Option<Vec<OpenEffect>>>> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
         let now = self.now_micros();
-        let (connection, mapping) = (&claimed.connection, &claimed.mapping);
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let held: Option<i64> = sqlx::query_scalar(
-            "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
-        )
-        .bind(claimed.id.as_str())
-        .bind(epoch)
-        .fetch_optional(&mut *tx)
-        .await?;
-        if held.is_none() {
-            return Ok(None);
+        let mut planned = Vec::with_capacity(jobs.len());
+        for (claimed, epoch, plan) in jobs {
+            planned.push(plan_of_job(&mut tx, claimed, *epoch, plan, now).await?);
         }
-        plan_in(&mut tx, connection, mapping, plan, now).await?;
-        sqlx::query(AssertSqlSafe(format!(
-            "UPDATE effects SET job_id = $1
-             WHERE {OPEN_EFFECT} AND connection = $2 AND mapping = $3 AND record_id = $4"
-        )))
-        .bind(claimed.id.as_str())
-        .bind(connection.as_str())
-        .bind(mapping.as_str())
-        .bind(plan.record.as_str())
-        .execute(&mut *tx)
-        .await?;
-        let open = open_of(&mut tx, connection, mapping, &plan.record).await?;
         self.commit(tx).await?;
-        Ok(Some(open))
+        Ok(planned)
     }
 
     /// Marks an effect whose request is about to leave. The answer is the moment of it, which ends it (see
@@ -322,6 +315,40 @@ impl Store {
     }
 }
 
+/// Plans the effects of one running job; `None` if it is no longer this worker's.
+async fn plan_of_job(
+    tx: &mut SqliteConnection,
+    claimed: &Job,
+    epoch: i64,
+    plan: &EffectPlan,
+    now: i64,
+) -> Result<Option<Vec<OpenEffect>>> {
+    let (connection, mapping) = (&claimed.connection, &claimed.mapping);
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
+    )
+    .bind(claimed.id.as_str())
+    .bind(epoch)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    plan_in(tx, connection, mapping, plan, now).await?;
+    sqlx::query(AssertSqlSafe(format!(
+        "UPDATE effects SET job_id = $1
+             WHERE {OPEN_EFFECT} AND connection = $2 AND mapping = $3 AND record_id = $4"
+    )))
+    .bind(claimed.id.as_str())
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(plan.record.as_str())
+    .execute(&mut *tx)
+    .await?;
+    let open = open_of(tx, connection, mapping, &plan.record).await?;
+    Ok(Some(open))
+}
+
 /// As [`Store::plan_effects`], within a transaction.
 pub(super) async fn plan_in(
     tx: &mut SqliteConnection,
@@ -367,6 +394,21 @@ pub(super) async fn plan_in(
             .await?;
         }
     }
+    Ok(())
+}
+
+/// The effects of a job's record that were planned went along with its values in an import: they are done with it.
+pub(super) async fn end_riding(tx: &mut SqliteConnection, job: &Job, now: i64) -> Result<()> {
+    sqlx::query(AssertSqlSafe(format!(
+        "UPDATE effects SET state = 'done', response = 'went along in an import', error = NULL, updated_at = $1
+         WHERE {OPEN_EFFECT} AND state = 'planned' AND connection = $2 AND mapping = $3 AND record_id = $4"
+    )))
+    .bind(now)
+    .bind(job.connection.as_str())
+    .bind(job.mapping.as_str())
+    .bind(job.record.as_str())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

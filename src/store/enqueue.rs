@@ -88,6 +88,17 @@ impl Store {
 
 /// Inserts or wakes a job within a transaction.
 pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) -> Result<JobId> {
+    upsert_changed(tx, job, now, None).await
+}
+
+/// As [`upsert`], where it is known when the record changed. Of several changes the newest counts; once a trigger gave no
+/// time, none is known until the job has ended.
+pub(super) async fn upsert_changed(
+    tx: &mut SqliteConnection,
+    job: &NewJob,
+    now: i64,
+    changed_at: Option<i64>,
+) -> Result<JobId> {
     let due = job
         .not_before
         .map(Timestamp::as_microsecond)
@@ -95,8 +106,8 @@ pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) ->
     let waits = due.is_some();
     let id: String = sqlx::query_scalar(
         "INSERT INTO jobs (id, connection, mapping, object, record_id, state, wait_reason, wait_until, wait_by,
-             trigger_kind, run_id, priority, search_ids, created_at, updated_at, follow_up)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, NULL)
+             trigger_kind, run_id, priority, search_ids, created_at, updated_at, follow_up, changed_at, told_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, NULL, $16, $14)
          ON CONFLICT (connection, mapping, record_id) WHERE state NOT IN ('done', 'discarded') DO UPDATE SET
              state = CASE jobs.state WHEN 'running' THEN 'running' WHEN 'ready' THEN 'ready' ELSE excluded.state END,
              wait_reason = CASE WHEN jobs.state IN ('running', 'ready') OR excluded.state = 'ready' THEN NULL
@@ -117,6 +128,9 @@ pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) ->
              priority = CASE WHEN jobs.state = 'running' OR jobs.priority > excluded.priority
                  THEN jobs.priority ELSE excluded.priority END,
              object = excluded.object,
+             changed_at = CASE WHEN jobs.changed_at >= excluded.changed_at THEN jobs.changed_at
+                 WHEN jobs.changed_at < excluded.changed_at THEN excluded.changed_at ELSE NULL END,
+             told_at = excluded.told_at,
              updated_at = excluded.updated_at
          RETURNING id",
     )
@@ -135,6 +149,7 @@ pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) ->
     .bind(searched_parts(job.record.as_str(), None, None))
     .bind(now)
     .bind(String::from(job.trigger.clone()))
+    .bind(changed_at)
     .fetch_one(tx)
     .await?;
     Ok(id.into())

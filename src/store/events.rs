@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::deletions::{Evidence, announce, withdraw};
-use super::enqueue::{NewJob, upsert};
+use super::enqueue::{NewJob, upsert_changed};
 use super::error::Result;
 use super::rows::{count, time};
 use crate::model::{ConnectionName, JobId, MappingName, RecordId};
@@ -50,6 +50,8 @@ pub struct SettledEvent {
     /// The jobs' records were said to be deleted (true), or to be there (false).
     pub deleted: bool,
     pub happened_at: Option<Timestamp>,
+    /// When the jobs' records got their newest values, if the webhook says so: it does not for deletions and relations.
+    pub changed_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -147,7 +149,8 @@ impl Store {
                 } else {
                     withdraw(&mut tx, job, said).await?;
                 }
-                ids.push(upsert(&mut tx, job, now).await?);
+                let changed_at = event.changed_at.map(Timestamp::as_microsecond);
+                ids.push(upsert_changed(&mut tx, job, now, changed_at).await?);
             }
         }
         self.commit(tx).await?;

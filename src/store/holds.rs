@@ -3,12 +3,14 @@
 
 use super::Store;
 use super::error::Result;
-use super::links::{Candidate, RecordSeen, candidates_of, linked_by_record, see};
+use super::links::{
+    Candidate, RecordSeen, candidates_of, candidates_of_many, linked_by_record, see,
+};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::email;
 use crate::model::{ConnectionName, Email, Job, MappingName, RecordId};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What came of asking for a contact.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,18 @@ pub enum Held {
     ByExport(BatchKind),
     /// The job is no longer this worker's.
     Lost,
+}
+
+/// A running job that asks for its contact, among others.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub job: &'a Job,
+    pub epoch: i64,
+    pub contact: &'a Email,
+    /// What is kept of its record first, also where the contact is busy.
+    pub seen: &'a RecordSeen,
+    /// False for a job that takes its contact later, and only lets others know of its record.
+    pub takes: bool,
 }
 
 impl Store {
@@ -60,20 +74,72 @@ impl Store {
         {
             Held::ByJob
         } else {
-            sqlx::query(
-                "INSERT INTO contact_holds (connection, email, job_seq, epoch) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (connection, email) DO UPDATE SET job_seq = excluded.job_seq, epoch = excluded.epoch",
-            )
-            .bind(connection.as_str())
-            .bind(contact.as_str())
-            .bind(seq)
-            .bind(epoch)
-            .execute(&mut *tx)
-            .await?;
+            take(&mut tx, connection, contact, seq, epoch).await?;
             Held::Mine(candidates_of(&mut tx, connection, mapping, contact, limit).await?)
         };
         self.commit(tx).await?;
         Ok(held)
+    }
+
+    /// As [`Store::hold_contact`], for many running jobs of one mapping in one transaction. Where several of them ask for
+    /// the same contact, the first has it and the others learn of the same candidates.
+    pub async fn hold_contacts(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        asked: &[Asked<'_>],
+        limit: u32,
+    ) -> Result<Vec<Held>> {
+        let now = self.now_micros();
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let mut seqs: Vec<Option<i64>> = Vec::with_capacity(asked.len());
+        for one in asked {
+            let seq = sqlx::query_scalar(
+                "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running' AND lease_until > $3",
+            )
+            .bind(one.job.id.as_str())
+            .bind(one.epoch)
+            .bind(now)
+            .fetch_optional(&mut *tx)
+            .await?;
+            if seq.is_some() {
+                see(&mut tx, connection, mapping, one.seen).await?;
+            }
+            seqs.push(seq);
+        }
+        let busy = held_by_jobs(&mut tx, connection, now).await?;
+        let mut taken: HashMap<&Email, Held> = HashMap::new();
+        let mut free: Vec<Email> = Vec::new();
+        for (one, seq) in asked.iter().zip(&seqs) {
+            let Some(seq) = seq.filter(|_| one.takes && !taken.contains_key(one.contact)) else {
+                continue;
+            };
+            let held = if let Some(kind) = export_has(&mut tx, connection, one.contact, now).await?
+            {
+                Held::ByExport(kind)
+            } else if busy.contains(one.contact) {
+                Held::ByJob
+            } else {
+                take(&mut tx, connection, one.contact, seq, one.epoch).await?;
+                free.push(one.contact.clone());
+                Held::Mine(Vec::new())
+            };
+            taken.insert(one.contact, held);
+        }
+        let mut candidates = candidates_of_many(&mut tx, connection, mapping, &free, limit).await?;
+        for (contact, held) in &mut taken {
+            if let Held::Mine(mine) = held {
+                *mine = candidates.remove(*contact).unwrap_or_default();
+            }
+        }
+        self.commit(tx).await?;
+        let answer = |one: &Asked<'_>| taken.get(one.contact).cloned().unwrap_or(Held::ByJob);
+        Ok(asked
+            .iter()
+            .zip(seqs)
+            .map(|(one, seq)| seq.map_or(Held::Lost, |_| answer(one)))
+            .collect())
     }
 
     /// The contacts that running jobs of a connection have for themselves.
@@ -107,6 +173,26 @@ impl Store {
         .map(|row| email(row.try_get(0)?))
         .collect()
     }
+}
+
+async fn take(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    contact: &Email,
+    job_seq: i64,
+    epoch: i64,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO contact_holds (connection, email, job_seq, epoch) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (connection, email) DO UPDATE SET job_seq = excluded.job_seq, epoch = excluded.epoch",
+    )
+    .bind(connection.as_str())
+    .bind(contact.as_str())
+    .bind(job_seq)
+    .bind(epoch)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The contacts that running jobs have for themselves: an export leaves them for later. As many as there are jobs at

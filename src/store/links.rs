@@ -235,6 +235,18 @@ impl Store {
         candidates_of(&mut reader, connection, mapping, email, limit).await
     }
 
+    /// As [`Store::candidates`], for many contacts.
+    pub async fn candidates_for(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        emails: &[Email],
+        limit: u32,
+    ) -> Result<HashMap<Email, Vec<Candidate>>> {
+        let mut reader = self.readers().acquire().await?;
+        candidates_of_many(&mut reader, connection, mapping, emails, limit).await
+    }
+
     /// The mappings of a connection, other than this one, that confirmed a write to a contact of this address.
     pub async fn other_mappings_of(
         &self,
@@ -361,6 +373,32 @@ pub(super) async fn candidates_of(
         .iter()
         .map(candidate)
         .collect()
+}
+
+/// As [`candidates_of`], for many contacts.
+pub(super) async fn candidates_of_many(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    emails: &[Email],
+    limit: u32,
+) -> Result<HashMap<Email, Vec<Candidate>>> {
+    let mut found: HashMap<Email, Vec<Candidate>> = HashMap::with_capacity(emails.len());
+    for chunk in chunks(emails) {
+        let mut query = wanted(connection, mapping, chunk);
+        query.push(format!(
+            ", {} SELECT record_id, version, outcome, run_id, email FROM (SELECT *, row_number() OVER
+                 (PARTITION BY email ORDER BY version DESC, record_id DESC) AS place FROM competing) WHERE place <= ",
+            competing()
+        ));
+        query.push_bind(limit);
+        query.push(" ORDER BY place");
+        for row in query.build().fetch_all(&mut *reader).await? {
+            let of = found.entry(email(row.try_get(4)?)?).or_default();
+            of.push(candidate(&row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// A query that begins with the contacts in question, for [`competing`].

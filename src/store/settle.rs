@@ -2,8 +2,8 @@
 
 use super::Store;
 use super::deletions::settle_deletion;
-use super::effects::{first_open, void};
-use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert};
+use super::effects::{end_riding, first_open, void};
+use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert, upsert_changed};
 use super::error::Result;
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
@@ -44,6 +44,8 @@ pub struct Settlement {
     pub gone: bool,
     /// A request that writes may have left.
     pub sent: bool,
+    /// The effects that were planned went along with the values.
+    pub rode: bool,
     /// Jobs that follow from this one: who takes over the contacts that the record left.
     pub follow: Vec<NewJob>,
 }
@@ -64,6 +66,7 @@ impl Settlement {
             moved_from: None,
             gone: false,
             sent: false,
+            rode: false,
             follow: Vec::new(),
         }
     }
@@ -77,56 +80,87 @@ impl Store {
     /// If the record changed while the job ran, one new job is made for it; where the job itself stays open, that
     /// one is made ready instead.
     pub async fn settle(&self, claimed: &Job, epoch: i64, settlement: &Settlement) -> Result<bool> {
+        let mut settled = self.settle_many(&[(claimed, epoch, settlement)]).await?;
+        Ok(settled.pop().unwrap_or(false))
+    }
+
+    /// As [`Store::settle`], for many jobs in one transaction; the answers stand in the order of the jobs.
+    pub async fn settle_many(&self, jobs: &[(&Job, i64, &Settlement)]) -> Result<Vec<bool>> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let held = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {JOB}, seq, follow_up FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'"
+        let mut settled = Vec::with_capacity(jobs.len());
+        let mut changed = false;
+        for (claimed, epoch, settlement) in jobs {
+            let held = settle_in(&mut tx, claimed, *epoch, settlement, now).await?;
+            changed |= held || settlement.sent;
+            settled.push(held);
+        }
+        if changed {
+            self.commit(tx).await?;
+        }
+        Ok(settled)
+    }
+}
+
+async fn settle_in(
+    tx: &mut SqliteConnection,
+    claimed: &Job,
+    epoch: i64,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<bool> {
+    let held = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {JOB}, seq, follow_up, changed_at FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'"
         )))
         .bind(claimed.id.as_str())
         .bind(epoch)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(held) = held else {
-            if settlement.sent {
-                upsert(&mut tx, &again(claimed), now).await?;
-                self.commit(tx).await?;
-            }
-            return Ok(false);
-        };
-        let seq: i64 = held.try_get("seq")?;
-        let follow_up = held.try_get::<Option<String>, _>("follow_up")?;
-        let held = job(&held)?;
-        let settlement = &with_effects(&mut tx, &held, settlement, now).await?;
-        write_state(&mut tx, seq, &held, settlement, now).await?;
-        if let Some(attempt) = &settlement.attempt {
-            let outcome = match settlement.outcome {
-                Outcome::Waiting => "retry",
-                outcome => outcome.name(),
-            };
-            let connection = held.connection.as_str();
-            let error = settlement.error.as_ref();
-            insert_attempt(&mut tx, connection, seq, attempt, outcome, error).await?;
+    let Some(held) = held else {
+        if settlement.sent {
+            upsert(tx, &again(claimed), now).await?;
         }
-        release(&mut tx, seq).await?;
-        write_links(&mut tx, &held, settlement, now).await?;
-        for next in &settlement.follow {
-            upsert(&mut tx, next, now).await?;
-        }
-        if let Some(follow_up) = follow_up {
-            let next = NewJob {
-                connection: held.connection,
-                mapping: held.mapping,
-                object: held.object,
-                record: held.record,
-                trigger: Trigger::from(follow_up),
-                not_before: None,
-            };
-            upsert(&mut tx, &next, now).await?;
-        }
-        self.commit(tx).await?;
-        Ok(true)
+        return Ok(false);
+    };
+    let seq: i64 = held.try_get("seq")?;
+    let follow_up = held.try_get::<Option<String>, _>("follow_up")?;
+    let changed_at: Option<i64> = held.try_get("changed_at")?;
+    let held = job(&held)?;
+    if settlement.rode {
+        end_riding(tx, &held, now).await?;
     }
+    let settlement = &with_effects(tx, &held, settlement, now).await?;
+    write_state(tx, seq, &held, settlement, now).await?;
+    if let Some(attempt) = &settlement.attempt {
+        let outcome = match settlement.outcome {
+            Outcome::Waiting => "retry",
+            outcome => outcome.name(),
+        };
+        let connection = held.connection.as_str();
+        let error = settlement.error.as_ref();
+        insert_attempt(tx, connection, seq, attempt, outcome, error).await?;
+    }
+    release(tx, seq).await?;
+    write_links(tx, &held, settlement, now).await?;
+    for next in &settlement.follow {
+        upsert(tx, next, now).await?;
+    }
+    if let Some(follow_up) = follow_up {
+        let next = NewJob {
+            connection: held.connection,
+            mapping: held.mapping,
+            object: held.object,
+            record: held.record,
+            trigger: Trigger::from(follow_up),
+            not_before: None,
+        };
+        upsert_changed(tx, &next, now, changed_at).await?;
+    }
+    Ok(true)
 }
 
 /// A job is done when all its effects are over. A record that does not have its contact gives up its effects; what may have

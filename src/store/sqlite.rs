@@ -182,6 +182,11 @@ pub(super) const READY: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready
 pub(super) const READY_OF: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready_mapping
      WHERE state = 'ready' AND connection = $1 AND mapping = $4 AND priority = $2 ORDER BY seq LIMIT $3";
 
+/// The number of ready jobs of a connection (`$1`) and mapping (`$2`) below a class (`$3`), counted up to `$4`.
+pub(super) const BACKLOG_OF: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_ready_mapping
+     WHERE state = 'ready' AND connection = $1 AND mapping = $2 AND priority < $3 LIMIT $4)";
+
 /// The number of ready jobs of a connection (`$1`) that go before one of a class (`$2`) and age (`$3`), counted up to `$4`.
 pub(super) const AHEAD: &str = "SELECT count(*) FROM (
      SELECT 1 FROM jobs INDEXED BY jobs_ready WHERE state = 'ready' AND connection = $1 AND priority > $2

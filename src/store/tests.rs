@@ -1,5 +1,6 @@
 //! The store's promises, on real files.
 
+mod backlog;
 mod disk;
 mod effects;
 mod export;

@@ -26,6 +26,8 @@ pub struct Ended {
     pub fields: Vec<SyncedField>,
     pub request: Option<String>,
     pub response: Option<String>,
+    /// The effects that were planned went along with the values.
+    pub rode: bool,
     /// Jobs that follow from this one: the next candidate of an address the record left.
     pub follow: Vec<NewJob>,
 }
@@ -45,6 +47,7 @@ impl Ended {
             fields: Vec::new(),
             request: None,
             response: None,
+            rode: false,
             follow: Vec::new(),
         }
     }
@@ -79,6 +82,7 @@ impl Ended {
             record: self.record.clone(),
             moved_from: self.moved_from.clone(),
             gone: self.gone,
+            rode: self.rode,
             follow: self.follow.clone(),
             ..Settlement::new(self.outcome, state(self.outcome))
         }

@@ -3,14 +3,14 @@
 use super::account::Account;
 use super::backoff;
 use super::ended::{Ended, fields, seen};
-use super::plan::{Plan, plan};
+use super::plan::{Plan, Planned, plan};
 use super::related;
 use super::write;
 use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, Job, JobState, Record, RecordId, Trigger, WaitReason};
+use crate::model::{Email, Job, JobState, Record, RecordId, RelatedContact, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -54,9 +54,21 @@ impl Desk {
     /// # Errors
     /// The store failed; the job's lease will expire and another worker takes it.
     pub async fn work(&self, claim: &Claim) -> Result<SyncResult, StoreError> {
+        self.work_on(claim, None).await
+    }
+
+    /// As [`Desk::work`], with the record where it was read already.
+    ///
+    /// # Errors
+    /// As [`Desk::work`].
+    pub async fn work_on(
+        &self,
+        claim: &Claim,
+        record: Option<Record>,
+    ) -> Result<SyncResult, StoreError> {
         let started = Timestamp::now();
         let job = &claim.job;
-        let ended = match self.attempt(claim).await {
+        let ended = match self.attempt(claim, record).await {
             Ok(ended) => ended,
             Err(Stop::Api(error)) => self.verdict(claim, error).await,
             Err(Stop::Store(error)) => return Err(error),
@@ -71,8 +83,16 @@ impl Desk {
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
+        let settlement = self.settlement(&ended, started);
+        let mine = self.store.settle(job, claim.epoch, &settlement).await?;
+        tell_settled(job, &ended, mine);
+        Ok(ended.result(job))
+    }
+
+    /// What is written down of an attempt that began at `started`.
+    pub fn settlement(&self, ended: &Ended, started: Timestamp) -> Settlement {
         let busy = matches!(ended.waiting, Some((WaitReason::ContactBusy, _)));
-        let settlement = Settlement {
+        Settlement {
             // A busy contact is met every second: that nothing was tried is no attempt worth a row.
             attempt: (!busy).then(|| NewAttempt {
                 started_at: started,
@@ -84,13 +104,7 @@ impl Desk {
             }),
             sent: self.has_sent(),
             ..ended.settlement(&self.worker)
-        };
-        if !self.store.settle(job, claim.epoch, &settlement).await? {
-            tracing::warn!(job = %job.id, "settled too late: another worker had taken the job");
         }
-        tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
-            error = ended.error.as_ref().map(tracing::field::display), "job settled");
-        Ok(ended.result(job))
     }
 
     /// True once a request that writes may have left.
@@ -98,19 +112,30 @@ impl Desk {
         self.sending.load(Ordering::Relaxed)
     }
 
-    async fn attempt(&self, claim: &Claim) -> Result<Ended, Stop> {
+    /// The record of a job by its id; or how the attempt ends, if it is gone.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn read(&self, claim: &Claim) -> Result<Result<Record, Ended>, Stop> {
         let job = &claim.job;
-        let record = match self
-            .account
-            .highlevel
-            .record(&job.object, &job.record)
-            .await
-        {
-            Ok(record) => record,
+        let read = self.account.highlevel.record(&job.object, &job.record);
+        match read.await {
+            Ok(record) => Ok(Ok(record)),
             Err(error) if self.says_gone(job, &error).await? => {
-                return self.gone(claim, error).await;
+                Ok(Err(self.gone(claim, error).await?))
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn attempt(&self, claim: &Claim, record: Option<Record>) -> Result<Ended, Stop> {
+        let job = &claim.job;
+        let record = match record {
+            Some(record) => record,
+            None => match self.read(claim).await? {
+                Ok(record) => record,
+                Err(ended) => return Ok(ended),
+            },
         };
         let record = self.edited(job, record).await?;
         let related = match self.mapping.email() {
@@ -133,24 +158,38 @@ impl Desk {
             // What the remedy asked for may have been done meanwhile: a new option, a longer list.
             planned = plan(&newer, &record, related.as_ref());
         }
-        match planned {
-            Plan::Skip => Ok(Ended {
-                record: Some(seen(&record, None, Outcome::Skipped)),
+        match self.values(job, &record, related.as_ref(), planned).await? {
+            Ok(planned) => self.send(claim, &record, related.as_ref(), planned).await,
+            Err(ended) => Ok(ended),
+        }
+    }
+
+    /// The values that a plan sends; or how the attempt ends, if it sends none.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn values(
+        &self,
+        job: &Job,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        plan: Plan,
+    ) -> Result<Result<Planned, Ended>, StoreError> {
+        Ok(Err(match plan {
+            Plan::Send(planned) => return Ok(Ok(planned)),
+            Plan::Skip => Ended {
+                record: Some(seen(record, None, Outcome::Skipped)),
                 follow: self.successors(job, None).await?,
                 ..Ended::new(Outcome::Skipped)
-            }),
-            Plan::Fail { problem, email } => {
-                let fields = fields(self.mapping.preview_fields(&record, related.as_ref(), None));
-                Ok(Ended {
-                    record: Some(seen(&record, None, Outcome::Failed)),
-                    contact: JobContact { id: None, email },
-                    fields,
-                    follow: self.successors(job, None).await?,
-                    ..Ended::failed(problem)
-                })
-            }
-            Plan::Send(planned) => self.send(claim, &record, related.as_ref(), planned).await,
-        }
+            },
+            Plan::Fail { problem, email } => Ended {
+                record: Some(seen(record, None, Outcome::Failed)),
+                contact: JobContact { id: None, email },
+                fields: fields(self.mapping.preview_fields(record, related, None)),
+                follow: self.successors(job, None).await?,
+                ..Ended::failed(problem)
+            },
+        }))
     }
 
     /// Who takes over the contacts that a job's record had or stood for, except the one it keeps.
@@ -218,9 +257,18 @@ impl Desk {
     }
 }
 
+/// Tells the log how a job was settled, and whether it was this worker's to the end.
+pub fn tell_settled(job: &Job, ended: &Ended, mine: bool) {
+    if !mine {
+        tracing::warn!(job = %job.id, "settled too late: another worker had taken the job");
+    }
+    tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
+        error = ended.error.as_ref().map(tracing::field::display), "job settled");
+}
+
 /// A record whose association leads to no contact waits a while, then `on_missing_email` decides.
 /// Records older than the whole wait are not waited for.
-fn no_contact_yet(record: &Record) -> Option<Ended> {
+pub fn no_contact_yet(record: &Record) -> Option<Ended> {
     let age = Timestamp::now()
         .duration_since(record.created_at?)
         .as_secs();

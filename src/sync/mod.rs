@@ -1,7 +1,9 @@
 //! The engine. One record's way is [`job`]: claim, read, plan, write, act on rules ([`effects`]), settle. Many records' way is
-//! [`export`]: read pages, plan, import, confirm, settle.
+//! [`export`]: read pages, plan, import, confirm, settle. Where many jobs are due, [`backlog`] goes a job's way with many at
+//! once, and writes as an export does.
 
 mod account;
+mod backlog;
 mod backoff;
 mod breaker;
 mod bulk;
@@ -12,6 +14,7 @@ mod edited;
 mod effects;
 mod ended;
 mod export;
+mod import;
 mod job;
 mod plan;
 pub mod related;
@@ -95,6 +98,7 @@ struct Inner {
     /// Who listens to what dry runs of this process would send.
     rehearsals: Mutex<Option<mpsc::Sender<SyncResult>>>,
     exports: export::Exports,
+    backlog: backlog::Backlog,
     trouble: trouble::Trouble,
 }
 
@@ -115,6 +119,7 @@ impl Engine {
                 results: broadcast::channel(1024).0,
                 rehearsals: Mutex::default(),
                 exports: export::Exports::default(),
+                backlog: backlog::Backlog::default(),
                 trouble: trouble::Trouble::default(),
             }),
         }

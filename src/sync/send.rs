@@ -66,20 +66,11 @@ impl Desk {
             .store
             .hold_contact(&claim.job, claim.epoch, contact, seen, write::CANDIDATES)
             .await?;
-        let seconds = match held {
-            Held::Mine(candidates) => return Ok(Ok(candidates)),
-            Held::ByJob | Held::ByExport(BatchKind::Single) => 1,
-            Held::ByExport(BatchKind::Import) => 2,
-            Held::Lost => return Err(Stop::Lost),
-        };
-        Ok(Err(Ended::waiting(
-            WaitReason::ContactBusy,
-            Duration::from_secs(seconds),
-        )))
+        mine(held)
     }
 
     /// How the attempt ends if the record does not win its contact.
-    fn lost(&self, record: &Record, email: &Email, candidates: &[Candidate]) -> Option<Ended> {
+    pub fn lost(&self, record: &Record, email: &Email, candidates: &[Candidate]) -> Option<Ended> {
         let conflict = self.mapping.spec().conflict;
         match contest::decide(conflict, &record.id, version(record), candidates) {
             Verdict::Wins => None,
@@ -286,6 +277,23 @@ impl Desk {
             )
             .await
     }
+}
+
+/// The records that compete for a contact that was asked for, or how the attempt ends if it is busy.
+///
+/// # Errors
+/// The job is no longer this worker's.
+pub fn mine(held: Held) -> Result<Result<Vec<Candidate>, Ended>, Stop> {
+    let seconds = match held {
+        Held::Mine(candidates) => return Ok(Ok(candidates)),
+        Held::ByJob | Held::ByExport(BatchKind::Single) => 1,
+        Held::ByExport(BatchKind::Import) => 2,
+        Held::Lost => return Err(Stop::Lost),
+    };
+    Ok(Err(Ended::waiting(
+        WaitReason::ContactBusy,
+        Duration::from_secs(seconds),
+    )))
 }
 
 /// How an attempt ends whose contact is in step, but not all of its effects are over. What was confirmed stays confirmed: the

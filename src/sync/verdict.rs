@@ -19,6 +19,12 @@ const RATE_LIMITED: Duration = Duration::from_secs(60);
 impl Desk {
     /// How an attempt ends with an API error.
     pub async fn verdict(&self, claim: &Claim, error: ApiError) -> Ended {
+        let probed = self.probed(&error).await;
+        judged(claim, error, probed)
+    }
+
+    /// What the account says of the token that an API error puts in doubt; a dead one stops the account.
+    pub async fn probed(&self, error: &ApiError) -> Probed {
         let probe = match error.class {
             // A token that cannot be had, or used, is as dead as one that is refused.
             ErrorClass::Auth | ErrorClass::Config => probe(&self.account, error.api).await,
@@ -29,18 +35,24 @@ impl Desk {
                 &self.store,
                 &self.account.name,
                 error.api,
-                &Problem::from(&error),
+                &Problem::from(error),
                 &self.worker,
             )
             .await;
         }
-        let (request, response) = (Some(error.request.clone()), error.response.clone());
-        let (class, retry_after) = (error.class, error.retry_after);
-        Ended {
-            request,
-            response,
-            ..judge(Problem::from(error), class, retry_after, probe, claim.tries)
-        }
+        probe
+    }
+}
+
+/// How an attempt ends with an API error, once the token was asked about.
+pub fn judged(claim: &Claim, error: ApiError, probed: Probed) -> Ended {
+    let (request, response) = (Some(error.request.clone()), error.response.clone());
+    let (class, retry_after) = (error.class, error.retry_after);
+    let problem = Problem::from(error);
+    Ended {
+        request,
+        response,
+        ..judge(problem, class, retry_after, probed, claim.tries)
     }
 }
 
@@ -80,31 +92,31 @@ pub fn judge(
 mod tests {
     use super::*;
 
-    fn judged(class: ErrorClass, probe: Probed, tries: u32) -> Ended {
+    fn ended(class: ErrorClass, probe: Probed, tries: u32) -> Ended {
         judge(Problem::new(class, "no"), class, None, probe, tries)
     }
 
     #[test]
     fn what_passes_by_itself_is_waited_for_and_only_failures_use_attempts() {
-        let transient = judged(ErrorClass::Transient, Probed::Alive, 0);
+        let transient = ended(ErrorClass::Transient, Probed::Alive, 0);
         assert_eq!(
             (transient.outcome, transient.uses_attempt),
             (Outcome::Waiting, true)
         );
-        let last = judged(
+        let last = ended(
             ErrorClass::Transient,
             Probed::Alive,
             backoff::MAX_ATTEMPTS - 1,
         );
         assert_eq!(last.outcome, Outcome::Failed);
-        let throttled = judged(ErrorClass::Throttled, Probed::Alive, 40);
+        let throttled = ended(ErrorClass::Throttled, Probed::Alive, 40);
         assert!(throttled.outcome == Outcome::Waiting && !throttled.uses_attempt);
     }
 
     #[test]
     fn a_dead_token_is_waited_for_and_a_refusal_of_one_call_fails_the_job() {
         for class in [ErrorClass::Auth, ErrorClass::Config] {
-            let dead = judged(class, Probed::Dead, 40);
+            let dead = ended(class, Probed::Dead, 40);
             assert!(dead.outcome == Outcome::Waiting && !dead.uses_attempt);
             assert!(dead.error.is_some());
             assert_eq!(
@@ -112,9 +124,9 @@ mod tests {
                 Some(WaitReason::BreakerOpen)
             );
         }
-        let silent = judged(ErrorClass::Auth, Probed::Silent, 40);
+        let silent = ended(ErrorClass::Auth, Probed::Silent, 40);
         assert!(silent.outcome == Outcome::Waiting && !silent.uses_attempt);
-        let one = judged(ErrorClass::Auth, Probed::Alive, 0);
+        let one = ended(ErrorClass::Auth, Probed::Alive, 0);
         assert!(one.outcome == Outcome::Failed && one.uses_attempt && one.waiting.is_none());
     }
 }

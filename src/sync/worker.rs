@@ -1,7 +1,9 @@
-//! The worker: claims jobs, works them side by side, keeps their leases.
+//! The worker: claims jobs, works them side by side, many of one mapping together, and keeps their leases.
 
 use super::account::Account;
+use super::backlog::{BULK, Bulk, Listener};
 use super::breaker::{self, Probed};
+use super::ended::Ended;
 use super::job::Desk;
 use super::turns::{self, Busy, Turns};
 use super::{Engine, verdict};
@@ -9,7 +11,7 @@ use crate::http::{Lane, REQUEST_TIMEOUT};
 use crate::metrics;
 use crate::model::call::Api;
 use crate::model::view::SyncResult;
-use crate::model::{ConnectionName, ErrorClass, JobId, Problem, Trigger};
+use crate::model::{ConnectionName, ErrorClass, Job, JobId, Problem, Trigger};
 use crate::store::{
     Claim, MappingVersion, NewAttempt, Probe, Pruned, Retention, Settlement, StoreError,
 };
@@ -30,9 +32,9 @@ const CALM: Duration = Duration::from_millis(20);
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
-/// Leases held by this process: the epoch of each job, and its connection.
+/// Leases held by this process: the epoch of each job, and its connection where it takes a slot.
 type Held = Arc<Mutex<Leases>>;
-type Leases = HashMap<JobId, (i64, ConnectionName)>;
+type Leases = HashMap<JobId, (i64, Option<ConnectionName>)>;
 
 /// Names this process: host, process id and the process's start, so that a dead owner can be told from a
 /// living one that got the same number.
@@ -104,7 +106,7 @@ pub async fn run(engine: Engine) {
         let turns = turns(&engine, &held, free);
         let claims = match engine
             .store()
-            .claim(&engine.inner.owner, &turns.open, turns.limit)
+            .claim_singly(&engine.inner.owner, &turns.open, turns.limit)
             .await
         {
             Ok(claims) => {
@@ -121,14 +123,25 @@ pub async fn run(engine: Engine) {
                 }
             }
         };
-        if !claims.is_empty() {
-            for claim in claims {
-                begin(&engine, claim, &slots.permits, &held).await;
-            }
+        let mut begun = !claims.is_empty();
+        for claim in claims {
+            begin(&engine, claim, &slots.permits, &held).await;
+        }
+        match begin_together(&engine, &turns.open, &held).await {
+            Ok(more) => begun |= more,
+            Err(error) => tracing::error!(%error, "no jobs could be claimed together"),
+        }
+        if begun {
             continue;
         }
         tell_other_versions(&engine, &mut others).await;
-        let due = engine.store().next_due(&turns.open).await.ok().flatten();
+        let due = if engine.inner.backlog.has_room() {
+            engine.store().next_due(&turns.open).await
+        } else {
+            // The end of a bulk wakes the worker.
+            engine.store().next_due_singly(&turns.open).await
+        };
+        let due = due.ok().flatten();
         let due = due.into_iter().chain(turns.next).min();
         let wait = due.map_or(Duration::from_secs(3600), |at| {
             Duration::try_from(at.duration_since(Timestamp::now()))
@@ -221,7 +234,10 @@ fn turns(engine: &Engine, held: &Held, free: u32) -> Turns {
         .map(|(name, account)| Busy {
             name: name.clone(),
             blocked_until: account.blocked_until(),
-            jobs: held.values().filter(|(_, of)| of == name).count(),
+            jobs: held
+                .values()
+                .filter(|(_, of)| of.as_ref() == Some(name))
+                .count(),
         })
         .collect();
     turns::choose(&accounts, settings.concurrency, free, Timestamp::now())
@@ -281,7 +297,7 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     };
     lock(held).insert(
         claim.job.id.clone(),
-        (claim.epoch, claim.job.connection.clone()),
+        (claim.epoch, Some(claim.job.connection.clone())),
     );
     let (engine, held) = (engine.clone(), Arc::clone(held));
     let tracker = engine.inner.tracker.clone();
@@ -307,7 +323,7 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
                     engine.inner.trouble.settled(&id, Some(error));
                 }
             },
-            () = engine.inner.give_back.cancelled() => give_back(&engine, &claim, &sending).await,
+            () = engine.inner.give_back.cancelled() => give_back(&engine, std::slice::from_ref(&claim), &sending).await,
         }
         lock(&held).remove(&id);
         drop(permit);
@@ -315,22 +331,148 @@ async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: &Hel
     tracker.spawn(attempt.instrument(span));
 }
 
+/// Begins a bulk, if there is room for one and some mapping has a backlog.
+async fn begin_together(
+    engine: &Engine,
+    open: &[ConnectionName],
+    held: &Held,
+) -> Result<bool, StoreError> {
+    let backlog = &engine.inner.backlog;
+    let Some(room) = backlog.room() else {
+        return Ok(false);
+    };
+    let turns = backlog.in_turn(open);
+    let owner = &engine.inner.owner;
+    let claims = engine.store().claim_together(owner, &turns, BULK).await?;
+    let Some(first) = claims.first() else {
+        return Ok(false);
+    };
+    let connection = first.job.connection.clone();
+    let span = tracing::info_span!("bulk", jobs = claims.len(), mapping = %first.job.mapping,
+        connection = %connection, trace = %trace());
+    backlog.began(&connection);
+    let leases = claims
+        .iter()
+        .map(|claim| (claim.job.id.clone(), (claim.epoch, None)));
+    lock(held).extend(leases);
+    let crew = Crew {
+        engine: engine.clone(),
+        held: Arc::clone(held),
+        left: Mutex::new(
+            claims
+                .iter()
+                .map(|claim| (claim.job.id.clone(), claim.clone()))
+                .collect(),
+        ),
+        started: Instant::now(),
+    };
+    let tracker = engine.inner.tracker.clone();
+    let work = async move {
+        let (engine, sending) = (&crew.engine, Arc::default());
+        let failed = tokio::select! {
+            biased;
+            result = work_together(engine, claims, Arc::clone(&sending), &crew) => result.is_err_and(|error| {
+                tracing::error!(%error, "the jobs could not be settled; their leases will expire");
+                true
+            }),
+            () = engine.inner.give_back.cancelled() => false,
+        };
+        let left: Vec<Claim> = crew.left().drain().map(|(_, claim)| claim).collect();
+        if !failed && !left.is_empty() {
+            give_back(engine, &left, &sending).await;
+        }
+        for claim in &left {
+            lock(&crew.held).remove(&claim.job.id);
+        }
+        engine.inner.backlog.ended(&connection);
+        drop(room);
+        engine.wake();
+    };
+    tracker.spawn(work.instrument(span));
+    Ok(true)
+}
+
+/// The jobs of a bulk that have not come to their end.
+struct Crew {
+    engine: Engine,
+    held: Held,
+    left: Mutex<HashMap<JobId, Claim>>,
+    started: Instant,
+}
+
+impl Crew {
+    fn left(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Claim>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Crew {
+    fn settled(&self, claim: &Claim, result: Option<SyncResult>) {
+        let id = &claim.job.id;
+        lock(&self.held).remove(id);
+        self.left().remove(id);
+        self.engine.inner.trouble.settled(id, None);
+        if let Some(result) = result {
+            measure(claim, &result, self.started.elapsed());
+            // Nobody waiting for it is the usual case.
+            let _ = self.engine.inner.results.send((id.clone(), result));
+        }
+    }
+}
+
+async fn work_together(
+    engine: &Engine,
+    claims: Vec<Claim>,
+    sending: Arc<AtomicBool>,
+    crew: &Crew,
+) -> Result<(), StoreError> {
+    let started = Timestamp::now();
+    let Some(first) = claims.first() else {
+        return Ok(());
+    };
+    match desk(engine, &first.job, Lane::Bulk, sending).await {
+        Ok(desk) => {
+            let bulk = Bulk {
+                desk: &desk,
+                backlog: &engine.inner.backlog,
+                stop: &engine.inner.stop,
+                listener: crew,
+                started,
+            };
+            bulk.work(claims).await
+        }
+        Err((problem, probed)) => {
+            for claim in &claims {
+                let ended = undone(engine, claim, started, problem.clone(), probed).await?;
+                crew.settled(claim, Some(ended.result(&claim.job)));
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Names one attempt in the log: 16 random digits.
 fn trace() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
-/// The process ends and the job has not: another worker takes it. What may still be on its way to the contact must
+/// The process ends and jobs have not: another worker takes them. What may still be on its way to the contact must
 /// arrive before that one sends.
-async fn give_back(engine: &Engine, claim: &Claim, sending: &AtomicBool) {
+async fn give_back(engine: &Engine, claims: &[Claim], sending: &AtomicBool) {
     let until = sending
         .load(Ordering::Relaxed)
         .then(|| Timestamp::now() + REQUEST_TIMEOUT);
-    let (id, epoch) = (&claim.job.id, claim.epoch);
-    match engine.store().give_back(id, epoch, until).await {
-        Ok(()) => tracing::info!(until = until.map(tracing::field::display), "job given back"),
+    let leases: Vec<(&JobId, i64)> = claims
+        .iter()
+        .map(|claim| (&claim.job.id, claim.epoch))
+        .collect();
+    match engine.store().give_back_many(&leases, until).await {
+        Ok(()) => {
+            let until = until.map(tracing::field::display);
+            tracing::info!(jobs = claims.len(), until, "given back");
+        }
         Err(error) => {
-            tracing::error!(%error, "the job could not be given back; its lease will expire")
+            tracing::error!(%error, jobs = claims.len(), "could not be given back; the leases will expire")
         }
     }
 }
@@ -355,13 +497,28 @@ async fn work(
     sending: Arc<AtomicBool>,
 ) -> Result<SyncResult, StoreError> {
     let started = Timestamp::now();
-    let job = &claim.job;
-    let settings = engine.settings();
-    let lane = if matches!(job.trigger, Trigger::Manual | Trigger::Retry) {
+    let lane = if matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry) {
         Lane::Person
     } else {
         Lane::Bulk
     };
+    match desk(engine, &claim.job, lane, sending).await {
+        Ok(desk) => desk.work(claim).await,
+        Err((problem, probed)) => {
+            let ended = undone(engine, claim, started, problem, probed).await?;
+            Ok(ended.result(&claim.job))
+        }
+    }
+}
+
+/// What working on a job needs; or why it cannot be had, and what the account said of its token.
+async fn desk(
+    engine: &Engine,
+    job: &Job,
+    lane: Lane,
+    sending: Arc<AtomicBool>,
+) -> Result<Desk, (Problem, Probed)> {
+    let settings = engine.settings();
     let mut probed = Probed::Alive;
     let problem = match settings.mappings.get(&job.mapping) {
         None => Problem::new(
@@ -387,14 +544,13 @@ async fn work(
                 let account = account.lane(lane);
                 match account.mapping(&job.mapping, spec).await {
                     Ok(mapping) => {
-                        let desk = Desk {
+                        return Ok(Desk {
                             store: engine.store().clone(),
                             account,
                             mapping,
                             worker: engine.inner.owner.clone(),
                             sending,
-                        };
-                        return desk.work(claim).await;
+                        });
                     }
                     Err(problem) => {
                         // A mapping that is at fault itself can be compiled; a token that cannot be had is met before.
@@ -410,6 +566,18 @@ async fn work(
             }
         },
     };
+    Err((problem, probed))
+}
+
+/// Settles a job that could not be begun.
+async fn undone(
+    engine: &Engine,
+    claim: &Claim,
+    started: Timestamp,
+    problem: Problem,
+    probed: Probed,
+) -> Result<Ended, StoreError> {
+    let (job, settings) = (&claim.job, engine.settings());
     let (class, tries) = (problem.class, claim.tries);
     let ended = verdict::judge(problem, class, None, probed, tries);
     let now = Timestamp::now();
@@ -429,7 +597,7 @@ async fn work(
         ..ended.settlement(&engine.inner.owner)
     };
     engine.store().settle(job, claim.epoch, &settlement).await?;
-    Ok(ended.result(job))
+    Ok(ended)
 }
 
 /// The schemas are refused: one of the two tokens is dead for every job of the account, or lacks a scope.

@@ -297,7 +297,10 @@ fn about(event: &Event, mappings: &Mappings, record: &RecordId, deleted: bool) -
     if jobs.is_empty() {
         return nothing(event, "no enabled mapping is about its object");
     }
-    Reading::Settled(settled(event, jobs, deleted))
+    Reading::Settled(SettledEvent {
+        changed_at: event.happened_at.filter(|_| !deleted),
+        ..settled(event, jobs, deleted)
+    })
 }
 
 fn nothing(event: &Event, why: &str) -> Reading {
@@ -314,5 +317,6 @@ fn settled(event: &Event, jobs: Vec<NewJob>, deleted: bool) -> SettledEvent {
         jobs,
         deleted,
         happened_at: event.happened_at,
+        changed_at: None,
     }
 }

@@ -473,7 +473,11 @@ impl Token for OAuthToken {
                     state.adopt(kept.grant);
                     return Ok(true);
                 }
-                return Ok(false);
+                // Whoever comes second hears as well that the renewal was refused, and what to do.
+                return match &state.refused {
+                    Some((_, at, problem)) if at.elapsed() < REFUSED_FOR => Err(problem.clone()),
+                    _ => Ok(false),
+                };
             }
             state.forced = Some(Instant::now());
             self.renew(state, Some(refused.clone())).await?;

@@ -19,6 +19,7 @@ fn settled(event: &Event, jobs: Vec<NewJob>, deleted: bool) -> SettledEvent {
         jobs,
         deleted,
         happened_at: event.happened_at,
+        changed_at: event.happened_at,
     }
 }
 

@@ -3,8 +3,11 @@
 use super::deliver::{rows_json, send, write_of};
 use super::run::{Halt, Work};
 use crate::activecampaign::{BatchId, ImportInfo, ImportState};
-use crate::model::{Builtin, Contact, ContactId, Email, ErrorClass, TargetField};
+use crate::model::{Contact, ContactId, Email, ErrorClass};
 use crate::store::{Batch, BatchResult, Confirmed, KnownContact, OutboxRow};
+use crate::sync::import::{
+    self, FIRST_LOOK, GIVEN_UP, LATEST_LOOK, SENDINGS, SOONEST_LOOK, WALK_FROM,
+};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -12,18 +15,6 @@ use tokio::sync::mpsc;
 
 /// Imports whose result is awaited at the same time, at most.
 const OUTSTANDING: usize = 64;
-/// The first import's result is asked for after this time: sooner the API may answer `false` (fact sheet §3.4).
-const FIRST_LOOK: Duration = Duration::from_millis(1_100);
-const SOONEST_LOOK: Duration = Duration::from_millis(50);
-const LATEST_LOOK: Duration = Duration::from_secs(10);
-/// An import without a result after this time is read back (sync.md, promise 6).
-const GIVEN_UP: Duration = Duration::from_secs(600);
-/// How often an import that ActiveCampaign gave up is sent again.
-const SENDINGS: u32 = 3;
-/// More contacts of unknown id than this are found by a walk instead of one by one.
-const WALK_FROM: usize = 20;
-/// The server's clock may be behind ours.
-const CLOCK_SKEW: Duration = Duration::from_secs(120);
 
 /// Learns what became of imports.
 pub struct Confirmer<'a> {
@@ -184,11 +175,7 @@ impl<'a> Confirmer<'a> {
     /// An import is final. Where successes and failures together account for every contact, all but the failures
     /// are confirmed; otherwise those it does not name are read back.
     async fn completed(&mut self, batch: Batch, info: ImportInfo) -> Result<(), Halt> {
-        let refused: HashSet<Email> = info
-            .failed
-            .iter()
-            .filter_map(|text| Email::parse(text).ok())
-            .collect();
+        let refused = import::addresses(&info.failed);
         let failed: Vec<Email> = batch
             .rows
             .iter()
@@ -343,10 +330,7 @@ impl<'a> Confirmer<'a> {
             return Ok(());
         };
         let client = &self.work.account.activecampaign;
-        // The filter may know whole days only (fact sheet §2.2).
-        let updated_after = since
-            .checked_sub(Duration::from_secs(86_400))
-            .unwrap_or(since);
+        let updated_after = import::walked_from(since);
         let mut after: Option<ContactId> = None;
         while !self.unnamed.is_empty() {
             let page = self
@@ -400,42 +384,10 @@ impl<'a> Confirmer<'a> {
         Ok(())
     }
 
-    /// True if a contact holds what was sent; without its values, if it was written since.
     fn holds(&self, contact: &Contact, row: &OutboxRow, sent_at: Timestamp) -> Result<bool, Halt> {
         let write = write_of(&row.write_json)?;
-        let floor = sent_at.checked_sub(CLOCK_SKEW).unwrap_or(sent_at);
-        let written_since = contact.updated_at.is_some_and(|at| at >= floor);
-        // The values may be what they were before; tags and lists that went along came with a write.
-        if row.rides_json.is_some() && !written_since {
-            return Ok(false);
-        }
-        if contact.values.is_none()
-            && write
-                .values
-                .iter()
-                .any(|(target, _)| matches!(target, TargetField::Custom(_)))
-        {
-            return Ok(written_since && self.builtins_match(contact, &write.values));
-        }
-        Ok(write.values.iter().all(|(target, sent)| {
-            self.work
-                .mapping
-                .same(target, sent, contact.value(target).unwrap_or_default())
-        }))
-    }
-
-    fn builtins_match(&self, contact: &Contact, values: &[(TargetField, String)]) -> bool {
-        Builtin::ALL
-            .into_iter()
-            .map(TargetField::Builtin)
-            .all(|target| {
-                let sent = values.iter().find(|(known, _)| *known == target);
-                sent.is_none_or(|(target, sent)| {
-                    self.work
-                        .mapping
-                        .same(target, sent, contact.value(target).unwrap_or_default())
-                })
-            })
+        let (mapping, rode) = (&self.work.mapping, row.rides_json.is_some());
+        Ok(import::holds(mapping, contact, &write, rode, sent_at))
     }
 
     async fn partly(

@@ -5,26 +5,22 @@ use super::confirm::Confirmer;
 use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{
-    IMPORT_BYTES, IMPORT_ROWS, ImportError, Rides, import_row_with, sync_body_json,
+    BatchId, IMPORT_BYTES, IMPORT_ROWS, Rides, import_row_with, sync_body_json,
 };
 use crate::model::{ContactWrite, Email, ErrorClass, Problem};
 use crate::store::{
     Batch, BatchKind, BatchResult, BatchState, Confirmed, FailedRow, KnownContact, OutboxRow,
 };
+use crate::sync::import::{self, Hints, SENDINGS, WORTH_AN_IMPORT};
 use crate::sync::write;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Fewer contacts than this are written faster one by one: an import takes a call of its own for its result.
-const WORTH_AN_IMPORT: usize = 3;
 /// Contacts written one by one from one batch.
 const SINGLES: u32 = 25;
-/// How often one import is sent before its contacts go one by one.
-const SENDINGS: u32 = 3;
 
 /// How long writes wait whose contact another export is writing to.
 const BUSY: Duration = Duration::from_millis(500);
@@ -71,7 +67,7 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             // Its request may have left before the crash. Values are upserted, so it is sent again.
             (BatchKind::Import, BatchState::Sending) => {
                 if let Some(batch) = without_overtaken(work, batch).await? {
-                    import(work, batch, &queued).await?;
+                    send_import(work, batch, &queued).await?;
                 }
             }
             (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => {
@@ -98,7 +94,7 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             {
                 Some(batch) => {
                     taken(work, &batch);
-                    import(work, batch, &queued).await?;
+                    send_import(work, batch, &queued).await?;
                 }
                 None if read => return Ok(()),
                 None => work.backlog.rows.store(0, Ordering::Release),
@@ -153,7 +149,7 @@ async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Hal
 
 /// Sends a batch as one import. A refused import is tried without the rows it names, then in halves, until the rows
 /// at fault stand alone; those go one by one, which tells the reason.
-async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
+async fn send_import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
     let mut parts = vec![(batch, true)];
     while let Some((mut batch, hints_wanted)) = parts.pop() {
         if batch.rows.len() < WORTH_AN_IMPORT
@@ -211,44 +207,19 @@ async fn import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Resu
     Ok(())
 }
 
-pub type Hints = Vec<usize>;
-
 /// Sends an import; the inner error is a refusal with the row numbers it names.
 pub async fn send(
     work: &Work,
     rows: &[String],
     exclude: bool,
-) -> Result<Result<crate::activecampaign::BatchId, Hints>, Halt> {
-    work.persist(|| async {
-        match work
-            .account
-            .activecampaign
-            .bulk_import_rows(rows, exclude)
-            .await
-        {
-            Ok(id) => Ok(Ok(id)),
-            Err(ImportError::Refused { hints, .. }) => Ok(Err(hints
-                .into_iter()
-                .filter_map(|hint| hint.index)
-                .collect())),
-            // Refused without a word on the rows: the halves will tell.
-            Err(ImportError::Api(error)) if error.class == ErrorClass::Invalid => {
-                Ok(Err(Hints::new()))
-            }
-            Err(ImportError::Api(error)) => Err(error),
-        }
-    })
-    .await
+) -> Result<Result<BatchId, Hints>, Halt> {
+    let client = &work.account.activecampaign;
+    work.persist(|| import::send(client, rows, exclude)).await
 }
 
-/// The rows that a refusal names. Whether it counts from 0 or from 1 is not known (fact sheet §3.3), so both
-/// neighbours go.
+/// The rows that a refusal names.
 fn named_rows(batch: &Batch, hints: &[usize]) -> Vec<Email> {
-    let places: HashSet<usize> = hints
-        .iter()
-        .flat_map(|index| [Some(*index), index.checked_sub(1)])
-        .flatten()
-        .collect();
+    let places = import::named(hints);
     batch
         .rows
         .iter()

@@ -2,15 +2,13 @@
 
 use super::run::{Halt, Work};
 use crate::activecampaign::Rides;
-use crate::http::ApiError;
-use crate::model::contact::Named;
-use crate::model::{Action, ContactId, Email, ErrorClass, RecordId};
+use crate::model::{ContactId, Email, ErrorClass, RecordId};
 use crate::store::EffectPlan;
 use crate::sync::backoff;
 use crate::sync::breaker::Probed;
 use crate::sync::effects::{Actor, Trouble, TroubleKind};
+use crate::sync::import;
 use crate::sync::job::Stop;
-use std::future::Future;
 use std::time::Duration;
 
 /// Attempts at the effects of one record before its job goes on with them.
@@ -18,50 +16,11 @@ const ATTEMPTS: u32 = 6;
 /// The longest wait between two of them.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// What the rules that fire want to go along in an import; `None` if something of it cannot. Names are looked up first: an
-/// import makes every tag that is missing.
+/// What the rules that fire want to go along in an import; `None` if something of it cannot.
 pub async fn rides(work: &Work, plan: &EffectPlan) -> Result<Option<Rides>, Halt> {
     let client = &work.account.activecampaign;
     let creates = work.mapping.spec().create_tags;
-    let mut rides = Rides::default();
-    for act in plan.fires.iter().flat_map(|turn| &turn.acts) {
-        let name = act.target.as_str();
-        if !act.action.rides() {
-            return Ok(None);
-        }
-        if act.action == Action::AddTag {
-            let Some(tag) = looked_up(work, || client.tag_named(name)).await? else {
-                return Ok(None);
-            };
-            match tag {
-                Some(tag) => rides.tags.push(tag.name),
-                None if creates && !name.contains(',') => rides.tags.push(name.to_owned()),
-                None => return Ok(None),
-            }
-            continue;
-        }
-        let Some(Some(list)) = looked_up(work, || client.list_named(name)).await? else {
-            return Ok(None);
-        };
-        if act.action == Action::Subscribe {
-            rides.subscribe.push(list.id);
-        } else {
-            rides.unsubscribe.push(list.id);
-        }
-    }
-    Ok(Some(rides))
-}
-
-/// A definition, or `None` if the question is refused: the record then goes one by one, which tells the reason.
-async fn looked_up<F: Future<Output = Result<Option<Named>, ApiError>>>(
-    work: &Work,
-    ask: impl Fn() -> F,
-) -> Result<Option<Option<Named>>, Halt> {
-    match work.persist(ask).await {
-        Ok(found) => Ok(Some(found)),
-        Err(Halt::Failed(problem)) if problem.class == ErrorClass::Invalid => Ok(None),
-        Err(halt) => Err(halt),
-    }
+    work.persist(|| import::rides(client, creates, plan)).await
 }
 
 /// Brings the open effects of a record to their end, whose contact was just written. The answer is the trouble that keeps

@@ -1,0 +1,393 @@
+//! Many due jobs at once: they are read from search pages and written by imports, what must not go that way does not, and
+//! nothing is lost, stale or kept waiting by it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use support::worker::Worker;
+use support::{House, PETS, eventually, options};
+use tramline::sandbox::{Fault, Kind, LOCATION_ID};
+
+/// A house whose mapping clears nothing, with a worker that is told of webhooks and holds back what they lead to.
+fn paused(house: House, more: &str) -> (House, Worker) {
+    house.edit_config("{ from = \"chip\", empty = \"clear\" }", "\"chip\"");
+    let config = house.read("config.toml");
+    house.write("config.toml", &format!("{config}\n{more}"));
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    pause(&house);
+    house.subscribe(&worker, |_| {});
+    (house, worker)
+}
+
+fn pause(house: &House) {
+    house.expect(
+        0,
+        &["queue", "pause", "--mapping", "pets", "--reason", "test"],
+    );
+}
+
+fn resume(house: &House) {
+    house.expect(0, &["queue", "resume", "--mapping", "pets"]);
+}
+
+fn email(number: usize) -> String {
+    format!("owner{number}@example.org")
+}
+
+/// Makes pets of owners of their own; their ids.
+fn pets(house: &House, number: usize) -> Vec<String> {
+    let pet = |number: usize| {
+        let pet = json!({"name": format!("Pet {number}"), "owner_email": email(number)});
+        create(house, &pet)
+    };
+    (0..number).map(pet).collect()
+}
+
+fn create(house: &House, pet: &Value) -> String {
+    let pet: Map<String, Value> = pet.as_object().unwrap().clone();
+    house.control.create_record(PETS, &pet).unwrap()
+}
+
+fn list(house: &House, filter: &str) -> Vec<Value> {
+    let mut arguments = vec!["--json", "queue", "list", "--limit", "5000"];
+    if !filter.is_empty() {
+        arguments.extend(["--filter", filter]);
+    }
+    house.expect(0, &arguments).lines()
+}
+
+/// Waits until so many jobs are held back.
+fn held_back(house: &House, number: usize) {
+    eventually("the jobs", || list(house, "reason:paused").len() == number);
+}
+
+fn at_rest(house: &House) {
+    eventually("a queue at rest", || {
+        list(house, "state:ready,running,waiting").is_empty()
+    });
+}
+
+fn names(house: &House) -> BTreeMap<String, String> {
+    let contacts = house.control.contacts().into_iter();
+    contacts
+        .filter_map(|contact| Some((contact.email, contact.fields.get("PET_NAME")?.clone())))
+        .collect()
+}
+
+fn assert_names(house: &House, number: usize, name: impl Fn(usize) -> String) {
+    let names = names(house);
+    for number in 0..number {
+        assert_eq!(names.get(&email(number)), Some(&name(number)), "{number}");
+    }
+}
+
+/// The number of requests since `seq` whose `METHOD path` contains a text.
+fn count(house: &House, seq: u64, route: &str) -> usize {
+    let log = house.control.log_since(seq);
+    let of_route = log
+        .iter()
+        .filter(|entry| format!("{} {}", entry.method, entry.path).contains(route));
+    of_route.count()
+}
+
+fn calls(house: &House, seq: u64, api: &str) -> usize {
+    let log = house.control.log_since(seq);
+    log.iter().filter(|entry| entry.api == api).count()
+}
+
+const READ: &str = "GET /objects/custom_objects.pets/records/";
+const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
+const IMPORT: &str = "POST /api/3/import/bulk_import";
+const SYNC: &str = "POST /api/3/contact/sync";
+
+#[test]
+fn a_thousand_changes_cost_pages_and_imports() {
+    let (house, _worker) = paused(House::new(5), "");
+    let ids = pets(&house, 1_000);
+    held_back(&house, 1_000);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 1_000, |number| format!("Pet {number}"));
+    let written = calls(&house, start, "activecampaign");
+    assert!(written <= 50, "{written} calls at ActiveCampaign");
+    let read = calls(&house, start, "highlevel");
+    assert!(read <= 40, "{read} calls at HighLevel");
+    assert_eq!(list(&house, "state:done").len(), 1_000);
+
+    // Two changes each, of which the last one counts; and one record that has another owner now.
+    pause(&house);
+    let start = house.now();
+    for name in ["second", "third"] {
+        for id in &ids {
+            house.control.set_property(PETS, id, "name", json!(name));
+        }
+    }
+    held_back(&house, 1_000);
+    // The last webhooks may still be on their way to jobs that are there.
+    eventually("the webhooks", || {
+        let sent = house.control.deliveries();
+        sent.iter().filter(|sent| sent.status == 200).count() == 3_000
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 1_000, |_| "third".to_owned());
+    let written = calls(&house, start, "activecampaign");
+    assert!(written <= 50, "{written} calls at ActiveCampaign");
+    let read = calls(&house, start, "highlevel");
+    assert!(read <= 40, "{read} calls at HighLevel");
+
+    // What is in step costs no call.
+    pause(&house);
+    let start = house.now();
+    for id in &ids[..20] {
+        house.control.set_property(PETS, id, "name", json!("third"));
+    }
+    held_back(&house, 20);
+    resume(&house);
+    at_rest(&house);
+    assert_eq!(house.writes_since(start).len(), 0);
+    house.assert_no_violation();
+}
+
+#[test]
+fn a_few_jobs_stay_single() {
+    let (house, _worker) = paused(House::new(5), "");
+    pets(&house, 9);
+    held_back(&house, 9);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 9, |number| format!("Pet {number}"));
+    assert_eq!(count(&house, start, IMPORT), 0);
+    assert_eq!(count(&house, start, SYNC), 9);
+}
+
+#[test]
+fn what_an_import_refuses_goes_by_itself_and_tells_the_reason() {
+    let (house, _worker) = paused(House::new(5), "");
+    let ids = pets(&house, 30);
+    house.control.exclude(&email(7));
+    house.control.fault(Fault::once(Kind::Status(422), SYNC));
+    held_back(&house, 30);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_eq!(count(&house, start, IMPORT), 1);
+    let failed = list(&house, "state:failed");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["record"], json!(ids[7]));
+    assert_eq!(failed[0]["error"]["status"], json!(422));
+    assert_eq!(list(&house, "state:done").len(), 29);
+    assert_eq!(names(&house).get(&email(7)), None);
+}
+
+#[test]
+fn what_an_import_must_not_carry_does_not_ride() {
+    let rules = r#"
+[[mappings.pets.rules]]
+name = "adopted"
+when = "status == 'adopted'"
+on_first_sync = true
+add_tags = ["PET-Adopted"]
+
+[[mappings.pets.rules]]
+name = "pending"
+when = "status == 'pending'"
+on_first_sync = true
+start_automation = "adoption welcome"
+"#;
+    let (house, _worker) = paused(House::new(5), rules);
+    let status = ["adopted", "pending", "available"];
+    for number in 0..30 {
+        let pet = json!({"name": format!("Pet {number}"), "owner_email": email(number), "status": status[number % 3]});
+        create(&house, &pet);
+    }
+    held_back(&house, 30);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_eq!(list(&house, "state:done").len(), 30);
+    assert_eq!(count(&house, start, IMPORT), 1);
+    assert_eq!(count(&house, start, SYNC), 10);
+    assert_eq!(count(&house, start, "POST /api/3/contactTags"), 0);
+    for number in 0..30 {
+        let contact = house.control.contact(&email(number)).unwrap();
+        let tagged = contact
+            .tags
+            .iter()
+            .any(|tag| tag == "PET-Adopted" || tag == "pet-adopted");
+        assert_eq!(tagged, number % 3 == 0, "{contact:?}");
+        assert_eq!(
+            contact.enrolled.len(),
+            usize::from(number % 3 == 1),
+            "{contact:?}"
+        );
+    }
+    house.assert_no_violation();
+}
+
+#[test]
+fn clears_go_by_themselves() {
+    let house = House::new(5);
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    pause(&house);
+    house.subscribe(&worker, |_| {});
+    for number in 0..24 {
+        let mut pet = json!({"name": format!("Pet {number}"), "owner_email": email(number)});
+        if number % 2 == 0 {
+            pet["chip"] = json!("985112345678900");
+        }
+        create(&house, &pet);
+    }
+    held_back(&house, 24);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 24, |number| format!("Pet {number}"));
+    assert_eq!(count(&house, start, IMPORT), 1);
+    assert_eq!(count(&house, start, SYNC), 12);
+    assert_eq!(count(&house, start, READ), 0);
+}
+
+#[test]
+fn of_two_records_of_one_contact_in_a_bulk_the_newer_wins() {
+    let (house, _worker) = paused(House::new(5), "");
+    for round in ["older", "newer"] {
+        for number in 0..20 {
+            create(
+                &house,
+                &json!({"name": round, "owner_email": email(number)}),
+            );
+        }
+        // The next ones are to be newer by more than a millisecond.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    held_back(&house, 40);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 20, |_| "newer".to_owned());
+    assert_eq!(list(&house, "state:done").len(), 40);
+    assert_eq!(house.writes_since(start).len(), 1);
+}
+
+#[test]
+fn a_record_that_the_search_shows_too_old_is_read_by_id() {
+    let (house, worker) = paused(House::new(5), "");
+    assert!(house.control.subscribe(None));
+    let ids = pets(&house, 30);
+    for (number, id) in ids.iter().enumerate() {
+        let told = jiff::Timestamp::now();
+        // Of the last ten the event is of a later state than the search knows.
+        let happened = if number < 20 {
+            told
+        } else {
+            told + Duration::from_secs(3_000)
+        };
+        let event = json!({"type": "RecordUpdate", "locationId": LOCATION_ID, "id": id, "objectKey": PETS,
+            "webhookId": format!("w{number}"), "timestamp": happened.to_string(), "properties": []});
+        assert_eq!(house.announce(&worker, &event).status, 200);
+    }
+    held_back(&house, 30);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    // Events told more than the lag after the record was made are of a later state as well.
+    let by_id = count(&house, start, READ);
+    assert!((10..30).contains(&by_id), "{by_id} reads by id");
+    assert!(count(&house, start, SEARCH) <= 4);
+    assert_eq!(count(&house, start, IMPORT), 1);
+}
+
+#[test]
+fn a_person_overtakes_a_backlog() {
+    let mut slow = options(5);
+    slow.import_delay = Duration::from_secs(3);
+    let (house, worker) = paused(House::with(slow), "");
+    let fault = Fault::once(Kind::Status(422), SYNC);
+    house.control.fault(fault);
+    let failing = create(
+        &house,
+        &json!({"name": "Rex", "owner_email": "rex@example.org"}),
+    );
+    held_back(&house, 1);
+    resume(&house);
+    eventually("a failure", || list(&house, "state:failed").len() == 1);
+    pause(&house);
+    pets(&house, 1_500);
+    held_back(&house, 1_500);
+    let start = house.now();
+    resume(&house);
+    eventually("imports", || count(&house, start, IMPORT) >= 2);
+    let failed = list(&house, "state:failed");
+    assert_eq!(failed[0]["record"], json!(failing));
+    house.expect(
+        0,
+        &["queue", "retry", failed[0]["id"].as_str().unwrap(), "--yes"],
+    );
+    at_rest(&house);
+    assert_names(&house, 1_500, |number| format!("Pet {number}"));
+    let log = house.control.log_since(start);
+    let of_person = log
+        .iter()
+        .position(|entry| entry.path.contains("contact/sync"));
+    let last = log
+        .iter()
+        .rposition(|entry| entry.path.contains("bulk_import"));
+    assert!(
+        of_person.unwrap() < last.unwrap(),
+        "the person's job came last"
+    );
+    drop(worker);
+}
+
+#[test]
+fn two_workers_share_a_backlog() {
+    let (house, _worker) = paused(House::new(5), "");
+    let _other = house.worker("other");
+    pets(&house, 900);
+    held_back(&house, 900);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 900, |number| format!("Pet {number}"));
+    let written = calls(&house, start, "activecampaign");
+    assert!(written <= 45, "{written} calls at ActiveCampaign");
+    assert!(
+        list(&house, "state:done")
+            .iter()
+            .all(|job| job["attempts"] == json!(1))
+    );
+}
+
+#[test]
+fn a_worker_that_is_killed_leaves_its_bulk_to_the_next_one() {
+    let mut slow = options(5);
+    slow.import_delay = Duration::from_secs(2);
+    let (house, worker) = paused(House::with(slow), "");
+    let ids = pets(&house, 300);
+    held_back(&house, 300);
+    let start = house.now();
+    resume(&house);
+    eventually("an import", || count(&house, start, IMPORT) >= 1);
+    worker.kill();
+    for id in &ids[..100] {
+        house.control.set_property(PETS, id, "name", json!("later"));
+    }
+    let _next = house.worker("next");
+    at_rest(&house);
+    assert_names(&house, 300, |number| match number {
+        0..100 => "later".to_owned(),
+        _ => format!("Pet {number}"),
+    });
+    assert_eq!(list(&house, "state:done").len(), 300);
+}
