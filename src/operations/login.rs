@@ -71,7 +71,7 @@ impl Operations {
         let (token, settings) = app(&state, connection)?;
         let code = code_of(pasted)?;
         let act = Act::new("login", settings.location_id.as_str()).of(connection);
-        let doing = async { Ok(token.login(&code, redirect_uri).await?) };
+        let doing = token.login(&code, redirect_uri);
         self.audited(act, doing, |_| None).await?;
         let scopes = token.scopes().await?;
         tracing::info!(%connection, location = %settings.location_id, "logged in to HighLevel");
