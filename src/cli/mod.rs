@@ -50,12 +50,10 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// How a command about several things ended, of which so many failed. The only one that failed is a failure, not a
-    /// part of something done.
-    fn of(all: usize, failed: usize) -> Self {
-        match (all, failed) {
-            (_, 0) => Self::Done,
-            (1, _) => Self::Failed,
+    /// How a command about records ended, of which so many failed: the command itself did what it was told.
+    fn of(failed: usize) -> Self {
+        match failed {
+            0 => Self::Done,
             _ => Self::Partly,
         }
     }

@@ -348,5 +348,5 @@ fn print_written(context: &Context, results: &[Written]) -> Exit {
             ]
         });
     let failed = results.iter().filter(|written| written.error.is_some());
-    Exit::of(results.len(), failed.count())
+    Exit::of(failed.count())
 }

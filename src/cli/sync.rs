@@ -34,7 +34,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         same.count()
     };
     let open = count(Outcome::Unknown) + count(Outcome::Waiting) > 0;
-    Ok(match Exit::of(results.len(), count(Outcome::Failed)) {
+    Ok(match Exit::of(count(Outcome::Failed)) {
         // Not failed, and not done either.
         Exit::Done if open => Exit::Partly,
         exit => exit,

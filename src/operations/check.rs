@@ -1,6 +1,7 @@
 //! `check`: everything that can be known before the first sync, a line each.
 
 use super::open::Opened;
+use super::triggers::webhook_key;
 use super::{Done, Operations, login};
 use crate::activecampaign::ActiveCampaign;
 use crate::config::Config;
@@ -56,7 +57,7 @@ impl Operations {
         let state = self.state();
         let settings = &state.config.webhooks;
         if settings.public_key.is_some() {
-            findings.push(match self.webhook_key().await {
+            findings.push(match webhook_key(&state).await {
                 Ok(_) => Finding::ok("webhooks public_key", "an Ed25519 key"),
                 Err(problem) => bad("webhooks public_key", &problem),
             });

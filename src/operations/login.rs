@@ -1,5 +1,6 @@
 //! Logging in to HighLevel: a person's consent becomes tokens that renew themselves.
 
+use super::audit::Act;
 use super::state::State;
 use super::{Done, Operations};
 use crate::highlevel::{OAuthToken, SCOPES, code_of, consent_url};
@@ -65,9 +66,13 @@ impl Operations {
         pasted: &str,
         redirect_uri: &str,
     ) -> Done<LoggedIn> {
+        self.writable()?;
         let state = self.state();
         let (token, settings) = app(&state, connection)?;
-        token.login(&code_of(pasted)?, redirect_uri).await?;
+        let code = code_of(pasted)?;
+        let act = Act::new("login", settings.location_id.as_str()).of(connection);
+        let doing = async { Ok(token.login(&code, redirect_uri).await?) };
+        self.audited(act, doing, |_| None).await?;
         let scopes = token.scopes().await?;
         tracing::info!(%connection, location = %settings.location_id, "logged in to HighLevel");
         Ok(LoggedIn {

@@ -1,5 +1,6 @@
 //! config.toml and tokens, read again while everything runs. A file that cannot be used changes nothing.
 
+use super::triggers::webhook_trust;
 use super::{Done, Operations};
 use crate::config::{Config, Stamp};
 use crate::model::{ErrorClass, Problem};
@@ -141,6 +142,7 @@ impl Operations {
             .opener
             .open(config?, Some(&before), &inner.store)
             .await?;
+        let trust = webhook_trust(&after).await?;
         let reloaded = Reloaded {
             changed: differences(&before.config, &after.config),
             restart: inner.reload.started.differences(&Fixed::of(&after.config)),
@@ -149,10 +151,10 @@ impl Operations {
         inner.engine.replace(after.settings());
         *inner.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
         inner.engine.mappings_changed().await;
-        if tokens {
-            inner.engine.credentials_changed().await?;
+        inner.triggers.trust(trust);
+        if tokens && let Err(problem) = inner.engine.credentials_changed().await {
+            tracing::warn!(%problem, "what waits for a token could not be woken");
         }
-        self.renew_webhook_trust().await?;
         Ok(reloaded)
     }
 

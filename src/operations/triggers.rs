@@ -1,5 +1,6 @@
 //! Starting what makes jobs by itself: the webhook receiver, polling, schedules, the daily reconcile.
 
+use super::state::State;
 use super::{Done, Operations};
 use crate::highlevel::WebhookKey;
 use crate::model::{ErrorClass, MappingName, Problem};
@@ -18,7 +19,7 @@ impl Operations {
     pub async fn start_triggers(&self, listen: Option<SocketAddr>) -> Done<Listening> {
         self.writable()?;
         let address = listen.unwrap_or(self.state().config.webhooks.listen);
-        let trust = self.webhook_trust().await?;
+        let trust = webhook_trust(&self.state()).await?;
         let listening = self
             .inner
             .triggers
@@ -34,30 +35,6 @@ impl Operations {
         let keep = self.state().config.store.retention.events.duration();
         self.inner.triggers.keep_times(keep);
         Ok(listening)
-    }
-
-    /// Believes what config.toml says now: key, app, age and token of webhooks. The address stays.
-    ///
-    /// # Errors
-    /// The key cannot be read; the old one stays.
-    pub async fn renew_webhook_trust(&self) -> Done<()> {
-        self.inner.triggers.trust(self.webhook_trust().await?);
-        Ok(())
-    }
-
-    async fn webhook_trust(&self) -> Done<Trust> {
-        let state = self.state();
-        let config = &state.config;
-        let settings = &config.webhooks;
-        Ok(Trust {
-            key: self.webhook_key().await?,
-            app: settings.app_id.clone(),
-            max_age: settings.max_age.0,
-            token: settings
-                .token
-                .clone()
-                .map(|token| Secret::new(token, config.folder())),
-        })
     }
 
     /// Works off the webhooks that are in the store.
@@ -77,27 +54,40 @@ impl Operations {
         let (_, connection) = state.spec(mapping)?;
         triggers::last_reconciled(&self.inner.store, &connection, mapping).await
     }
+}
 
-    /// The key that verifies webhooks: config.toml's, else the published one.
-    pub(super) async fn webhook_key(&self) -> Done<WebhookKey> {
-        let state = self.state();
-        let settings = &state.config.webhooks;
-        let (text, what) = match &settings.public_key {
-            None => {
-                return WebhookKey::published()
-                    .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()));
-            }
-            Some(reference) => (
-                reference.read_text(state.config.folder()).await?,
-                reference.to_string(),
-            ),
-        };
-        WebhookKey::parse(&text).map_err(|error| {
-            Problem::new(
-                ErrorClass::Config,
-                format!("[webhooks] public_key ({what}): {error}"),
-            )
-            .remedy("leave it out to use HighLevel's published key")
-        })
-    }
+/// What config.toml says of webhooks to be believed: key, app, age and token.
+pub(super) async fn webhook_trust(state: &State) -> Done<Trust> {
+    let settings = &state.config.webhooks;
+    Ok(Trust {
+        key: webhook_key(state).await?,
+        app: settings.app_id.clone(),
+        max_age: settings.max_age.0,
+        token: settings
+            .token
+            .clone()
+            .map(|token| Secret::new(token, state.config.folder())),
+    })
+}
+
+/// The key that verifies webhooks: config.toml's, else the published one.
+pub(super) async fn webhook_key(state: &State) -> Done<WebhookKey> {
+    let settings = &state.config.webhooks;
+    let (text, what) = match &settings.public_key {
+        None => {
+            return WebhookKey::published()
+                .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()));
+        }
+        Some(reference) => (
+            reference.read_text(state.config.folder()).await?,
+            reference.to_string(),
+        ),
+    };
+    WebhookKey::parse(&text).map_err(|error| {
+        Problem::new(
+            ErrorClass::Config,
+            format!("[webhooks] public_key ({what}): {error}"),
+        )
+        .remedy("leave it out to use HighLevel's published key")
+    })
 }

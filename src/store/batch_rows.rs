@@ -15,14 +15,16 @@ use std::collections::HashSet;
 
 const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size, o.rides,
      coalesce(o.contact_id, l.contact_id) AS contact_id,
-     CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1 ELSE 0 END AS overtaken,
+     CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1
+         WHEN r.version > o.version OR (r.version = o.version AND r.competes = 0) THEN 1 ELSE 0 END AS overtaken,
      1 - o.replanned AS counts";
 
 /// The columns of [`ROW`] and the mark of a busy contact, in the order of [`Fetched`].
 const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, busy";
 
 const FROM: &str = "FROM outbox o LEFT JOIN links l
-     ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email";
+         ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email
+     LEFT JOIN records r ON r.connection = o.connection AND r.mapping = o.mapping AND r.record_id = o.record_id";
 
 /// True for a row whose contact has another write under way: one of the same run, or of a run that is alive (`$5`).
 const BUSY: &str = "EXISTS (SELECT 1 FROM outbox p JOIN runs r ON r.id = p.run_id
@@ -171,6 +173,13 @@ pub(super) async fn drop_rows(
     let mut change = CountsChange::default();
     for (id, counts) in rows {
         change.add(Outcome::Synced.name(), i64::from(*counts));
+        sqlx::query(
+            "UPDATE records SET holds = 0 WHERE (connection, mapping, record_id) IN
+                 (SELECT connection, mapping, record_id FROM outbox WHERE id = $1)",
+        )
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
         sqlx::query("DELETE FROM outbox WHERE id = $1")
             .bind(id)
             .execute(&mut *tx)

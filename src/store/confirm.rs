@@ -319,7 +319,7 @@ impl Settling {
             .push_bind(self.row.mapping.as_str());
         query.push(" AND record_id IN (SELECT record_id ");
         self.push_chosen(&mut query, at_least);
-        query.push(" AND rides IS NOT NULL)");
+        query.push(" AND rides IS NOT NULL AND replanned = 0)");
         query.build().execute(tx).await?;
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::enqueue::{NewJob, upsert};
 use super::error::Result;
 use super::rows::{chunks, push_list};
 use crate::model::{ConnectionName, MappingName, RecordId};
+use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::collections::HashMap;
 
@@ -79,12 +80,13 @@ impl Store {
         Ok(ids.into_iter().map(Into::into).collect())
     }
 
-    /// These records were met: they are not deleted.
+    /// These records were met at some time after `since`: what was noticed of their deletion before then is not so.
     pub async fn withdraw_deletions(
         &self,
         connection: &ConnectionName,
         mapping: &MappingName,
         met: &[RecordId],
+        since: Timestamp,
     ) -> Result<()> {
         if met.is_empty() {
             return Ok(());
@@ -97,6 +99,9 @@ impl Store {
             query.push(" AND mapping = ").push_bind(mapping.as_str());
             query.push(" AND record_id IN ");
             push_list(&mut query, chunk.iter().map(RecordId::as_str));
+            query
+                .push(" AND noticed_at < ")
+                .push_bind(since.as_microsecond());
             query.build().execute(&mut *tx).await?;
         }
         self.commit(tx).await

@@ -125,8 +125,6 @@ struct Inner {
 struct Writer {
     path: PathBuf,
     connection: Option<SqliteConnection>,
-    /// Whether its commits wait for the disk now.
-    waits: bool,
 }
 
 impl Writer {
@@ -136,31 +134,19 @@ impl Writer {
 
     /// A transaction that holds the write lock, and whose commit waits for the disk.
     async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
-        self.leave_transaction().await?;
-        if !self.waits {
-            sqlite::wait_for_disk(self.connection()?, true).await?;
-            self.waits = true;
-        }
-        self.lock().await
+        self.lock(sqlite::BEGIN).await
     }
 
     /// As [`Writer::begin`], but the commit does not wait.
     async fn begin_hasty(&mut self) -> Result<Transaction<'_, Sqlite>> {
-        self.leave_transaction().await?;
-        if self.waits {
-            // Before the change: if this is given up in the middle, the next `begin` puts it right.
-            self.waits = false;
-            sqlite::wait_for_disk(self.connection()?, false).await?;
-        }
-        self.lock().await
+        self.lock(sqlite::BEGIN_HASTY).await
     }
 
-    async fn lock(&mut self) -> Result<Transaction<'_, Sqlite>> {
-        let Self {
-            path, connection, ..
-        } = self;
+    async fn lock(&mut self, begin: &'static str) -> Result<Transaction<'_, Sqlite>> {
+        self.leave_transaction().await?;
+        let Self { path, connection } = self;
         let connection = connection.as_mut().ok_or(StoreError::Closed)?;
-        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
+        let begun = connection.begin_with(begin).await;
         begun.map_err(|error| StoreError::from(error).at(path))
     }
 
@@ -179,7 +165,6 @@ impl Writer {
         }
         tracing::warn!("the store's connection is stuck in a transaction; it is opened again");
         self.connection = Some(sqlite::connect_writer(&self.path).await?);
-        self.waits = true;
         Ok(())
     }
 }

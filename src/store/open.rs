@@ -61,7 +61,6 @@ impl Store {
                 writer: Mutex::new(Writer {
                     path: path.to_owned(),
                     connection: Some(main),
-                    waits: true,
                 }),
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),

@@ -95,7 +95,8 @@ pub(super) const BATCH: &str =
 impl Store {
     /// Takes the next writes of a running run, in the order of planning: at most so many rows and bytes, but at
     /// least one. When this returns the batch is on disk as being sent. A contact with a write under way is left for
-    /// later; a write that a newer confirmed version of its record has overtaken is counted synced and dropped.
+    /// later; a write that a newer version of its record has overtaken, or whose record is gone, is counted synced and
+    /// dropped.
     pub async fn take_batch(
         &self,
         run: &RunId,

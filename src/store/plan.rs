@@ -132,6 +132,10 @@ impl Store {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
         let row = run_row(&mut tx, run).await?;
+        if row.cancelled {
+            // In its last moment: nobody would send what this page plans.
+            return Ok(());
+        }
         let mut change = CountsChange::default();
         let before = if row.dry_run || !page.met {
             HashMap::new()

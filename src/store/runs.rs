@@ -365,6 +365,7 @@ pub(super) struct RunRow {
     pub(super) object: ObjectKey,
     pub(super) dry_run: bool,
     pub(super) running: bool,
+    pub(super) cancelled: bool,
     /// The last row of the outbox that was taken for an import.
     taken_import: i64,
     /// The last row of the outbox that was taken to be sent by itself.
@@ -390,6 +391,7 @@ pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<Run
             what: "run",
             id: id.to_string(),
         })?;
+    let state: &str = row.try_get(6)?;
     Ok(RunRow {
         connection: row.try_get::<String, _>(0)?.into(),
         mapping: row.try_get::<String, _>(1)?.into(),
@@ -397,6 +399,7 @@ pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<Run
         dry_run: row.try_get::<i64, _>(3)? != 0,
         taken_import: row.try_get(4)?,
         taken_single: row.try_get(5)?,
-        running: row.try_get::<&str, _>(6)? == RunState::Running.name(),
+        running: state == RunState::Running.name(),
+        cancelled: state == RunState::Cancelled.name(),
     })
 }

@@ -175,7 +175,7 @@ async fn with_effects<'a>(
         return Ok(Cow::Borrowed(settlement));
     }
     let (connection, mapping) = (held.connection.as_str(), held.mapping.as_str());
-    if matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped) {
+    if settlement.gone || matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped) {
         void(tx, connection, mapping, held.record.as_str(), now).await?;
     }
     let Some(open) = first_open(tx, held).await? else {
@@ -196,15 +196,15 @@ async fn with_effects<'a>(
     }))
 }
 
-/// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one is
-/// a retry: it compares with the contact itself.
+/// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one
+/// compares with the contact itself, as a person's does. It is no retry: what is unknown stays for a person.
 fn again(job: &Job) -> NewJob {
     NewJob {
         connection: job.connection.clone(),
         mapping: job.mapping.clone(),
         object: job.object.clone(),
         record: job.record.clone(),
-        trigger: Trigger::Retry,
+        trigger: Trigger::Manual,
         not_before: None,
     }
 }

@@ -35,17 +35,12 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
         .await?)
 }
 
-/// Says whether the commits of a connection wait for the disk.
-pub(super) async fn wait_for_disk(connection: &mut SqliteConnection, wait: bool) -> Result<()> {
-    sqlx::query(if wait {
-        "PRAGMA synchronous = FULL"
-    } else {
-        "PRAGMA synchronous = NORMAL"
-    })
-    .execute(connection)
-    .await?;
-    Ok(())
-}
+/// Begins a transaction with the write lock; its commit waits for the disk. One statement, since each of them costs a wake-up
+/// of SQLite's thread.
+pub(super) const BEGIN: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+
+/// As [`BEGIN`]; the commit does not wait.
+pub(super) const BEGIN_HASTY: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
 /// The connections that read.
 pub(super) fn readers(path: &Path) -> SqlitePool {

@@ -281,7 +281,8 @@ impl Actor<'_> {
             ErrorClass::Transient | ErrorClass::Throttled | ErrorClass::Store => {
                 Some(Probed::Alive)
             }
-            ErrorClass::Auth => {
+            // A token that cannot be had, or used, is as dead as one that is refused.
+            ErrorClass::Auth | ErrorClass::Config => {
                 let probed = probe(self.account, Api::ActiveCampaign).await;
                 (probed != Probed::Alive).then_some(probed)
             }

@@ -67,13 +67,6 @@ impl Ended {
         }
     }
 
-    /// True if a request that writes may have left.
-    fn sent(&self) -> bool {
-        self.request
-            .as_ref()
-            .is_some_and(|request| !request.is_empty() && !request.starts_with("GET "))
-    }
-
     /// What is written down of it.
     pub fn settlement(&self, worker: &str) -> Settlement {
         Settlement {
@@ -89,7 +82,6 @@ impl Ended {
             record: self.record.clone(),
             moved_from: self.moved_from.clone(),
             gone: self.gone,
-            sent: self.sent(),
             rode: self.rode,
             follow: self.follow.clone(),
             ..Settlement::new(self.outcome, state(self.outcome))

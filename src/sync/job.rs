@@ -10,7 +10,7 @@ use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, Job, Record, RecordId, RelatedContact, Trigger, WaitReason};
+use crate::model::{Email, Job, JobState, Record, RecordId, RelatedContact, Trigger, WaitReason};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -74,6 +74,8 @@ impl Desk {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Lost) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
+                let lost = self.settlement_of_lost();
+                self.store.settle(job, claim.epoch, &lost).await?;
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
@@ -96,8 +98,23 @@ impl Desk {
                 response: ended.response.clone(),
                 mapping_hash: self.mapping.hash().as_str().to_owned(),
             }),
+            sent: self.has_sent(),
             ..ended.settlement(&self.worker)
         }
+    }
+
+    /// What is written down of a job whose lease was lost. What left before that may arrive last: the store sees to it that
+    /// the newest state follows.
+    pub fn settlement_of_lost(&self) -> Settlement {
+        Settlement {
+            sent: self.has_sent(),
+            ..Settlement::new(Outcome::Waiting, JobState::Ready)
+        }
+    }
+
+    /// True once a request that writes may have left.
+    fn has_sent(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
     }
 
     /// The record of a job by its id; or how the attempt ends, if it is gone.
@@ -223,25 +240,25 @@ impl Desk {
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.
     pub async fn may_send(&self, claim: &Claim) -> Result<(), Stop> {
-        self.sending.store(true, Ordering::Relaxed);
-        match self.store.lease(&claim.job.id, claim.epoch).await? {
+        let holds = match self.store.lease(&claim.job.id, claim.epoch).await? {
             Some(until)
                 if until.duration_since(Timestamp::now()).unsigned_abs() > REQUEST_TIMEOUT
                     && until > Timestamp::now() =>
             {
-                Ok(())
+                true
             }
-            Some(_) => match self
+            Some(_) => self
                 .store
                 .heartbeat(&[(claim.job.id.clone(), claim.epoch)])
                 .await?
-                .is_empty()
-            {
-                true => Ok(()),
-                false => Err(Stop::Lost),
-            },
-            None => Err(Stop::Lost),
+                .is_empty(),
+            None => false,
+        };
+        if !holds {
+            return Err(Stop::Lost);
         }
+        self.sending.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn reconcile(
     let unannounced = unannounced(store, connection, mapping, changed).await?;
     let complete = walk.is_complete();
     let absent = if complete {
-        absent(store, connection, mapping, &walk, until).await?
+        absent(store, connection, mapping, &walk, (started, until)).await?
     } else {
         Vec::new()
     };
@@ -169,7 +169,7 @@ async fn absent(
     connection: &ConnectionName,
     mapping: &MappingName,
     walk: &Walk,
-    until: Timestamp,
+    (started, until): (Timestamp, Timestamp),
 ) -> Result<Vec<RecordId>, Problem> {
     let met: Vec<RecordId> = store
         .deletions_of(connection, mapping)
@@ -177,7 +177,10 @@ async fn absent(
         .into_iter()
         .filter(|record| walk.seen().contains(record))
         .collect();
-    store.withdraw_deletions(connection, mapping, &met).await?;
+    // One that was announced meanwhile may have been met before.
+    store
+        .withdraw_deletions(connection, mapping, &met, started)
+        .await?;
     let until = until.as_microsecond();
     let mut absent = Vec::new();
     let mut after: Option<RecordId> = None;

@@ -79,10 +79,18 @@ impl Timekeeper {
     /// Starts what is due; how long nothing else will be.
     async fn look(&self) -> Result<Duration, StoreError> {
         let store = self.engine.store();
-        let tasks = self.tasks();
+        // Where another version of a mapping is in force, its times are left to workers that have it.
+        let others = store.other_versions().await?;
+        let is_others = |key: &TimerKey| {
+            others.iter().any(|version| {
+                version.mapping == key.mapping && version.connection == key.connection
+            })
+        };
+        let mut tasks = self.tasks();
+        tasks.retain(|task| !is_others(&task.key));
         let known = store.timers().await?;
         for timer in &known {
-            if !tasks.iter().any(|task| task.key == timer.key) {
+            if !is_others(&timer.key) && !tasks.iter().any(|task| task.key == timer.key) {
                 store.drop_timer(&timer.key).await?;
             }
         }

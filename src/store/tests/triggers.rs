@@ -142,7 +142,17 @@ async fn a_deletion_is_withdrawn_by_later_news_only() {
     assert_eq!(evidence().await, Some(Evidence::Walk));
     // Met by the next walk.
     store
-        .withdraw_deletions(&connection(), &mapping(), &["r1".into()])
+        .withdraw_deletions(
+            &connection(),
+            &mapping(),
+            &["r1".into()],
+            Timestamp::UNIX_EPOCH,
+        )
+        .await
+        .unwrap();
+    assert_eq!(evidence().await, Some(Evidence::Walk));
+    store
+        .withdraw_deletions(&connection(), &mapping(), &["r1".into()], Timestamp::MAX)
         .await
         .unwrap();
     assert_eq!(evidence().await, None);
