@@ -74,12 +74,8 @@ impl Desk {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Lost) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
-                // What left before that may arrive last: the store sees to it that the newest state follows.
-                let given_back = Settlement {
-                    sent: self.has_sent(),
-                    ..Settlement::new(Outcome::Waiting, JobState::Ready)
-                };
-                self.store.settle(job, claim.epoch, &given_back).await?;
+                let lost = self.settlement_of_lost();
+                self.store.settle(job, claim.epoch, &lost).await?;
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
@@ -104,6 +100,15 @@ impl Desk {
             }),
             sent: self.has_sent(),
             ..ended.settlement(&self.worker)
+        }
+    }
+
+    /// What is written down of a job whose lease was lost. What left before that may arrive last: the store sees to it that
+    /// the newest state follows.
+    pub fn settlement_of_lost(&self) -> Settlement {
+        Settlement {
+            sent: self.has_sent(),
+            ..Settlement::new(Outcome::Waiting, JobState::Ready)
         }
     }
 

@@ -19,7 +19,7 @@ use crate::mapping::EmailSource;
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, Email, ErrorClass, JobId, ObjectKey, Record, RecordId, RelatedContact,
+    ConnectionName, Email, ErrorClass, JobId, ObjectKey, Record, RecordId, RelatedContact, Trigger,
 };
 use crate::store::{Asked, Claim, EffectPlan, Link, NewJob, RecordSeen, Settlement, StoreError};
 use futures_util::{StreamExt, stream};
@@ -163,7 +163,12 @@ impl<L: Listener> Bulk<'_, L> {
         let waiting = waiting + claims.len() as u64;
         let ids: Vec<JobId> = claims.iter().map(|claim| claim.job.id.clone()).collect();
         let edited = self.desk.store.edited_among(&ids).await?;
-        let odd = |claim: &Claim| edited.contains(&claim.job.id) || claim.job.object != object;
+        // A person's job compares with the contact itself, and reads what the search may not show yet.
+        let odd = |claim: &Claim| {
+            matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry)
+                || edited.contains(&claim.job.id)
+                || claim.job.object != object
+        };
         let (odd, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(odd);
         let mut singles: Vec<Single> = odd.into_iter().map(|claim| (claim, None)).collect();
 
@@ -472,7 +477,14 @@ impl<L: Listener> Bulk<'_, L> {
                 }
                 Fate::Alone => singles.push((one.entry.claim, Some(one.entry.record))),
                 Fate::Failed(error) => failed.push((one, json, error)),
-                Fate::Lost => self.listener.settled(&one.entry.claim, None),
+                Fate::Lost => {
+                    let (claim, lost) = (&one.entry.claim, self.desk.settlement_of_lost());
+                    self.desk
+                        .store
+                        .settle(&claim.job, claim.epoch, &lost)
+                        .await?;
+                    self.listener.settled(claim, None);
+                }
             }
         }
         if let Some((_, _, error)) = failed.first() {
