@@ -216,7 +216,7 @@ async fn a_late_settlement_makes_the_record_due_again_if_something_was_sent() {
     assert_ne!(again.job.id, id);
     assert_eq!(
         (again.job.record.as_str(), again.job.trigger),
-        // It compares with the contact itself, whatever is confirmed of it.
-        ("r1", Trigger::Retry)
+        // It compares with the contact itself, whatever is confirmed of it; and it is no retry of what is unknown.
+        ("r1", Trigger::Manual)
     );
 }
