@@ -1,7 +1,7 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
 use super::batch_rows::{Span, batch_head, move_to_end, recount};
-use super::effects::{NO_OPEN_EFFECT, STATE_CONFLICT};
+use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE, STATE_CONFLICT};
 use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, any_unresolved, fail, upsert};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
@@ -307,12 +307,12 @@ impl Settling {
         if self.head.kind != BatchKind::Import {
             return Ok(());
         }
-        let mut query = QueryBuilder::new(
-            "UPDATE effects SET state = 'done', response = 'went along in an import', error = NULL, updated_at = ",
-        );
+        let mut query = QueryBuilder::new(format!("UPDATE effects SET {RODE}, updated_at = "));
         query.push_bind(self.now);
         query
-            .push(" WHERE state IN ('planned', 'sending', 'failed', 'unknown') AND state = 'planned' AND connection = ")
+            .push(format!(
+                " WHERE {OPEN_EFFECT} AND state = 'planned' AND connection = "
+            ))
             .push_bind(self.row.connection.as_str());
         query
             .push(" AND mapping = ")

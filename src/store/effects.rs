@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
 use std::collections::HashMap;
 
 /// The states in which an effect keeps its job from being done; the text is that of the index `effects_open`.
-const OPEN_EFFECT: &str = "state IN ('planned', 'sending', 'failed', 'unknown')";
+pub(super) const OPEN_EFFECT: &str = "state IN ('planned', 'sending', 'failed', 'unknown')";
 
 /// The condition that a row of `jobs` has no open effect.
 pub(super) const NO_OPEN_EFFECT: &str =
@@ -397,10 +397,13 @@ pub(super) async fn plan_in(
     Ok(())
 }
 
+/// The assignments of an effect that went along in an import, beside `updated_at`.
+pub(super) const RODE: &str = "state = 'done', response = 'went along in an import', error = NULL";
+
 /// The effects of a job's record that were planned went along with its values in an import: they are done with it.
 pub(super) async fn end_riding(tx: &mut SqliteConnection, job: &Job, now: i64) -> Result<()> {
     sqlx::query(AssertSqlSafe(format!(
-        "UPDATE effects SET state = 'done', response = 'went along in an import', error = NULL, updated_at = $1
+        "UPDATE effects SET {RODE}, updated_at = $1
          WHERE {OPEN_EFFECT} AND state = 'planned' AND connection = $2 AND mapping = $3 AND record_id = $4"
     )))
     .bind(now)

@@ -152,6 +152,14 @@ impl Store {
         held_by_jobs(&mut reader, connection, self.now_micros()).await
     }
 
+    /// True if an export has a write for this contact's address under way.
+    #[cfg(test)]
+    pub async fn contact_busy(&self, connection: &ConnectionName, email: &Email) -> Result<bool> {
+        let mut reader = self.readers().acquire().await?;
+        let busy = export_has(&mut reader, connection, email, self.now_micros()).await?;
+        Ok(busy.is_some())
+    }
+
     /// The contacts a record has or competes for: those it leaves when its address changes or it is gone.
     pub async fn contacts_of_record(
         &self,

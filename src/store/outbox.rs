@@ -8,7 +8,7 @@ use super::error::{Result, StoreError};
 use super::holds::held_by_jobs;
 use super::rows::count;
 use super::runs::run_row;
-use crate::model::{ConnectionName, ContactId, Email, Fingerprint, RecordId, RunId};
+use crate::model::{ContactId, Email, Fingerprint, RecordId, RunId};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
@@ -259,21 +259,6 @@ impl Store {
         .fetch_one(&mut *reader)
         .await?;
         count(&row, 0)
-    }
-
-    /// True if an export has a write for this contact's address under way.
-    pub async fn contact_busy(&self, connection: &ConnectionName, email: &Email) -> Result<bool> {
-        let busy: Option<i64> = sqlx::query_scalar(
-            "SELECT p.id FROM outbox p JOIN runs r ON r.id = p.run_id
-             WHERE p.email = $1 AND p.connection = $2 AND r.updated_at > $3
-                 AND p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END LIMIT 1",
-        )
-        .bind(email.as_str())
-        .bind(connection.as_str())
-        .bind(self.now_micros() - HOLD)
-        .fetch_optional(self.readers())
-        .await?;
-        Ok(busy.is_some())
     }
 }
 

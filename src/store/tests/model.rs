@@ -122,6 +122,8 @@ impl Line {
 struct Held {
     claim: Claim,
     record: usize,
+    /// Its place among the oracle's lines: a record has other jobs after this one.
+    line: usize,
 }
 
 /// The rules.
@@ -257,11 +259,19 @@ impl Oracle {
 
     /// The line of a claim, while it is its worker's.
     fn held(&mut self, held: &Held) -> Option<&mut Line> {
-        self.lines.iter_mut().find(|line| {
-            line.record == held.record
-                && line.state == JobState::Running
-                && line.epoch == held.claim.epoch
-        })
+        let line = self.lines.get_mut(held.line)?;
+        (line.state == JobState::Running && line.epoch == held.claim.epoch).then_some(line)
+    }
+
+    /// A claim that was just handed out: a record has one job at work at most.
+    fn handed_out(&self, claim: Claim, record: usize) -> Held {
+        let at_work = |line: &Line| line.record == record && line.state == JobState::Running;
+        let line = self.lines.iter().position(at_work).unwrap();
+        Held {
+            claim,
+            record,
+            line,
+        }
     }
 
     fn settle(&mut self, held: &Held, outcome: Outcome, sent: bool) -> bool {
@@ -572,10 +582,10 @@ async fn story(path: &Path, deeds: &[Deed], sabotage: Option<&'static str>) -> T
                         "step {number}: {step:?} took {taken:?}, not {records:?}"
                     ));
                 }
-                for (claim, record) in claims.into_iter().zip(records) {
-                    held.insert(0, Held { claim, record });
-                }
                 oracle = after;
+                for (claim, record) in claims.into_iter().zip(records) {
+                    held.insert(0, oracle.handed_out(claim, record));
+                }
             }
             None => {
                 drop(store);
@@ -619,7 +629,7 @@ async fn drain(store: &Store, clock: &TestClock, oracle: &mut Oracle) -> Told {
             return Err(format!("{} claims, not {}", claims.len(), records.len()));
         }
         for (claim, record) in claims.into_iter().zip(records) {
-            let held = [Held { claim, record }];
+            let held = [oracle.handed_out(claim, record)];
             let step = Step::Settle {
                 claim: 0,
                 outcome: Outcome::Done,
