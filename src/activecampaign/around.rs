@@ -3,9 +3,9 @@
 
 use super::ActiveCampaign;
 use super::wire::loose;
-use crate::http::{ApiError, encode};
+use crate::http::ApiError;
 use crate::model::contact::{Enrolment, Membership, Named, Part, ScoreValue, Surroundings};
-use crate::model::{ContactId, ErrorClass};
+use crate::model::{ContactId, ErrorClass, Segment};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A name that is not among those remembered is looked for anew, if they are older than this.
 const DOUBTED: Duration = Duration::from_secs(10);
 /// For so long definitions are taken from memory.
-const FRESH: Duration = Duration::from_secs(300);
+pub(super) const FRESH: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
@@ -22,7 +22,6 @@ pub(super) enum Kind {
     Lists,
     Automations,
     Scores,
-    Segments,
 }
 
 impl Kind {
@@ -33,7 +32,6 @@ impl Kind {
             Self::Lists => ("/lists", "lists", "name"),
             Self::Automations => ("/automations", "automations", "name"),
             Self::Scores => ("/scores", "scores", "name"),
-            Self::Segments => ("/segments", "segments", "name"),
         }
     }
 }
@@ -42,6 +40,7 @@ impl Kind {
 #[derive(Default)]
 pub(super) struct Names {
     known: Mutex<HashMap<Kind, (Instant, Vec<Named>)>>,
+    pub(super) segments: Mutex<Option<(Instant, Vec<Segment>)>>,
 }
 
 impl ActiveCampaign {
@@ -77,14 +76,6 @@ impl ActiveCampaign {
         self.read_names(Kind::Scores).await
     }
 
-    /// All segments.
-    ///
-    /// # Errors
-    /// As every call.
-    pub async fn segments(&self) -> Result<Vec<Named>, ApiError> {
-        self.read_names(Kind::Segments).await
-    }
-
     async fn read_names(&self, kind: Kind) -> Result<Vec<Named>, ApiError> {
         let (path, list, name) = kind.wire();
         let names: Vec<Named> = self
@@ -102,22 +93,6 @@ impl ActiveCampaign {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(kind, (Instant::now(), names.clone()));
         Ok(names)
-    }
-
-    /// The segments of the account, from memory where they are fresh.
-    pub(super) async fn segment_definitions(&self) -> Result<Vec<Named>, ApiError> {
-        let remembered = self
-            .names
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&Kind::Segments)
-            .filter(|(at, _)| at.elapsed() < FRESH)
-            .map(|(_, names)| names.clone());
-        match remembered {
-            Some(names) => Ok(names),
-            None => self.read_names(Kind::Segments).await,
-        }
     }
 
     /// The definition of a name, without regard to case: the one of that very spelling first (fact sheet §4: the rule is not
@@ -144,7 +119,13 @@ impl ActiveCampaign {
         self.pick(kind, name, &names)
     }
 
-    fn pick(&self, kind: Kind, name: &str, names: &[Named]) -> Result<Option<Named>, ApiError> {
+    pub(super) fn pick(
+        &self,
+        kind: Kind,
+        name: &str,
+        names: &[Named],
+    ) -> Result<Option<Named>, ApiError> {
+        let name = name.trim();
         let folded = name.to_lowercase();
         let alike: Vec<&Named> = names
             .iter()
@@ -208,11 +189,6 @@ impl ActiveCampaign {
                     .map_or_else(|| format!("#{id}"), |named| named.name.clone())
             })
             .collect())
-    }
-
-    async fn rows_of(&self, id: &ContactId, list: &str) -> Result<Vec<Value>, ApiError> {
-        let path = format!("/contacts/{}/{list}", encode(id.as_str()));
-        self.pages(&path, list).await
     }
 
     /// The names of a contact's tags.

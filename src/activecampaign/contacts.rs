@@ -1,7 +1,8 @@
 //! Reading and writing contacts (fact sheet §2.1, §2.2).
 
+use super::pages::PAGE;
 use super::wire::{ContactEnvelope, ContactsWire, loose, total, values_of};
-use super::{ActiveCampaign, PAGE, ignore, required_id};
+use super::{ActiveCampaign, ignore, required_id};
 use crate::http::{Answer, ApiError, Request, encode};
 use crate::model::{
     Builtin, Contact, ContactId, ContactWrite, Email, ErrorClass, FieldId, TargetField,

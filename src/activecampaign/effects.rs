@@ -8,10 +8,6 @@ use crate::model::contact::Named;
 use crate::model::{ContactId, ErrorClass};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::HashSet;
-
-/// Rows of a page: the API's most (fact sheet §1.5).
-const PAGE: usize = 100;
 
 /// A request that was carried out, for the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,10 +101,7 @@ impl ActiveCampaign {
             // `Duplicate entry` (form d): somebody was faster, or a lost answer came true.
             Err(error) => {
                 let tags = self.tags().await?;
-                let folded = name.to_lowercase();
-                tags.into_iter()
-                    .find(|tag| tag.name.to_lowercase() == folded)
-                    .ok_or(error)
+                self.pick(Kind::Tags, name, &tags)?.ok_or(error)
             }
         }
     }
@@ -140,7 +133,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn tag_links(&self, contact: &ContactId) -> Result<Vec<TagLink>, ApiError> {
-        let rows = self.all_rows_of(contact, "contactTags").await?;
+        let rows = self.rows_of(contact, "contactTags").await?;
         Ok(rows
             .iter()
             .map(|row| TagLink {
@@ -155,7 +148,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn standings(&self, contact: &ContactId) -> Result<Vec<ListStanding>, ApiError> {
-        let rows = self.all_rows_of(contact, "contactLists").await?;
+        let rows = self.rows_of(contact, "contactLists").await?;
         Ok(rows
             .iter()
             .map(|row| ListStanding {
@@ -196,7 +189,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn enrolments(&self, contact: &ContactId) -> Result<Vec<Enrolled>, ApiError> {
-        let rows = self.all_rows_of(contact, "contactAutomations").await?;
+        let rows = self.rows_of(contact, "contactAutomations").await?;
         Ok(rows
             .iter()
             .map(|row| {
@@ -248,39 +241,6 @@ impl ActiveCampaign {
     pub async fn leave(&self, enrolment: &str) -> Result<Sent, ApiError> {
         self.take_away(format!("/contactAutomations/{}", encode(enrolment)))
             .await
-    }
-
-    /// Every row of one part of a contact. Whether these lists come in pages is not documented, so a page without a new row
-    /// is the end.
-    pub(super) async fn all_rows_of(
-        &self,
-        contact: &ContactId,
-        part: &str,
-    ) -> Result<Vec<Value>, ApiError> {
-        let path = format!("/contacts/{}/{part}", encode(contact.as_str()));
-        let mut rows: Vec<Value> = Vec::new();
-        let mut seen: HashSet<String> = HashSet::new();
-        loop {
-            let request = Request::get(format!("{path}?limit={PAGE}&offset={}", rows.len()));
-            let mut body: Value = self.transport.json(&request).await?;
-            let total = super::wire::total(&body);
-            let Some(Value::Array(page)) = body.get_mut(part).map(Value::take) else {
-                return Err(self.error(
-                    ErrorClass::Transient,
-                    format!("the answer has no list called {part}"),
-                ));
-            };
-            let got = page.len();
-            let before = rows.len();
-            rows.extend(
-                page.into_iter()
-                    .filter(|row| seen.insert(loose(row.get("id")))),
-            );
-            let whole = total.map_or(got < PAGE, |total| rows.len() as u64 >= total);
-            if whole || rows.len() == before {
-                return Ok(rows);
-            }
-        }
     }
 
     async fn take_away(&self, path: String) -> Result<Sent, ApiError> {

@@ -152,7 +152,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn tracking_log(&self, contact: &ContactId) -> Result<Vec<LogEntry>, ApiError> {
-        let rows = self.all_rows_of(contact, "trackingLogs").await?;
+        let rows = self.rows_of(contact, "trackingLogs").await?;
         Ok(rows
             .iter()
             .map(|row| LogEntry {

@@ -1,7 +1,8 @@
 //! Definitions of contact fields (fact sheet §2.3, §2.4).
 
+use super::ActiveCampaign;
+use super::pages::PAGE;
 use super::wire::{loose, total};
-use super::{ActiveCampaign, PAGE};
 use crate::http::{ApiError, Request};
 use crate::model::{ContactField, ErrorClass, FieldId, FieldKind, FieldOption};
 use reqwest::Method;

@@ -6,6 +6,8 @@ mod effects;
 mod events;
 mod fields;
 mod import;
+mod matching;
+mod pages;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
     Refusal, Rides, import_row_json, import_row_with,
 };
+pub use segments::segment_body;
 
 use crate::http::{
     Answer, ApiError, BaseUrl, Budget, Http, InvalidBaseUrl, Lane, Meter, Observer, Raw, Request,
@@ -31,9 +34,6 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::sync::Arc;
 use wire::{Loose, UserWire};
-
-/// Rows of a page: the API's most (fact sheet §1.5).
-const PAGE: usize = 100;
 
 /// The budgets of one account (fact sheet §1.4, §3.2).
 #[derive(Clone)]
@@ -172,48 +172,6 @@ impl ActiveCampaign {
             request.also = Some(self.budgets.imports.clone());
         }
         self.transport.raw(request).await
-    }
-
-    /// Every row of a list over all its pages, checked against `meta.total`. `key` is the list's name in
-    /// the answer. Lists that belong to a contact may come without a total, or whole whatever `limit` says.
-    ///
-    /// # Errors
-    /// As every call. A list that ends before its total is a transient error: taken for whole, a field or tag that is
-    /// there would be taken for missing.
-    async fn pages(&self, path: &str, key: &str) -> Result<Vec<Value>, ApiError> {
-        let mut rows: Vec<Value> = Vec::new();
-        loop {
-            let glue = if path.contains('?') { '&' } else { '?' };
-            let request = Request::get(format!("{path}{glue}limit={PAGE}&offset={}", rows.len()));
-            let mut body: Value = self.transport.json(&request).await?;
-            let total = wire::total(&body);
-            let Some(Value::Array(page)) = body.get_mut(key).map(Value::take) else {
-                return Err(self.error(
-                    ErrorClass::Transient,
-                    format!("the answer has no list called {key}"),
-                ));
-            };
-            let got = page.len();
-            // A server that does not know `offset` gives the same rows again.
-            if got > 0 && page.first() == rows.first() {
-                return Ok(rows);
-            }
-            rows.extend(page);
-            match total {
-                Some(total) if rows.len() as u64 >= total => return Ok(rows),
-                Some(total) if got == 0 => {
-                    return Err(self.error(
-                        ErrorClass::Transient,
-                        format!(
-                            "the list of {key} ended after {} of {total} rows",
-                            rows.len()
-                        ),
-                    ));
-                }
-                None if got < PAGE => return Ok(rows),
-                _ => {}
-            }
-        }
     }
 
     /// How far the server's clock was ahead of this machine's in its last answer; `None` before the first.

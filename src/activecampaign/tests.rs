@@ -1,3 +1,5 @@
+mod segments;
+
 use super::*;
 use crate::http::testing::{Server, TOKEN, Told, http, lifted, token, told};
 use crate::model::{
@@ -560,11 +562,7 @@ async fn definitions_are_read() {
         "/api/3/tags" => example("tags_list_response"),
         "/api/3/lists" => example("lists_list_response"),
         "/api/3/automations" => example("automations_list_response"),
-        "/api/3/scores" => example("scores_list_response"),
-        _ => told(
-            200,
-            json!({ "segments": [{ "id": "4", "name": "Dogs" }], "meta": { "total": "1" } }),
-        ),
+        _ => example("scores_list_response"),
     })
     .await;
     let ac = client(&server.url);
@@ -572,76 +570,11 @@ async fn definitions_are_read() {
     assert_eq!(ac.lists().await.unwrap()[0].name, "Master Contact List");
     assert_eq!(ac.automations().await.unwrap()[0].name, "Welcome");
     assert_eq!(ac.scores().await.unwrap()[0].name, "Engagement");
-    assert_eq!(ac.segments().await.unwrap()[0].name, "Dogs");
     assert!(
         server
             .lines()
             .iter()
             .all(|line| line.contains("limit=100&offset=0"))
-    );
-}
-
-#[tokio::test]
-async fn the_segments_of_a_contact_are_asked_for_one_by_one() {
-    let matching = |segment: &str, does: bool| {
-        told(
-            200,
-            json!({ "data": [{ "id": format!("{segment}-6"), "type": "match", "attributes": { "match": does, "entity_id": "6", "segment_id": segment } }] }),
-        )
-    };
-    let server = Server::start(
-        move |asked, _| match asked.path.split('?').next().unwrap() {
-            "/api/3/segments" => {
-                let many: Vec<Value> = (1..=23)
-                    .map(|id| json!({ "id": id, "name": format!("S{id}") }))
-                    .collect();
-                told(200, json!({ "segments": many, "meta": { "total": "23" } }))
-            }
-            "/api/3/segmentMatch/3/6" => matching("3", true),
-            "/api/3/segmentMatch/5/6" => matching("5", true),
-            "/api/3/segmentMatch/4/6" => told(404, json!({ "message": "No Result found" })),
-            _ => matching("1", false),
-        },
-    )
-    .await;
-    let ac = client(&server.url);
-    let segments = ac.contact_segments(&id("6")).await.unwrap();
-    assert_eq!(segments.matching.items(), ["S3", "S5"]);
-    assert_eq!(segments.unasked, 3);
-    let before = server.asked().len();
-    ac.contact_segments(&id("6")).await.unwrap();
-    assert_eq!(server.asked().len(), before + 20, "the list is remembered");
-}
-
-#[tokio::test]
-async fn segments_that_may_not_be_read_say_so() {
-    let server = Server::start(|_, _| told(403, json!({ "message": "Forbidden" }))).await;
-    let segments = client(&server.url)
-        .contact_segments(&id("6"))
-        .await
-        .unwrap();
-    assert_eq!(segments.matching.refused(), Some("403 Forbidden"));
-}
-
-#[tokio::test]
-async fn a_segment_is_matched_by_a_run() {
-    let server = Server::start(|_, before| match before {
-        0 | 1 => example("segment_match_all_running"),
-        _ => example("segment_match_all_ready"),
-    })
-    .await;
-    let matches = client(&server.url)
-        .segment_matches("1ab85f0e")
-        .await
-        .unwrap();
-    assert_eq!(matches, [id("2345"), id("12"), id("234")]);
-    assert_eq!(
-        server.lines(),
-        [
-            "GET /api/3/segmentMatchAll/1ab85f0e",
-            "GET /api/3/segmentMatchAll/1ab85f0e/744390a5-208e-4c3d-b709-b3c3ea6e5948",
-            "GET /api/3/segmentMatchAll/1ab85f0e/744390a5-208e-4c3d-b709-b3c3ea6e5948",
-        ]
     );
 }
 
@@ -930,6 +863,41 @@ async fn every_page_of_a_contacts_part_is_read_and_one_that_repeats_is_the_end()
     let whole = Server::start(move |_, _| told(200, json!({"contactTags": rows(0, 130)}))).await;
     let all = client(&whole.url).tag_links(&contact_id()).await.unwrap();
     assert_eq!((all.len(), whole.asked().len()), (130, 2));
+}
+
+#[tokio::test]
+async fn a_contacts_part_that_ends_before_its_total_is_not_taken_for_whole() {
+    let server = Server::start(|asked, _| {
+        let row = |list: &str| json!({ list: [{"id": "1", "tag": "1"}], "meta": {"total": "2"} });
+        let list = asked.path.split(['?', '/']).nth(5).unwrap();
+        told(200, row(list))
+    })
+    .await;
+    let ac = client(&server.url);
+    for error in [
+        ac.tag_links(&contact_id()).await.unwrap_err(),
+        ac.contact_tags(&contact_id()).await.unwrap_err(),
+        ac.standings(&contact_id()).await.unwrap_err(),
+        ac.tracking_log(&contact_id()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.class, ErrorClass::Transient);
+        assert!(error.message.contains("ended after 1 of 2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_gives_twenty_rows_whatever_it_is_asked_is_read_to_its_end() {
+    let server = Server::start(|asked, _| {
+        let offset = asked.path.rsplit('=').next().unwrap();
+        let from: usize = offset.parse().unwrap();
+        let rows: Vec<Value> = (from..45.min(from + 20))
+            .map(|n| json!({"id": n, "tag": "1"}))
+            .collect();
+        told(200, json!({ "contactTags": rows }))
+    })
+    .await;
+    let links = client(&server.url).tag_links(&contact_id()).await.unwrap();
+    assert_eq!((links.len(), server.asked().len()), (45, 3));
 }
 
 #[tokio::test]

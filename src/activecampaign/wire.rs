@@ -100,7 +100,7 @@ fn is_deleted(email: &str) -> bool {
 }
 
 /// A time with its offset. The empty dates `0000-00-00` and `0000-00-00 00:00:00` are none.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 

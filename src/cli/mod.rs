@@ -20,6 +20,7 @@ mod records;
 mod reload;
 mod sandbox;
 mod schemas;
+mod segments;
 mod shell;
 mod signals;
 mod sync;
@@ -113,6 +114,9 @@ enum Command {
     /// ActiveCampaign contacts
     #[command(subcommand)]
     Contacts(contacts::Action),
+    /// ActiveCampaign segments
+    #[command(subcommand)]
+    Segments(segments::Action),
     /// Records of HighLevel objects
     #[command(subcommand)]
     Records(records::Action),
@@ -198,6 +202,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Schemas(action) => schemas::run(context, action).await,
         Command::Fields(action) => fields::run(context, action).await,
         Command::Contacts(action) => contacts::run(context, action).await,
+        Command::Segments(action) => segments::run(context, action).await,
         Command::Records(action) => records::run(context, action).await,
         Command::Mappings(action) => mappings::run(context, action).await,
         Command::Sync(arguments) => sync::run(context, arguments).await,

@@ -5,7 +5,7 @@ use super::{
     Store, Tui, Webhooks, Worker,
 };
 use crate::mapping::MappingSpec;
-use crate::model::{ConnectionName, ErrorClass, MappingName, Problem};
+use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, nearest};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -433,7 +433,8 @@ impl Place<'_> {
                 if message.starts_with("unknown field")
                     || message.starts_with("unknown variant") =>
             {
-                nearest(unknown, known)
+                nearest(unknown, known.iter().copied())
+                    .map(|name| format!("did you mean `{name}`?"))
             }
             _ => None,
         };
@@ -482,15 +483,6 @@ impl Place<'_> {
         }
         line
     }
-}
-
-fn nearest(word: &str, known: &[&str]) -> Option<String> {
-    known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The names that templates and conditions may read, and what can be told from their source alone.
 
 use super::fault::Fault;
-use super::resolve::{near_property, nearest};
+use super::resolve::near_property;
 use super::scope::{RECORD_PARTS, RELATED_PARTS};
-use crate::model::{DataType, ObjectSchema};
+use crate::model::{DataType, ObjectSchema, nearest};
 
 /// Where a template stands.
 #[derive(Clone, Copy, Debug)]

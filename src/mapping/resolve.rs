@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use crate::model::{
     Association, AssociationId, Builtin, ContactField, DataType, ObjectSchema, Property,
-    PropertyOption, TargetField,
+    PropertyOption, TargetField, nearest,
 };
 
 /// A contact field that a name stands for.
@@ -20,24 +20,6 @@ impl Target<'_> {
             Self::Custom(field) => TargetField::Custom(field.id.clone()),
         }
     }
-}
-
-/// The candidate nearest to a misspelled name, if one is near.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    candidates
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&name, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 fn did_you_mean(fault: Fault, guess: Option<String>, otherwise: &str) -> Fault {

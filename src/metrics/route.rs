@@ -25,6 +25,7 @@ const HIGHLEVEL: &[&str] = &[
 
 /// Routes of ActiveCampaign (fact sheet §2 to §5), below `/api/3`.
 const ACTIVECAMPAIGN: &[&str] = &[
+    "/audiences",
     "/automations",
     "/contact/sync",
     "/contactAutomations",
@@ -55,9 +56,9 @@ const ACTIVECAMPAIGN: &[&str] = &[
     "/lists",
     "/lists/{id}",
     "/scores",
-    "/segmentMatchAll/{id}",
+    "/segmentMatch/{id}/{id}",
     "/segments",
-    "/segments/{id}",
+    "/segmentsV2",
     "/tags",
     "/tags/{id}",
     "/users/me",

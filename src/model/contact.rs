@@ -233,14 +233,6 @@ pub struct Surroundings {
     pub scores: Part<ScoreValue>,
 }
 
-/// The segments that a contact matches, each asked for by a call of its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SegmentMatches {
-    pub matching: Part<String>,
-    /// Segments that were not asked for, because there are so many.
-    pub unasked: usize,
-}
-
 /// A contact's standing in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {

@@ -13,12 +13,14 @@ pub mod finding;
 pub mod group;
 pub mod ids;
 pub mod job;
+mod near;
 pub mod object;
 pub mod pause;
 mod period;
 pub mod problem;
 pub mod record;
 pub mod sanitize;
+pub mod segment;
 pub mod view;
 
 pub use association::{Association, RelatedContact, Relation};
@@ -33,8 +35,10 @@ pub use ids::{
     MappingName, ObjectKey, RecordId, RunId,
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
+pub use near::nearest;
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
 pub use pause::{Pause, PauseKind};
 pub use period::{InvalidPeriod, Period};
 pub use problem::{ErrorClass, Problem};
 pub use record::{Properties, Record, RecordPage};
+pub use segment::{NewSegment, Segment, SegmentMatches};

@@ -1,8 +1,8 @@
 //! One contact whole.
 
 use super::{Done, Operations};
-use crate::model::contact::{SegmentMatches, Surroundings};
-use crate::model::{ConnectionName, Contact, ContactId, Email, ErrorClass, Problem};
+use crate::model::contact::Surroundings;
+use crate::model::{ConnectionName, Contact, Email, ErrorClass, Problem, SegmentMatches};
 use serde::Serialize;
 
 /// A contact with its values by field name and everything around it.
@@ -54,15 +54,5 @@ impl Operations {
             surroundings,
             segments,
         })
-    }
-
-    /// The segments that a contact matches now: a call for each segment.
-    pub async fn segments_of(
-        &self,
-        connection: &ConnectionName,
-        contact: &ContactId,
-    ) -> Done<SegmentMatches> {
-        let account = self.person(connection)?;
-        Ok(account.activecampaign.contact_segments(contact).await?)
     }
 }

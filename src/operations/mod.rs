@@ -21,6 +21,7 @@ pub mod records;
 pub mod reload;
 pub mod sandbox;
 pub mod schemas;
+pub mod segments;
 mod state;
 pub mod status;
 pub mod triggers;

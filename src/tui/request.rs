@@ -1,8 +1,8 @@
 //! Questions to `operations` and their answers, as data: `update` only names them.
 
 use super::Options;
+use crate::model::SegmentMatches;
 use crate::model::call::Call;
-use crate::model::contact::SegmentMatches;
 use crate::model::export::{ExportOptions, Run};
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{

@@ -5,14 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
 use tramline::model::call::{Api, BudgetView, Call};
-use tramline::model::contact::{Membership, Part, ScoreValue, SegmentMatches, Surroundings};
+use tramline::model::contact::{Membership, Part, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
     Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
     FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Problem,
-    Property, PropertyOption, Record, RecordId, RunId, Trigger, WaitReason, Waiting,
+    Property, PropertyOption, Record, RecordId, RunId, SegmentMatches, Trigger, WaitReason,
+    Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};

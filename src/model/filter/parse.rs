@@ -1,7 +1,7 @@
 //! Reading the filter language, and completing it.
 
 use super::{Bound, Comparison, Condition, Filter, Term, TriggerKind};
-use crate::model::{ErrorClass, JobState, WaitReason};
+use crate::model::{ErrorClass, JobState, WaitReason, nearest};
 
 /// The keys, in the order in which they are offered.
 const KEYS: [&str; 15] = [
@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
             });
         }
         if !KEYS.contains(&key) {
-            let hint = nearest(key, &KEYS).map_or_else(
+            let hint = nearest(key, KEYS).map_or_else(
                 || format!("the keys are {}; quote it to look for text", KEYS.join(" ")),
                 |near| format!("did you mean {near}?"),
             );
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
                     return Ok(*found);
                 }
                 let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
-                let hint = nearest(&wanted, &names).map_or_else(
+                let hint = nearest(&wanted, names.iter().copied()).map_or_else(
                     || format!("one of {}", names.join(" ")),
                     |near| format!("did you mean {near}?"),
                 );
@@ -312,15 +312,6 @@ fn seconds(text: &str) -> Option<u32> {
         return None;
     }
     number.parse::<u32>().ok()?.checked_mul(unit)
-}
-
-fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(word, name), *name))
-        .filter(|(distance, name)| *distance <= 2 && *distance < name.len())
-        .min()
-        .map(|(_, name)| name)
 }
 
 pub(super) fn complete(text: &str) -> Vec<String> {

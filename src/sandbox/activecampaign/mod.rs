@@ -97,7 +97,7 @@ fn dispatch(shared: &Shared, call: &Call, outcome: Option<Kind>) -> Reply {
         ["eventTrackingEvents"] if get => automations::event_names(shared, call),
         ["eventTrackingEvents"] if post => automations::add_event_name(shared, call),
         ["segments"] if get => segments::legacy(shared, call),
-        ["segmentsV2" | "audiences"] if get => segments::list(shared),
+        ["audiences"] if get => segments::audiences(shared, call),
         ["segmentsV2"] if post => segments::create(shared, call),
         ["segmentsV2", id] if get => segments::get(shared, id),
         ["segmentsV2", id] if delete => segments::delete(shared, id),

@@ -159,11 +159,15 @@ pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
         named(2, "Adoption readiness", true, false),
     ];
     let segments = &mut account.segments;
-    segments.sample("1", "Available pets", "STATUS", "Available");
-    segments.sample("2", "Adopted pets", "STATUS", "Adopted");
-    segments.sample("3", "Calm pets", "TEMPERAMENT", "Calm");
-    account.excluded.insert("blocked@example.com".to_owned());
     let now = instant::now();
+    for (id, name, field, value) in [
+        ("1", "Available pets", "STATUS", "Available"),
+        ("2", "Adopted pets", "STATUS", "Adopted"),
+        ("3", "Calm pets", "TEMPERAMENT", "Calm"),
+    ] {
+        segments.sample(id, name, field, value, now - 150 * DAY);
+    }
+    account.excluded.insert("blocked@example.com".to_owned());
     for name in [
         "pet-owner",
         "volunteer",

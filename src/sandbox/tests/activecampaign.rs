@@ -545,7 +545,7 @@ async fn tags_lists_and_automations_of_a_contact() {
 }
 
 #[tokio::test]
-async fn a_field_is_made_in_three_calls_and_a_segment_matches_it() {
+async fn a_field_is_made_in_three_calls() {
     let wire = start(small()).await;
     let made = wire
         .ac(
@@ -584,45 +584,6 @@ async fn a_field_is_made_in_three_calls_and_a_segment_matches_it() {
         .ac("GET", "/fields?filters[perstag]=COAT_COLOUR", Value::Null)
         .await;
     assert_eq!(found.body["fieldOptions"][0]["label"], "Black");
-
-    sync(
-        &wire,
-        json!({"email": "s@example.com", "fieldValues": [{"field": id, "value": "black"}]}),
-    )
-    .await;
-    let conditions = json!([{"field": id, "operator": "equals", "value": "black"}]);
-    let attributes = json!({"name": "Black coats", "segment_conditions": conditions});
-    let segment = wire
-        .ac(
-            "POST",
-            "/segmentsV2",
-            json!({"data": {"attributes": attributes}}),
-        )
-        .await;
-    assert_eq!(segment.status, 201);
-    let path = format!(
-        "/segmentMatchAll/{}",
-        segment.body["data"]["id"].as_str().unwrap()
-    );
-    let run = wire.ac("GET", &path, Value::Null).await;
-    assert_eq!(run.body["data"][0]["attributes"]["is_ready"], false);
-    tokio::time::sleep(Duration::from_millis(320)).await;
-    let run_id = run.body["data"][0]["attributes"]["run_id"]
-        .as_str()
-        .unwrap();
-    let ready = wire
-        .ac("GET", &format!("{path}/{run_id}"), Value::Null)
-        .await;
-    let contact = wire.sandbox.control().contact("s@example.com").unwrap();
-    assert_eq!(
-        ready.body["data"][0]["attributes"]["matches"],
-        json!([contact.id])
-    );
-    let one = path.replace("/segmentMatchAll/", "/segmentMatch/");
-    let one = wire
-        .ac("GET", &format!("{one}/{}", contact.id), Value::Null)
-        .await;
-    assert_eq!(one.body["data"][0]["attributes"]["match"], true);
 }
 
 #[tokio::test]

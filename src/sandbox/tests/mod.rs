@@ -3,6 +3,7 @@
 mod activecampaign;
 mod faults;
 mod highlevel;
+mod segments;
 mod webhooks;
 
 use super::{

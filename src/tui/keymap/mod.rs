@@ -3,6 +3,7 @@
 mod key;
 mod table;
 
+use crate::model::nearest;
 use crossterm::event::KeyEvent;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -55,12 +56,8 @@ impl Keymap {
     pub fn new(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
         for (name, keys) in overrides {
             if !TABLE.iter().any(|binding| binding.name == name) {
-                let near = TABLE
-                    .iter()
-                    .map(|binding| binding.name)
-                    .min_by_key(|known| strsim::levenshtein(known, name))
-                    .filter(|known| strsim::levenshtein(known, name) <= 3)
-                    .map(str::to_owned);
+                let names = TABLE.iter().map(|binding| binding.name);
+                let near = nearest(name, names).map(str::to_owned);
                 let name = name.clone();
                 return Err(KeymapError::UnknownAction { name, near });
             }

@@ -2,7 +2,8 @@
 //! read says so; an empty one says that it is empty.
 
 use super::text::{Tone, wrap};
-use crate::model::contact::{Part, SegmentMatches, Surroundings};
+use crate::model::SegmentMatches;
+use crate::model::contact::{Part, Surroundings};
 use crate::tui::canvas::{Canvas, counted, cut};
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;

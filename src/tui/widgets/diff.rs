@@ -2,7 +2,7 @@
 
 use super::contact;
 use super::text::{Tone, wrap};
-use crate::model::contact::SegmentMatches;
+use crate::model::SegmentMatches;
 use crate::model::view::{Preview, PreviewField};
 use crate::tui::canvas::{Canvas, below, cut, short_id, shown_width};
 use crate::tui::load::Load;

@@ -7,7 +7,7 @@ pub mod value;
 mod write;
 
 use super::{contains, find_row};
-use crate::model::contact::SegmentMatches;
+use crate::model::SegmentMatches;
 use crate::model::view::Preview;
 use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
 use crate::operations::records::RecordCursor;
