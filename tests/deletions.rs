@@ -144,7 +144,7 @@ fn a_tag_that_is_not_there_is_an_error_that_names_it() {
 
 #[test]
 fn it_leaves_the_lists_that_the_mapping_names() {
-    let rule = "\n[[mappings.pets.rules]]\nname = \"adopted\"\nwhen = \"status == 'adopted'\"\nsubscribe = [\"master contact list\"]\n";
+    let rule = "\n[[mappings.pets.rules]]\nname = \"adopted\"\nwhen = \"status == 'adopted'\"\nsubscribe = [\" master contact list\"]\n";
     let house = house("unsubscribe", rule);
     let (_worker, rex) = with_rex(&house);
     let contact = house.control.contact(REX).unwrap().id;

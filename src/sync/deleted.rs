@@ -12,6 +12,7 @@ use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, ErrorClass, Job, Problem, WaitReason};
 use crate::store::{Claim, Held, Link, StoreError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What became of one contact.
@@ -189,28 +190,28 @@ impl Desk {
     /// The contact leaves the lists that this mapping's rules name.
     async fn unsubscribe(&self, claim: &Claim, contact: ContactId) -> Result<Left, Stop> {
         let client = &self.account.activecampaign;
-        let named: Vec<String> = self
-            .mapping
-            .spec()
-            .rules
+        let rules = &self.mapping.spec().rules;
+        let names: BTreeSet<&str> = rules
             .iter()
             .flat_map(|rule| rule.subscribe.iter().chain(rule.unsubscribe.iter()))
-            .map(str::to_lowercase)
             .collect();
-        let lists = client.lists().await?;
+        let mut lists = BTreeSet::new();
+        for name in names {
+            // On a list that is not there the contact is not.
+            lists.extend(client.list_named(name).await?.map(|list| list.id));
+        }
         let standings = client.standings(&contact).await?;
-        let active = |list: &str| {
+        let active = |list: &String| {
             let receives =
-                |standing: &ListStanding| standing.list == list && standing.status == "1";
+                |standing: &ListStanding| standing.list == *list && standing.status == "1";
             standings.iter().any(receives)
         };
+        lists.retain(active);
         let mut left = Vec::new();
         for list in lists {
-            if named.contains(&list.name.to_lowercase()) && active(&list.id) {
-                self.may_send(claim).await?;
-                gone_is_done(client.set_standing(&contact, &list.id, false, false).await)?;
-                left.push(list.id);
-            }
+            self.may_send(claim).await?;
+            gone_is_done(client.set_standing(&contact, &list, false, false).await)?;
+            left.push(list);
         }
         if left.is_empty() {
             return Ok(Left::Alone);

@@ -5,7 +5,7 @@ use super::export::pages::{PageEnd, Position, Walk as Stage};
 use super::plan::version;
 use crate::highlevel::{Order, PageCursor, Search};
 use crate::http::ApiError;
-use crate::model::{ErrorClass, ObjectKey, Record, RecordId};
+use crate::model::{ObjectKey, Record, RecordId};
 use std::collections::HashSet;
 
 /// A walk from the record updated last to the oldest, as far as the server sorts.
@@ -55,15 +55,7 @@ impl Walk {
             let search = self.position.search();
             match self.account.highlevel.search(&self.object, &search).await {
                 Ok(page) => break page,
-                // As an export does: sorting and long pages are no promise of the server's (fact sheet §2.7).
-                Err(error) if self.position.sort && error.field.as_deref() == Some("sort") => {
-                    self.position.sort = false;
-                    self.position.ordered = false;
-                }
-                Err(error)
-                    if error.field.as_deref() == Some("pageLimit") && self.position.shorten() => {}
-                Err(error)
-                    if error.class == ErrorClass::Invalid && self.position.leave_page_mode() => {}
+                Err(error) if self.position.give_way(error.class, error.field.as_deref()) => {}
                 Err(error) => return Err(error),
             }
         };

@@ -1,7 +1,7 @@
 //! Where reading stands, and where it goes on (sync.md, Bulk export).
 
 use crate::highlevel::{Order, PAGE_REACH, PageCursor, Search};
-use crate::model::{Record, RecordId, RecordPage};
+use crate::model::{ErrorClass, Record, RecordId, RecordPage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -137,8 +137,23 @@ impl Position {
         }
     }
 
+    /// Asks in another way from now on, if a refusal of the search allows for one: sorting and long pages are no promise of
+    /// the server's, and how far page mode reaches is known for the sibling search only (fact sheet §2.7).
+    pub fn give_way(&mut self, class: ErrorClass, field: Option<&str>) -> bool {
+        match field {
+            // Without sorting the plan waits for the last page.
+            Some("sort") if self.sort => {
+                self.sort = false;
+                self.ordered = false;
+                true
+            }
+            Some("pageLimit") if self.shorten() => true,
+            _ => class == ErrorClass::Invalid && self.leave_page_mode(),
+        }
+    }
+
     /// Page mode came to its end before the rows did: goes on behind the last row, where that is known.
-    pub fn leave_page_mode(&mut self) -> bool {
+    fn leave_page_mode(&mut self) -> bool {
         match (&self.cursor, self.after.clone()) {
             (PageCursor::Page(page), Some(after)) if *page > 1 => {
                 self.cursor = PageCursor::After(after);
@@ -149,7 +164,7 @@ impl Position {
     }
 
     /// Asks for half as many rows a page from now on; false if they are few already.
-    pub fn shorten(&mut self) -> bool {
+    fn shorten(&mut self) -> bool {
         if self.limit / 2 < SMALLEST_PAGE {
             return false;
         }

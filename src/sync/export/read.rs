@@ -175,18 +175,8 @@ async fn fetch(work: &Work, mut position: Position) -> Result<Fetched, Halt> {
                     text,
                 });
             }
-            // Sorting is documented by one source only (fact sheet §2.7): without it the plan waits for the last page.
             Err(Halt::Failed(problem))
-                if position.sort && problem.field.as_deref() == Some("sort") =>
-            {
-                position.sort = false;
-                position.ordered = false;
-            }
-            Err(Halt::Failed(problem))
-                if problem.field.as_deref() == Some("pageLimit") && position.shorten() => {}
-            // How far page mode reaches is known for the sibling search only (fact sheet §2.7).
-            Err(Halt::Failed(problem))
-                if problem.class == ErrorClass::Invalid && position.leave_page_mode() => {}
+                if position.give_way(problem.class, problem.field.as_deref()) => {}
             Err(halt) => return Err(halt),
         }
     }
