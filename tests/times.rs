@@ -289,3 +289,23 @@ fn the_daily_reconcile_tells_and_mends_what_nobody_announced() {
         Some("milo")
     );
 }
+
+#[test]
+fn a_schedule_under_a_pause_starts_nothing_and_is_caught_up_once() {
+    let house = House::new(30);
+    with(&house, "schedule = \"0 0 1 1 *\"");
+    let scope = ["--mapping", "pets"];
+    let pause = ["queue", "pause", "--reason", "new fields"];
+    house.expect(0, &[&pause[..], &scope].concat());
+    overdue(&house, Duty::Schedule, "0 0 1 1 * in America/Chicago");
+    let _worker = house.worker("worker");
+    // What is due is looked at as soon as the worker listens.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert!(runs(&house).is_empty());
+    house.expect(0, &[&["queue", "resume"][..], &scope].concat());
+    eventually("the missed run", || {
+        let runs = runs(&house);
+        runs.first().is_some_and(|run| run["state"] == "completed")
+    });
+    assert_eq!(runs(&house).len(), 1);
+}

@@ -3,7 +3,7 @@
 use super::{Context, Exit, signals};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::SyncResult;
-use crate::model::{MappingName, Problem};
+use crate::model::{MappingName, Problem, sanitize};
 use crate::operations::Operations;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -187,12 +187,19 @@ pub async fn follow(
         ProgressBar::hidden()
     };
     let mut said = Instant::now();
+    let mut waiting = None;
     let mut changes = operations.changes();
     let stop = signals::stop();
     tokio::pin!(stop);
     loop {
         let now = operations.export(run.id.as_str()).await?;
         draw(&bar, &now);
+        // Told once: a breaker's next question comes again and again.
+        let reason = now.waiting.as_ref().map(|waiting| waiting.reason);
+        if let Some(wait) = now.waiting.as_ref().filter(|_| reason != waiting) {
+            bar.suspend(|| eprintln!("{}", sanitize::line(&super::exports::waits(wait))));
+        }
+        waiting = reason;
         if progress == Progress::Lines && said.elapsed() >= Duration::from_secs(2) {
             said = Instant::now();
             eprintln!(

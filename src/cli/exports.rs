@@ -4,7 +4,7 @@ use super::export::Progress;
 use super::output::time;
 use super::{Context, Exit};
 use crate::model::export::Run;
-use crate::model::{Problem, RunId};
+use crate::model::{Problem, RunId, WaitReason, Waiting};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -65,11 +65,27 @@ fn show(context: &Context, run: &Run) -> Exit {
         context.output.document(run);
     } else {
         print(context, std::slice::from_ref(run));
+        if let Some(waiting) = &run.waiting {
+            context.output.line(&waits(waiting));
+        }
         if let Some(error) = &run.error {
             context.output.line(&format!("error: {error}"));
         }
     }
     Exit::Done
+}
+
+/// Why a run does not go on, until when, and who stopped it.
+pub fn waits(waiting: &Waiting) -> String {
+    let at = waiting.until.map(|at| format!("{} UTC", time(Some(at))));
+    let by = &waiting.by;
+    match (waiting.reason, at) {
+        (WaitReason::BreakerOpen, Some(at)) => {
+            format!("waits: a token is refused, found by {by}; it is tried again at {at}")
+        }
+        (_, Some(at)) => format!("waits: paused by {by} until {at}"),
+        (_, None) => format!("waits: paused by {by}; tramline queue resume lets it go on"),
+    }
 }
 
 fn print(context: &Context, runs: &[Run]) {
@@ -90,9 +106,9 @@ fn print(context: &Context, runs: &[Run]) {
             run.id.to_string(),
             run.mapping.to_string(),
             if run.options.dry_run {
-                format!("{} (dry run)", run.state.name())
+                format!("{} (dry run)", run.standing())
             } else {
-                run.state.name().into()
+                run.standing().into()
             },
             run.counts.read.to_string(),
             run.counts.unchanged.to_string(),

@@ -47,7 +47,7 @@ pub enum Action {
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
     },
-    /// Let no job begin; what runs goes on to its end
+    /// Let no job begin and no export send anything new; what was sent is still confirmed
     Pause(Pause),
     /// Let jobs begin again; a breaker that still stands opens again with the next job
     Resume(Scope),

@@ -109,6 +109,9 @@ pub struct Run {
     pub throttled: u64,
     /// Where reading stands, for people: `page 17`, `after 66b1…`.
     pub checkpoint: Option<String>,
+    /// A run at work that its account's or its mapping's pause keeps from going on.
+    #[serde(default)]
+    pub waiting: Option<super::Waiting>,
     pub error: Option<super::Problem>,
     pub started_at: Timestamp,
     pub updated_at: Timestamp,
@@ -135,6 +138,15 @@ pub struct Summary {
 }
 
 impl Run {
+    /// Where it stands, in one word: a run at work that is kept from going on is waiting.
+    pub fn standing(&self) -> &'static str {
+        if self.waiting.is_some() {
+            "waiting"
+        } else {
+            self.state.name()
+        }
+    }
+
     /// The run in the form of the summary.
     pub fn summary(&self) -> Summary {
         Summary {

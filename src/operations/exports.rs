@@ -94,9 +94,10 @@ impl Operations {
             RunState::Paused => "export pause",
             _ => "export cancel",
         };
+        let run = self.export(id.as_str()).await?;
+        let act = Act::new(action, format!("{} {id}", run.mapping)).of(&run.connection);
         let doing = self.inner.engine.end_export(id, state);
-        self.audited(Act::new(action, id.as_str()), doing, |()| None)
-            .await?;
+        self.audited(act, doing, |()| None).await?;
         self.export(id.as_str()).await
     }
 }

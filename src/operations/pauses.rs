@@ -32,8 +32,8 @@ impl Operations {
         Ok(self.inner.store.pauses().await?)
     }
 
-    /// Lets no job of the scope begin until a person resumes it, or until `until`. What runs goes on to its end; exports
-    /// have a pause of their own. Answers with the pauses that are in force then.
+    /// Lets no job of the scope begin until a person resumes it, or until `until`. What was sent is still confirmed; a running
+    /// export sends nothing new and waits. Answers with the pauses that are in force then.
     ///
     /// # Errors
     /// There is no such connection or mapping, no reason was given, or the time is over.
@@ -54,22 +54,21 @@ impl Operations {
                 Problem::new(ErrorClass::Config, "that time is over").remedy("give a later one")
             );
         }
-        let scopes = self.scopes(scope)?;
-        let doing = async {
-            for (connection, mapping) in scopes {
-                let pause = NewPause {
-                    connection,
-                    mapping,
-                    reason: reason.to_owned(),
-                    by: who(),
-                    until,
-                };
-                self.inner.store.pause(&pause).await?;
-            }
-            self.pauses().await
-        };
-        let act = Act::new("pause", scope.to_string()).reason(reason);
-        self.audited(act, doing, |_| None).await
+        for (connection, mapping) in self.scopes(scope)? {
+            let act = Act::new("pause", scope.to_string())
+                .of(&connection)
+                .reason(reason);
+            let pause = NewPause {
+                connection,
+                mapping,
+                reason: reason.to_owned(),
+                by: who(),
+                until,
+            };
+            let doing = async { Ok(self.inner.store.pause(&pause).await?) };
+            self.audited(act, doing, |()| None).await?;
+        }
+        self.pauses().await
     }
 
     /// Ends the pauses of a scope, also a breaker's: if its credential is still refused, the breaker opens again with the
@@ -89,18 +88,14 @@ impl Operations {
                 .collect(),
             scope => self.scopes(scope)?,
         };
-        let doing = async {
-            let mut ended = Vec::new();
-            for (connection, mapping) in scopes {
-                let store = &self.inner.store;
-                ended.extend(store.resume(&connection, mapping.as_ref()).await?);
-            }
-            Ok(ended)
-        };
-        let act = Act::new("resume", scope.to_string());
-        let ended = self
-            .audited(act, doing, |ended| Some(ended.len() as u64))
-            .await?;
+        let mut ended = Vec::new();
+        for (connection, mapping) in scopes {
+            let act = Act::new("resume", scope.to_string()).of(&connection);
+            let store = &self.inner.store;
+            let doing = async { Ok(store.resume(&connection, mapping.as_ref()).await?) };
+            let number = |ended: &Vec<Pause>| Some(ended.len() as u64);
+            ended.extend(self.audited(act, doing, number).await?);
+        }
         self.inner.engine.wake();
         Ok(ended)
     }

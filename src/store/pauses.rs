@@ -4,6 +4,7 @@
 use super::error::Result;
 use super::rows::time;
 use super::{SLICE, Store};
+use crate::model::export::{Run, RunState};
 use crate::model::{ConnectionName, ErrorClass, Job, JobState, MappingName, Pause, PauseKind};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -60,6 +61,17 @@ impl Store {
     pub async fn pauses(&self) -> Result<Vec<Pause>> {
         let mut reader = self.readers().acquire().await?;
         Ok(Stops::read(&mut reader, self.now_micros()).await?.pauses)
+    }
+
+    /// The pauses in force that stop a mapping: its own and its account's.
+    pub async fn pauses_on(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<Vec<Pause>> {
+        let mut pauses = self.pauses().await?;
+        pauses.retain(|pause| pause.stops(connection.as_str(), mapping.as_str()));
+        Ok(pauses)
     }
 
     /// Sets a person's pause; one for the same account or mapping is replaced.
@@ -288,6 +300,17 @@ impl Stops {
             job.waiting = Some(pause.waiting());
         }
         job
+    }
+
+    /// A run at work under a pause waits for its end; a dry run sends nothing and goes on.
+    pub(super) fn shown_run(&self, mut run: Run) -> Run {
+        if run.state == RunState::Running
+            && !run.options.dry_run
+            && let Some(pause) = self.on(run.connection.as_str(), run.mapping.as_str())
+        {
+            run.waiting = Some(pause.waiting());
+        }
+        run
     }
 
     /// The condition that a job is due and stopped; with `kind`, that a pause of that kind is what it waits for.

@@ -138,6 +138,7 @@ pub(super) fn run(row: &SqliteRow) -> Result<Run> {
         },
         throttled: count(row, 15)?,
         checkpoint: row.try_get(16)?,
+        waiting: None,
         error: row
             .try_get::<Option<&str>, _>(17)?
             .map(|text| from_json("error", text))

@@ -2,6 +2,7 @@
 
 use super::ahead;
 use super::error::{Result, StoreError};
+use super::pauses::Stops;
 use super::rows::{RUN, int, run, to_json};
 use super::{BatchKind, Store};
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
@@ -115,7 +116,7 @@ impl Store {
         .collect()
     }
 
-    /// Every ten seconds from the owner: keeps the run, counts the time worked and what was spent. Answers
+    /// Every two seconds from the owner: keeps the run, counts the time worked (none under a pause) and what was spent. Answers
     /// the state, by which the owner hears of a pause or a cancellation; `None` if the run is another's now.
     pub async fn run_heartbeat(
         &self,
@@ -129,7 +130,9 @@ impl Store {
         let state: Option<String> = sqlx::query_scalar(
             "UPDATE runs SET owner_until = $1, highlevel = highlevel + $2, activecampaign = activecampaign + $3,
                  throttled = throttled + $4, updated_at = $5,
-                 elapsed = elapsed + CASE WHEN state = 'running' AND $5 > beat_at THEN $5 - beat_at ELSE 0 END, beat_at = $5
+                 elapsed = elapsed + CASE WHEN state = 'running' AND $5 > beat_at AND NOT EXISTS (SELECT 1 FROM pauses
+                     WHERE pauses.connection = runs.connection AND pauses.mapping IN ('', runs.mapping)
+                     AND (pauses.until IS NULL OR pauses.until > $5)) THEN $5 - beat_at ELSE 0 END, beat_at = $5
              WHERE id = $6 AND owner = $7 RETURNING state",
         )
         .bind(now + OWNER_LEASE)
@@ -267,31 +270,36 @@ impl Store {
 
     /// A run by its id, or by the only beginning of an id that fits.
     pub async fn run(&self, id: &RunId) -> Result<Option<Run>> {
+        let mut reader = self.readers().acquire().await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RUN} FROM runs WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 2"
         )))
         .bind(id.as_str())
         .bind(format!("{id}~"))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *reader)
         .await?;
-        match rows.as_slice() {
-            [row] => Ok(Some(run(row)?)),
-            [row, _] if row.try_get::<&str, _>(0)? == id.as_str() => Ok(Some(run(row)?)),
-            _ => Ok(None),
-        }
+        let found = match rows.as_slice() {
+            [row] => run(row)?,
+            [row, _] if row.try_get::<&str, _>(0)? == id.as_str() => run(row)?,
+            _ => return Ok(None),
+        };
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
+        Ok(Some(stops.shown_run(found)))
     }
 
     /// Runs, the last started first, behind the run named by `after`.
     pub async fn runs(&self, limit: u32, after: Option<&RunId>) -> Result<Vec<Run>> {
+        let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
         sqlx::query(AssertSqlSafe(format!(
             "SELECT {RUN} FROM runs WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
         )))
         .bind(after.map(RunId::as_str))
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *reader)
         .await?
         .iter()
-        .map(run)
+        .map(|row| Ok(stops.shown_run(run(row)?)))
         .collect()
     }
 

@@ -48,6 +48,8 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How often the end of a pause is looked for that keeps an abandoned export from being gone on with.
+const LOOK_FOR_LIFTED: Duration = Duration::from_secs(1);
 /// How long work under way may take to end once the process is to end.
 const TO_END: Duration = Duration::from_millis(8_500);
 /// How long it may take to write down what has not ended.
@@ -135,8 +137,11 @@ impl Engine {
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
-                    _ = look.tick() => export::adopt_abandoned(&engine).await,
+                    _ = look.tick() => {}
                     () = engine.inner.stop.cancelled() => return,
+                }
+                if export::adopt_abandoned(&engine).await {
+                    look.reset_after(LOOK_FOR_LIFTED);
                 }
             }
         });

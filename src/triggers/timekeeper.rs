@@ -3,7 +3,7 @@
 
 use super::{polling, reconcile, schedule};
 use crate::mapping::MappingSpec;
-use crate::model::{ErrorClass, Problem};
+use crate::model::{ErrorClass, Pause, PauseKind, Problem};
 use crate::store::{Duty, StoreError, Timer, TimerKey};
 use crate::sync::{Engine, is_dead};
 use jiff::{SignedDuration, Timestamp};
@@ -94,6 +94,7 @@ impl Timekeeper {
                 store.drop_timer(&timer.key).await?;
             }
         }
+        let pauses = store.pauses().await?;
         let mut next = LOOK;
         for task in tasks {
             let timer = known.iter().find(|timer| timer.key == task.key);
@@ -111,6 +112,10 @@ impl Timekeeper {
             if due > now {
                 let wait = Duration::try_from(due.duration_since(now)).unwrap_or(LOOK);
                 next = next.min(wait);
+                continue;
+            }
+            // It stays due, and is caught up once when the pause is lifted.
+            if pauses.iter().any(|pause| task.waits_for(pause)) {
                 continue;
             }
             let owner = timer.and_then(|timer| timer.owner.as_deref());
@@ -230,6 +235,14 @@ impl Timekeeper {
 }
 
 impl Task {
+    /// True if a pause keeps it from being done: a dead credential can read nothing, and a person's pause sends nothing. What
+    /// polls and reconciles find under one waits in the queue.
+    fn waits_for(&self, pause: &Pause) -> bool {
+        let (connection, mapping) = (self.key.connection.as_str(), self.key.mapping.as_str());
+        pause.stops(connection, mapping)
+            && (pause.kind == PauseKind::Breaker || self.key.duty == Duty::Schedule)
+    }
+
     /// When it is due for the first time.
     fn first(&self, now: Timestamp) -> Option<Timestamp> {
         match self.key.duty {

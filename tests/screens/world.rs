@@ -537,6 +537,7 @@ pub fn run(mood: Mood, number: u64, state: RunState) -> Run {
         },
         throttled: 0,
         checkpoint: Some("page 64".into()),
+        waiting: None,
         error: (state == RunState::Failed)
             .then(|| Problem::new(ErrorClass::Transient, text(mood, "no answer"))),
         started_at: noon() - SignedDuration::from_mins(5 * number as i64),

@@ -33,6 +33,7 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
         tokio::try_join!(send_imports(work, queued), confirmer.run())?;
         // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
         let store = work.store();
+        work.stand_by().await?;
         while let Some(batch) = store
             .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
             .await?
@@ -77,6 +78,7 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
     }
     let room = (IMPORT_BYTES - 64) as u32;
     loop {
+        work.stand_by().await?;
         if work.halt.is_cancelled() {
             // What is under way is still confirmed.
             return Ok(());
@@ -152,6 +154,7 @@ async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Hal
 async fn send_import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) -> Result<(), Halt> {
     let mut parts = vec![(batch, true)];
     while let Some((mut batch, hints_wanted)) = parts.pop() {
+        work.stand_by().await?;
         if batch.rows.len() < WORTH_AN_IMPORT
             || batch.attempts > SENDINGS
             || work.imports_refused.load(Ordering::Relaxed)
@@ -325,6 +328,7 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
             }
         }
         work.store().settle_batch(batch.id, &result).await?;
+        work.stand_by().await?;
         if work.halt.is_cancelled() {
             break;
         }

@@ -7,6 +7,7 @@
 mod confirm;
 mod deliver;
 mod familiar;
+mod gate;
 pub mod pages;
 mod plan_page;
 mod read;
@@ -103,23 +104,30 @@ pub async fn resume(
     adopt(engine, account, mapping, run).await
 }
 
-/// Goes on with the runs whose process died, and ends dry runs that nobody finishes.
-pub async fn adopt_abandoned(engine: &Engine) {
+/// Goes on with the runs whose process died, and ends dry runs that nobody finishes. True if a pause keeps one from being
+/// gone on with.
+pub async fn adopt_abandoned(engine: &Engine) -> bool {
     let runs = match engine.store().runs(50, None).await {
         Ok(runs) => runs,
         Err(error) => {
             tracing::warn!(%error, "abandoned exports could not be looked for");
-            return;
+            return false;
         }
     };
+    let mut held = false;
     for run in runs {
         if run.state != RunState::Running || engine.inner.exports.has(&run.id) {
+            continue;
+        }
+        if run.waiting.is_some() {
+            held = true;
             continue;
         }
         if let Err(problem) = go_on(engine, run).await {
             tracing::debug!(%problem, "an export was left alone");
         }
     }
+    held
 }
 
 /// Ends the dry runs whose process died.

@@ -159,6 +159,10 @@ async fn position(work: &Work) -> Result<Position, Halt> {
 
 async fn fetch(work: &Work, mut position: Position) -> Result<Fetched, Halt> {
     loop {
+        work.stand_by().await?;
+        if work.halt.is_cancelled() {
+            return Err(Halt::Asked);
+        }
         let search = position.search();
         let result = work
             .persist(|| {

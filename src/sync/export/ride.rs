@@ -2,10 +2,11 @@
 
 use super::run::{Halt, Work};
 use crate::activecampaign::Rides;
+use crate::model::call::Api;
 use crate::model::{ContactId, Email, ErrorClass, RecordId};
 use crate::store::EffectPlan;
 use crate::sync::backoff;
-use crate::sync::breaker::Probed;
+use crate::sync::breaker::{self, Probed};
 use crate::sync::effects::{Actor, Trouble, TroubleKind};
 use crate::sync::import;
 use crate::sync::job::Stop;
@@ -27,7 +28,7 @@ pub async fn rides(work: &Work, plan: &EffectPlan) -> Result<Option<Rides>, Halt
 /// its job open.
 ///
 /// # Errors
-/// `Asked` if the run halts meanwhile, `Failed` if the token is dead or the store failed.
+/// `Asked` if the run halts meanwhile, `Failed` if the store failed.
 pub async fn act(
     work: &Work,
     record: &RecordId,
@@ -66,7 +67,14 @@ pub async fn act(
             TroubleKind::Passing {
                 probe: Probed::Dead,
                 ..
-            } => return Err(Halt::Failed(trouble.problem)),
+            } => {
+                let (store, owner) = (work.store(), &work.engine.inner.owner);
+                let (account, api) = (work.connection(), Api::ActiveCampaign);
+                breaker::open(store, account, api, &trouble.problem, owner).await;
+                work.mended().await?;
+                tries = 0;
+                Duration::ZERO
+            }
             TroubleKind::TooSoon(rest) => rest,
             TroubleKind::Passing { ambiguous, .. } if tries >= ATTEMPTS => {
                 if ambiguous {

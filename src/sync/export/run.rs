@@ -1,6 +1,7 @@
 //! One run at work: what its two tasks share, and how it ends.
 
 use super::super::account::Account;
+use super::super::breaker::Probed;
 use super::super::{Engine, backoff};
 use super::{deliver, read};
 use crate::http::{ApiError, Meter};
@@ -22,6 +23,8 @@ const BEAT: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 8;
 /// Further attempts after a refused token.
 const REFUSALS: u32 = 2;
+/// How long a refused call waits where the account could not be asked whether it still accepts the token.
+const SILENT: Duration = Duration::from_secs(10);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -273,6 +276,7 @@ impl Work {
     ) -> Result<T, Halt> {
         let mut tries = 0;
         loop {
+            self.mended().await?;
             let error = tokio::select! {
                 result = call() => match result {
                     Ok(value) => return Ok(value),
@@ -285,7 +289,8 @@ impl Work {
         }
     }
 
-    /// Waits before a call is made again.
+    /// Waits before a call is made again. A token that is refused everywhere stops the account, and the call waits for a
+    /// better one.
     ///
     /// # Errors
     /// `Asked` if the run halts meanwhile; `Failed` if the error does not pass, or came too often.
@@ -300,6 +305,17 @@ impl Work {
             ErrorClass::Transient if *tries + 1 < ATTEMPTS => {
                 *tries += 1;
                 backoff::next(*tries).min(LONGEST_WAIT)
+            }
+            // Whoever waits for a dry run mends the token and starts it again.
+            ErrorClass::Auth | ErrorClass::Config if !self.options.dry_run => {
+                match self.probed(&error).await {
+                    Probed::Alive => return Err(error.into()),
+                    Probed::Silent => SILENT,
+                    Probed::Dead => {
+                        *tries = 0;
+                        Duration::ZERO
+                    }
+                }
             }
             _ => return Err(error.into()),
         };

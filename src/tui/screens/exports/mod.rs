@@ -397,6 +397,7 @@ mod tests {
             requests: RequestCounts::default(),
             throttled: 0,
             checkpoint: None,
+            waiting: None,
             error: None,
             started_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

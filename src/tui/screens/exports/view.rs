@@ -64,7 +64,7 @@ impl Exports {
         ];
         let looks: Vec<_> = shown
             .iter()
-            .map(|run| (state_look(canvas, run.state), canvas.time(run.started_at)))
+            .map(|run| (state_look(canvas, run), canvas.time(run.started_at)))
             .collect();
         let none = theme.glyphs.none;
         table::draw(
@@ -86,7 +86,9 @@ impl Exports {
                     )
                 });
                 let left = match run.state {
-                    RunState::Running => left_ms(run).map_or(none.to_owned(), span),
+                    RunState::Running if run.waiting.is_none() => {
+                        left_ms(run).map_or(none.to_owned(), span)
+                    }
                     _ => String::new(),
                 };
                 // A dry run confirms nothing; what it would send stands below the list.
@@ -137,7 +139,7 @@ impl Exports {
         let theme = canvas.theme;
         canvas.rule(area.x, area.y, area.width);
         let mut y = area.y + 1;
-        let (word, style) = state_look(canvas, run.state);
+        let (word, style) = state_look(canvas, run);
         let title = format!("{}  {}  {}  ", run.mapping, run.id, options(run).join(", "));
         let x = area.x + canvas.put(area.x, y, area.width, &title, theme.title);
         canvas.put(x, y, area.right().saturating_sub(x), &word, style);
@@ -161,6 +163,7 @@ impl Exports {
             timing.push(format!("{}/s", grouped(rate.round() as u64)));
         }
         if run.state == RunState::Running
+            && run.waiting.is_none()
             && let Some(left) = left_ms(run)
         {
             timing.push(format!("{} left", span(left)));
@@ -208,7 +211,14 @@ impl Exports {
         );
         canvas.put(area.x, y, area.width, &calls, theme.muted);
         y += 1;
-        if let Some(problem) = &run.error {
+        if let Some(waiting) = &run.waiting {
+            let mut text = format!("waits: {}", waiting.reason.name().replace('_', " "));
+            if let Some(until) = waiting.until {
+                text.push_str(&format!(" until {}", canvas.time(until)));
+            }
+            text.push_str(&format!(", by {}", waiting.by));
+            canvas.put(area.x, y, area.width, &text, theme.warn);
+        } else if let Some(problem) = &run.error {
             let text = format!("{} {problem}", theme.glyphs.cross);
             canvas.put(area.x, y, area.width, &text, theme.error);
         } else if c.failed > 0 && !run.options.dry_run {
@@ -239,14 +249,15 @@ fn options(run: &Run) -> Vec<String> {
     words
 }
 
-fn state_look(canvas: &Canvas, state: RunState) -> (String, Style) {
+fn state_look(canvas: &Canvas, run: &Run) -> (String, Style) {
     let (theme, glyphs) = (canvas.theme, canvas.theme.glyphs);
-    let (glyph, style) = match state {
+    let (glyph, style) = match run.state {
+        RunState::Running if run.waiting.is_some() => (glyphs.waiting, theme.warn),
         RunState::Running => (glyphs.running, theme.accent),
         RunState::Paused => (glyphs.waiting, theme.warn),
         RunState::Cancelled => (glyphs.discarded, theme.muted),
         RunState::Completed => (glyphs.check, theme.ok),
         RunState::Failed => (glyphs.cross, theme.error),
     };
-    (format!("{glyph} {}", state.name()), style)
+    (format!("{glyph} {}", run.standing()), style)
 }

@@ -1,0 +1,74 @@
+//! Where a run stands still: while its account or mapping is paused nothing new is begun, and while the account's credential is
+//! refused nothing is asked at all. What is under way when a person pauses is still confirmed.
+
+use super::run::{Halt, Work};
+use crate::http::ApiError;
+use crate::model::{Pause, PauseKind};
+use crate::sync::breaker::{self, Probed};
+use std::time::Duration;
+
+/// How often another process's end of a pause is looked for.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Work {
+    /// Returns once neither a person nor a breaker stops the run, or once it is to halt.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn stand_by(&self) -> Result<(), Halt> {
+        self.wait_while(|_| true).await
+    }
+
+    /// Returns once the account's credential is not known to be refused, or once the run is to halt.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn mended(&self) -> Result<(), Halt> {
+        self.wait_while(|pause| pause.kind == PauseKind::Breaker)
+            .await
+    }
+
+    async fn wait_while(&self, stops: impl Fn(&Pause) -> bool) -> Result<(), Halt> {
+        // A dry run sends nothing, and whoever started it waits for it.
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let mut changes = self.store().changes();
+        let mut told = false;
+        while !self.halt.is_cancelled() {
+            changes.mark_unchanged();
+            let pauses = self.store().pauses_on(self.connection(), self.name());
+            let Some(pause) = pauses.await?.into_iter().find(&stops) else {
+                break;
+            };
+            if !told {
+                tracing::warn!(run = %self.id, by = pause.by, reason = pause.reason, "the export waits: it is paused");
+                told = true;
+            }
+            if pause.kind == PauseKind::Breaker {
+                // Not every process that exports has a worker to ask.
+                breaker::ask(&self.engine, std::slice::from_ref(self.connection()), false).await;
+            }
+            tokio::select! {
+                () = self.halt.cancelled() => {}
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        if told {
+            tracing::info!(run = %self.id, "the export goes on");
+        }
+        Ok(())
+    }
+
+    /// What the account says of the token that an error puts in doubt. A dead one stops the account, as a job's would.
+    pub async fn probed(&self, error: &ApiError) -> Probed {
+        let probed = breaker::probe(&self.account, error.api).await;
+        if probed == Probed::Dead {
+            let (store, owner) = (self.store(), &self.engine.inner.owner);
+            let problem = error.clone().into();
+            breaker::open(store, self.connection(), error.api, &problem, owner).await;
+        }
+        probed
+    }
+}
