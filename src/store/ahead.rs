@@ -1,14 +1,17 @@
-//! The page that a run has read and not planned yet. While it is planned the next one is asked for; after a crash the run
-//! goes on with the kept page, so that at most one page is read twice.
+//! The pages that a run has read and not planned yet. While they are planned the next ones are asked for; after a crash the
+//! run goes on with the kept pages, so that at most one page is read twice.
 
 use super::Store;
 use super::error::Result;
+use super::sqlite::HASTY;
 use crate::model::RunId;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 /// A page that was read ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageAhead {
+    /// Its number among the run's pages.
+    pub place: i64,
     /// Where reading stands at this page (JSON of the engine's making).
     pub position_json: String,
     /// The page as it came.
@@ -16,50 +19,55 @@ pub struct PageAhead {
 }
 
 impl Store {
-    /// Keeps the page behind a run's cursor, in place of the one before. The commit does not wait for the disk: where
-    /// the machine itself stops, pages are read once more and nothing is lost.
+    /// Keeps a page behind a run's cursor. The commit does not wait for the disk: where the machine itself stops, pages are
+    /// read once more and nothing is lost.
     pub async fn keep_page(&self, run: &RunId, page: &PageAhead) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin_hasty().await?;
-        sqlx::query(
-            "INSERT INTO pages_ahead (run_id, follows, position, page)
-             SELECT id, coalesce(position, ''), $2, $3 FROM runs WHERE id = $1
-             ON CONFLICT (run_id) DO UPDATE SET follows = excluded.follows, position = excluded.position,
-                 page = excluded.page",
-        )
+        let alone = writer.alone().await?;
+        sqlx::query(AssertSqlSafe(format!(
+            "{HASTY}; INSERT INTO pages_ahead (run_id, place, position, page) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (run_id, place) DO UPDATE SET position = excluded.position, page = excluded.page"
+        )))
         .bind(run.as_str())
+        .bind(page.place)
         .bind(&page.position_json)
         .bind(&page.text)
-        .execute(&mut *tx)
+        .execute(alone)
         .await?;
-        tx.commit().await?;
         Ok(())
     }
 
-    /// The page that a run has read and not planned, if it still stands before it.
-    pub async fn kept_page(&self, run: &RunId) -> Result<Option<PageAhead>> {
-        let row = sqlx::query(
-            "SELECT p.position, p.page FROM pages_ahead p JOIN runs r ON r.id = p.run_id
-             WHERE p.run_id = $1 AND p.follows = coalesce(r.position, '')",
+    /// The pages that a run has read and not planned, in the order of reading.
+    pub async fn kept_pages(&self, run: &RunId) -> Result<Vec<PageAhead>> {
+        sqlx::query(
+            "SELECT place, position, page FROM pages_ahead WHERE run_id = $1 ORDER BY place",
         )
         .bind(run.as_str())
-        .fetch_optional(self.readers())
-        .await?;
-        row.map(|row| {
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(|row| {
             Ok(PageAhead {
-                position_json: row.try_get(0)?,
-                text: row.try_get(1)?,
+                place: row.try_get(0)?,
+                position_json: row.try_get(1)?,
+                text: row.try_get(2)?,
             })
         })
-        .transpose()
+        .collect()
     }
 }
 
-/// A run that ended needs its page no more.
-pub(super) async fn forget(tx: &mut SqliteConnection, run: &RunId) -> Result<()> {
-    sqlx::query("DELETE FROM pages_ahead WHERE run_id = $1")
+/// Pages up to this number are planned.
+pub(super) async fn forget_to(tx: &mut SqliteConnection, run: &RunId, place: i64) -> Result<()> {
+    sqlx::query("DELETE FROM pages_ahead WHERE run_id = $1 AND place <= $2")
         .bind(run.as_str())
+        .bind(place)
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// A run that ended needs its pages no more.
+pub(super) async fn forget(tx: &mut SqliteConnection, run: &RunId) -> Result<()> {
+    forget_to(tx, run, i64::MAX).await
 }

@@ -60,7 +60,7 @@ impl Store {
     pub async fn settle_batch(&self, batch: i64, result: &BatchResult) -> Result<Option<Batch>> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let (head, span) = batch_head(&mut tx, batch)
             .await?
             .ok_or_else(|| missing(batch))?;

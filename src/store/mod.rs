@@ -75,6 +75,8 @@ pub use workers::{MappingVersion, Versions, WorkerSeen};
 
 use jiff::Timestamp;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, RwLock};
@@ -142,6 +144,12 @@ impl Writer {
         self.lock(sqlite::BEGIN_HASTY).await
     }
 
+    /// The connection, with no transaction on it: for a statement that is one by itself.
+    async fn alone(&mut self) -> Result<&mut SqliteConnection> {
+        self.leave_transaction().await?;
+        self.connection()
+    }
+
     async fn lock(&mut self, begin: &'static str) -> Result<Transaction<'_, Sqlite>> {
         self.leave_transaction().await?;
         let Self { path, connection } = self;
@@ -183,6 +191,23 @@ impl Store {
         committed.map_err(|error| StoreError::from(error).at(&self.inner.path))?;
         self.inner.changes.send_modify(|number| *number += 1);
         Ok(())
+    }
+
+    /// Waits until everything that was committed so far is on disk. Others may write meanwhile, which a commit that waits for the
+    /// disk itself does not let them.
+    async fn flush(&self) -> Result<()> {
+        let wal = sqlite::wal_path(&self.inner.path);
+        let flushed = tokio::task::spawn_blocking({
+            let wal = wal.clone();
+            move || match File::open(wal) {
+                Ok(wal) => wal.sync_data(),
+                // Folded into the file, and on disk with it.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            }
+        });
+        let flushed = flushed.await.unwrap_or_else(|_| Ok(()));
+        flushed.map_err(|source| StoreError::Io { path: wal, source })
     }
 
     fn readers(&self) -> &SqlitePool {

@@ -106,7 +106,7 @@ impl Store {
     ) -> Result<Option<Batch>> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let run_row = run_row(&mut tx, run).await?;
         if !run_row.running {
             return Ok(None);
@@ -151,6 +151,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         self.commit(tx).await?;
+        drop(writer);
+        self.flush().await?;
         batch.rows = pick.rows;
         Ok(Some(batch))
     }
@@ -158,7 +160,7 @@ impl Store {
     /// ActiveCampaign has taken a batch's import.
     pub async fn batch_queued(&self, batch: i64, import_id: &str, at: Timestamp) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         sqlx::query(
             "UPDATE batches SET state = 'queued', import_id = $1, sent_at = $2 WHERE id = $3",
         )

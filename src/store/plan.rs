@@ -1,5 +1,5 @@
-//! One page of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. A page is
-//! either there as a whole or read again.
+//! Pages of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. They are either there
+//! as a whole or planned again.
 
 use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
 use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
@@ -7,21 +7,23 @@ use super::error::Result;
 use super::replan::{CountsChange, displace, planned_before, withdraw};
 use super::rows::{SENT, chunks, int};
 use super::runs::{RunRow, Spent, run_row};
-use super::{BatchKind, Store};
+use super::{BatchKind, Store, ahead};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
 use sqlx::{QueryBuilder, SqliteConnection};
 use std::collections::HashMap;
 
-/// What planning made of one page.
+/// What planning made of pages that follow each other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PagePlan {
-    /// Where reading goes on behind this page (JSON of the engine's making); `None` leaves it.
+    /// Where reading goes on behind them (JSON of the engine's making); `None` leaves it.
     pub cursor_json: Option<String>,
     /// The same for people: `page 17`.
     pub checkpoint: Option<String>,
-    /// Records the object holds, if the page said so.
+    /// Records the object holds, if a page said so.
     pub total: Option<u64>,
+    /// The number of the last page that is planned with this: it and those before it are kept no more.
+    pub place: Option<i64>,
     /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
     /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
@@ -35,7 +37,7 @@ pub struct PagePlan {
     pub spent: Spent,
 }
 
-/// One record of a page.
+/// One record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedRow {
     pub record: RecordId,
@@ -124,13 +126,13 @@ impl Store {
             .collect())
     }
 
-    /// Stores a planned page: what was seen of each record, writes to the outbox, failures to the queue, the run's
+    /// Stores planned pages: what was seen of each record, writes to the outbox, failures to the queue, the run's
     /// counts and its cursor. A record that the run had planned before changes its outcome and is not counted
     /// twice. A dry run is only counted (the caller gives every record once).
     pub async fn page_planned(&self, run: &RunId, page: &PagePlan) -> Result<()> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let row = run_row(&mut tx, run).await?;
         if row.cancelled {
             // In its last moment: nobody would send what this page plans.
@@ -171,6 +173,9 @@ impl Store {
             insert_outbox(&mut tx, run, &row, &sends).await?;
             plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
+        }
+        if let Some(place) = page.place {
+            ahead::forget_to(&mut tx, run, place).await?;
         }
         change.write(&mut tx, run, &page.spent, now).await?;
         sqlx::query(

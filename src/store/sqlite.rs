@@ -42,6 +42,9 @@ pub(super) const BEGIN: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
 /// As [`BEGIN`]; the commit does not wait.
 pub(super) const BEGIN_HASTY: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
+/// Goes before a statement that is a transaction of its own, whose commit does not wait for the disk.
+pub(super) const HASTY: &str = "PRAGMA synchronous = NORMAL";
+
 /// The connections that read.
 pub(super) fn readers(path: &Path) -> SqlitePool {
     SqlitePoolOptions::new()

@@ -10,13 +10,21 @@ use std::time::Duration;
 /// How often another process's end of a pause is looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// For how long a run that was seen free goes on without another look.
+const TRUST: Duration = Duration::from_millis(200);
+
 impl Work {
     /// Returns once neither a person nor a breaker stops the run, or once it is to halt.
     ///
     /// # Errors
     /// The store failed.
     pub async fn stand_by(&self) -> Result<(), Halt> {
-        self.wait_while(|_| true).await
+        let seen = self.seen_free().filter(|at| at.elapsed() < TRUST);
+        if seen.is_none() {
+            self.wait_while(|_| true).await?;
+            self.note_free();
+        }
+        Ok(())
     }
 
     /// Returns once the account's credential is not known to be refused, or once the run is to halt.

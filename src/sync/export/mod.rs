@@ -4,6 +4,7 @@
 //! it. What each of them has done is on disk in the same transaction as what it produced, so a process that
 //! dies loses at most the page it was reading.
 
+mod ahead;
 mod confirm;
 mod deliver;
 mod familiar;

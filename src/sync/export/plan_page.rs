@@ -13,7 +13,7 @@ use crate::sync::contest::{self, beats};
 use crate::sync::effects;
 use crate::sync::plan::{Plan, Planned as Values, plan, version};
 use crate::sync::related::ContactBook;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Plans the records of a run, page by page.
 pub struct Planner {
@@ -111,7 +111,7 @@ impl Planner {
         )
     }
 
-    /// Plans a page. Answers how many of its records were new to the run, or newer than when it saw them.
+    /// Plans pages. Answers how many of its records were new to the run, or newer than when it saw them.
     pub async fn plan(
         &mut self,
         work: &Work,
@@ -215,7 +215,7 @@ impl Planner {
             .await
     }
 
-    /// The records of a page that the run has not seen in this version, each once, within the run's limit.
+    /// The records that the run has not seen in this version, each once, within the run's limit.
     async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
         let met: Vec<RecordId> = records
             .iter()
@@ -228,9 +228,16 @@ impl Planner {
         } else {
             work.store().seen_in_run(&work.id, &met).await?
         };
-        let mut in_page = HashSet::new();
-        let mut fresh = Vec::with_capacity(records.len());
+        let mut places: HashMap<RecordId, usize> = HashMap::new();
+        let mut fresh: Vec<Record> = Vec::with_capacity(records.len());
         for record in records {
+            if let Some(place) = places.get(&record.id) {
+                // Rows shifted between two pages: the newer state counts.
+                if version(&record) > version(&fresh[*place]) {
+                    fresh[*place] = record;
+                }
+                continue;
+            }
             let new = match (&mut self.rehearsal, seen.get(&record.id)) {
                 (Some(rehearsal), _) => rehearsal.seen.insert(record.id.clone()),
                 (None, None) => true,
@@ -241,13 +248,11 @@ impl Planner {
                 }
                 (None, Some(_)) => false,
             };
-            if !new
-                || !in_page.insert(record.id.clone())
-                || work.options.limit.is_some_and(|limit| self.read >= limit)
-            {
+            if !new || work.options.limit.is_some_and(|limit| self.read >= limit) {
                 continue;
             }
             self.read += 1;
+            places.insert(record.id.clone(), fresh.len());
             self.records.note(record.id.as_str());
             fresh.push(record);
         }

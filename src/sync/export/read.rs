@@ -1,24 +1,22 @@
-//! Reading: page after page is fetched, planned and put on disk with the place where reading goes on. While a page is
-//! planned the next one is asked for; the page is kept before that, so that a crash costs one page read twice.
+//! Reading: what [`super::ahead`] has read is planned and put on disk, with the place where reading goes on. A backlog of pages is
+//! planned together.
 
-use super::pages::{PageEnd, Position, Walk, too_old};
+use super::ahead::{Kept, Page, read_ahead};
+use super::pages::{Position, Walk};
 use super::plan_page::Planner;
-use super::run::{Halt, Work};
-use crate::highlevel::HighLevel;
-use crate::model::{ErrorClass, Problem, Record, RecordPage};
-use crate::store::{PageAhead, PagePlan, Planned};
+use super::run::{Halt, Work, joined};
+use crate::model::{ErrorClass, Problem};
+use crate::store::{PagePlan, Planned};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
+use tracing::Instrument;
 
-/// A page, and where reading stands at it.
-struct Fetched {
-    position: Position,
-    page: RecordPage,
-    /// The page as it came.
-    text: String,
-}
+/// Pages that are read ahead, and the most that are planned together.
+const PAGES: usize = 4;
 
 /// Reads to the end of the last walk.
-pub async fn read(work: &Work) -> Result<(), Halt> {
+pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
     let mut position = position(work).await?;
     let mut planner = Planner::open(work).await?;
     // Before what waits in the outbox is made known: some of it may have to wait for the last page.
@@ -31,16 +29,9 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         Ordering::AcqRel,
     );
     work.filled.notify_one();
-    let mut next = kept(work).await?;
+    let mut kept = Kept::of(work).await?;
     while position.walk != Walk::Done {
-        if work.halt.is_cancelled() {
-            return Err(Halt::Asked);
-        }
-        let here = match next.take() {
-            Some(fetched) => fetched,
-            None => fetch(work, position).await?,
-        };
-        (position, next) = turn(work, &mut planner, here).await?;
+        position = stretch(work, &mut planner, position, std::mem::take(&mut kept)).await?;
     }
     let partly = work.options.limit.is_some() || work.options.since.is_some();
     match position.missing(planner.read()) {
@@ -50,39 +41,48 @@ pub async fn read(work: &Work) -> Result<(), Halt> {
         _ => {}
     }
     planner.release();
-    keep(work, &mut planner, &position).await?;
+    keep(work, &mut planner, &position, None).await?;
     work.read_done.store(true, Ordering::Release);
     work.hold.store(false, Ordering::Release);
     work.filled.notify_one();
     Ok(())
 }
 
-/// Plans a page and puts it on disk, while the page behind it is asked for, if it is sure to be wanted.
-async fn turn(
-    work: &Work,
+/// Plans pages as they come, as far as reading can go on without asking what planning made of them. Answers where it goes on.
+async fn stretch(
+    work: &Arc<Work>,
     planner: &mut Planner,
-    here: Fetched,
-) -> Result<(Position, Option<Fetched>), Halt> {
-    let Fetched {
-        mut position,
-        page,
-        text,
-    } = here;
-    let unread = position.clone();
-    position.look(&page.records);
-    work.hold
-        .store(planner.must_wait(&position), Ordering::Release);
-    let end = PageEnd::of(&page);
-    let wanted = wanted(work, page.records);
-    let enough = position.sort && position.ordered && wanted.len() < end.ids.len();
-    let expected = position.total.or(end.total);
+    position: Position,
+    kept: Kept,
+) -> Result<Position, Halt> {
+    let (sender, mut pages) = mpsc::channel(PAGES - 1);
     let limit = work.options.limit.unwrap_or(u64::MAX);
-    let mut behind = position.clone();
-    behind.advance(end.clone(), enough);
-    let goes_on = behind.walk == position.walk && planner.read() + (wanted.len() as u64) < limit;
-    if !goes_on {
-        planner.plan(work, wanted, expected).await?;
-        position.advance(end, enough || planner.read() >= limit);
+    let room = limit.saturating_sub(planner.read());
+    let ahead = read_ahead(Arc::clone(work), position, kept, room, sender);
+    let ahead = work.engine.inner.tracker.spawn(ahead.in_current_span());
+    while let Some(first) = pages.recv().await {
+        if work.halt.is_cancelled() {
+            return Err(Halt::Asked);
+        }
+        let (mut page, mut records) = unpack(first);
+        while page.behind.is_some()
+            && records.len() < PAGES * super::pages::PAGE as usize
+            && let Ok(next) = pages.try_recv()
+        {
+            let (next, more) = unpack(next);
+            records.extend(more);
+            page = next;
+        }
+        let mut position = page.position;
+        work.hold
+            .store(planner.must_wait(&position), Ordering::Release);
+        let expected = position.total.or(page.end.total);
+        planner.plan(work, records, expected).await?;
+        if let Some(behind) = page.behind {
+            keep(work, planner, &behind, Some(page.place)).await?;
+            continue;
+        }
+        position.advance(page.end, page.enough || planner.read() >= limit);
         // Part of the records was asked for: their number says nothing about the whole.
         if work.options.limit.is_some() || work.options.since.is_some() {
             if position.walk != Walk::First {
@@ -91,42 +91,17 @@ async fn turn(
         } else {
             position.settle(planner.read());
         }
-        keep(work, planner, &position).await?;
-        return Ok((position, None));
+        keep(work, planner, &position, Some(page.place)).await?;
+        return Ok(position);
     }
-    if !work.options.dry_run {
-        let page = PageAhead {
-            position_json: crate::store::to_json(&unread)?,
-            text,
-        };
-        work.store().keep_page(&work.id, &page).await?;
-    }
-    let planned = async {
-        planner.plan(work, wanted, expected).await?;
-        keep(work, planner, &behind).await
-    };
-    // Planning is not dropped half-way when the next page does not come.
-    let (planned, next) = tokio::join!(planned, fetch(work, behind.clone()));
-    planned?;
-    Ok((behind, Some(next?)))
+    // Reading stopped before its end.
+    joined(ahead.await)?;
+    Err(Halt::Asked)
 }
 
-/// The page that the run had read when its process ended, and not planned.
-async fn kept(work: &Work) -> Result<Option<Fetched>, Halt> {
-    let Some(kept) = work.store().kept_page(&work.id).await? else {
-        return Ok(None);
-    };
-    let position = serde_json::from_str(&kept.position_json);
-    let page = HighLevel::page_of(work.mapping.object(), &kept.text);
-    Ok(match (position, page) {
-        (Ok(position), Ok(page)) => Some(Fetched {
-            position,
-            page,
-            text: kept.text,
-        }),
-        // It is read once more.
-        _ => None,
-    })
+fn unpack(mut page: Page) -> (Page, Vec<crate::model::Record>) {
+    let records = std::mem::take(&mut page.records);
+    (page, records)
 }
 
 /// Where the run stood when its process ended; a new run begins at the first page.
@@ -157,45 +132,13 @@ async fn position(work: &Work) -> Result<Position, Halt> {
     }
 }
 
-async fn fetch(work: &Work, mut position: Position) -> Result<Fetched, Halt> {
-    loop {
-        work.stand_by().await?;
-        if work.halt.is_cancelled() {
-            return Err(Halt::Asked);
-        }
-        let search = position.search();
-        let result = work
-            .persist(|| {
-                work.account
-                    .highlevel
-                    .search_text(work.mapping.object(), &search)
-            })
-            .await;
-        match result {
-            Ok((page, text)) => {
-                return Ok(Fetched {
-                    position,
-                    page,
-                    text,
-                });
-            }
-            Err(Halt::Failed(problem))
-                if position.give_way(problem.class, problem.field.as_deref()) => {}
-            Err(halt) => return Err(halt),
-        }
-    }
-}
-
-/// The records of a page that were asked for.
-fn wanted(work: &Work, records: Vec<Record>) -> Vec<Record> {
-    let since = work.options.since;
-    let mut wanted = records;
-    wanted.retain(|record| !too_old(record, since));
-    wanted
-}
-
-/// Puts what was planned on disk, with the place where reading goes on.
-async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result<(), Halt> {
+/// Puts what was planned on disk, with the place where reading goes on; pages up to `place` are planned.
+async fn keep(
+    work: &Work,
+    planner: &mut Planner,
+    position: &Position,
+    place: Option<i64>,
+) -> Result<(), Halt> {
     let (rows, met) = planner.take_rows();
     let (effects, states) = planner.take_effects();
     let (mut sends, mut bytes) = (0, 0);
@@ -214,6 +157,7 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
         cursor_json: Some(crate::store::to_json(position)?),
         checkpoint: Some(position.checkpoint()),
         total: position.total,
+        place,
         rows,
         met,
         effects,

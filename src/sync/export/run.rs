@@ -13,9 +13,11 @@ use jiff::Timestamp;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How often the run's lease is prolonged and its state looked at.
 const BEAT: Duration = Duration::from_secs(2);
@@ -49,6 +51,16 @@ impl From<ApiError> for Halt {
     }
 }
 
+/// How a task of the run ended.
+pub fn joined(ended: Result<Result<(), Halt>, JoinError>) -> Result<(), Halt> {
+    ended.unwrap_or_else(|error| {
+        Err(Halt::Failed(Problem::new(
+            ErrorClass::Store,
+            format!("the export stopped by a fault of its own: {error}"),
+        )))
+    })
+}
+
 /// What is in the outbox for the next import, as far as this process put it there.
 #[derive(Default)]
 pub struct Backlog {
@@ -75,6 +87,8 @@ pub struct Work {
     /// Paused, cancelled or ending: take nothing new.
     pub halt: CancellationToken,
     wake: Arc<Notify>,
+    /// When nothing was last seen to pause the run.
+    free: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
     reported: Mutex<Spent>,
 }
@@ -96,6 +110,7 @@ impl Work {
             imports_refused: AtomicBool::new(false),
             halt: CancellationToken::new(),
             wake: Arc::default(),
+            free: Mutex::default(),
             meter,
             reported: Mutex::default(),
         }
@@ -104,6 +119,16 @@ impl Work {
     /// What lets the run look at its state at once.
     pub fn wake_handle(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
+    }
+
+    /// When nothing was last seen to pause the run.
+    pub fn seen_free(&self) -> Option<Instant> {
+        *self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing pauses the run now.
+    pub fn note_free(&self) {
+        *self.free.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     pub fn store(&self) -> &Store {
@@ -128,8 +153,8 @@ impl Work {
         });
         // Neither is dropped half-way: when one stops, the other ends what is under way.
         let (read, delivered) = tokio::join!(
-            self.halting(read::read(self)),
-            self.halting(deliver::deliver(self))
+            self.beside(|work| async move { read::read(&work).await }),
+            self.beside(|work| async move { deliver::deliver(&work).await }),
         );
         let result = match (read, delivered) {
             (Err(Halt::Failed(problem)), _) | (_, Err(Halt::Failed(problem))) => {
@@ -154,8 +179,12 @@ impl Work {
     }
 
     /// Runs one of the two tasks; if it stops before its end, the other one takes nothing new.
-    async fn halting(&self, task: impl Future<Output = Result<(), Halt>>) -> Result<(), Halt> {
-        let result = task.await;
+    async fn beside<F>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F) -> Result<(), Halt>
+    where
+        F: Future<Output = Result<(), Halt>> + Send + 'static,
+    {
+        let task = task(Arc::clone(self)).in_current_span();
+        let result = joined(self.engine.inner.tracker.spawn(task).await);
         if result.is_err() {
             self.halt.cancel();
         }
