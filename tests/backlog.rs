@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::worker::Worker;
-use support::{House, PETS, eventually, options};
+use support::{House, PETS, eventually, options, signal};
 use tramline::sandbox::{Fault, Kind, LOCATION_ID};
 
 /// A house whose mapping clears nothing, with a worker that is told of webhooks and holds back what they lead to.
@@ -390,4 +390,42 @@ fn a_worker_that_is_killed_leaves_its_bulk_to_the_next_one() {
         _ => format!("Pet {number}"),
     });
     assert_eq!(list(&house, "state:done").len(), 300);
+}
+
+#[test]
+fn an_import_that_its_worker_left_at_activecampaign_lands_before_anything_newer_is_sent() {
+    let mut slow = options(5);
+    slow.import_delay = Duration::from_secs(6);
+    let (house, worker) = paused(House::with(slow), "");
+    let ids = pets(&house, 12);
+    held_back(&house, 12);
+    drop(worker);
+    let start = house.now();
+    resume(&house);
+    let mut worker = house.start("first", &["worker", "--lease", "1500"]);
+    eventually("an import", || count(&house, start, IMPORT) >= 1);
+    signal(worker.id(), "KILL");
+    worker.wait().unwrap();
+    assert!(
+        house.control.contact(&email(0)).is_none(),
+        "it landed too soon for this test"
+    );
+    // A person's sync, which does not go by imports, would overtake it.
+    house
+        .control
+        .set_property(PETS, &ids[0], "name", json!("later"));
+    house.expect(0, &["sync", "pets", &ids[0]]);
+    let mut last = house.start("last", &["worker", "--lease", "1500"]);
+    at_rest(&house);
+    assert_names(&house, 12, |number| match number {
+        0 => "later".to_owned(),
+        _ => format!("Pet {number}"),
+    });
+    // Nothing of it arrived after the newer state.
+    std::thread::sleep(Duration::from_secs(1));
+    let contact = house.control.contact(&email(0)).unwrap();
+    assert_eq!(contact.fields["PET_NAME"], "later");
+    signal(last.id(), "TERM");
+    last.wait().unwrap();
+    house.assert_no_violation();
 }

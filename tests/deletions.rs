@@ -287,3 +287,18 @@ fn a_deletion_is_believed_only_with_its_announcement_and_a_readable_object() {
     eventually("no contact", || house.control.contact(REX).is_none());
     ended(&house, &rex, "done");
 }
+
+#[test]
+fn of_two_mappings_that_delete_the_last_one_does() {
+    let other = "\n[mappings.other]\nobject = \"custom_objects.pets\"\nemail = \"owner_email\"\non_delete = \"delete\"\n[mappings.other.fields]\n\"%BREED%\" = \"breed\"\n";
+    let house = house("delete", other);
+    let (_worker, rex) = with_rex(&house);
+    eventually("both jobs", || house.jobs().len() == 2);
+    house.control.delete_record(PETS, &rex);
+    eventually("no contact", || house.control.contact(REX).is_none());
+    eventually("four jobs that are done", || {
+        let jobs = house.jobs();
+        jobs.len() == 4 && jobs.iter().all(|job| job["state"] == "done")
+    });
+    assert_eq!(house.requests("DELETE /api/3/contacts/").len(), 1);
+}

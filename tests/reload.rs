@@ -9,6 +9,7 @@ use std::process::Child;
 use std::sync::Arc;
 use support::{House, PETS, eventually, signal};
 use tramline::config::Config;
+use tramline::sandbox::LOCATION_ID;
 use tramline::store::{Store, SystemClock};
 
 const OWNER: &str = "reload@example.org";
@@ -224,5 +225,29 @@ fn a_token_that_cannot_be_read_on_sighup_stays_as_it_was() {
     retry_some(&house, &format!("record:{second}"));
     eventually("the second sync", || {
         house.control.contact("second@example.org").is_some()
+    });
+}
+
+#[test]
+fn what_is_kept_goes_by_the_new_configuration_at_once() {
+    let house = House::new(20);
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    let rex = json!({"name": "Rex", "owner_email": OWNER});
+    let rex = house.control.create_record(PETS, rex.as_object().unwrap());
+    let event = json!({"type": "RecordCreate", "webhookId": "w1", "locationId": LOCATION_ID, "id": rex, "objectKey": PETS,
+        "timestamp": jiff::Timestamp::now().to_string()});
+    assert_eq!(house.announce(&worker, &event).status, 200);
+    eventually("the job", || {
+        let jobs = house.jobs();
+        jobs.first().is_some_and(|job| job["state"] == "done")
+    });
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    house.edit_config(
+        "[store]",
+        "[store]\nretention = { done = \"1s\", attempts = \"1s\", events = \"1s\" }",
+    );
+    eventually("the job and its webhook are gone", || {
+        house.jobs().is_empty() && house.read("tramline.log").contains("\"events\":1")
     });
 }

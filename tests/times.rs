@@ -309,3 +309,51 @@ fn a_schedule_under_a_pause_starts_nothing_and_is_caught_up_once() {
     });
     assert_eq!(runs(&house).len(), 1);
 }
+
+#[test]
+fn a_reconcile_by_hand_reports_and_enqueues_what_was_missed() {
+    let house = House::new(20);
+    with(&house, "poll = \"1h\"");
+    let now = jiff::Timestamp::now().as_millisecond();
+    let pets = ["rex", "luna"].map(|name| {
+        let id = pet(&house, name, &format!("{name}@example.org"));
+        house.control.set_updated(PETS, &id, now - 3 * HOUR);
+        house.expect(0, &["sync", "pets", &id]);
+        id
+    });
+    house
+        .control
+        .set_property(PETS, &pets[0], "name", json!("rex the second"));
+    house.control.set_updated(PETS, &pets[0], now - HOUR);
+    house.control.delete_record(PETS, &pets[1]);
+    house.expect(2, &["--read-only", "reconcile", "pets"]);
+    house.expect(2, &["reconcile", "nobody"]);
+    let report = house
+        .expect(0, &["--json", "reconcile", "pets"])
+        .lines()
+        .remove(0);
+    assert_eq!(report["mapping"], "pets");
+    assert_eq!(
+        (&report["absent"], &report["complete"]),
+        (&json!(1), &json!(true))
+    );
+    assert!(report["unannounced"].as_u64().unwrap() >= 1, "{report}");
+    let open = house.jobs();
+    let is_open = |id: &String| {
+        open.iter()
+            .any(|job| job["record"] == id.as_str() && job["state"] == "ready")
+    };
+    assert!(pets.iter().all(is_open), "{open:#?}");
+    let again = house.expect(0, &["reconcile"]);
+    assert!(
+        again.stdout.contains("NOT ANNOUNCED") && again.stdout.contains("visits"),
+        "{again:#?}"
+    );
+    let audit = house
+        .expect(0, &["--json", "audit", "--limit", "1"])
+        .lines();
+    assert_eq!(
+        (&audit[0]["action"], &audit[0]["connection"]),
+        (&json!("reconcile"), &json!("default"))
+    );
+}

@@ -296,6 +296,23 @@ impl ActiveCampaign {
         })
     }
 
+    /// Number of imports that the account has not finished, whoever sent them (fact sheet §3.4).
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn outstanding_imports(&self) -> Result<u64, ApiError> {
+        let body: Value = self
+            .transport
+            .json(&Request::get("/import/bulk_import".to_owned()))
+            .await?;
+        let days = body.get("outstanding").and_then(Value::as_array);
+        let batches = |day: &Value| {
+            let number = loose(day.get("batches"));
+            number.parse().unwrap_or(1)
+        };
+        Ok(days.into_iter().flatten().map(batches).sum())
+    }
+
     /// How far an import is.
     ///
     /// # Errors

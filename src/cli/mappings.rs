@@ -1,6 +1,7 @@
 //! `tramline mappings`
 
 use super::{Context, Exit, check};
+use crate::model::job::Edit;
 use crate::model::view::Preview;
 use crate::model::{Level, MappingName, Problem, RecordId};
 use clap::Subcommand;
@@ -176,6 +177,16 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
+/// Whose values are sent in place of the record's.
+fn edited(edit: &Edit) -> String {
+    let fields: Vec<&str> = edit.properties.keys().map(String::as_str).collect();
+    format!(
+        "edited by {} until the record changes: {}",
+        edit.by,
+        fields.join(", ")
+    )
+}
+
 fn print(context: &Context, preview: &Preview) {
     let contact = match (&preview.contact_id, &preview.email) {
         (Some(id), Some(email)) => format!("contact {id} {email}"),
@@ -193,6 +204,12 @@ fn print(context: &Context, preview: &Preview) {
         context
             .output
             .line(&format!("superseded by record {winner}"));
+    }
+    if let Some(warning) = &preview.warning {
+        context.output.line(&format!("warning: {warning}"));
+    }
+    if let Some(edit) = &preview.edit {
+        context.output.line(&edited(edit));
     }
     let rows: Vec<Vec<String>> = preview
         .fields

@@ -16,6 +16,7 @@ mod login;
 mod mappings;
 mod output;
 mod queue;
+mod reconcile;
 mod records;
 mod reload;
 mod sandbox;
@@ -130,6 +131,8 @@ enum Command {
     /// Runs of bulk exports
     #[command(subcommand)]
     Exports(exports::Action),
+    /// Compare a mapping's records with what was announced, as a worker does once a day; what was missed is enqueued
+    Reconcile(reconcile::Arguments),
     /// The sync queue
     #[command(subcommand)]
     Queue(queue::Action),
@@ -208,6 +211,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Sync(arguments) => sync::run(context, arguments).await,
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Exports(action) => exports::run(context, action).await,
+        Command::Reconcile(arguments) => reconcile::run(context, arguments).await,
         Command::Queue(action) => queue::run(context, action).await,
         Command::Activity(arguments) => activity::run(context, arguments).await,
         Command::Audit(arguments) => audit::run(context, arguments).await,

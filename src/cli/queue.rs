@@ -482,6 +482,9 @@ async fn show(context: &Context, operations: &Operations, id: &str) -> Result<Ex
                 .map(|number| format!(" with edit {number}"))
                 .unwrap_or_default()
         ));
+        if let Some(warning) = &attempt.warning {
+            context.output.line(&format!("    warning: {warning}"));
+        }
         for (mark, text) in [("→", &attempt.request), ("←", &attempt.response)] {
             if let Some(text) = text {
                 context.output.line(&format!("    {mark} {text}"));

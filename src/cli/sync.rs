@@ -68,12 +68,15 @@ pub fn print(context: &Context, results: &[SyncResult]) {
             result.record,
             result.outcome.name()
         ));
+        if let Some(warning) = &result.warning {
+            context.output.line(&format!("    warning: {warning}"));
+        }
         for field in &result.fields {
             if let Some(problem) = &field.problem {
                 context
                     .output
                     .line(&format!("    {} ✗ {}", field.field, problem));
-            } else if field.old != field.new {
+            } else if field.changes {
                 let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".into());
                 context.output.line(&format!(
                     "    {}: {} → {}",

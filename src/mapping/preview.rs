@@ -77,6 +77,13 @@ impl Mapping {
 }
 
 fn same(kind: TargetKind, sent: &str, held: &str) -> bool {
+    let dated = matches!(kind, TargetKind::Date | TargetKind::Datetime);
+    // So the account spells that there is no date (fact sheet §2.1).
+    let held = if dated && held.starts_with("0000-00-00") {
+        ""
+    } else {
+        held
+    };
     if sent == held {
         return true;
     }

@@ -236,9 +236,12 @@ pub struct Attempt {
     /// The edit that was in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<u32>,
+    /// What was done all the same, and a person should know of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
-/// Values that a person put in place of a record's, for one job.
+/// Values that a person put in place of a record's, for one mapping and until the record changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edit {
     pub number: u32,

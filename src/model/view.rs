@@ -52,6 +52,12 @@ pub struct Preview {
     pub problem: Option<Problem>,
     /// The record has no e-mail, and the mapping says to skip such records.
     pub skips: bool,
+    /// What a sync would do all the same, and a person should know of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// The edit that takes the place of some of the record's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<super::job::Edit>,
     /// The last confirmed sync of this contact.
     pub last_sent: Option<Timestamp>,
     /// The record that won the contact, if it is another one.
@@ -122,6 +128,9 @@ pub struct SyncedField {
     pub field: String,
     pub old: Option<String>,
     pub new: Option<String>,
+    /// True if the contact gets another value: another spelling of the same date, number or set of values is none.
+    #[serde(default)]
+    pub changes: bool,
     pub problem: Option<Problem>,
 }
 
@@ -135,5 +144,8 @@ pub struct SyncResult {
     /// The record that has the contact, where that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<RecordId>,
+    /// What was done all the same, and a person should know of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     pub error: Option<Problem>,
 }

@@ -1,4 +1,4 @@
-//! Editing one job: values in place of its record's, held against schema and mapping before they are kept.
+//! Editing a job: values in place of its record's, held against schema and mapping before they are kept.
 
 use super::audit::Act;
 use super::{Done, Operations, values};
@@ -31,7 +31,8 @@ pub struct Edited {
 }
 
 impl Operations {
-    /// Puts values in place of a record's for one job, until the record changes, and retries the job. A field is a property
+    /// Puts values in place of the record's of a job, until the record changes, and retries the job. Whatever else syncs the
+    /// record by the same mapping goes by them, too. A field is a property
     /// of the record, or a contact field (or `email`) that one property is mapped to.
     ///
     /// # Errors

@@ -5,13 +5,14 @@ use super::{Done, Operations};
 use crate::mapping::{
     EmailOutcome, EmailSource, EmailSpec, FieldSpec, OnMissingEmail, is_template,
 };
+use crate::model::job::Edit;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
     Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey,
     Properties, Record, RecordId,
 };
 use crate::sync::contest::{self, Verdict};
-use crate::sync::related;
+use crate::sync::{edited, related, write};
 use serde::{Deserialize, Serialize};
 
 /// A mapping as config.toml gives it, without asking either API.
@@ -170,6 +171,12 @@ impl Operations {
         let (spec, connection) = state.spec(mapping)?;
         let account = state.person(&connection)?;
         let mapping = account.mapping(mapping, spec).await?;
+        let (store, whose) = (&self.inner.store, (&connection, mapping.name()));
+        let mut record = record;
+        let edit = edited::of(store, whose, &record).await?;
+        if let Some(edit) = &edit {
+            Edit::put(&edit.properties, &mut record.properties);
+        }
         let related = match mapping.email() {
             EmailSource::Association(association) => {
                 related::of_record(&account.highlevel, association, &record).await?
@@ -178,16 +185,33 @@ impl Operations {
         };
         let address = mapping.address(&record, related.as_ref()).into_email();
         let email = address.as_ref().ok().cloned();
-        let contact = match (&email, with_contact) {
+        let mut contact = match (&email, with_contact) {
             (Some(email), true) => account.activecampaign.find_contact(email, true).await?,
             _ => None,
+        };
+        let mut fields = None;
+        if let (Some(email), true, None) = (&email, with_contact, &contact) {
+            let old = write::old_link(store, &account, &mapping, &record.id, email).await?;
+            if let Some(old) = old.map(|old| old.email) {
+                contact = account.activecampaign.find_contact(&old, true).await?;
+                let both = (&record, related.as_ref());
+                fields = contact
+                    .as_ref()
+                    .map(|contact| write::beside_renamed(&mapping, both, (&old, contact), email));
+            }
+        }
+        let fields = fields
+            .unwrap_or_else(|| mapping.preview_fields(&record, related.as_ref(), contact.as_ref()));
+        let warning = match &email {
+            Some(email) => {
+                write::change_of_address(store, &account, &mapping, &record.id, email).await?
+            }
+            None => None,
         };
         let surroundings = match &contact {
             Some(contact) => Some(account.activecampaign.surroundings(&contact.id).await?),
             None => None,
         };
-        let store = &self.inner.store;
-        let fields = mapping.preview_fields(&record, related.as_ref(), contact.as_ref());
         let (mut link, mut winner, mut contested) = (None, None, None);
         if let Some(email) = &email {
             link = store.link(&connection, mapping.name(), email).await?;
@@ -219,6 +243,8 @@ impl Operations {
             problem: address.err().or(contested),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
+            warning,
+            edit,
             surroundings,
             record,
         })

@@ -146,7 +146,9 @@ impl Operations {
                 }
                 None => self.why(&job, &attempts).await?,
             },
-            edits: store.edits(&job.id).await?,
+            edits: store
+                .edits(&job.connection, &job.mapping, &job.record)
+                .await?,
             job,
             attempts,
             effects,

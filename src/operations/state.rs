@@ -75,6 +75,7 @@ impl State {
             retention: Retention {
                 done: config.store.retention.done.duration(),
                 attempts: config.store.retention.attempts.duration(),
+                events: config.store.retention.events.duration(),
             },
         }
     }

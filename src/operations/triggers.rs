@@ -1,5 +1,6 @@
 //! Starting what makes jobs by itself: the webhook receiver, polling, schedules, the daily reconcile.
 
+use super::audit::Act;
 use super::state::State;
 use super::{Done, Operations};
 use crate::highlevel::WebhookKey;
@@ -32,8 +33,7 @@ impl Operations {
             )
             .remedy("choose another address with --listen or with listen in [webhooks]")
         })?;
-        let keep = self.state().config.store.retention.events.duration();
-        self.inner.triggers.keep_times(keep);
+        self.inner.triggers.keep_times();
         Ok(listening)
     }
 
@@ -46,6 +46,33 @@ impl Operations {
     /// What became of the requests to the receiver so far, each count with its verdict's name.
     pub fn webhook_verdicts(&self) -> Vec<(&'static str, u64)> {
         self.inner.triggers.verdicts().snapshot().to_vec()
+    }
+
+    /// The daily reconcile of a mapping, now: walks its object and compares with what was announced since the last one. What
+    /// was missed is enqueued.
+    ///
+    /// # Errors
+    /// HighLevel or the store failed; nothing was enqueued of what is missing in the report.
+    pub async fn reconcile(&self, mapping: &MappingName) -> Done<Reconciled> {
+        self.writable()?;
+        let state = self.state();
+        let (spec, connection) = state.spec(mapping)?;
+        let last = self.reconciled(mapping).await?;
+        let doing = async {
+            let since = last.map(|last| last.at);
+            let engine = &self.inner.engine;
+            let report = triggers::reconcile(engine, &connection, mapping, spec, since).await?;
+            report.ok_or_else(|| {
+                let message = format!("config.toml has no connection `{connection}`");
+                Problem::new(ErrorClass::Config, message)
+            })
+        };
+        let act = Act::new("reconcile", mapping.as_str()).of(&connection);
+        let report = self
+            .audited(act, doing, |report| Some(report.enqueued))
+            .await?;
+        self.inner.engine.wake();
+        Ok(report)
     }
 
     /// What the last daily reconcile of a mapping found; `None` before the first.

@@ -262,6 +262,7 @@ mod tests {
             owner: "host/1/2".into(),
             versions: [(("default".into(), "pets".into()), hash.to_owned())].into(),
             started_at: at(-100),
+            alive_until: at(20),
         }
     }
 
@@ -368,6 +369,7 @@ mod tests {
             response: None,
             mapping_hash: "h2".into(),
             edit: None,
+            warning: None,
         };
         let mut facts_of = facts(&unknown);
         let attempts = [attempt];

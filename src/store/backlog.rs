@@ -3,8 +3,8 @@
 use super::Store;
 use super::claim::{Claim, Open, PERSON, claim, claim_columns};
 use super::error::Result;
-use super::rows::{chunks, push_list};
-use crate::model::{ConnectionName, JobId, MappingName, ObjectKey};
+use super::rows::chunks;
+use crate::model::{ConnectionName, MappingName, ObjectKey};
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 
@@ -56,21 +56,6 @@ impl Store {
         .fetch_one(self.readers())
         .await?;
         Ok(u64::try_from(number.unwrap_or(0)).unwrap_or(0))
-    }
-
-    /// Those of these jobs for which a person put values in place of the record's.
-    pub async fn edited_among(&self, jobs: &[JobId]) -> Result<HashSet<JobId>> {
-        let mut reader = self.readers().acquire().await?;
-        let mut found = HashSet::new();
-        for chunk in chunks(jobs) {
-            let mut query = QueryBuilder::new(
-                "SELECT j.id FROM jobs j JOIN edits e ON e.job_seq = j.seq WHERE e.ended_at IS NULL AND j.id IN ",
-            );
-            push_list(&mut query, chunk.iter().map(JobId::as_str));
-            let ids: Vec<String> = query.build_query_scalar().fetch_all(&mut *reader).await?;
-            found.extend(ids.into_iter().map(JobId::from));
-        }
-        Ok(found)
     }
 }
 

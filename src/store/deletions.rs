@@ -3,6 +3,7 @@
 use super::Store;
 use super::enqueue::{NewJob, upsert};
 use super::error::Result;
+use super::links::{Link, unlink};
 use super::rows::{chunks, push_list};
 use crate::model::{ConnectionName, MappingName, RecordId};
 use jiff::Timestamp;
@@ -50,6 +51,31 @@ impl Store {
                 Evidence::Walk
             }
         }))
+    }
+
+    /// A mapping lets go of a contact that other mappings link as well: what it knows of who made the contact is theirs now.
+    pub async fn hand_on(&self, connection: &ConnectionName, link: &Link) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        if link.created_by_us {
+            sqlx::query(
+                "UPDATE links SET created_by_us = 1 WHERE connection = $1 AND email = $2
+                     AND mapping IN (SELECT mapping FROM mapping_versions WHERE connection = $1)",
+            )
+            .bind(connection.as_str())
+            .bind(link.email.as_str())
+            .execute(&mut *tx)
+            .await?;
+        }
+        unlink(
+            &mut tx,
+            connection,
+            &link.mapping,
+            &link.email,
+            &link.record,
+        )
+        .await?;
+        self.commit(tx).await
     }
 
     /// Makes jobs for records that a complete walk did not meet, in one transaction.

@@ -40,6 +40,8 @@ pub struct NewAttempt {
     pub request: Option<String>,
     /// Redacted; what exceeds 4 KiB is cut off.
     pub response: Option<String>,
+    /// What was done all the same, and a person should know of.
+    pub warning: Option<String>,
     /// Fingerprint of the mapping's configuration.
     pub mapping_hash: String,
 }
@@ -237,9 +239,10 @@ pub(super) async fn insert_attempt(
     };
     sqlx::query(
         "INSERT INTO attempts (connection, job_seq, number, started_at, ended_at, worker, outcome, error, request, response,
-             mapping_hash, edit)
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10,
-             (SELECT max(number) FROM edits WHERE job_seq = $2 AND ended_at IS NULL)
+             mapping_hash, warning, edit)
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+             (SELECT e.number FROM jobs j JOIN record_edits e ON e.connection = j.connection AND e.mapping = j.mapping
+                 AND e.record_id = j.record_id AND e.ended_at IS NULL WHERE j.seq = $2)
          FROM attempts WHERE job_seq = $2",
     )
     .bind(connection)
@@ -252,6 +255,7 @@ pub(super) async fn insert_attempt(
     .bind(bounded_text(&attempt.request))
     .bind(bounded_text(&attempt.response))
     .bind(&attempt.mapping_hash)
+    .bind(&attempt.warning)
     .execute(tx)
     .await?;
     Ok(())

@@ -3,6 +3,7 @@
 
 use super::Store;
 use super::error::Result;
+use super::flights::is_in_flight;
 use super::links::{
     Candidate, RecordSeen, candidates_of, candidates_of_many, linked_by_record, see,
 };
@@ -19,7 +20,7 @@ pub enum Held {
     Mine(Vec<Candidate>),
     /// Another job writes to it.
     ByJob,
-    /// An export writes to it.
+    /// An export writes to it, or an import of the backlog is on its way there.
     ByExport(BatchKind),
     /// The job is no longer this worker's.
     Lost,
@@ -73,6 +74,8 @@ impl Store {
             .is_some_and(|holder| holder != seq)
         {
             Held::ByJob
+        } else if is_in_flight(&mut tx, connection, contact).await? {
+            Held::ByExport(BatchKind::Import)
         } else {
             take(&mut tx, connection, contact, seq, epoch).await?;
             Held::Mine(candidates_of(&mut tx, connection, mapping, contact, limit).await?)
@@ -203,8 +206,8 @@ async fn take(
     Ok(())
 }
 
-/// The contacts that running jobs have for themselves: an export leaves them for later. As many as there are jobs at
-/// work, so a whole look is cheap.
+/// The contacts that running jobs have for themselves, and those that their imports may still bring something to: an export
+/// leaves them for later. As many as there are jobs at work, so a whole look is cheap.
 pub(super) async fn held_by_jobs(
     reader: &mut SqliteConnection,
     connection: &ConnectionName,
@@ -212,7 +215,8 @@ pub(super) async fn held_by_jobs(
 ) -> Result<HashSet<Email>> {
     sqlx::query(
         "SELECT h.email FROM contact_holds h JOIN jobs j ON j.seq = h.job_seq
-         WHERE h.connection = $1 AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > $2",
+         WHERE h.connection = $1 AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > $2
+         UNION SELECT email FROM flight_contacts WHERE connection = $1",
     )
     .bind(connection.as_str())
     .bind(now)

@@ -164,7 +164,7 @@ impl Store {
     /// The attempts at a job, the first one first.
     pub async fn attempts(&self, id: &JobId) -> Result<Vec<Attempt>> {
         sqlx::query(
-            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash, edit FROM attempts
+            "SELECT number, started_at, ended_at, worker, outcome, error, request, response, mapping_hash, edit, warning FROM attempts
              WHERE job_seq = (SELECT seq FROM jobs WHERE id = $1) ORDER BY number",
         )
         .bind(id.as_str())
@@ -186,6 +186,7 @@ impl Store {
                 response: row.try_get(7)?,
                 mapping_hash: row.try_get(8)?,
                 edit: row.try_get(9)?,
+                warning: row.try_get(10)?,
             })
         })
         .collect()

@@ -76,6 +76,7 @@ fn attempt(store: &Store) -> NewAttempt {
         worker: "test".into(),
         request: Some("é".repeat(3000)),
         response: None,
+        warning: None,
         mapping_hash: "m1".into(),
     }
 }

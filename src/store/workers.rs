@@ -4,7 +4,7 @@
 //! that was read last. A worker with another version leaves that mapping's jobs alone until it has read it, too.
 
 use super::Store;
-use super::error::Result;
+use super::error::{Result, StoreError};
 use super::rows::{from_json, time, to_json};
 use crate::model::{ConnectionName, MappingName};
 use jiff::Timestamp;
@@ -26,13 +26,20 @@ pub struct MappingVersion {
     pub since: Timestamp,
 }
 
-/// A process that works the queue, or did and died.
+/// Beats that a worker may miss before it is taken for dead.
+const BEATS: i64 = 3;
+/// How long a worker that is taken for dead is remembered: it may only have been stopped.
+const FORGOTTEN: i64 = 86_400_000_000;
+
+/// A process that works the queue, or did and died a moment ago.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerSeen {
     /// Host, process and start.
     pub owner: String,
     pub versions: Versions,
     pub started_at: Timestamp,
+    /// When it is taken for dead, unless it beats before.
+    pub alive_until: Timestamp,
 }
 
 impl WorkerSeen {
@@ -81,14 +88,19 @@ impl Store {
             .await?;
         }
         sqlx::query(
-            "INSERT INTO workers (owner, mappings, started_at) VALUES ($1, $2, $3)
-             ON CONFLICT (owner) DO UPDATE SET mappings = excluded.mappings",
+            "INSERT INTO workers (owner, mappings, started_at, alive_until) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (owner) DO UPDATE SET mappings = excluded.mappings, alive_until = excluded.alive_until",
         )
         .bind(owner)
         .bind(to_json(&versions.iter().collect::<Vec<_>>())?)
         .bind(now)
+        .bind(now + BEATS * self.beat_micros())
         .execute(&mut *tx)
         .await?;
+        sqlx::query("DELETE FROM workers WHERE alive_until < $1")
+            .bind(now - FORGOTTEN)
+            .execute(&mut *tx)
+            .await?;
         self.commit(tx).await?;
         *self
             .inner
@@ -96,6 +108,25 @@ impl Store {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(versions.clone());
         Ok(())
+    }
+
+    /// A worker is alive: every third of a lease.
+    pub async fn worker_beats(&self, owner: &str) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("UPDATE workers SET alive_until = $1 WHERE owner = $2")
+            .bind(self.now_micros() + BEATS * self.beat_micros())
+            .bind(owner)
+            .execute(&mut *tx)
+            .await?;
+        // Nobody looks anew for it.
+        let committed = tx.commit().await;
+        committed.map_err(|error| StoreError::from(error).at(&self.inner.path))
+    }
+
+    /// The time between two beats, in microseconds: a third of the lease.
+    fn beat_micros(&self) -> i64 {
+        self.lease_micros() / 3
     }
 
     /// A worker ended, or was found dead.
@@ -109,9 +140,11 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// The processes that said they work the queue and did not say that they ended.
+    /// The processes that said they work the queue, did not say that they ended, and still beat.
     pub async fn workers(&self) -> Result<Vec<WorkerSeen>> {
-        sqlx::query("SELECT owner, mappings, started_at FROM workers ORDER BY started_at")
+        let sql = "SELECT owner, mappings, started_at, alive_until FROM workers WHERE alive_until > $1 ORDER BY started_at";
+        sqlx::query(sql)
+            .bind(self.now_micros())
             .fetch_all(self.readers())
             .await?
             .iter()
@@ -122,6 +155,7 @@ impl Store {
                     owner: row.try_get(0)?,
                     versions: versions.into_iter().collect(),
                     started_at: time(row.try_get(2)?)?,
+                    alive_until: time(row.try_get(3)?)?,
                 })
             })
             .collect()

@@ -27,6 +27,15 @@ enum Left {
     Busy,
 }
 
+/// Whether a contact is deleted.
+enum Verdict {
+    Goes,
+    /// It must not be.
+    Stays(Problem),
+    /// Not by this mapping: others that delete, too, have records of it yet.
+    OfOthers,
+}
+
 impl Desk {
     /// True if an answer says that the record is gone. A plain refusal of its id says so where the deletion was announced
     /// (HighLevel fact sheet §5.2: 404 and 400 alike).
@@ -134,8 +143,14 @@ impl Desk {
             OnDelete::Tag(name) => self.tag(claim, contact.id, name, spec.create_tags).await,
             OnDelete::Unsubscribe => self.unsubscribe(claim, contact.id).await,
             OnDelete::Delete => {
-                if let Some(reason) = self.must_stay(claim, link, &contact.id).await? {
-                    return Ok(Left::Refused(reason));
+                match self.verdict_on(claim, link, &contact.id).await? {
+                    Verdict::Goes => {}
+                    Verdict::Stays(problem) => return Ok(Left::Refused(problem)),
+                    Verdict::OfOthers => {
+                        tracing::info!(contact = %link.email, mapping = %link.mapping, "other mappings want the contact yet; the last of them deletes it");
+                        self.store.hand_on(&self.account.name, link).await?;
+                        return Ok(Left::Alone);
+                    }
                 }
                 self.may_send(claim).await?;
                 client.delete_contact(&contact.id).await?;
@@ -220,20 +235,21 @@ impl Desk {
         Ok(Left::Changed(contact, request))
     }
 
-    /// Why a contact is not deleted: only one that Tramline made and that nothing else links may be.
-    async fn must_stay(
+    /// Whether a contact is deleted: only one that Tramline made and that nothing else links may be. Where the mappings that
+    /// link it as well all delete, too, the last of them does.
+    async fn verdict_on(
         &self,
         claim: &Claim,
         link: &Link,
         contact: &ContactId,
-    ) -> Result<Option<Problem>, StoreError> {
+    ) -> Result<Verdict, StoreError> {
         let (connection, mapping) = (&claim.job.connection, &claim.job.mapping);
         let refuse = |reason: String| {
             let problem = Problem::new(
                 ErrorClass::Invalid,
                 format!("the contact {} is not deleted: {reason}", link.email),
             );
-            Ok(Some(problem.field("on_delete").remedy(
+            Ok(Verdict::Stays(problem.field("on_delete").remedy(
                 "delete it by hand if it should go, then discard the job",
             )))
         };
@@ -254,7 +270,8 @@ impl Desk {
             .other_mappings_of(connection, mapping, &link.email)
             .await?;
         others.extend(by_id.iter().map(|link| link.mapping.clone()));
-        if let Some(other) = others.into_iter().find(|other| other != mapping) {
+        others.retain(|other| other != mapping);
+        if let Some(other) = others.iter().find(|other| !self.deleting.contains(*other)) {
             return refuse(format!("the mapping {other} links it as well"));
         }
         let mut candidates = self
@@ -265,10 +282,13 @@ impl Desk {
         if let Some(other) = candidates.first() {
             return refuse(format!("the record {} links it as well", other.record));
         }
+        if !others.is_empty() {
+            return Ok(Verdict::OfOthers);
+        }
         if by_id.iter().any(|other| other.record != claim.job.record) {
             return refuse("another record links it as well".to_owned());
         }
-        Ok(None)
+        Ok(Verdict::Goes)
     }
 }
 

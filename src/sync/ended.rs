@@ -28,6 +28,8 @@ pub struct Ended {
     pub response: Option<String>,
     /// The effects that were planned went along with the values.
     pub rode: bool,
+    /// What was done all the same, and a person should know of.
+    pub warning: Option<String>,
     /// Jobs that follow from this one: the next candidate of an address the record left.
     pub follow: Vec<NewJob>,
 }
@@ -48,6 +50,7 @@ impl Ended {
             request: None,
             response: None,
             rode: false,
+            warning: None,
             follow: Vec::new(),
         }
     }
@@ -99,6 +102,7 @@ impl Ended {
                 .record
                 .as_ref()
                 .and_then(|record| record.superseded_by.clone()),
+            warning: self.warning.clone(),
             error: self.error.clone(),
         }
     }
@@ -166,6 +170,7 @@ pub fn fields(preview: Vec<PreviewField>) -> Vec<SyncedField> {
             field: field.field,
             old: field.contact,
             new: field.send,
+            changes: field.changes,
             problem: field.problem,
         })
         .collect()
@@ -179,6 +184,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
         contact_id: None,
         fields: Vec::new(),
         superseded_by: None,
+        warning: None,
         error: Some(problem),
     }
 }
@@ -210,6 +216,10 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
             .superseded_by
             .clone()
             .filter(|_| outcome == Outcome::Superseded),
+        warning: preview
+            .warning
+            .clone()
+            .filter(|_| matches!(outcome, Outcome::Synced | Outcome::Unchanged)),
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

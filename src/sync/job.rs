@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::backoff;
+use super::edited;
 use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, Planned, plan};
 use super::related;
@@ -10,9 +11,12 @@ use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
-use crate::model::{Email, Job, JobState, Record, RecordId, RelatedContact, Trigger, WaitReason};
+use crate::model::{
+    Email, Job, JobState, MappingName, Record, RecordId, RelatedContact, Trigger, WaitReason,
+};
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,6 +28,8 @@ pub struct Desk {
     pub mapping: Arc<Mapping>,
     /// Host and process, for leases and attempts.
     pub worker: String,
+    /// The account's mappings that delete the contacts of records that are gone.
+    pub deleting: BTreeSet<MappingName>,
     /// Set once a request that writes may have left.
     pub sending: Arc<AtomicBool>,
 }
@@ -96,6 +102,7 @@ impl Desk {
                 worker: self.worker.clone(),
                 request: ended.request.clone(),
                 response: ended.response.clone(),
+                warning: ended.warning.clone(),
                 mapping_hash: self.mapping.hash().as_str().to_owned(),
             }),
             sent: self.has_sent(),
@@ -133,6 +140,15 @@ impl Desk {
         }
     }
 
+    /// Puts what a person put in place of values into records that were read.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn edit(&self, records: Vec<&mut Record>) -> Result<(), StoreError> {
+        let whose = (&self.account.name, self.mapping.name());
+        edited::put(&self.store, whose, records, false).await
+    }
+
     async fn attempt(&self, claim: &Claim, record: Option<Record>) -> Result<Ended, Stop> {
         let job = &claim.job;
         let record = match record {
@@ -142,7 +158,8 @@ impl Desk {
                 Err(ended) => return Ok(ended),
             },
         };
-        let record = self.edited(job, record).await?;
+        let mut record = record;
+        self.edit(vec![&mut record]).await?;
         let related = match self.mapping.email() {
             EmailSource::Property(_) => None,
             EmailSource::Association(association) => {
@@ -203,27 +220,54 @@ impl Desk {
         job: &Job,
         keeps: Option<&Email>,
     ) -> Result<Vec<NewJob>, StoreError> {
+        let left = self.leaves(job, keeps).await?;
+        self.taken_over(job, &left).await
+    }
+
+    /// The contacts that a job's record had or stood for, except the one it keeps.
+    async fn leaves(&self, job: &Job, keeps: Option<&Email>) -> Result<Vec<Email>, StoreError> {
         let (connection, mapping) = (&self.account.name, self.mapping.name());
-        let mut jobs = Vec::new();
-        for contact in self
+        let contacts = self
             .store
-            .contacts_of_record(connection, mapping, &job.record)
-            .await?
-        {
-            if Some(&contact) == keeps {
-                continue;
-            }
+            .contacts_of_record(connection, mapping, &job.record);
+        let mut contacts = contacts.await?;
+        contacts.retain(|contact| Some(contact) != keeps);
+        Ok(contacts)
+    }
+
+    async fn taken_over(&self, job: &Job, left: &[Email]) -> Result<Vec<NewJob>, StoreError> {
+        let mut jobs = Vec::new();
+        for contact in left {
             let next = write::next_in_line(
                 &self.store,
                 &self.account,
                 &self.mapping,
-                &contact,
+                contact,
                 &job.record,
             )
             .await?;
             jobs.extend(next.map(|record| self.successor(job, record)));
         }
         Ok(jobs)
+    }
+
+    /// As [`Desk::successors`] of a record that goes to a contact, with what a person should know of the one it leaves.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn moves(
+        &self,
+        job: &Job,
+        to: &Email,
+    ) -> Result<(Vec<NewJob>, Option<String>), StoreError> {
+        let left = self.leaves(job, Some(to)).await?;
+        // Most records stay where they are.
+        if left.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let warning =
+            write::change_of_address(&self.store, &self.account, &self.mapping, &job.record, to);
+        Ok((self.taken_over(job, &left).await?, warning.await?))
     }
 
     /// A job for a record, with the urgency of the one that it follows from.
@@ -266,6 +310,9 @@ impl Desk {
 pub fn tell_settled(job: &Job, ended: &Ended, mine: bool) {
     if !mine {
         tracing::warn!(job = %job.id, "settled too late: another worker had taken the job");
+    }
+    if let Some(warning) = &ended.warning {
+        tracing::warn!(job = %job.id, record = %job.record, mapping = %job.mapping, warning);
     }
     tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
         error = ended.error.as_ref().map(tracing::field::display), "job settled");

@@ -10,7 +10,7 @@ mod bulk;
 pub mod contest;
 mod deleted;
 mod directory;
-mod edited;
+pub mod edited;
 mod effects;
 mod ended;
 mod export;
@@ -24,7 +24,7 @@ mod turns;
 mod verdict;
 mod walk;
 mod worker;
-mod write;
+pub mod write;
 
 pub use account::Account;
 pub use directory::is_dead;
@@ -32,7 +32,7 @@ pub use ended::{failed, rehearsed};
 pub use plan::version;
 pub use walk::{Walk, honours_sort};
 
-use crate::mapping::{Mapping, MappingSpec};
+use crate::mapping::{Mapping, MappingSpec, OnDelete};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
@@ -40,11 +40,11 @@ use crate::model::{
     RunId, Trigger,
 };
 use crate::store::{NewJob, Store, WorkerSeen};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +66,17 @@ pub struct Settings {
     pub retention: Retention,
 }
 
+impl Settings {
+    /// The mappings of an account that delete the contacts of records that are gone.
+    fn deleting(&self, connection: &ConnectionName) -> BTreeSet<MappingName> {
+        self.mappings
+            .iter()
+            .filter(|(_, (of, spec))| of == connection && spec.on_delete == OnDelete::Delete)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
 /// How long what is over is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -73,6 +84,8 @@ pub struct Retention {
     pub done: Duration,
     /// Attempts, since their start.
     pub attempts: Duration,
+    /// Webhooks, since they were worked off.
+    pub events: Duration,
 }
 
 /// The engine of one process. Clones share it.
@@ -83,7 +96,7 @@ pub struct Engine {
 
 struct Inner {
     store: Store,
-    settings: RwLock<Arc<Settings>>,
+    settings: watch::Sender<Arc<Settings>>,
     /// Host, process and start: names this process in leases and attempts.
     owner: String,
     tracker: TaskTracker,
@@ -110,7 +123,7 @@ impl Engine {
         Self {
             inner: Arc::new(Inner {
                 store,
-                settings: RwLock::new(Arc::new(settings)),
+                settings: watch::Sender::new(Arc::new(settings)),
                 owner: worker::owner(),
                 tracker: TaskTracker::new(),
                 stop: CancellationToken::new(),
@@ -153,6 +166,8 @@ impl Engine {
             self.inner.tracker.spawn(worker::run(self.clone()));
             self.inner.tracker.spawn(breaker::watch(self.clone()));
             self.inner.tracker.spawn(bulk::watch(self.clone()));
+            let flights = backlog::flights::watch(self.clone());
+            self.inner.tracker.spawn(flights);
         }
     }
 
@@ -169,11 +184,7 @@ impl Engine {
 
     /// Works by other settings from the next job on.
     pub fn replace(&self, settings: Settings) {
-        *self
-            .inner
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.inner.settings.send_replace(Arc::new(settings));
         self.wake();
     }
 
@@ -191,13 +202,17 @@ impl Engine {
 
     /// The settings now; a piece of work takes them once and keeps to them.
     fn settings(&self) -> Arc<Settings> {
-        Arc::clone(
-            &self
-                .inner
-                .settings
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.inner.settings.borrow())
+    }
+
+    /// Hears of it when the settings are replaced.
+    pub fn settings_changes(&self) -> watch::Receiver<Arc<Settings>> {
+        self.inner.settings.subscribe()
+    }
+
+    /// How long what is over is kept, as the settings say now.
+    pub fn retention(&self) -> Retention {
+        self.settings().retention
     }
 
     /// Takes no new work, lets what is under way end, and gives back what has not ended in time: within 10 s.
@@ -380,6 +395,11 @@ impl Engine {
             outcome,
             contact_id: job.contact.id,
             fields: Vec::new(),
+            warning: store
+                .attempts(id)
+                .await?
+                .pop()
+                .and_then(|attempt| attempt.warning),
             error: job.error,
         }))
     }

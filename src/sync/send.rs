@@ -11,7 +11,7 @@ use super::write;
 use crate::activecampaign::sync_body_json;
 use crate::model::call::Api;
 use crate::model::job::JobContact;
-use crate::model::view::Outcome;
+use crate::model::view::{Outcome, PreviewField};
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
 use crate::store::{BatchKind, Candidate, Claim, Held, OpenEffect, RecordSeen, StoreError};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ impl Desk {
     ) -> Result<Ended, Stop> {
         let email = planned.write.email.clone();
         // Before the record is seen at its new address: what it leaves is known by the old one.
-        let follow = self.successors(&claim.job, Some(&email)).await?;
+        let (follow, warning) = self.moves(&claim.job, &email).await?;
         let candidate = RecordSeen {
             competes: true,
             ..seen(record, Some(email.clone()), Outcome::Waiting)
@@ -51,6 +51,7 @@ impl Desk {
                 ..contact
             },
             follow: follow.into_iter().chain(ended.follow).collect(),
+            warning: warning.filter(|_| ended.outcome != Outcome::Superseded),
             ..ended
         })
     }
@@ -134,9 +135,12 @@ impl Desk {
                 .find_contact(email, true)
                 .await?;
             known = contact.as_ref().map(|contact| contact.id.clone());
-            let preview = self
-                .mapping
-                .preview_fields(record, related, contact.as_ref());
+            let preview = match &contact {
+                Some(_) => self
+                    .mapping
+                    .preview_fields(record, related, contact.as_ref()),
+                None => self.before_rename(record, related, email).await?,
+            };
             let same = contact.is_some() && preview.iter().all(|field| !field.changes);
             done.fields = fields(preview);
             same
@@ -231,6 +235,27 @@ impl Desk {
                 }
                 troubled(claim, done, trouble)
             }
+        })
+    }
+
+    /// What is sent to an address without a contact, beside what the contact that is renamed holds, if there is one.
+    async fn before_rename(
+        &self,
+        record: &Record,
+        related: Option<&RelatedContact>,
+        email: &Email,
+    ) -> Result<Vec<PreviewField>, Stop> {
+        let (account, mapping) = (&self.account, &self.mapping);
+        let old = write::old_link(&self.store, account, mapping, &record.id, email).await?;
+        let Some(old) = old.map(|old| old.email) else {
+            return Ok(mapping.preview_fields(record, related, None));
+        };
+        let contact = account.activecampaign.find_contact(&old, true).await?;
+        Ok(match &contact {
+            Some(contact) => {
+                write::beside_renamed(mapping, (record, related), (&old, contact), email)
+            }
+            None => mapping.preview_fields(record, related, None),
         })
     }
 

@@ -203,12 +203,12 @@ async fn tell_other_versions(engine: &Engine, told: &mut Vec<MappingVersion>) {
     *told = others;
 }
 
-/// Removes what retention no longer wants, at once and then now and then.
+/// Removes what retention no longer wants: at once, now and then, and when the settings may say otherwise.
 async fn pruning(engine: Engine) {
-    let mut sweep = tokio::time::interval(SWEEP);
+    let mut settings = engine.settings_changes();
     loop {
-        sweep.tick().await;
-        let kept = engine.settings().retention;
+        settings.mark_unchanged();
+        let kept = engine.retention();
         let now = Timestamp::now();
         // A period beyond the calendar keeps everything.
         let before = |period: Duration| now.checked_sub(period).unwrap_or(Timestamp::MIN);
@@ -221,6 +221,8 @@ async fn pruning(engine: Engine) {
             Ok(pruned) => tracing::info!(jobs = pruned.jobs, attempts = pruned.attempts, "pruned"),
             Err(error) => tracing::error!(%error, "what is old could not be pruned"),
         }
+        // The engine holds the other end for as long as this task lives.
+        let _ = tokio::time::timeout(SWEEP, settings.changed()).await;
     }
 }
 
@@ -549,6 +551,7 @@ async fn desk(
                             account,
                             mapping,
                             worker: engine.inner.owner.clone(),
+                            deleting: settings.deleting(connection),
                             sending,
                         });
                     }
@@ -588,6 +591,7 @@ async fn undone(
             worker: engine.inner.owner.clone(),
             request: None,
             response: None,
+            warning: None,
             mapping_hash: settings
                 .mappings
                 .get(&job.mapping)
@@ -616,13 +620,16 @@ async fn refused(engine: &Engine, account: &Account, problem: &Problem) -> Probe
     Probed::Alive
 }
 
-/// Prolongs the leases of jobs under way.
+/// Says that this worker is alive, and prolongs the leases of jobs under way.
 async fn heartbeats(engine: Engine, held: Held) {
     // A third of the lease leaves room for two missed beats.
     let mut beat = tokio::time::interval(engine.store().lease_time() / 3);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         beat.tick().await;
+        if let Err(error) = engine.store().worker_beats(&engine.inner.owner).await {
+            tracing::error!(%error, "the worker could not say that it is alive");
+        }
         let leases: Vec<(JobId, i64)> = lock(&held)
             .iter()
             .map(|(id, (epoch, _))| (id.clone(), *epoch))

@@ -4,8 +4,9 @@ use super::account::Account;
 use super::contest;
 use crate::activecampaign::Synced;
 use crate::http::ApiError;
-use crate::mapping::{Mapping, OnEmailChange};
-use crate::model::{ContactWrite, Email, RecordId, TargetField};
+use crate::mapping::{EmailSpec, Mapping, OnEmailChange};
+use crate::model::view::PreviewField;
+use crate::model::{Contact, ContactWrite, Email, Record, RecordId, RelatedContact, TargetField};
 use crate::store::{Link, Store, StoreError};
 
 pub use super::contest::CANDIDATES;
@@ -92,6 +93,68 @@ pub async fn old_link(
             .await?
             .is_empty();
     Ok((!claimed).then_some(old))
+}
+
+/// `on_email_change = "new"`: what a person should know where a record whose values went to another contact last goes to this
+/// one now. Once it has been written, nothing more.
+///
+/// # Errors
+/// The store failed.
+pub async fn change_of_address(
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    record: &RecordId,
+    email: &Email,
+) -> Result<Option<String>, StoreError> {
+    if mapping.spec().on_email_change != OnEmailChange::New {
+        return Ok(None);
+    }
+    let (connection, name) = (&account.name, mapping.name());
+    let links = store.links_of_record(connection, name, record).await?;
+    // The last one confirmed comes first.
+    let Some(old) = links.first().filter(|link| link.email != *email) else {
+        return Ok(None);
+    };
+    let next = next_in_line(store, account, mapping, &old.email, record).await?;
+    let then = match next {
+        Some(next) => format!("record {next} takes it over"),
+        None => "it keeps what it was sent".to_owned(),
+    };
+    Ok(Some(format!(
+        "the address changed from {} to {email}, which is a contact of its own; the former one stays, and {then}",
+        old.email
+    )))
+}
+
+/// What is sent to an address without a contact, beside what the contact holds that is renamed to it.
+pub fn beside_renamed(
+    mapping: &Mapping,
+    (record, related): (&Record, Option<&RelatedContact>),
+    (old, contact): (&Email, &Contact),
+    new: &Email,
+) -> Vec<PreviewField> {
+    let mut fields = mapping.preview_fields(record, related, Some(contact));
+    fields.insert(0, renamed(mapping, record, old, new));
+    fields
+}
+
+/// The line of a rename in a preview: the contact at the old address gets the new one.
+fn renamed(mapping: &Mapping, record: &Record, old: &Email, new: &Email) -> PreviewField {
+    let (source, value) = match &mapping.spec().email {
+        EmailSpec::Property(key) => (key, record.properties.get(key)),
+        EmailSpec::Association(name) => (name, None),
+    };
+    PreviewField {
+        field: "email".to_owned(),
+        source: source.clone(),
+        record: value.map(ToString::to_string),
+        send: Some(new.to_string()),
+        contact: Some(old.to_string()),
+        changes: true,
+        problem: None,
+        warning: None,
+    }
 }
 
 /// The record that takes over a contact that another one left.

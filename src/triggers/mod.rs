@@ -16,7 +16,7 @@ mod verdicts;
 mod workflow;
 
 pub use intake::Room;
-pub use reconcile::{Reconciled, last as last_reconciled};
+pub use reconcile::{Reconciled, last as last_reconciled, reconcile};
 pub use trust::Trust;
 pub use verdicts::{Verdict, Verdicts};
 
@@ -144,8 +144,8 @@ impl Triggers {
         }
     }
 
-    /// Polls, keeps schedules and reconciles from now on; webhooks that were worked off are kept for so long.
-    pub fn keep_times(&self, keep_events: Duration) {
+    /// Polls, keeps schedules and reconciles from now on, and removes webhooks that were worked off long enough ago.
+    pub fn keep_times(&self) {
         let keeper = Timekeeper {
             engine: self.inner.engine.clone(),
             tracker: self.inner.tracker.clone(),
@@ -153,7 +153,7 @@ impl Triggers {
             moved: Arc::default(),
         };
         self.inner.tracker.spawn(keeper.clone().run());
-        self.inner.tracker.spawn(keeper.prune(keep_events));
+        self.inner.tracker.spawn(keeper.prune());
     }
 
     /// Counts of what became of requests, each with its verdict's name.

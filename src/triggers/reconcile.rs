@@ -31,8 +31,15 @@ pub struct Reconciled {
     pub absent: u64,
     /// False if the walk met fewer records than the object was said to hold: nothing is inferred from their absence.
     pub complete: bool,
+    /// False if so many records were absent that the walk is believed to be at fault: nothing is done about them.
+    #[serde(default = "believed")]
+    pub believed: bool,
     /// Jobs made for what was found.
     pub enqueued: u64,
+}
+
+fn believed() -> bool {
+    true
 }
 
 /// Where the last report of a mapping is kept.
@@ -108,6 +115,7 @@ pub async fn reconcile(
         unannounced: unannounced.len() as u64,
         absent: absent.len() as u64,
         complete,
+        believed,
         enqueued: 0,
     };
     if believed {

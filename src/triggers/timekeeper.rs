@@ -58,9 +58,12 @@ impl Timekeeper {
         }
     }
 
-    /// Removes webhooks that were worked off so long ago.
-    pub async fn prune(self, keep: Duration) {
+    /// Removes webhooks that were worked off as long ago as the settings say.
+    pub async fn prune(self) {
+        let mut settings = self.engine.settings_changes();
         loop {
+            settings.mark_unchanged();
+            let keep = self.engine.retention().events;
             let now = self.engine.store().now();
             // A period beyond the calendar keeps everything.
             let before = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
@@ -72,6 +75,8 @@ impl Timekeeper {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(SWEEP) => {}
+                // The engine, and with it the other end, outlives this.
+                _ = settings.changed() => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What `/metrics`, `/healthz` and `/readyz` say of a worker at work.
 
 use super::{Worker, fail, good_records, retry};
-use crate::support::{House, eventually};
+use crate::support::{House, eventually, signal};
 use serde_json::Value;
 use tramline::sandbox::{ACTIVECAMPAIGN_TOKEN, Fault, HIGHLEVEL_TOKEN, Kind};
 
@@ -133,7 +133,16 @@ fn readiness_goes_with_a_token_that_dies_and_comes_back_with_it() {
         ready(&worker);
     }
     assert!(house.requests("").len() < asked + 10);
+    // Only the breaker asks, half a minute later.
+    eventually("an open breaker", || {
+        worker.scrape().sum("tramline_pauses", &[]) == 1.0
+    });
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    let asked = house.requests("").len();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(house.requests("").len(), asked);
     house.control.clear_faults();
+    signal(worker.child.id(), "HUP");
     eventually("readiness again", || ready(&worker).0 == 200);
     assert_eq!(worker.scrape().sum("tramline_credential_good", &good), 1.0);
     eventually("the job", || {

@@ -360,6 +360,8 @@ fn preview(mood: Mood, record: Record) -> Preview {
         problem: None,
         last_sent: Some("2026-11-23T13:58:00Z".parse().unwrap()),
         superseded_by: None,
+        warning: None,
+        edit: None,
         surroundings: Some(Surroundings {
             tags: Part::Read(vec![text(mood, "pet-owner"), "vip".into()]),
             lists: Part::Read(vec![
@@ -500,6 +502,7 @@ fn job_detail(mood: Mood) -> JobDetail {
             "422 {\"errors\":[{\"title\":\"Contact Email Address is not valid.\"}]}",
         )),
         edit: None,
+        warning: None,
         mapping_hash: "8c1fd00dcafe0123".into(),
     };
     JobDetail {
@@ -762,9 +765,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                         field: "%STATUS%".into(),
                         old: Some("Available".into()),
                         new: Some("Adopted".into()),
+                        changes: true,
                         problem: None,
                     }],
                     superseded_by: None,
+                    warning: None,
                     error: None,
                 })
                 .collect(),

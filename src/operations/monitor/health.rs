@@ -1,11 +1,12 @@
 //! Whether the credentials open their accounts. The accounts are asked now and then, and at once when a call was refused;
-//! whoever wants to know is told what was found last, and causes no call.
+//! whoever wants to know is told what was found last, and causes no call. An account whose breaker is open is asked by the
+//! breaker alone: one worker of all, ever more rarely.
 
 use super::Operations;
 use crate::http::backoff::ceiling;
 use crate::http::{ApiError, Lane, Observer};
 use crate::model::call::{Api, Call};
-use crate::model::{ConnectionName, ErrorClass, Finding, Problem};
+use crate::model::{ConnectionName, ErrorClass, Finding, Pause, PauseKind, Problem};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,8 @@ pub struct Health {
 #[derive(Default)]
 struct Inner {
     known: Mutex<BTreeMap<(ConnectionName, Api), Known>>,
+    /// The connections whose breaker is open, with its reason.
+    broken: Mutex<BTreeMap<ConnectionName, String>>,
     doubt: Notify,
 }
 
@@ -98,7 +101,13 @@ impl Health {
         let surprise = match &known.state {
             Some(Ok(())) => refused,
             Some(Err(_)) => call.class.is_none(),
-            None => false,
+            None => {
+                // Whatever went through was let in.
+                if call.class.is_none() {
+                    known.state = Some(Ok(()));
+                }
+                false
+            }
         };
         if surprise && !known.doubt {
             known.doubt = true;
@@ -113,6 +122,40 @@ impl Health {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn broken(&self) -> MutexGuard<'_, BTreeMap<ConnectionName, String>> {
+        self.inner
+            .broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in whose breaker is open. What that breaker found is known here, too; once it has closed the account is asked.
+    fn take_breakers(&self, pauses: Vec<Pause>) {
+        let open: BTreeMap<ConnectionName, String> = pauses
+            .into_iter()
+            .filter(|pause| pause.kind == PauseKind::Breaker)
+            .map(|pause| (pause.connection, pause.reason))
+            .collect();
+        let mut known = self.known();
+        for ((connection, api), known) in known.iter_mut() {
+            let named = open
+                .get(connection)
+                .filter(|reason| reason.starts_with(api.title()));
+            if let Some(reason) = named
+                && !matches!(known.state, Some(Err(_)))
+            {
+                known.state = Some(Err(Problem::new(ErrorClass::Auth, reason.clone())));
+            }
+        }
+        let mut broken = self.broken();
+        for ((connection, _), known) in known.iter_mut() {
+            if broken.contains_key(connection) && !open.contains_key(connection) {
+                known.doubt = true;
+            }
+        }
+        *broken = open;
+    }
+
     /// The accounts that are to be asked now.
     fn due(&self, connections: &[ConnectionName]) -> Vec<(ConnectionName, Api)> {
         let mut known = self.known();
@@ -122,9 +165,10 @@ impl Health {
                 known.entry((connection.clone(), api)).or_default();
             }
         }
+        let broken = self.broken();
         known
             .iter()
-            .filter(|(_, known)| known.is_due())
+            .filter(|((connection, _), known)| known.is_due() && !broken.contains_key(connection))
             .map(|(key, _)| key.clone())
             .collect()
     }
@@ -170,6 +214,10 @@ impl Operations {
     pub(super) async fn watch_credentials(&self) {
         let health = &self.inner.health;
         loop {
+            match self.inner.store.pauses().await {
+                Ok(pauses) => health.take_breakers(pauses),
+                Err(error) => tracing::warn!(%error, "breakers could not be read"),
+            }
             let due = health.due(&self.connections());
             // Side by side: an account that does not answer keeps no other waiting.
             join_all(due.into_iter().map(|key| self.ask(key))).await;
@@ -218,6 +266,32 @@ mod tests {
             .iter()
             .map(|finding| finding.level)
             .collect()
+    }
+
+    #[test]
+    fn an_account_whose_breaker_is_open_is_not_asked_here() {
+        let health = Health::default();
+        let connections = ["default".into(), "other".into()];
+        assert_eq!(health.due(&connections).len(), 4);
+        let breaker = Pause {
+            connection: "default".into(),
+            mapping: None,
+            kind: PauseKind::Breaker,
+            reason: "ActiveCampaign refuses the token: no".into(),
+            by: "host/1/1".into(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+            until: None,
+        };
+        health.take_breakers(vec![breaker]);
+        let due = health.due(&connections);
+        assert!(
+            due.iter()
+                .all(|(connection, _)| *connection == connections[1])
+        );
+        let verdict = ("default".into(), Api::ActiveCampaign, false);
+        assert_eq!(health.verdicts(), [verdict]);
+        health.take_breakers(Vec::new());
+        assert_eq!(health.due(&connections).len(), 4);
     }
 
     #[test]

@@ -217,13 +217,13 @@ async fn an_edit_holds_for_one_version_of_the_record_and_is_never_forgotten() {
     assert_eq!((&claim.job.id, claim.tries), (&id, 0));
     // It runs: too late for another one.
     assert_eq!(store.edit_job(&id, &edit(5)).await.unwrap(), None);
-    let record = "r1".into();
-    let held = store
-        .edit_for(&claim.job, &record, 7)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((held.number, &held.properties["age"]), (2, &4.into()));
+    let (connection, mapping, record) = (&claim.job.connection, &claim.job.mapping, "r1".into());
+    let in_force = async || store.edits_in_force(connection, mapping).await.unwrap();
+    let held = in_force().await.remove(&record).unwrap();
+    assert_eq!(
+        (held.edit.number, &held.edit.properties["age"], held.version),
+        (2, &4.into(), 7)
+    );
     let failure = settlement(&store, Outcome::Failed, JobState::Failed);
     store
         .settle(&claim.job, claim.epoch, &failure)
@@ -233,9 +233,18 @@ async fn an_edit_holds_for_one_version_of_the_record_and_is_never_forgotten() {
     let with: Vec<Option<u32>> = attempts.iter().map(|attempt| attempt.edit).collect();
     assert_eq!(with, [None, Some(2)]);
 
-    assert_eq!(store.edit_for(&claim.job, &record, 8).await.unwrap(), None);
-    assert_eq!(store.edit_for(&claim.job, &record, 7).await.unwrap(), None);
-    let edits = store.edits(&id).await.unwrap();
+    // It outlives its job.
+    store
+        .discard(&Selection::Ids(vec![id.clone()]), "jo", false)
+        .await
+        .unwrap();
+    assert_eq!(in_force().await.len(), 1);
+    store
+        .end_edit(connection, mapping, &record, 2)
+        .await
+        .unwrap();
+    assert!(in_force().await.is_empty());
+    let edits = store.edits(connection, mapping, &record).await.unwrap();
     let ends: Vec<Option<&str>> = edits.iter().map(|edit| edit.ended_why.as_deref()).collect();
     assert_eq!(
         ends,
@@ -302,6 +311,24 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
     assert!(workers.iter().all(|worker| worker.follows(&version)));
     store.worker_ended("w2").await.unwrap();
     assert_eq!(store.workers().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_misses_three_beats_is_none_until_it_beats_again() {
+    let (store, clock) = store().await;
+    let none = Versions::new();
+    for worker in ["here/1/1", "elsewhere/1/1"] {
+        store.worker_began(worker, &[], &none).await.unwrap();
+    }
+    clock.advance(29);
+    assert_eq!(store.workers().await.unwrap().len(), 2);
+    store.worker_beats("here/1/1").await.unwrap();
+    clock.advance(2);
+    let workers = store.workers().await.unwrap();
+    assert_eq!((workers.len(), workers[0].owner.as_str()), (1, "here/1/1"));
+    // It was only stopped.
+    store.worker_beats("elsewhere/1/1").await.unwrap();
+    assert_eq!(store.workers().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

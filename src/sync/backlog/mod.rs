@@ -1,6 +1,7 @@
 //! Many due jobs of one mapping, worked together: read, plan, contest, write, settle (sync.md, "Fewer calls beat faster
 //! calls"). What an import must not carry goes the way of [`super::job`], with the record already read.
 
+pub mod flights;
 mod sending;
 mod shelf;
 
@@ -136,6 +137,7 @@ struct Sendable {
     /// What its rules want, if anything.
     effects: Option<EffectPlan>,
     follow: Vec<NewJob>,
+    warning: Option<String>,
     seen: RecordSeen,
 }
 
@@ -161,18 +163,17 @@ impl<L: Listener> Bulk<'_, L> {
         let shelf = self.backlog.shelf(&connection, &object);
         let waiting = self.desk.store.ready_jobs_of(&connection, &object).await?;
         let waiting = waiting + claims.len() as u64;
-        let ids: Vec<JobId> = claims.iter().map(|claim| claim.job.id.clone()).collect();
-        let edited = self.desk.store.edited_among(&ids).await?;
         // A person's job compares with the contact itself, and reads what the search may not show yet.
         let odd = |claim: &Claim| {
             matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry)
-                || edited.contains(&claim.job.id)
                 || claim.job.object != object
         };
         let (odd, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(odd);
         let mut singles: Vec<Single> = odd.into_iter().map(|claim| (claim, None)).collect();
 
-        let read = self.read(&shelf, &object, claims, waiting).await?;
+        let mut read = self.read(&shelf, &object, claims, waiting).await?;
+        let records = read.iter_mut().map(|(_, record)| record).collect();
+        self.desk.edit(records).await?;
         let entries = self.relate(&shelf, read, waiting).await?;
         let sendable = self.plan(entries).await?;
         let (chosen, alone) = self.contest(sendable).await?;
@@ -333,11 +334,12 @@ impl<L: Listener> Bulk<'_, L> {
             let moves = write::old_link(store, account, mapping, &record.id, email).await?;
             let rides = rides.filter(|_| moves.is_none());
             // Before the record is seen at its new address: what it leaves is known by the old one.
-            let follow = self.desk.successors(&entry.claim.job, Some(email)).await?;
+            let (follow, warning) = self.desk.moves(&entry.claim.job, email).await?;
             sendable.push(Sendable {
                 rides,
                 effects: (!wanted.fires.is_empty()).then_some(wanted),
                 follow,
+                warning,
                 seen: RecordSeen {
                     competes: true,
                     ..seen(record, Some(email.clone()), Outcome::Waiting)
@@ -634,6 +636,7 @@ fn end(one: Sendable, ended: Ended) -> (Claim, Ended) {
     let ended = Ended {
         contact,
         follow: one.follow.into_iter().chain(ended.follow).collect(),
+        warning: one.warning.filter(|_| ended.outcome != Outcome::Superseded),
         ..ended
     };
     (one.entry.claim, ended)

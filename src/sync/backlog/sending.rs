@@ -10,7 +10,7 @@ use crate::activecampaign::{
 use crate::http::ApiError;
 use crate::model::{Contact, ContactId, ContactWrite, Email, ErrorClass, JobId};
 use crate::store::StoreError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -82,6 +82,7 @@ pub async fn deliver(desk: &Desk, pace: &Pace, rows: Vec<Row>) -> Result<Vec<Fat
         desk,
         pace,
         fates: rows.iter().map(|_| None).collect(),
+        flights: Vec::new(),
         rows,
     };
     let mut queued = Vec::new();
@@ -92,8 +93,8 @@ pub async fn deliver(desk: &Desk, pace: &Pace, rows: Vec<Row>) -> Result<Vec<Fat
             delivery.alone(&places);
             continue;
         }
-        match delivery.send(&places).await {
-            Ok(Ok(id)) => queued.push(Queued::new(places, id, 1)),
+        match delivery.send(&places).await? {
+            Ok(Ok((id, flight))) => queued.push(Queued::new(places, (id, flight), 1)),
             Ok(Err(hints)) => {
                 let rows = places.len();
                 tracing::warn!(rows, named = hints.len(), "an import was refused");
@@ -123,27 +124,34 @@ fn without_index(places: Vec<(usize, usize)>) -> Vec<usize> {
     places.into_iter().map(|(_, place)| place).collect()
 }
 
+/// What came of sending an import; the inner error is a refusal with the row numbers it names.
+type Sent = Result<Result<(BatchId, i64), import::Hints>, ApiError>;
+
 struct Delivery<'a> {
     desk: &'a Desk,
     pace: &'a Pace,
     rows: Vec<Row>,
     fates: Vec<Option<Fate>>,
+    /// The imports whose result is not final.
+    flights: Vec<i64>,
 }
 
 /// An import whose result is awaited.
 struct Queued {
     places: Vec<usize>,
     id: BatchId,
+    flight: i64,
     sent: Instant,
     sent_at: Timestamp,
     sendings: u32,
 }
 
 impl Queued {
-    fn new(places: Vec<usize>, id: BatchId, sendings: u32) -> Self {
+    fn new(places: Vec<usize>, (id, flight): (BatchId, i64), sendings: u32) -> Self {
         Self {
             places,
             id,
+            flight,
             sent: Instant::now(),
             sent_at: Timestamp::now(),
             sendings,
@@ -197,7 +205,32 @@ impl Delivery<'_> {
         Ok(places)
     }
 
-    async fn send(&self, places: &[usize]) -> Result<Result<BatchId, import::Hints>, ApiError> {
+    /// Sends an import that is on disk before it leaves.
+    async fn send(&mut self, places: &[usize]) -> Result<Sent, StoreError> {
+        let (store, connection) = (&self.desk.store, &self.desk.account.name);
+        let contacts = places.iter().map(|place| &self.rows[*place].write.email);
+        let flight = store
+            .flight_begins(connection, &self.desk.worker, contacts)
+            .await?;
+        let sent = self.request(places).await;
+        match &sent {
+            Ok(Ok(id)) => {
+                store.flight_queued(flight, id.as_str()).await?;
+                self.flights.push(flight);
+            }
+            // One that was answered ambiguously is followed by the newest state.
+            Ok(Err(_)) | Err(_) => store.flight_ended(flight).await?,
+        }
+        Ok(sent.map(|sent| sent.map(|id| (id, flight))))
+    }
+
+    /// The import is final, or not to be waited for any more.
+    async fn landed(&mut self, flight: i64) -> Result<(), StoreError> {
+        self.flights.retain(|open| *open != flight);
+        self.desk.store.flight_ended(flight).await
+    }
+
+    async fn request(&self, places: &[usize]) -> Result<Result<BatchId, import::Hints>, ApiError> {
         self.desk.sending.store(true, Ordering::Relaxed);
         let rows: Vec<String> = places
             .iter()
@@ -241,7 +274,10 @@ impl Delivery<'_> {
         let mut look = self.pace.takes();
         let mut looks = 0;
         loop {
-            tokio::time::sleep(look.saturating_sub(queued.sent.elapsed())).await;
+            let wait = look.saturating_sub(queued.sent.elapsed());
+            let beat = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+            self.desk.store.flights_beat(&self.flights, beat).await?;
+            tokio::time::sleep(wait).await;
             let asked = queued.sent.elapsed();
             let client = &self.desk.account.activecampaign;
             let info = match client.import_info(&queued.id).await {
@@ -252,19 +288,25 @@ impl Delivery<'_> {
                 }
                 Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Missing) => {
                     // The import is not known any more; its contacts tell what became of it.
+                    self.landed(queued.flight).await?;
                     return self.read_back(queued).await;
                 }
                 Err(error) if self.is_of_the_call(&error).await => {
+                    self.landed(queued.flight).await?;
                     return self.read_back(queued).await;
                 }
                 Err(error) => {
                     self.failed(&queued.places, error).await;
-                    return Ok(());
+                    // What it brings may come yet: its contacts wait for it.
+                    self.flights.retain(|open| *open != queued.flight);
+                    let store = &self.desk.store;
+                    return store.leave_flights(&[queued.flight], store.now()).await;
                 }
             };
             looks += 1;
             match info.state {
                 ImportState::Completed => {
+                    self.landed(queued.flight).await?;
                     if looks == 1 {
                         // A little sooner each time, as long as that finds them ready.
                         self.pace.learn(look.mul_f64(0.8));
@@ -273,14 +315,15 @@ impl Delivery<'_> {
                 }
                 ImportState::Failed | ImportState::Interrupted => {
                     tracing::warn!(import = %queued.id, state = ?info.state, "an import was given up");
+                    self.landed(queued.flight).await?;
                     queued.places = self.still_mine(queued.places).await?;
                     if queued.sendings >= SENDINGS || queued.places.is_empty() {
                         self.alone(&queued.places);
                         return Ok(());
                     }
-                    match self.send(&queued.places).await {
-                        Ok(Ok(id)) => {
-                            queued = Queued::new(queued.places, id, queued.sendings + 1);
+                    match self.send(&queued.places).await? {
+                        Ok(Ok(sent)) => {
+                            queued = Queued::new(queued.places, sent, queued.sendings + 1);
                             look = self.pace.takes();
                         }
                         Ok(Err(_)) => {
@@ -297,7 +340,10 @@ impl Delivery<'_> {
                     self.pace.learn(asked.mul_f64(1.3));
                     look = asked + (asked / 4).clamp(Duration::from_millis(200), LATEST_LOOK);
                 }
-                _ => return self.read_back(queued).await,
+                _ => {
+                    self.landed(queued.flight).await?;
+                    return self.read_back(queued).await;
+                }
             }
         }
     }

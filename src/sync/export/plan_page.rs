@@ -10,6 +10,7 @@ use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::{ContactId, Email, Record, RecordId, RelatedContact};
 use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
+use crate::sync::edited;
 use crate::sync::effects;
 use crate::sync::plan::{Plan, Planned as Values, plan, version};
 use crate::sync::related::ContactBook;
@@ -118,7 +119,10 @@ impl Planner {
         records: Vec<Record>,
         expected: Option<u64>,
     ) -> Result<usize, Halt> {
-        let records = self.fresh(work, records).await?;
+        let mut records = self.fresh(work, records).await?;
+        let whose = (work.connection(), work.name());
+        let read = records.iter_mut().collect();
+        edited::put(work.store(), whose, read, work.options.dry_run).await?;
         let fresh = records.len();
         let related = self.related(work, &records, expected).await?;
         let mut plans = Vec::with_capacity(records.len());

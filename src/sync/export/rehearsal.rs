@@ -92,6 +92,7 @@ impl Rehearsal {
             contact_id: contact.map(|contact| contact.id.clone()),
             fields: fields(preview),
             superseded_by: None,
+            warning: None,
             error: None,
         };
         work.engine.rehearsed(result).await;

@@ -290,6 +290,7 @@ impl Work {
             worker: self.engine.inner.owner.clone(),
             request,
             response,
+            warning: None,
             mapping_hash: self.mapping.hash().as_str().to_owned(),
         }
     }

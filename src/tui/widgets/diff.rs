@@ -146,6 +146,18 @@ pub fn draw(
         let text = format!("record {winner} was updated later and holds this contact");
         body = said(canvas, body, &text, theme.warn);
     }
+    if let Some(warning) = &preview.warning {
+        body = said(canvas, body, warning, theme.warn);
+    }
+    if let Some(edit) = &preview.edit {
+        let fields: Vec<&str> = edit.properties.keys().map(String::as_str).collect();
+        let text = format!(
+            "edited by {} until the record changes: {}",
+            edit.by,
+            fields.join(", ")
+        );
+        body = said(canvas, body, &text, theme.warn);
+    }
     let foot = foot(canvas, body.width, preview, cursor);
     let Some(around) = &preview.surroundings else {
         fields(canvas, body, preview, cursor, focused, &foot);
