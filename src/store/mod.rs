@@ -24,6 +24,7 @@ mod enqueue;
 mod error;
 mod events;
 mod figures;
+mod give_way;
 mod holds;
 mod jobs;
 mod links;

@@ -2,6 +2,7 @@
 //! what came of them.
 
 use super::confirm::Confirmer;
+use super::losers::without_losers;
 use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{
@@ -37,7 +38,9 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
             .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
             .await?
         {
-            send_singly(work, batch).await?;
+            if let Some(batch) = without_losers(work, batch).await? {
+                send_singly(work, batch).await?;
+            }
         }
         if work.halt.is_cancelled() {
             return Err(Halt::Asked);
@@ -94,7 +97,9 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             {
                 Some(batch) => {
                     taken(work, &batch);
-                    send_import(work, batch, &queued).await?;
+                    if let Some(batch) = without_losers(work, batch).await? {
+                        send_import(work, batch, &queued).await?;
+                    }
                 }
                 None if read => return Ok(()),
                 None => work.backlog.rows.store(0, Ordering::Release),

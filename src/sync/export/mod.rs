@@ -7,6 +7,7 @@
 mod confirm;
 mod deliver;
 mod familiar;
+mod losers;
 pub mod pages;
 mod plan_page;
 mod read;
