@@ -296,7 +296,7 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
         };
         match write_one(work, &row.record, &write).await {
             Ok((contact_id, created)) => {
-                let trouble = ride::act(work, &row.record, &contact_id, &row.email).await?;
+                let trouble = ride::act(work, row, &contact_id).await?;
                 result.known.push(KnownContact {
                     email: row.email.clone(),
                     contact_id,
