@@ -429,3 +429,57 @@ fn an_import_that_its_worker_left_at_activecampaign_lands_before_anything_newer_
     last.wait().unwrap();
     house.assert_no_violation();
 }
+
+#[test]
+fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
+    let (house, first) = paused(House::new(5), "");
+    let ids = pets(&house, 12);
+    held_back(&house, 12);
+    first.kill();
+    // The import comes to nothing, and the answer that says so is late.
+    house.control.fault(Fault::once(Kind::ImportFailed, IMPORT));
+    house.control.fault(Fault {
+        ms: Some(2_500),
+        ..Fault::once(Kind::Slow, "GET /api/3/import/info")
+    });
+    resume(&house);
+    let start = house.now();
+    let mut stalled = house.start("stalled", &["worker", "--lease", "1500"]);
+    eventually("an import", || count(&house, start, IMPORT) == 1);
+    // The result is asked for 1.1 s later.
+    std::thread::sleep(Duration::from_millis(2_000));
+    signal(stalled.id(), "STOP");
+    for id in &ids {
+        house.control.set_property(PETS, id, "name", json!("newer"));
+    }
+    let mut other = house.start("other", &["worker", "--lease", "1500"]);
+    eventually("the newer state", || {
+        names(&house)
+            .values()
+            .filter(|name| *name == "newer")
+            .count()
+            == 12
+            && list(&house, "state:ready,running,waiting").is_empty()
+    });
+    eventually("the late answer", || {
+        count(&house, start, "GET /api/3/import/info") >= 2
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    let woken = house.now();
+    signal(stalled.id(), "CONT");
+    eventually("the lost leases", || {
+        house.read("tramline.log").contains("leases were lost")
+    });
+    // It has nothing else to do: it ends at once.
+    signal(stalled.id(), "TERM");
+    stalled.wait().unwrap();
+    at_rest(&house);
+    let late = house.writes_since(woken);
+    let older = late.iter().filter_map(|entry| entry.body.as_deref());
+    for body in older {
+        assert!(!body.contains("Pet "), "{body}");
+    }
+    assert_names(&house, 12, |_| "newer".to_owned());
+    signal(other.id(), "TERM");
+    other.wait().unwrap();
+}

@@ -517,6 +517,46 @@ fn killed_between_the_contact_and_its_effects_it_goes_on_with_them() {
     house.assert_no_violation();
 }
 
+/// What was done for a state stays done: if that state never came to its settlement, the one before it is turned to anew.
+#[test]
+fn killed_amid_its_effects_and_turned_back_it_does_them_again() {
+    let (house, pet) = house(ALL);
+    sync(&house, &pet);
+    let killed_amid = |command: &[&str]| {
+        house.control.fault(Fault {
+            ms: Some(1_500),
+            ..Fault::once(Kind::Slow, "DELETE /api/3/contactAutomations")
+        });
+        let mut child = house.start("killed", command);
+        eventually("the tag is gone", || {
+            !contact(&house).tags.contains(&"pet-adopted".to_owned())
+        });
+        signal(child.id(), "KILL");
+        child.wait().unwrap();
+        end_leases(&house);
+    };
+    for (turns, command) in [["sync", "pets", &pet], ["--json", "export", "pets"]]
+        .into_iter()
+        .enumerate()
+    {
+        set(&house, &pet, "status", "adopted");
+        sync(&house, &pet);
+        assert_eq!(contact(&house).enrolled.len(), 2 * turns + 1);
+        set(&house, &pet, "status", "available");
+        killed_amid(&command);
+        set(&house, &pet, "status", "adopted");
+        house.run(&["--json", "export", "pets"]);
+        sync(&house, &pet);
+        let now = contact(&house);
+        assert!(now.tags.contains(&"pet-adopted".to_owned()), "{now:?}");
+        assert_eq!(now.enrolled.len(), 2 * turns + 2, "{now:?}");
+        assert_eq!(now.events.len(), 2 * turns + 2, "{now:?}");
+        set(&house, &pet, "status", "available");
+        sync(&house, &pet);
+    }
+    house.assert_no_violation();
+}
+
 const RIDING: &str = r#"
 [[mappings.pets.rules]]
 name = "adopted"

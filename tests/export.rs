@@ -396,3 +396,50 @@ fn a_row_that_an_import_refuses_goes_alone_and_its_reason_is_kept_for_a_retry() 
     assert_eq!(retried["results"][0]["state"], "done", "{retried}");
     assert_same(&expectation::contacts(&house.control), &expected.contacts);
 }
+
+/// A single sync gives a contact to a record that changed, while an export that has planned the other one still reads.
+#[test]
+fn what_lost_its_contact_after_it_was_planned_is_not_sent_after_the_winner() {
+    let house = House::with(Options {
+        logged_body: 1 << 20,
+        ..options(0)
+    });
+    let pet = |name: &str, email: &str| {
+        let pet = json!({"name": name, "owner_email": email, "chip": "985112345678900"});
+        let pet = pet.as_object().unwrap();
+        house.control.create_record(PETS, pet).unwrap()
+    };
+    let winner = pet("Winner", "shared@example.org");
+    for number in 0..320 {
+        pet("Any", &format!("owner{number}@example.org"));
+    }
+    pet("Loser", "shared@example.org");
+    // The first page holds the loser; the import that it fills up leaves behind the third.
+    house.control.fault(Fault {
+        skip: 1,
+        ms: Some(4_000),
+        ..Fault::once(Kind::Slow, "/records/search")
+    });
+    let mut export = house.start("export", &["--json", "export", "pets"]);
+    eventually("the first page", || {
+        !house.requests("/records/search").is_empty()
+    });
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    house
+        .control
+        .set_property(PETS, &winner, "name", json!("Winner II"));
+    let synced = house.expect(0, &["--json", "sync", "pets", &winner]);
+    assert_eq!(synced.summary()["outcome"], "synced");
+    let since = house.now();
+    assert_eq!(export.wait().unwrap().code(), Some(0));
+    assert!(!house.writes_since(since).is_empty());
+    for entry in house.writes_since(since) {
+        let body = entry.body.unwrap_or_default();
+        assert!(!body.contains("Loser"), "{body}");
+    }
+    let contact = house.control.contact("shared@example.org").unwrap();
+    assert_eq!(contact.fields["PET_NAME"], "Winner II");
+    let summary: Value = serde_json::from_str(house.read("export.stdout").trim()).unwrap();
+    assert_eq!(count(&summary, "superseded"), 1, "{summary}");
+    house.assert_no_violation();
+}

@@ -12,7 +12,7 @@ use tramline::config::Config;
 use tramline::model::bulk::BulkAction;
 use tramline::operations::queue::Chosen;
 use tramline::operations::{OpenOptions, Operations};
-use tramline::sandbox::{Fault, Kind};
+use tramline::sandbox::{Entry, Fault, Kind};
 
 const SYNC: &str = "POST /api/3/contact/sync";
 
@@ -479,6 +479,62 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
     assert_eq!(outcomes, ["failed", "synced"]);
     let by = shown["history"][1]["worker"].as_str().unwrap();
     assert!(by.contains(&format!("/{}/", other.id())), "{by}");
+}
+
+#[test]
+fn a_worker_that_wakes_between_its_reading_and_its_sending_sends_nothing() {
+    let house = House::new(30);
+    let record = syncable(&house, 1).remove(0);
+    let job = fail(&house, &record);
+    house
+        .control
+        .set_property(PETS, &record, "owner_email", json!("jo@example.org"));
+    house
+        .control
+        .set_property(PETS, &record, "name", json!("Older"));
+    house.expect(0, &["queue", "retry", id(&job)]);
+    // It has read the record and its contact is what it asks for last.
+    house.control.fault(Fault {
+        ms: Some(2_500),
+        ..Fault::once(Kind::Slow, "GET /api/3/contacts")
+    });
+    let since = house.now();
+    let mut stalled = house.start("stalled", &["worker", "--lease", "1500"]);
+    let reading = || {
+        let log = house.control.log_since(since);
+        let read = |entry: &Entry| entry.path.contains(&record) && entry.status == 200;
+        log.iter().any(read)
+    };
+    eventually("the worker has read the record", reading);
+    std::thread::sleep(Duration::from_millis(500));
+    signal(stalled.id(), "STOP");
+    house
+        .control
+        .set_property(PETS, &record, "name", json!("Newer"));
+    let mut other = house.start("other", &["worker", "--lease", "1500"]);
+    eventually("the other worker is done", || {
+        job_of(&house, &record)["state"] == "done"
+    });
+    let asked = || {
+        let log = house.control.log_since(since);
+        let slow = |entry: &Entry| entry.fault.as_deref() == Some("slow");
+        log.iter().any(slow)
+    };
+    eventually("the answer waits for the one that stalls", asked);
+    let woken = house.now();
+    signal(stalled.id(), "CONT");
+    let says_so = || house.read("tramline.log").contains("the lease was lost");
+    eventually("it notices", says_so);
+    for worker in [&mut stalled, &mut other] {
+        signal(worker.id(), "TERM");
+        worker.wait().unwrap();
+    }
+    let late: Vec<Entry> = house.writes_since(woken);
+    assert!(late.is_empty(), "{late:#?}");
+    let contact = house.control.contact("jo@example.org").unwrap();
+    assert_eq!(contact.fields["PET_NAME"], "Newer");
+    // Nothing left, so nothing is due once more.
+    assert!(jobs(&house, "state:ready,running,waiting").is_empty());
 }
 
 #[test]

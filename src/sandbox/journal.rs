@@ -19,7 +19,7 @@ pub struct Entry {
     pub status: u16,
     /// Arrival, microseconds since the Unix epoch.
     pub at: i64,
-    /// Body of a write, when below 2 KB.
+    /// Body of a write, when it is not too long (see [`super::Options::logged_body`]).
     pub body: Option<String>,
     /// Contacts in an import.
     pub contacts: Option<usize>,

@@ -80,6 +80,8 @@ pub struct Options {
     pub quirks: Quirks,
     /// Time a bulk import spends waiting and active before it is completed.
     pub import_delay: Duration,
+    /// Longest body of a write that the log keeps, in bytes.
+    pub logged_body: usize,
 }
 
 impl Default for Options {
@@ -93,6 +95,7 @@ impl Default for Options {
             limits: true,
             quirks: Quirks::default(),
             import_delay: Duration::from_millis(600),
+            logged_body: 2048,
         }
     }
 }

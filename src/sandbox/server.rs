@@ -26,7 +26,6 @@ pub(super) struct Port {
 }
 
 const MAX_BODY: usize = 32 * 1024 * 1024;
-const LOGGED_BODY: usize = 2048;
 
 pub(super) async fn handle(
     State(port): State<Port>,
@@ -90,8 +89,9 @@ async fn respond(
     };
     let is_cut = matches!(kind, Some(Kind::Reset | Kind::Stall | Kind::LostAck))
         && reply.violation.as_deref() != Some("rate");
-    let is_write =
-        call.method != Method::GET && call.body.len() < LOGGED_BODY && !call.body.is_empty();
+    let is_write = call.method != Method::GET
+        && call.body.len() < shared.options.logged_body
+        && !call.body.is_empty();
     let entry = Entry {
         seq,
         api: api.name(),

@@ -4,10 +4,11 @@
 use super::Store;
 use super::enqueue::WIRE_LIMIT;
 use super::error::{Result, StoreError};
+use super::outbox::OutboxRow;
 use super::rows::{bounded, chunks, from_json, push_list, time, to_json};
 use crate::model::{
     Act, Action, ConnectionName, ContactId, Effect, EffectState, Job, MappingName, Problem,
-    RecordId,
+    RecordId, RunId,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -209,6 +210,51 @@ impl Store {
         }
         self.commit(tx).await?;
         Ok(planned)
+    }
+
+    /// Keeps what a running job has just written as the state that is confirmed of its record, before its rules act: what
+    /// they do from now on is done for this state, also if the job never comes to its settlement. False if the job is no
+    /// longer this worker's.
+    pub async fn confirm_state(
+        &self,
+        claimed: &Job,
+        epoch: i64,
+        state: &ConfirmedState,
+    ) -> Result<bool> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let held: Option<i64> = sqlx::query_scalar(
+            "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
+        )
+        .bind(claimed.id.as_str())
+        .bind(epoch)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        keep_state(&mut tx, &claimed.connection, &claimed.mapping, state).await?;
+        self.commit(tx).await?;
+        Ok(true)
+    }
+
+    /// As [`Store::confirm_state`], for a write of an export.
+    pub async fn confirm_row_state(&self, run: &RunId, row: &OutboxRow) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO confirmed_states (connection, mapping, record_id, version, properties)
+             SELECT connection, mapping, record_id, version, properties FROM outbox
+             WHERE email = $1 AND run_id = $2 AND record_id = $3 AND version = $4 AND properties IS NOT NULL
+             {STATE_CONFLICT}"
+        )))
+        .bind(row.email.as_str())
+        .bind(run.as_str())
+        .bind(row.record.as_str())
+        .bind(row.version)
+        .execute(&mut *tx)
+        .await?;
+        self.commit(tx).await
     }
 
     /// Marks an effect whose request is about to leave. The answer is the moment of it, which ends it (see

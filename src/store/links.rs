@@ -85,6 +85,17 @@ pub(super) fn linked_by_record() -> String {
     )
 }
 
+impl LinkWrite {
+    /// The state of the record that the write confirms, where the mapping has rules.
+    pub fn state(&self) -> Option<ConfirmedState> {
+        Some(ConfirmedState {
+            record: self.record.clone(),
+            version: self.version,
+            properties_json: self.properties_json.clone()?,
+        })
+    }
+}
+
 impl Store {
     /// What was last confirmed for a contact.
     pub async fn link(
@@ -468,12 +479,7 @@ pub(super) async fn write_link(
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    if let Some(properties) = &link.properties_json {
-        let state = ConfirmedState {
-            record: link.record.clone(),
-            version: link.version,
-            properties_json: properties.clone(),
-        };
+    if let Some(state) = link.state() {
         keep_state(tx, connection, mapping, &state).await?;
     }
     Ok(())

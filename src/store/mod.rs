@@ -25,6 +25,7 @@ mod error;
 mod events;
 mod figures;
 mod flights;
+mod give_way;
 mod holds;
 mod jobs;
 mod links;

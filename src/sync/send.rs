@@ -13,7 +13,9 @@ use crate::model::call::Api;
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, PreviewField};
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
-use crate::store::{BatchKind, Candidate, Claim, Held, OpenEffect, RecordSeen, StoreError};
+use crate::store::{
+    BatchKind, Candidate, Claim, Held, LinkWrite, OpenEffect, RecordSeen, StoreError,
+};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -213,6 +215,15 @@ impl Desk {
         let Some(contact) = known.filter(|_| !effects.is_empty()) else {
             return Ok(done);
         };
+        // What was done for a state must be known to have been, or a state that comes back would fire nothing.
+        if let Some(state) = done.link.as_ref().and_then(LinkWrite::state)
+            && !self
+                .store
+                .confirm_state(&claim.job, claim.epoch, &state)
+                .await?
+        {
+            return Err(Stop::Lost);
+        }
         let actor = Actor {
             store: &self.store,
             account: &self.account,

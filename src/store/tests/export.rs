@@ -590,3 +590,106 @@ async fn a_confirmed_record_that_is_read_again_is_counted_once() {
         .unwrap();
     assert_eq!(counts(&store, &run).await, [1, 0, 0, 0, 1, 0]);
 }
+
+/// One write in flight per contact, whoever writes (sync.md, promise 6): in each direction, alone and together.
+#[tokio::test]
+async fn jobs_bulks_and_exports_leave_each_others_contacts_alone() {
+    let (store, _) = store().await;
+    for record in ["job", "bulk1", "bulk2"] {
+        store
+            .enqueue(&new_job(record, Trigger::Webhook))
+            .await
+            .unwrap();
+    }
+    let claims = store.claim("test", &[connection()], 3).await.unwrap();
+    let (job, bulk) = (&claims[0], &claims[1..]);
+    let mine = address("o1@example.org");
+    let held = store
+        .hold_contact(&job.job, job.epoch, &mine, None, 9)
+        .await
+        .unwrap();
+    assert!(matches!(held, Held::Mine(_)), "{held:?}");
+    // The export takes what the job does not have.
+    let run = started(&store).await;
+    let page = page(vec![send(1, 5), send(2, 5)]);
+    store.page_planned(&run.id, &page).await.unwrap();
+    let taken = import(&store, &run).await.unwrap();
+    let contacts: Vec<&str> = taken.rows.iter().map(|row| row.email.as_str()).collect();
+    assert_eq!(contacts, ["o2@example.org"]);
+    // And the job does not get what the export has taken.
+    let held = store
+        .hold_contact(&job.job, job.epoch, &taken.rows[0].email, None, 9)
+        .await
+        .unwrap();
+    assert_eq!(held, Held::ByExport(BatchKind::Import));
+    // A bulk meets both.
+    let contacts = [mine.clone(), taken.rows[0].email.clone()];
+    let seen: Vec<RecordSeen> = bulk
+        .iter()
+        .zip(&contacts)
+        .map(|(claim, contact)| RecordSeen {
+            record: claim.job.record.clone(),
+            email: Some(contact.clone()),
+            version: 9,
+            outcome: Outcome::Waiting,
+            superseded_by: None,
+            competes: true,
+        })
+        .collect();
+    let asked: Vec<Asked<'_>> = bulk
+        .iter()
+        .zip(&contacts)
+        .zip(&seen)
+        .map(|((claim, contact), seen)| Asked {
+            job: &claim.job,
+            epoch: claim.epoch,
+            contact,
+            seen,
+            takes: true,
+        })
+        .collect();
+    let (connection, mapping) = (connection(), mapping());
+    let ask = || store.hold_contacts(&connection, &mapping, &asked, 9);
+    assert_eq!(
+        ask().await.unwrap(),
+        [Held::ByJob, Held::ByExport(BatchKind::Import)]
+    );
+    // Both end, and both contacts are free.
+    let done = settlement(&store, Outcome::Synced, JobState::Done);
+    assert!(store.settle(&job.job, job.epoch, &done).await.unwrap());
+    assert_eq!(
+        store
+            .settle_batch(taken.id, &all_confirmed())
+            .await
+            .unwrap(),
+        None
+    );
+    let held = ask().await.unwrap();
+    assert!(
+        held.iter().all(|held| matches!(held, Held::Mine(_))),
+        "{held:?}"
+    );
+    // What the export still has to write waits for the bulk now.
+    assert_eq!(import(&store, &run).await, None);
+}
+
+#[tokio::test]
+async fn a_planned_write_gives_way_to_the_record_that_has_the_contact() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    let rows = page(vec![send(1, 5), send(2, 5)]);
+    store.page_planned(&run.id, &rows).await.unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    let way = [(address("o1@example.org"), "other".into())];
+    let rest = store.give_way(batch.id, &way).await.unwrap().unwrap();
+    assert_eq!(rest.rows.len(), 1);
+    assert_eq!(rest.rows[0].email, address("o2@example.org"));
+    assert_eq!(counts(&store, &run).await, [2, 0, 0, 1, 0, 0]);
+    store.settle_batch(rest.id, &all_confirmed()).await.unwrap();
+    assert_eq!(counts(&store, &run).await, [2, 0, 1, 1, 0, 0]);
+    let known = store
+        .link(&connection(), &mapping(), &address("o1@example.org"))
+        .await
+        .unwrap();
+    assert_eq!(known, None);
+}

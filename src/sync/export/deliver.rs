@@ -2,6 +2,7 @@
 //! what came of them.
 
 use super::confirm::Confirmer;
+use super::losers::without_losers;
 use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{
@@ -38,7 +39,9 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
             .take_batch(&work.id, BatchKind::Single, SINGLES, u32::MAX)
             .await?
         {
-            send_singly(work, batch).await?;
+            if let Some(batch) = without_losers(work, batch).await? {
+                send_singly(work, batch).await?;
+            }
         }
         if work.halt.is_cancelled() {
             return Err(Halt::Asked);
@@ -96,7 +99,9 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             {
                 Some(batch) => {
                     taken(work, &batch);
-                    send_import(work, batch, &queued).await?;
+                    if let Some(batch) = without_losers(work, batch).await? {
+                        send_import(work, batch, &queued).await?;
+                    }
                 }
                 None if read => return Ok(()),
                 None => work.backlog.rows.store(0, Ordering::Release),
@@ -294,7 +299,7 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
         };
         match write_one(work, &row.record, &write).await {
             Ok((contact_id, created)) => {
-                let trouble = ride::act(work, &row.record, &contact_id, &row.email).await?;
+                let trouble = ride::act(work, row, &contact_id).await?;
                 result.known.push(KnownContact {
                     email: row.email.clone(),
                     contact_id,

@@ -9,6 +9,7 @@ mod confirm;
 mod deliver;
 mod familiar;
 mod gate;
+mod losers;
 pub mod pages;
 mod plan_page;
 mod read;

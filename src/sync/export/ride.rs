@@ -3,8 +3,8 @@
 use super::run::{Halt, Work};
 use crate::activecampaign::Rides;
 use crate::model::call::Api;
-use crate::model::{ContactId, Email, ErrorClass, RecordId};
-use crate::store::EffectPlan;
+use crate::model::{ContactId, ErrorClass};
+use crate::store::{EffectPlan, OutboxRow};
 use crate::sync::backoff;
 use crate::sync::breaker::{self, Probed};
 use crate::sync::effects::{Actor, Trouble, TroubleKind};
@@ -31,25 +31,25 @@ pub async fn rides(work: &Work, plan: &EffectPlan) -> Result<Option<Rides>, Halt
 /// `Asked` if the run halts meanwhile, `Failed` if the store failed.
 pub async fn act(
     work: &Work,
-    record: &RecordId,
+    row: &OutboxRow,
     contact: &ContactId,
-    email: &Email,
 ) -> Result<Option<Trouble>, Halt> {
     let store = work.store();
     let mut tries = 0;
     loop {
         let open = store
-            .open_effects(work.connection(), work.name(), record)
+            .open_effects(work.connection(), work.name(), &row.record)
             .await?;
         if open.is_empty() {
             return Ok(None);
         }
+        store.confirm_row_state(&work.id, row).await?;
         let actor = Actor {
             store,
             account: &work.account,
             mapping: &work.mapping,
             contact,
-            email,
+            email: &row.email,
             job: None,
         };
         tries += 1;
