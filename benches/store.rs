@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use support::{Against, figure, percentile};
+use tramline::model::bulk::BulkAction;
 use tramline::model::filter::Filter;
 use tramline::model::view::Outcome;
 use tramline::model::{Email, Fingerprint, JobState, Trigger};
@@ -205,7 +206,7 @@ async fn queue(path: &Path) {
 async fn paused(store: &Store) {
     let everything = Selection::Filter(Filter::parse("mapping:pets").expect("a filter"));
     store
-        .retry(&everything, "bench", false)
+        .apply(BulkAction::Retry, &everything, "bench")
         .await
         .expect("retried");
     let pause = NewPause {

@@ -1,7 +1,11 @@
 //! config.toml: one file, safe to commit. Unknown keys are refused with their line and a suggestion.
 
+mod check;
+mod place;
 mod read;
 mod stamp;
+#[cfg(test)]
+mod tests;
 
 use crate::mapping::MappingSpec;
 use crate::model::{ConnectionName, MappingName, Period};
@@ -12,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use read::ConfigError;
+pub use place::ConfigError;
 pub use stamp::Stamp;
 
 /// The name of the connection made of the two top-level tables.

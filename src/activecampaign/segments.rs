@@ -135,10 +135,7 @@ impl ActiveCampaign {
         self.check_segment_name(&new.name).await?;
         let body = segment_body(new).to_string().into_bytes();
         let request = Request::write(Method::POST, "/segmentsV2", Some(body));
-        let made = self
-            .transport
-            .call(&request, |answer| made_id(answer))
-            .await;
+        let made = self.transport.call(&request, made_id).await;
         *self
             .names
             .segments

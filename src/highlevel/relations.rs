@@ -37,28 +37,6 @@ impl HighLevel {
         }
     }
 
-    /// The definition of a key.
-    ///
-    /// # Errors
-    /// As every call; `Missing` if there is none.
-    pub async fn association_by_key(&self, key: &str) -> Result<Association, ApiError> {
-        let path = format!(
-            "/associations/key/{}?locationId={}",
-            encode(key),
-            self.location()
-        );
-        let body: Value = self.transport.json(&Request::get(path)).await?;
-        associations_in(&body)
-            .into_iter()
-            .find(|one| one.key == key)
-            .ok_or_else(|| {
-                self.error(
-                    ErrorClass::Missing,
-                    format!("there is no association {key:?}"),
-                )
-            })
-    }
-
     /// The definitions in which an object takes part.
     ///
     /// # Errors

@@ -354,24 +354,19 @@ async fn associations_come_as_a_list_or_as_one() {
     let one = json!({ "id": "a1", "key": "pet_owner", "firstObjectLabel": "Pet", "firstObjectKey": "custom_objects.pets",
         "secondObjectLabel": ["Owner", "Keeper"], "secondObjectKey": "contact", "associationType": "USER_DEFINED" });
     let server = Server::start(move |asked, _| {
-        if asked.path.contains("/key/pet_owner") {
+        if asked.path.contains("/objectKey/") {
             told(200, &one)
-        } else if asked.path.contains("/key/") {
-            told(404, json!({ "message": "not found" }))
         } else {
             told(200, json!({ "associations": [one], "total": 1 }))
         }
     })
     .await;
     let client = client(&server.url);
-    let association = client.association_by_key("pet_owner").await.unwrap();
-    assert!(association.leads_to_contact(&pets()));
-    assert_eq!(association.second_label, "Owner, Keeper");
-    assert_eq!(client.associations().await.unwrap(), [association]);
-    assert_eq!(
-        client.association_by_key("none").await.unwrap_err().class,
-        ErrorClass::Missing
-    );
+    let associations = client.associations().await.unwrap();
+    assert_eq!(associations.len(), 1);
+    assert!(associations[0].leads_to_contact(&pets()));
+    assert_eq!(associations[0].second_label, "Owner, Keeper");
+    assert_eq!(client.associations_of(&pets()).await.unwrap(), associations);
 }
 
 #[tokio::test]

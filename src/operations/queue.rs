@@ -219,10 +219,7 @@ impl Operations {
         let selection = selection(chosen)?;
         let doing = async {
             let store = &self.inner.store;
-            let id = store
-                .begin_bulk(action, &selection, &who(), Duration::ZERO)
-                .await?;
-            Ok(store.run_bulk(&id).await?)
+            Ok(store.apply(action, &selection, &who()).await?)
         };
         let act = Act::new(action.name(), chosen.to_string());
         let changed = self.audited(act, doing, |changed| Some(*changed)).await?;

@@ -32,14 +32,4 @@ impl Store {
         tx.commit().await?;
         Ok(answer)
     }
-
-    /// A budget's row as it stands; `None` if there is none yet.
-    pub async fn ledger_read(&self, key: &str) -> Result<Option<String>> {
-        Ok(
-            sqlx::query_scalar("SELECT state FROM budgets WHERE key = $1")
-                .bind(key)
-                .fetch_optional(self.readers())
-                .await?,
-        )
-    }
 }

@@ -59,26 +59,9 @@ const BULK: &str =
     "id, action, filter, ids, set_by, state, changed, start_at, created_at, ended_at";
 
 impl Store {
-    /// Makes failed, unknown and waiting jobs ready; returns how many. A dry run only counts.
-    pub async fn retry(&self, selection: &Selection, by: &str, dry_run: bool) -> Result<u64> {
-        self.act(BulkAction::Retry, selection, by, dry_run).await
-    }
-
-    /// Gives up jobs that are not over and do not run; returns how many. A dry run only counts.
-    pub async fn discard(&self, selection: &Selection, by: &str, dry_run: bool) -> Result<u64> {
-        self.act(BulkAction::Discard, selection, by, dry_run).await
-    }
-
-    async fn act(
-        &self,
-        action: BulkAction,
-        selection: &Selection,
-        by: &str,
-        dry_run: bool,
-    ) -> Result<u64> {
-        if dry_run {
-            return self.count_selected(action, selection).await;
-        }
+    /// Stores an action and applies it to its end; returns how many jobs it changed. If this process dies on the way, whoever
+    /// goes on later loses nothing.
+    pub async fn apply(&self, action: BulkAction, selection: &Selection, by: &str) -> Result<u64> {
         let id = self
             .begin_bulk(action, selection, by, Duration::ZERO)
             .await?;
@@ -105,7 +88,7 @@ impl Store {
         Ok(number.unsigned_abs())
     }
 
-    /// The ids of the jobs that [`Store::retry`] would make ready, in the order of their making or of the choice.
+    /// The ids of the jobs that a retry would make ready, in the order of their making or of the choice.
     pub async fn retriable(&self, selection: &Selection) -> Result<Vec<JobId>> {
         let mut reader = self.readers().acquire().await?;
         let from = effect(BulkAction::Retry, true).from;

@@ -10,9 +10,6 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-/// Events pruned in one transaction.
-const SLICE: i64 = 500;
-
 /// A webhook to be kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
@@ -174,27 +171,13 @@ impl Store {
 
     /// Removes webhooks that were received before then and are worked off; returns how many.
     pub async fn prune_events(&self, before: Timestamp) -> Result<u64> {
-        let mut number = 0;
-        loop {
-            let mut writer = self.writer().await;
-            let mut tx = writer.begin().await?;
-            let gone = sqlx::query(
-                "DELETE FROM events WHERE seq IN
-                     (SELECT seq FROM events WHERE received_at < $1 AND state <> 'new' ORDER BY received_at LIMIT $2)",
-            )
-            .bind(before.as_microsecond())
-            .bind(SLICE)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if gone > 0 {
-                self.commit(tx).await?;
-            }
-            number += gone;
-            if gone < SLICE.unsigned_abs() {
-                return Ok(number);
-            }
-        }
+        self.remove(
+            "DELETE FROM events WHERE seq IN
+                 (SELECT seq FROM events WHERE state <> $1 AND received_at < $2 ORDER BY received_at LIMIT $3)",
+            "new",
+            before,
+        )
+        .await
     }
 
     /// True if a webhook that is still kept led to a job of this connection.

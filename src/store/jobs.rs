@@ -8,9 +8,7 @@ use super::search::{Search, is_scope_only, scopes};
 use crate::model::filter::Filter;
 use crate::model::group::FailureGroup;
 use crate::model::job::JobCounts;
-use crate::model::{
-    Attempt, ConnectionName, ErrorClass, Job, JobId, JobState, MappingName, RecordId,
-};
+use crate::model::{Attempt, ErrorClass, Job, JobId, JobState, RecordId};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -137,30 +135,6 @@ impl Store {
         .collect()
     }
 
-    /// The jobs of a record, the last made first.
-    pub async fn record_jobs(
-        &self,
-        connection: &ConnectionName,
-        mapping: &MappingName,
-        record: &RecordId,
-        limit: u32,
-    ) -> Result<Vec<Job>> {
-        let mut reader = self.readers().acquire().await?;
-        let stops = Stops::read(&mut reader, self.now_micros()).await?;
-        sqlx::query(AssertSqlSafe(format!(
-            "SELECT {JOB} FROM jobs WHERE record_id = $1 AND connection = $2 AND mapping = $3 ORDER BY seq DESC LIMIT $4"
-        )))
-        .bind(record.as_str())
-        .bind(connection.as_str())
-        .bind(mapping.as_str())
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?
-        .iter()
-        .map(|row| Ok(stops.shown(job(row)?)))
-        .collect()
-    }
-
     /// The attempts at a job, the first one first.
     pub async fn attempts(&self, id: &JobId) -> Result<Vec<Attempt>> {
         sqlx::query(
@@ -241,7 +215,15 @@ impl Store {
 
     /// Jobs by state, kept with every change.
     pub async fn counts(&self) -> Result<JobCounts> {
-        self.counts_where(|_, _| true).await
+        let mut reader = self.readers().acquire().await?;
+        let stops = Stops::read(&mut reader, self.now_micros()).await?;
+        let mut counts = JobCounts::default();
+        for scope in scopes(&mut reader, &stops).await? {
+            if let Some(state) = JobState::from_name(scope.shown()) {
+                *counts.of_mut(state) += scope.number.unsigned_abs();
+            }
+        }
+        Ok(counts)
     }
 
     /// The record that has the contact of a job's record, if that was superseded when it was last decided on.
@@ -269,30 +251,6 @@ impl Store {
         .fetch_one(self.readers())
         .await?;
         count(&row, 0)
-    }
-
-    /// Jobs of one mapping by state.
-    pub async fn counts_by(
-        &self,
-        connection: &ConnectionName,
-        mapping: &MappingName,
-    ) -> Result<JobCounts> {
-        self.counts_where(|of, name| of == connection.as_str() && name == mapping.as_str())
-            .await
-    }
-
-    async fn counts_where(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<JobCounts> {
-        let mut reader = self.readers().acquire().await?;
-        let stops = Stops::read(&mut reader, self.now_micros()).await?;
-        let mut counts = JobCounts::default();
-        for scope in scopes(&mut reader, &stops).await? {
-            if let Some(state) = JobState::from_name(scope.shown())
-                && wanted(&scope.connection, &scope.mapping)
-            {
-                *counts.of_mut(state) += scope.number.unsigned_abs();
-            }
-        }
-        Ok(counts)
     }
 
     /// Failure groups of the failed and unknown jobs, the largest first. They are kept with every change of a job, so this

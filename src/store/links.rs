@@ -3,7 +3,7 @@
 use super::Store;
 use super::effects::{ConfirmedState, keep_state};
 use super::error::Result;
-use super::rows::{chunks, count, email, outcome, push_list, time};
+use super::rows::{chunks, email, outcome, push_list, time};
 use super::runs::run_row;
 use super::sqlite::follow;
 use crate::model::view::Outcome;
@@ -173,20 +173,6 @@ impl Store {
         .iter()
         .map(link)
         .collect()
-    }
-
-    /// Number of contacts that a mapping has in step.
-    pub async fn count_links(
-        &self,
-        connection: &ConnectionName,
-        mapping: &MappingName,
-    ) -> Result<u64> {
-        let row = sqlx::query("SELECT count(*) FROM links WHERE connection = $1 AND mapping = $2")
-            .bind(connection.as_str())
-            .bind(mapping.as_str())
-            .fetch_one(self.readers())
-            .await?;
-        count(&row, 0)
     }
 
     /// Keeps a confirmed write. An older version of the same record replaces nothing.

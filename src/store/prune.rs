@@ -36,8 +36,8 @@ impl Store {
         }
         pruned.attempts = self
             .remove(
-                "DELETE FROM attempts WHERE rowid IN
-                     (SELECT rowid FROM attempts WHERE $1 <> '' AND started_at < $2 ORDER BY started_at LIMIT $3)",
+                "DELETE FROM attempts WHERE (job_seq, number) IN
+                     (SELECT job_seq, number FROM attempts WHERE $1 <> '' AND started_at < $2 ORDER BY started_at LIMIT $3)",
                 "any",
                 retention.attempts_before,
             )
@@ -90,7 +90,12 @@ impl Store {
     }
 
     /// Runs a deletion (`$1` a state, `$2` a time, `$3` the slice) until it finds nothing more.
-    async fn remove(&self, sql: &'static str, state: &str, before: Timestamp) -> Result<u64> {
+    pub(super) async fn remove(
+        &self,
+        sql: &'static str,
+        state: &str,
+        before: Timestamp,
+    ) -> Result<u64> {
         let mut number = 0;
         loop {
             let mut writer = self.writer().await;

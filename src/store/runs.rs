@@ -103,19 +103,6 @@ impl Store {
         Ok(adopted)
     }
 
-    /// Running runs that nobody works on: their process died, or was told to leave them.
-    pub async fn orphaned_runs(&self) -> Result<Vec<Run>> {
-        sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RUN} FROM runs WHERE state = 'running' AND (owner IS NULL OR owner_until <= $1) ORDER BY started_at"
-        )))
-        .bind(self.now_micros())
-        .fetch_all(self.readers())
-        .await?
-        .iter()
-        .map(run)
-        .collect()
-    }
-
     /// Every two seconds from the owner: keeps the run, counts the time worked (none under a pause) and what was spent. Answers
     /// the state, by which the owner hears of a pause or a cancellation; `None` if the run is another's now.
     pub async fn run_heartbeat(

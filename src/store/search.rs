@@ -9,7 +9,7 @@ use super::error::Result;
 use super::jobs::{Sort, SortBy};
 use super::pauses::Stops;
 use super::rows::push_list;
-use super::sqlite::{SEARCH_PROBE, follow};
+use super::sqlite::{BY_NUMBER, SEARCH_PROBE, follow};
 use crate::model::JobState;
 use crate::model::filter::{Condition, Filter};
 use jiff::Timestamp;
@@ -240,8 +240,7 @@ impl<'a> Search<'a> {
                 query.push(" WHERE FALSE");
             }
             Reading::Rows(condition) => {
-                // Rows are met by their number; an index would only lead astray.
-                query.push(" NOT INDEXED WHERE ");
+                query.push(BY_NUMBER).push(" WHERE ");
                 push_rows(query, condition);
             }
             Reading::Index { index, keys } => {

@@ -177,6 +177,9 @@ pub(super) fn follow(index: &str) -> String {
     format!(" INDEXED BY {index}")
 }
 
+/// Rows are met by their number; an index would only lead astray.
+pub(super) const BY_NUMBER: &str = " NOT INDEXED";
+
 /// The oldest ready jobs of a connection (`$1`) and class (`$2`). Without the hint SQLite may walk all jobs by age.
 pub(super) const READY: &str = "SELECT seq FROM jobs INDEXED BY jobs_ready
      WHERE state = 'ready' AND connection = $1 AND priority = $2 ORDER BY seq LIMIT $3";

@@ -15,6 +15,8 @@ mod queue;
 mod triggers;
 
 use super::*;
+use crate::model::bulk::BulkAction;
+use crate::model::filter::Filter;
 use crate::model::view::Outcome;
 use crate::model::{
     ConnectionName, Email, ErrorClass, Fingerprint, JobState, MappingName, Problem, RecordId,

@@ -154,7 +154,10 @@ async fn a_job_is_done_when_all_its_effects_are_over() {
 
     // A record that lost its contact gives up what was not sent.
     let selection = Selection::Ids(vec![claim.job.id.clone()]);
-    store.retry(&selection, "test", false).await.unwrap();
+    store
+        .apply(BulkAction::Retry, &selection, "test")
+        .await
+        .unwrap();
     let claim = claim_one(&store).await;
     let lost = settlement(&store, Outcome::Superseded, JobState::Done);
     store.settle(&claim.job, claim.epoch, &lost).await.unwrap();
@@ -188,10 +191,16 @@ async fn only_a_person_decides_on_what_is_unknown() {
         .await
         .unwrap();
     let selection = Selection::Ids(vec![claim.job.id.clone()]);
-    store.retry(&selection, "test", false).await.unwrap();
+    store
+        .apply(BulkAction::Retry, &selection, "test")
+        .await
+        .unwrap();
     let all = states(&store, &claim.job).await;
     assert!(all.iter().all(is(EffectState::Planned)), "{all:?}");
-    store.discard(&selection, "test", false).await.unwrap();
+    store
+        .apply(BulkAction::Discard, &selection, "test")
+        .await
+        .unwrap();
     let all = states(&store, &claim.job).await;
     assert!(all.iter().all(is(EffectState::Obsolete)), "{all:?}");
 }

@@ -454,15 +454,20 @@ async fn perform(store: &Store, step: Step, held: &[Held]) -> Vec<Claim> {
         }
         Step::Retry { record } | Step::Discard { record } => {
             let name: MappingName = mapping_of(record).into();
+            let of_record =
+                Filter::parse(&format!("record:{} mapping:{name}", RECORDS[record])).unwrap();
             let jobs = store
-                .record_jobs(&connection(), &name, &RECORDS[record].into(), 99)
+                .list(&of_record, Sort::LATEST, None, 99)
                 .await
                 .unwrap();
             let named = Selection::Ids(jobs.into_iter().map(|job| job.id).collect());
             if matches!(step, Step::Retry { .. }) {
-                store.retry(&named, "jo", false).await.unwrap();
+                store.apply(BulkAction::Retry, &named, "jo").await.unwrap();
             } else {
-                store.discard(&named, "jo", false).await.unwrap();
+                store
+                    .apply(BulkAction::Discard, &named, "jo")
+                    .await
+                    .unwrap();
             }
         }
     }

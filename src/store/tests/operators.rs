@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::JobId;
-use crate::model::bulk::{BulkAction, BulkState};
-use crate::model::filter::Filter;
+use crate::model::bulk::BulkState;
 use std::time::Duration;
 
 async fn failed(store: &Store, record: &str, message: &str) -> JobId {
@@ -48,11 +47,20 @@ async fn groups_are_kept_with_every_change_of_a_job() {
 
     // Whoever leaves is no sample any more; an empty group is not shown, and remembered.
     let named = |from: usize, to: usize| Selection::Ids(ids[from..to].to_vec());
-    store.discard(&named(3, 4), "jo", false).await.unwrap();
-    store.retry(&named(2, 3), "jo", false).await.unwrap();
+    store
+        .apply(BulkAction::Discard, &named(3, 4), "jo")
+        .await
+        .unwrap();
+    store
+        .apply(BulkAction::Retry, &named(2, 3), "jo")
+        .await
+        .unwrap();
     let group = store.groups(9).await.unwrap().remove(0);
     assert_eq!((group.count, &group.sample), (2, &ids[1]));
-    store.retry(&named(0, 2), "jo", false).await.unwrap();
+    store
+        .apply(BulkAction::Retry, &named(0, 2), "jo")
+        .await
+        .unwrap();
     let groups = store.groups(9).await.unwrap();
     assert_eq!(
         (groups.len(), groups[0].message.as_str()),
@@ -128,7 +136,7 @@ async fn what_fails_again_meanwhile_is_not_met_twice_and_many_names_come_in_slic
         .unwrap();
     clock.advance(1);
     store
-        .retry(&Selection::Ids(vec![id.clone()]), "mia", false)
+        .apply(BulkAction::Retry, &Selection::Ids(vec![id.clone()]), "mia")
         .await
         .unwrap();
     failed(&store, "r1", "12 is too old").await;
@@ -147,7 +155,13 @@ async fn what_fails_again_meanwhile_is_not_met_twice_and_many_names_come_in_slic
             .unwrap(),
         700
     );
-    assert_eq!(store.discard(&named, "jo", false).await.unwrap(), 700);
+    assert_eq!(
+        store
+            .apply(BulkAction::Discard, &named, "jo")
+            .await
+            .unwrap(),
+        700
+    );
 }
 
 #[tokio::test]
@@ -187,11 +201,11 @@ async fn many_that_a_filter_found_go_behind_webhooks_and_a_named_one_first() {
         .await
         .unwrap();
     store
-        .retry(&filter("\"too old\""), "jo", false)
+        .apply(BulkAction::Retry, &filter("\"too old\""), "jo")
         .await
         .unwrap();
     store
-        .retry(&Selection::Ids(vec![named]), "jo", false)
+        .apply(BulkAction::Retry, &Selection::Ids(vec![named]), "jo")
         .await
         .unwrap();
     let claims = store.claim("test", &[connection()], 9).await.unwrap();
@@ -235,7 +249,7 @@ async fn an_edit_holds_for_one_version_of_the_record_and_is_never_forgotten() {
 
     // It outlives its job.
     store
-        .discard(&Selection::Ids(vec![id.clone()]), "jo", false)
+        .apply(BulkAction::Discard, &Selection::Ids(vec![id.clone()]), "jo")
         .await
         .unwrap();
     assert_eq!(in_force().await.len(), 1);

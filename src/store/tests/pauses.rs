@@ -1,5 +1,4 @@
 use super::*;
-use crate::model::filter::Filter;
 use crate::model::{Job, JobId, PauseKind};
 use jiff::SignedDuration;
 
@@ -142,8 +141,20 @@ async fn jobs_under_a_pause_say_so_and_are_found_and_counted_as_waiting() {
     assert_eq!(found(&store, "reason:breaker_open").await.len(), 0);
     // What is shown as waiting can be discarded, and is ready: there is nothing to retry.
     let paused = Selection::Filter(Filter::parse("state:waiting").unwrap());
-    assert_eq!(store.retry(&paused, "jo", true).await.unwrap(), 0);
-    assert_eq!(store.discard(&paused, "jo", false).await.unwrap(), 6);
+    assert_eq!(
+        store
+            .count_selected(BulkAction::Retry, &paused)
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .apply(BulkAction::Discard, &paused, "jo")
+            .await
+            .unwrap(),
+        6
+    );
 }
 
 #[tokio::test]

@@ -230,11 +230,14 @@ async fn a_failure_keeps_its_reason_and_a_retry_is_a_persons() {
     clock.advance(1);
     let group = crate::model::filter::Filter::parse(&format!("group:{}", groups[0].group)).unwrap();
     let all = Selection::Filter(group);
-    assert_eq!(store.retry(&all, "jo", true).await.unwrap(), 3);
+    assert_eq!(
+        store.count_selected(BulkAction::Retry, &all).await.unwrap(),
+        3
+    );
     assert_eq!(state_of(&store, &ids[2]).await, JobState::Failed);
     assert_eq!(
         store
-            .retry(&Selection::Ids(ids[2..].to_vec()), "jo", false)
+            .apply(BulkAction::Retry, &Selection::Ids(ids[2..].to_vec()), "jo")
             .await
             .unwrap(),
         1
@@ -246,10 +249,10 @@ async fn a_failure_keeps_its_reason_and_a_retry_is_a_persons() {
     );
     assert_eq!((claim.job.attempts, claim.tries), (1, 0));
     assert!(claim.job.error.is_some());
-    assert_eq!(store.retry(&all, "jo", false).await.unwrap(), 2);
+    assert_eq!(store.apply(BulkAction::Retry, &all, "jo").await.unwrap(), 2);
     assert_eq!(
         store
-            .discard(&Selection::Ids(ids.clone()), "jo", false)
+            .apply(BulkAction::Discard, &Selection::Ids(ids.clone()), "jo")
             .await
             .unwrap(),
         2
@@ -329,7 +332,8 @@ async fn an_older_version_of_a_record_replaces_nothing() {
         .remove_link(&connection, &mapping, &email)
         .await
         .unwrap();
-    assert_eq!(store.count_links(&connection, &mapping).await.unwrap(), 0);
+    let link = store.link(&connection, &mapping, &email).await.unwrap();
+    assert!(link.is_none());
 }
 
 #[tokio::test]

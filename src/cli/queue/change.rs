@@ -1,0 +1,147 @@
+//! `tramline queue retry` and `discard`
+
+use crate::cli::input::confirm;
+use crate::cli::{Context, Exit, signals, usage};
+use crate::model::job::JobState;
+use crate::model::{JobId, Problem};
+use crate::operations::Operations;
+use crate::operations::queue::Chosen;
+use serde::Serialize;
+
+#[derive(Debug, clap::Args)]
+pub struct Select {
+    /// Jobs by id, or by a unique beginning of it
+    ids: Vec<String>,
+    /// All jobs that match
+    #[arg(long, value_name = "F", conflicts_with = "ids")]
+    filter: Option<String>,
+    /// All jobs of a failure group, see `tramline queue groups`
+    #[arg(long, value_name = "G", conflicts_with_all = ["ids", "filter"])]
+    group: Option<String>,
+    /// Only say how many jobs it would be
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Work the jobs in this process and wait for their results (retry only)
+    #[arg(long)]
+    wait: bool,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    matched: u64,
+    changed: u64,
+    /// After `--wait`: how the jobs ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<crate::model::Job>>,
+}
+
+pub async fn run(
+    context: &Context,
+    operations: &Operations,
+    select: Select,
+    retry: bool,
+) -> Result<Exit, Problem> {
+    let filter = match select.group {
+        Some(group) => Some(format!("group:\"{}\"", group.replace(['\\', '"'], ""))),
+        None => select.filter,
+    };
+    let chosen = match (&filter, select.ids.is_empty()) {
+        (Some(filter), _) => Chosen::Filter(filter.clone()),
+        (None, false) => {
+            let mut ids: Vec<JobId> = Vec::new();
+            for id in &select.ids {
+                ids.push(operations.job(id).await?.job.id);
+            }
+            Chosen::Ids(ids)
+        }
+        (None, true) => return Err(usage("which jobs?", "give ids, --filter F or --group G")),
+    };
+    let matched = if retry {
+        operations.count_chosen(&chosen).await?
+    } else {
+        operations.count_discardable(&chosen).await?
+    };
+    let verb = if retry { "retry" } else { "discard" };
+    if select.dry_run {
+        let result = Changed {
+            matched,
+            changed: 0,
+            results: None,
+        };
+        if context.output.is_json() {
+            context.output.document(&result)
+        } else {
+            context
+                .output
+                .line(&format!("would {verb} {matched} job(s)"))
+        }
+        return Ok(Exit::Done);
+    }
+    if matches!(chosen, Chosen::Filter(_))
+        && !select.yes
+        && !confirm(&format!("{verb} {matched} job(s)?"))?
+    {
+        return Err(usage("nothing was changed", "answer y, or give --yes"));
+    }
+    if !retry {
+        let changed = operations.discard(&chosen).await?;
+        return Ok(report(context, verb, matched, changed, None));
+    }
+    // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
+    // state:failed does not match them afterwards.
+    let ids = if select.wait {
+        operations.waited_for(&chosen).await?
+    } else {
+        Vec::new()
+    };
+    let changed = operations.retry(&chosen).await?;
+    if !select.wait {
+        return Ok(report(context, verb, matched, changed, None));
+    }
+    operations.work()?;
+    tokio::select! {
+        jobs = operations.wait_for(&ids) => Ok(report(context, verb, matched, changed, Some(jobs?))),
+        exit = signals::stop() => {
+            context.output.note("stopped; what was begun goes on with the next worker");
+            Ok(exit)
+        }
+    }
+}
+
+fn report(
+    context: &Context,
+    verb: &str,
+    matched: u64,
+    changed: u64,
+    results: Option<Vec<crate::model::Job>>,
+) -> Exit {
+    let partly = results
+        .as_ref()
+        .is_some_and(|jobs| jobs.iter().any(|job| job.state != JobState::Done));
+    let result = Changed {
+        matched,
+        changed,
+        results,
+    };
+    if context.output.is_json() {
+        context.output.document(&result);
+    } else {
+        context
+            .output
+            .line(&format!("{verb}: {changed} of {matched} job(s)"));
+        for job in result.results.iter().flatten() {
+            let error = job
+                .error
+                .as_ref()
+                .map(|error| format!("  {error}"))
+                .unwrap_or_default();
+            context
+                .output
+                .line(&format!("{}  {}{error}", job.id, job.state.name()));
+        }
+    }
+    if partly { Exit::Partly } else { Exit::Done }
+}

@@ -1,0 +1,120 @@
+//! `tramline queue pause` and `resume`
+
+use crate::cli::output::time;
+use crate::cli::{Context, Exit, usage};
+use crate::model::{self, Problem};
+use crate::operations::{Operations, pauses};
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Debug, clap::Args)]
+pub struct Scope {
+    /// All mappings of a connection [default: all connections]
+    #[arg(long, value_name = "NAME", conflicts_with = "mapping")]
+    connection: Option<String>,
+    /// One mapping
+    #[arg(long, value_name = "NAME")]
+    mapping: Option<String>,
+}
+
+impl Scope {
+    fn chosen(self) -> pauses::Scope {
+        match (self.connection, self.mapping) {
+            (_, Some(mapping)) => pauses::Scope::Mapping(mapping.as_str().into()),
+            (Some(connection), None) => pauses::Scope::Connection(connection.as_str().into()),
+            (None, None) => pauses::Scope::All,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Pause {
+    #[command(flatten)]
+    scope: Scope,
+    /// Why, for whoever finds the queue paused
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// When it ends by itself: a time such as 2026-11-30T08:00:00Z, or a length such as 90s, 15m, 2h, 1d
+    #[arg(long, value_name = "TIME|FOR")]
+    until: Option<String>,
+}
+
+pub async fn pause(
+    context: &Context,
+    operations: &Operations,
+    arguments: Pause,
+) -> Result<Exit, Problem> {
+    let until = arguments.until.as_deref().map(moment).transpose()?;
+    let scope = arguments.scope.chosen();
+    let pauses = operations.pause(&scope, &arguments.reason, until).await?;
+    print_pauses(context, &pauses);
+    Ok(Exit::Done)
+}
+
+pub async fn resume(
+    context: &Context,
+    operations: &Operations,
+    scope: Scope,
+) -> Result<Exit, Problem> {
+    let ended = operations.resume(&scope.chosen()).await?;
+    if ended.is_empty() && !context.output.is_json() {
+        context.output.line("nothing was paused");
+    } else {
+        print_pauses(context, &ended);
+    }
+    Ok(Exit::Done)
+}
+
+fn print_pauses(context: &Context, pauses: &[model::Pause]) {
+    let columns = [
+        "CONNECTION",
+        "MAPPING",
+        "KIND",
+        "BY",
+        "SINCE",
+        "UNTIL",
+        "REASON",
+    ];
+    context.output.list(pauses, &columns, |pause| {
+        vec![
+            pause.connection.to_string(),
+            pause
+                .mapping
+                .as_ref()
+                .map_or("all".into(), ToString::to_string),
+            pause.kind.name().into(),
+            pause.by.clone(),
+            time(Some(pause.since)),
+            time(pause.until),
+            pause.reason.clone(),
+        ]
+    });
+}
+
+/// A point in time, or a length of time from now.
+fn moment(text: &str) -> Result<Timestamp, Problem> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let length = text.strip_suffix(['s', 'm', 'h', 'd']).and_then(|number| {
+        let unit = match text.chars().last()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            _ => 86_400,
+        };
+        number.parse::<i64>().ok()?.checked_mul(unit)
+    });
+    length
+        .filter(|seconds| *seconds > 0)
+        .and_then(|seconds| {
+            Timestamp::now()
+                .checked_add(SignedDuration::from_secs(seconds))
+                .ok()
+        })
+        .ok_or_else(|| {
+            usage(
+                format!("`{text}` is neither a time nor a length of time"),
+                "write 2026-11-30T08:00:00Z, or 90s, 15m, 2h, 1d",
+            )
+        })
+}
