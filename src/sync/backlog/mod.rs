@@ -4,6 +4,7 @@
 mod sending;
 mod shelf;
 
+use super::breaker::Probed;
 use super::contest::{CANDIDATES, beats};
 use super::effects;
 use super::ended::{Ended, confirmed, seen};
@@ -197,6 +198,13 @@ impl<L: Listener> Bulk<'_, L> {
             Ok(found) => found,
             // A search that is refused is none that could be tried again.
             Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Missing) => {
+                HashMap::new()
+            }
+            // Nor is one that only this call refuses to a good token.
+            Err(error)
+                if error.class == ErrorClass::Auth
+                    && self.desk.probed(&error).await == Probed::Alive =>
+            {
                 HashMap::new()
             }
             Err(error) => {
