@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::worker::Worker;
-use support::{House, PETS, eventually, options, signal};
-use tramline::sandbox::{Fault, Kind, LOCATION_ID};
+use support::{House, PETS, VISITS, eventually, options, signal};
+use tramline::sandbox::{Fault, Kind, LOCATION_ID, Sort};
 
 /// A house whose mapping clears nothing, with a worker that is told of webhooks and holds back what they lead to.
 fn paused(house: House, more: &str) -> (House, Worker) {
@@ -482,4 +482,141 @@ fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
     assert_names(&house, 12, |_| "newer".to_owned());
     signal(other.id(), "TERM");
     other.wait().unwrap();
+}
+
+/// Thirty due jobs go through faults: nothing is lost, and no job needs a person.
+fn through(name: &str, route: &str, times: usize, house: House) {
+    let (house, _worker) = paused(house, "");
+    pets(&house, 30);
+    held_back(&house, 30);
+    house.control.fault(Fault {
+        retry_after: (name == "429").then_some(1),
+        ..Fault::once(Kind::from_name(name).unwrap(), route).times(times)
+    });
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    let failed = list(&house, "state:failed,unknown");
+    assert!(failed.is_empty(), "{name} on {route}: {:#}", failed[0]);
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    assert_eq!(list(&house, "state:done").len(), 30, "{name} on {route}");
+    let log = house.control.log_since(start);
+    let struck = log.iter().filter(|entry| entry.fault.is_some()).count();
+    assert_eq!(struck, times, "{name} on {route}");
+}
+
+#[test]
+fn faults_on_every_call_of_a_bulk_pass() {
+    let info = "GET /api/3/import/info";
+    let stories = [
+        (
+            SEARCH,
+            1,
+            &[
+                "500",
+                "511",
+                "429",
+                "401",
+                "html",
+                "empty_200",
+                "half_body",
+                "reset",
+            ][..],
+        ),
+        // As often as a call is tried.
+        (SEARCH, 4, &["503"]),
+        (
+            IMPORT,
+            1,
+            &[
+                "500",
+                "503",
+                "429",
+                "403",
+                "html",
+                "empty_200",
+                "reset",
+                "lost_ack",
+                "half_body",
+                "truncated_json",
+            ],
+        ),
+        (IMPORT, 1, &["import_failed", "import_interrupted"]),
+        (IMPORT, 3, &["import_failed"]),
+        (
+            info,
+            2,
+            &["500", "511", "html", "empty_200", "half_body", "reset"],
+        ),
+    ];
+    for (route, times, kinds) in stories {
+        // Most of each story is waiting.
+        std::thread::scope(|scope| {
+            for name in kinds {
+                scope.spawn(move || through(name, route, times, House::new(5)));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_bulk_is_read_by_id_where_the_search_refuses_its_order() {
+    for sort in [Sort::Reject, Sort::Ignore] {
+        let house = House::quirky(5, |quirks| quirks.sort = sort);
+        let (house, _worker) = paused(house, "");
+        pets(&house, 30);
+        held_back(&house, 30);
+        let start = house.now();
+        resume(&house);
+        at_rest(&house);
+        assert_names(&house, 30, |number| format!("Pet {number}"));
+        assert_eq!(count(&house, start, IMPORT), 1, "{sort:?}");
+        assert_eq!(list(&house, "state:done").len(), 30, "{sort:?}");
+    }
+}
+
+#[test]
+fn a_bulk_whose_contacts_come_by_association_finds_each() {
+    for inside in [true, false] {
+        let house = House::quirky(80, |quirks| quirks.relations_in_records = inside);
+        house.receive_webhooks("");
+        let worker = house.worker("worker");
+        let pause = ["queue", "pause", "--mapping", "visits", "--reason", "test"];
+        house.expect(0, &pause);
+        house.subscribe(&worker, |_| {});
+        let contacts: Vec<(String, String)> = house
+            .control
+            .highlevel_contacts()
+            .into_iter()
+            .filter_map(|(id, email)| Some((id, email?)))
+            .take(24)
+            .collect();
+        assert!(contacts.len() >= 12, "{}", contacts.len());
+        for (number, (contact, _)) in contacts.iter().enumerate() {
+            let visit = json!({"clinic": format!("Clinic {number}")});
+            let visit = house
+                .control
+                .create_record(VISITS, visit.as_object().unwrap())
+                .unwrap();
+            assert!(house.control.relate(&visit, contact));
+        }
+        held_back(&house, contacts.len());
+        let start = house.now();
+        house.expect(0, &["queue", "resume", "--mapping", "visits"]);
+        at_rest(&house);
+        assert_eq!(list(&house, "state:done").len(), contacts.len());
+        for (number, (_, email)) in contacts.iter().enumerate() {
+            let contact = house.control.contact(email).unwrap();
+            assert_eq!(
+                contact.fields["CLINIC"],
+                format!("Clinic {number}"),
+                "{email}"
+            );
+        }
+        assert!(
+            count(&house, start, IMPORT) >= 1,
+            "relations inside: {inside}"
+        );
+        house.assert_no_violation();
+    }
 }

@@ -20,9 +20,19 @@ fn fault(kind: Kind, route: &str, skip: usize, times: usize) -> Fault {
     }
 }
 
+/// Most of each story is waiting, so that they are told at the same time.
+fn side_by_side<T: Send>(items: impl IntoIterator<Item = T>, story: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for item in items {
+            let story = &story;
+            scope.spawn(move || story(item));
+        }
+    });
+}
+
 /// One export through faults of each kind on a route.
 fn through(route: &str, skip: usize, times: usize, kinds: &[&str]) {
-    for name in kinds {
+    side_by_side(kinds, |name| {
         let house = House::new(260);
         house
             .control
@@ -36,7 +46,7 @@ fn through(route: &str, skip: usize, times: usize, kinds: &[&str]) {
             .filter(|entry| entry.fault.is_some())
             .count();
         assert_eq!(struck, times, "{what}");
-    }
+    });
 }
 
 #[test]
@@ -114,12 +124,13 @@ fn start_up_calls_that_fail_and_pass() {
 
 #[test]
 fn bursts_of_429_with_and_without_retry_after() {
-    for (route, retry_after) in [
+    let all = [
         (SEARCH, Some(1)),
         (SEARCH, None),
         (IMPORT, Some(1)),
         (IMPORT, None),
-    ] {
+    ];
+    side_by_side(all, |(route, retry_after)| {
         let house = House::new(260);
         house.control.fault(Fault {
             retry_after,
@@ -134,7 +145,7 @@ fn bursts_of_429_with_and_without_retry_after() {
                 "Retry-After was not heeded"
             );
         }
-    }
+    });
 }
 
 #[test]
@@ -164,7 +175,8 @@ fn records_that_come_by_association_survive_faults_too() {
         reasons.sort();
         reasons
     };
-    for kind in kinds {
+    let wanted = reasons(&expected);
+    side_by_side(kinds, |kind| {
         let house = House::quirky(300, |quirks| quirks.relations_in_records = false);
         let kind = Kind::from_name(kind).unwrap();
         house
@@ -175,8 +187,8 @@ fn records_that_come_by_association_survive_faults_too() {
             .fault(fault(kind, "GET /associations/relations/", 3, 2));
         let ran = house.run(&["--json", "export", "visits"]);
         assert_eq!(ran.code, Some(0), "{kind:?}: {ran:#?}");
-        assert_eq!(reasons(&house), reasons(&expected), "{kind:?}");
-    }
+        assert_eq!(reasons(&house), wanted, "{kind:?}");
+    });
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl Crowd {
         let sharing = PLAIN + ONCE + TURNING;
         let at = self.random.usize(sharing..sharing + 2 * SHARING);
         self.rename(at);
-        if round % 3 == 0 && round / 3 < ONCE {
+        if round.is_multiple_of(3) && round / 3 < ONCE {
             self.turn(PLAIN + round / 3);
         }
         if self.random.bool() {
@@ -192,7 +192,7 @@ impl Crowd {
             self.turn(at);
         }
         // A refused enrolment is a failed job, for the retries.
-        if round % 5 == 0 {
+        if round.is_multiple_of(5) {
             let refusal = Fault::once(Kind::Status(422), "POST /api/3/contactAutomations");
             self.house.control.fault(refusal);
         }
@@ -241,8 +241,8 @@ impl Crowd {
             return;
         }
         // Commands are short, so that they are met rarely enough.
-        let commands = living.iter().filter(|name| !WORKERS.contains(name));
-        let name = match commands.last() {
+        let mut commands = living.iter().filter(|name| !WORKERS.contains(name));
+        let name = match commands.next() {
             Some(name) if self.random.bool() => *name,
             _ => living[self.random.usize(..living.len())],
         };

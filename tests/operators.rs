@@ -6,13 +6,16 @@ mod support;
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use support::{House, PETS, eventually, signal};
 use tramline::config::Config;
+use tramline::model::Trigger;
 use tramline::model::bulk::BulkAction;
 use tramline::operations::queue::Chosen;
 use tramline::operations::{OpenOptions, Operations};
 use tramline::sandbox::{Entry, Fault, Kind};
+use tramline::store::{NewJob, Store, SystemClock};
 
 const SYNC: &str = "POST /api/3/contact/sync";
 
@@ -573,4 +576,105 @@ fn an_action_on_many_waits_a_moment_in_which_it_can_be_taken_back() {
     });
     signal(worker.id(), "TERM");
     worker.wait().unwrap();
+}
+
+/// Number of jobs that an action is about: so many slices that a kill meets it in the middle.
+const MANY: usize = 12_000;
+
+#[test]
+fn an_action_on_many_that_is_killed_is_completed_once_by_the_next_worker() {
+    let house = House::new(5);
+    house.expect(0, &["queue", "pause", "--reason", "nothing is to run"]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let new = |at: usize| NewJob {
+        connection: "default".into(),
+        mapping: "pets".into(),
+        object: PETS.into(),
+        record: format!("record{at}").as_str().into(),
+        trigger: Trigger::Webhook,
+        not_before: None,
+    };
+    runtime.block_on(async {
+        let store = Store::open(&house.path("tramline.db"), Arc::new(SystemClock))
+            .await
+            .unwrap();
+        let all: Vec<NewJob> = (0..MANY).map(new).collect();
+        store.enqueue_many(&all).await.unwrap();
+        store.close().await.unwrap();
+    });
+    for (action, from, to) in [
+        ("discard", "ready", "discarded"),
+        ("retry", "failed", "ready"),
+    ] {
+        runtime.block_on(async {
+            let options =
+                sqlx::sqlite::SqliteConnectOptions::new().filename(house.path("tramline.db"));
+            let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+            let state = sqlx::AssertSqlSafe(format!("UPDATE jobs SET state = '{from}'"));
+            sqlx::query(state).execute(&mut store).await.unwrap();
+            let mut child = house.start(
+                "killed",
+                &["queue", action, "--filter", "mapping:pets", "--yes"],
+            );
+            let progress = "SELECT changed FROM bulk_actions WHERE action = $1 AND state = 'open'";
+            loop {
+                let changed: Option<i64> = sqlx::query_scalar(progress)
+                    .bind(action)
+                    .fetch_optional(&mut store)
+                    .await
+                    .unwrap();
+                if changed.is_some_and(|changed| changed > 0) {
+                    break;
+                }
+                let ended = child.try_wait().unwrap();
+                assert!(
+                    ended.is_none(),
+                    "{action} {ended:?}: {}{}",
+                    house.read("killed.stderr"),
+                    house.read("killed.stdout")
+                );
+            }
+            signal(child.id(), "KILL");
+            child.wait().unwrap();
+            let left: Option<i64> = sqlx::query_scalar(progress)
+                .bind(action)
+                .fetch_optional(&mut store)
+                .await
+                .unwrap();
+            let changed = left.expect("killed in the middle");
+            assert!((1..MANY as i64).contains(&changed), "{action}: {changed}");
+            // What comes to that state later is not meant.
+            let late = "UPDATE jobs SET state = $1, updated_at = updated_at + 3600000000
+                 WHERE seq = (SELECT max(seq) FROM jobs)";
+            sqlx::query(late)
+                .bind(from)
+                .execute(&mut store)
+                .await
+                .unwrap();
+
+            let mut worker = house.start("worker", &["worker"]);
+            let mut ended = (0_i64, String::new());
+            while ended.1 != "done" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                ended = sqlx::query_as("SELECT changed, state FROM bulk_actions WHERE action = $1")
+                    .bind(action)
+                    .fetch_one(&mut store)
+                    .await
+                    .unwrap();
+            }
+            signal(worker.id(), "TERM");
+            worker.wait().unwrap();
+            assert_eq!(ended.0, MANY as i64 - 1, "{action}");
+            let reached: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = $1")
+                .bind(to)
+                .fetch_one(&mut store)
+                .await
+                .unwrap();
+            assert_eq!(reached, MANY as i64 - 1, "{action}");
+            sqlx::Connection::close(store).await.unwrap();
+        });
+    }
 }

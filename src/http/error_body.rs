@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Longest text that is kept of a body, in characters: it goes into rows, logs and screens.
+const LONGEST: usize = 1_000;
+
 /// What an error body says; everything may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ErrorBody {
@@ -33,7 +36,7 @@ impl ErrorBody {
         messages.retain(|message| !message.trim().is_empty());
         messages.dedup();
         if !messages.is_empty() {
-            out.message = Some(messages.join("; "));
+            out.message = Some(shortened(&messages.join("; ")));
         }
         if out.field.is_none() {
             out.field = out.message.as_deref().and_then(field_of_message);
@@ -98,9 +101,16 @@ impl ErrorBody {
     }
 }
 
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn text(value: Option<&Value>) -> Option<String> {
     match value? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(text) if !text.is_empty() => Some(shortened(text)),
         _ => None,
     }
 }
@@ -112,7 +122,7 @@ fn field_of_source(source: &Value) -> Option<String> {
         .or_else(|| source.get("value"))?
         .as_str()?;
     let name = pointer.rsplit('/').next()?;
-    (!name.is_empty()).then(|| name.to_owned())
+    (!name.is_empty()).then(|| shortened(name))
 }
 
 /// The field of `property locationId should not exist` and of `pageLimit must be a number`.
@@ -128,7 +138,7 @@ fn field_of_message(message: &str) -> Option<String> {
     let is_name = name
         .chars()
         .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'));
-    (matches!(next, "must" | "should") && is_name).then(|| name.to_owned())
+    (matches!(next, "must" | "should") && is_name).then(|| shortened(name))
 }
 
 /// A short text is shown as it is; of an HTML page the title.
@@ -145,7 +155,7 @@ fn plain_text(body: &[u8]) -> Option<String> {
             trimmed.get(start + 7..end)
         });
         return Some(match title {
-            Some(title) => format!("a web page instead of JSON: {}", title.trim()),
+            Some(title) => format!("a web page instead of JSON: {}", shortened(title.trim())),
             None => "a web page instead of JSON".to_owned(),
         });
     }
@@ -158,6 +168,7 @@ fn plain_text(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(body: &str) -> ErrorBody {
         ErrorBody::read(body.as_bytes())
@@ -262,5 +273,58 @@ mod tests {
                 .as_deref(),
             Some("inner")
         );
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let word = prop_oneof![
+            Just("message"),
+            Just("title"),
+            Just("detail"),
+            Just("errors"),
+            Just("error"),
+            Just("code"),
+            Just("source"),
+            Just("pointer"),
+            Just("traceId"),
+            Just("failureReasons"),
+            Just("statusCode"),
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,2000}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(7, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::vec((word.clone(), inner), 0..8).prop_map(|pairs| {
+                    let pairs = pairs
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value));
+                    Value::Object(pairs.collect())
+                }),
+            ]
+        })
+    }
+
+    fn is_small(read: &ErrorBody) -> bool {
+        [&read.message, &read.code, &read.field, &read.trace_id]
+            .into_iter()
+            .flatten()
+            .all(|text| text.chars().count() <= LONGEST + 40)
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_keep_much(body in prop::collection::vec(any::<u8>(), 0..4000), start in "[<{\\[\"a]?") {
+            let body = [start.into_bytes(), body].concat();
+            prop_assert!(is_small(&ErrorBody::read(&body)));
+        }
+
+        #[test]
+        fn no_json_makes_it_panic_or_keep_much(body in json()) {
+            prop_assert!(is_small(&ErrorBody::read(body.to_string().as_bytes())));
+        }
     }
 }

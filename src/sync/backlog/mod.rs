@@ -5,6 +5,7 @@ pub mod flights;
 mod sending;
 mod shelf;
 
+use super::breaker::Probed;
 use super::contest::{CANDIDATES, beats};
 use super::effects;
 use super::ended::{Ended, confirmed, seen};
@@ -198,6 +199,13 @@ impl<L: Listener> Bulk<'_, L> {
             Ok(found) => found,
             // A search that is refused is none that could be tried again.
             Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Missing) => {
+                HashMap::new()
+            }
+            // Nor is one that only this call refuses to a good token.
+            Err(error)
+                if error.class == ErrorClass::Auth
+                    && self.desk.probed(&error).await == Probed::Alive =>
+            {
                 HashMap::new()
             }
             Err(error) => {
