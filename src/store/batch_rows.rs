@@ -17,10 +17,10 @@ const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint
      coalesce(o.contact_id, l.contact_id) AS contact_id,
      CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1
          WHEN r.version > o.version OR (r.version = o.version AND r.competes = 0) THEN 1 ELSE 0 END AS overtaken,
-     1 - o.replanned AS counts";
+     1 - o.replanned AS counts, CASE WHEN l.record_id <> o.record_id THEN 1 ELSE 0 END AS contested";
 
 /// The columns of [`ROW`] and the mark of a busy contact, in the order of [`Fetched`].
-const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, busy";
+const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, rides, contact_id, overtaken, counts, contested, busy";
 
 const FROM: &str = "FROM outbox o LEFT JOIN links l
          ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email
@@ -53,6 +53,7 @@ type Fetched = (
     u8,
     u8,
     u8,
+    u8,
 );
 
 /// A row, and what speaks against taking it.
@@ -81,10 +82,11 @@ impl From<Fetched> for Next {
                 rides_json,
                 size,
                 contact_id,
+                contested: row.11 != 0,
             },
             overtaken: row.9 != 0,
             counts: row.10 != 0,
-            busy: row.11 != 0,
+            busy: row.12 != 0,
         }
     }
 }

@@ -109,6 +109,16 @@ impl Store {
     }
 }
 
+/// Rows of a batch that are to be confirmed.
+struct Chosen {
+    /// By so many the run counts a record.
+    counted: i64,
+    /// Some carry the state of their record.
+    states: bool,
+    /// With some, effects went along.
+    riding: bool,
+}
+
 /// A batch while its result is written.
 struct Settling {
     head: Batch,
@@ -252,6 +262,7 @@ impl Settling {
         change: &mut CountsChange,
     ) -> Result<()> {
         let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
+        let chosen = self.chosen(tx, at_least).await?;
         self.send_overtaken(tx, at_least).await?;
         let mut query = QueryBuilder::new(
             "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
@@ -262,8 +273,12 @@ impl Settling {
         self.push_chosen(&mut query, at_least);
         query.push(" ").push(LINK_CONFLICT);
         query.build().execute(&mut *tx).await?;
-        self.keep_states(tx, at_least).await?;
-        self.end_riding(tx, at_least).await?;
+        if chosen.states {
+            self.keep_states(tx, at_least).await?;
+        }
+        if chosen.riding {
+            self.end_riding(tx, at_least).await?;
+        }
         if any_unresolved(tx, connection, mapping).await? {
             let mut query = QueryBuilder::new("UPDATE jobs SET updated_at = ");
             query.push_bind(self.now);
@@ -277,15 +292,25 @@ impl Settling {
             query.push(")");
             query.build().execute(&mut *tx).await?;
         }
-        let mut query = QueryBuilder::new("SELECT count(*) ");
-        self.push_chosen(&mut query, at_least);
-        query.push(" AND replanned = 0");
-        let synced: i64 = query.build_query_scalar().fetch_one(&mut *tx).await?;
-        change.add(Outcome::Synced.name(), synced);
+        change.add(Outcome::Synced.name(), chosen.counted);
         let mut query = QueryBuilder::new("DELETE ");
         self.push_chosen(&mut query, at_least);
         query.build().execute(tx).await?;
         Ok(())
+    }
+
+    /// What is known of the rows that are to be confirmed, before anything is written.
+    async fn chosen(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<Chosen> {
+        let mut query = QueryBuilder::new(
+            "SELECT coalesce(sum(1 - replanned), 0), count(properties) > 0, count(rides) > 0 ",
+        );
+        self.push_chosen(&mut query, at_least);
+        let row = query.build().fetch_one(tx).await?;
+        Ok(Chosen {
+            counted: row.try_get(0)?,
+            states: row.try_get(1)?,
+            riding: row.try_get::<bool, _>(2)? && self.head.kind == BatchKind::Import,
+        })
     }
 
     /// The properties that were planned with the writes are the confirmed states of their records.
@@ -304,9 +329,6 @@ impl Settling {
 
     /// The effects that went along in an import are done with it.
     async fn end_riding(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
-        if self.head.kind != BatchKind::Import {
-            return Ok(());
-        }
         let mut query = QueryBuilder::new(format!("UPDATE effects SET {RODE}, updated_at = "));
         query.push_bind(self.now);
         query

@@ -83,6 +83,8 @@ pub struct OutboxRow {
     pub size: u32,
     /// The contact's id, if the mapping's link knows it.
     pub contact_id: Option<ContactId>,
+    /// The contact holds another record's values, as far as the link knows.
+    pub contested: bool,
 }
 
 /// How long a write that is under way keeps its contact for itself against other work (sync.md, promise 6), in

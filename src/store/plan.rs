@@ -4,8 +4,8 @@
 use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
 use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
 use super::error::Result;
-use super::replan::{CountsChange, displace, planned_before, withdraw};
-use super::rows::{SENT, chunks, int};
+use super::replan::{CountsChange, Reached, displace, planned_before, withdraw};
+use super::rows::{SENT, chunks};
 use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store, ahead};
 use crate::model::view::Outcome;
@@ -177,17 +177,14 @@ impl Store {
         if let Some(place) = page.place {
             ahead::forget_to(&mut tx, run, place).await?;
         }
-        change.write(&mut tx, run, &page.spent, now).await?;
-        sqlx::query(
-            "UPDATE runs SET position = coalesce($1, position), checkpoint = coalesce($2, checkpoint),
-                 total = coalesce($3, total) WHERE id = $4",
-        )
-        .bind(page.cursor_json.as_deref())
-        .bind(page.checkpoint.as_deref())
-        .bind(page.total.map(int))
-        .bind(run.as_str())
-        .execute(&mut *tx)
-        .await?;
+        let reached = Reached {
+            cursor_json: page.cursor_json.as_deref(),
+            checkpoint: page.checkpoint.as_deref(),
+            total: page.total,
+        };
+        change
+            .write_at(&mut tx, run, &page.spent, &reached, now)
+            .await?;
         self.commit(tx).await
     }
 }

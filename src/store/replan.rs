@@ -179,10 +179,25 @@ impl CountsChange {
         spent: &Spent,
         now: i64,
     ) -> Result<()> {
+        self.write_at(tx, run, spent, &Reached::default(), now)
+            .await
+    }
+
+    /// As [`CountsChange::write`], with how far reading came.
+    pub(super) async fn write_at(
+        &self,
+        tx: &mut SqliteConnection,
+        run: &RunId,
+        spent: &Spent,
+        reached: &Reached<'_>,
+        now: i64,
+    ) -> Result<()> {
         sqlx::query(
             "UPDATE runs SET seen = seen + $1, unchanged = unchanged + $2, synced = synced + $3,
                  superseded = superseded + $4, skipped = skipped + $5, failed = failed + $6, highlevel = highlevel + $7,
-                 activecampaign = activecampaign + $8, throttled = throttled + $9, updated_at = $10 WHERE id = $11",
+                 activecampaign = activecampaign + $8, throttled = throttled + $9, updated_at = $10,
+                 position = coalesce($12, position), checkpoint = coalesce($13, checkpoint), total = coalesce($14, total)
+             WHERE id = $11",
         )
         .bind(self.read)
         .bind(self.unchanged)
@@ -195,8 +210,19 @@ impl CountsChange {
         .bind(int(spent.throttled))
         .bind(now)
         .bind(run.as_str())
+        .bind(reached.cursor_json)
+        .bind(reached.checkpoint)
+        .bind(reached.total.map(int))
         .execute(tx)
         .await?;
         Ok(())
     }
+}
+
+/// How far reading came; `None` leaves what stands there.
+#[derive(Default)]
+pub(super) struct Reached<'a> {
+    pub(super) cursor_json: Option<&'a str>,
+    pub(super) checkpoint: Option<&'a str>,
+    pub(super) total: Option<u64>,
 }

@@ -27,7 +27,7 @@ use tracing::Instrument;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
-const CALM: Duration = Duration::from_millis(100);
+const CALM: Duration = Duration::from_millis(250);
 
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);

@@ -19,12 +19,16 @@ impl Work {
     /// # Errors
     /// The store failed.
     pub async fn stand_by(&self) -> Result<(), Halt> {
-        let seen = self.seen_free().filter(|at| at.elapsed() < TRUST);
-        if seen.is_none() {
+        if !self.was_free() {
             self.wait_while(|_| true).await?;
             self.note_free();
         }
         Ok(())
+    }
+
+    /// True if nothing paused the run a moment ago.
+    fn was_free(&self) -> bool {
+        self.seen_free().is_some_and(|at| at.elapsed() < TRUST)
     }
 
     /// Returns once the account's credential is not known to be refused, or once the run is to halt.
@@ -32,6 +36,9 @@ impl Work {
     /// # Errors
     /// The store failed.
     pub async fn mended(&self) -> Result<(), Halt> {
+        if self.was_free() {
+            return Ok(());
+        }
         self.wait_while(|pause| pause.kind == PauseKind::Breaker)
             .await
     }

@@ -14,11 +14,13 @@ pub async fn without_losers(work: &Work, batch: Batch) -> Result<Option<Batch>, 
         return Ok(Some(batch));
     }
     let (store, connection, name) = (work.store(), work.connection(), work.name());
-    let emails: Vec<Email> = batch.rows.iter().map(|row| row.email.clone()).collect();
+    let contested = || batch.rows.iter().filter(|row| row.contested);
+    let emails: Vec<Email> = contested().map(|row| row.email.clone()).collect();
+    if emails.is_empty() {
+        return Ok(Some(batch));
+    }
     let links = store.links(connection, name, &emails).await?;
-    let doubtful: Vec<Email> = batch
-        .rows
-        .iter()
+    let doubtful: Vec<Email> = contested()
         .filter(|row| {
             links.get(&row.email).is_some_and(|link| {
                 let theirs = (link.version, &link.record);
