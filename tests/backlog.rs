@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::worker::Worker;
-use support::{House, PETS, VISITS, eventually, options, signal};
+use support::{House, PETS, VISITS, eventually, freeze, options, signal};
 use tramline::sandbox::{Fault, Kind, LOCATION_ID, Sort};
 
 /// A house whose mapping clears nothing, with a worker that is told of webhooks and holds back what they lead to.
@@ -448,7 +448,7 @@ fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
     eventually("an import", || count(&house, start, IMPORT) == 1);
     // The result is asked for 1.1 s later.
     std::thread::sleep(Duration::from_millis(2_000));
-    signal(stalled.id(), "STOP");
+    freeze(&house, stalled.id());
     for id in &ids {
         house.control.set_property(PETS, id, "name", json!("newer"));
     }

@@ -100,6 +100,32 @@ leave_automation = "Adoption welcome"
 "#;
 
 #[test]
+fn a_dry_run_names_the_rules_that_would_fire() {
+    let (house, pet) = house(ALL);
+    sync(&house, &pet);
+    set(&house, &pet, "status", "adopted");
+    let one = house.expect(0, &["--json", "sync", "pets", &pet, "--dry-run"]);
+    assert_eq!(one.lines()[0]["rules"][0]["rule"], "adopted", "{one:#?}");
+    let (_, all) = house.export(&["--dry-run"]);
+    let told: Vec<Value> = all
+        .lines()
+        .into_iter()
+        .filter(|line| !line["rules"].is_null())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["record"], pet);
+    let actions = told[0]["rules"][0]["actions"].as_array().unwrap();
+    assert!(actions.contains(&json!("tag PET-Adopted")), "{actions:?}");
+    let text = house.run(&["export", "pets", "--dry-run"]);
+    assert!(
+        text.stdout.contains("rules that would fire: adopted 1\n"),
+        "{text:#?}"
+    );
+    let now = contact(&house);
+    assert!(now.tags.is_empty() && now.events.is_empty(), "{now:?}");
+}
+
+#[test]
 fn every_action_is_done_when_its_condition_turns_true_and_not_again() {
     let (house, pet) = house(ALL);
     let ran = sync(&house, &pet);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{House, PETS, eventually, signal};
+use support::{House, PETS, eventually, freeze, signal};
 use tramline::config::Config;
 use tramline::model::Trigger;
 use tramline::model::bulk::BulkAction;
@@ -445,7 +445,7 @@ fn a_worker_that_stalls_past_its_lease_changes_nothing_and_the_newest_state_is_t
     };
     eventually("the worker is about to write", looked);
     std::thread::sleep(Duration::from_millis(400));
-    signal(stalled.id(), "STOP");
+    freeze(&house, stalled.id());
     house
         .control
         .set_property(PETS, &record, "name", json!("Newer"));
@@ -510,7 +510,7 @@ fn a_worker_that_wakes_between_its_reading_and_its_sending_sends_nothing() {
     };
     eventually("the worker has read the record", reading);
     std::thread::sleep(Duration::from_millis(500));
-    signal(stalled.id(), "STOP");
+    freeze(&house, stalled.id());
     house
         .control
         .set_property(PETS, &record, "name", json!("Newer"));

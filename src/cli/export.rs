@@ -6,6 +6,7 @@ use crate::model::view::SyncResult;
 use crate::model::{MappingName, Problem, sanitize};
 use crate::operations::Operations;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     };
     let operations = context.open(false).await?;
     // Listened to before it begins, so that nothing is missed.
-    let mut rehearsals = options.dry_run.then(|| operations.rehearsals());
+    let mut rehearsals = options.dry_run.then(|| Rehearsals {
+        results: operations.rehearsals(),
+        fired: BTreeMap::new(),
+    });
     let mapping = MappingName::from(arguments.mapping);
     if !options.dry_run && !context.global.read_only {
         // The queue only: runs of others that were abandoned are adopted by a worker, not in passing.
@@ -65,7 +69,13 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     };
     operations.close().await;
     match ended? {
-        Ended::Run(run) => report(context, &run),
+        Ended::Run(run) => {
+            let exit = report(context, &run);
+            if let Some(rehearsals) = &rehearsals {
+                rehearsals.count_rules(context);
+            }
+            exit
+        }
         Ended::Signal(exit) => {
             context.output.note(&format!(
                 "stopped; `tramline export {mapping}` goes on where it stood"
@@ -90,7 +100,7 @@ async fn show(
     context: &Context,
     operations: &Operations,
     run: &Run,
-    rehearsals: &mut Option<tokio::sync::mpsc::Receiver<SyncResult>>,
+    rehearsals: &mut Option<Rehearsals>,
 ) -> Result<Ended, Problem> {
     let progress = if std::io::stderr().is_terminal() {
         Progress::Bar
@@ -103,24 +113,59 @@ async fn show(
         loop {
             tokio::select! {
                 ended = &mut follow => break ended,
-                Some(result) = rehearsed(rehearsals) => super::sync::print(context, &[result]),
+                true = heard(context, rehearsals) => {}
             }
         }
     };
     // What the run told before its end.
-    while let Some(Ok(result)) = rehearsals.as_mut().map(|results| results.try_recv()) {
-        super::sync::print(context, &[result]);
+    if let Some(rehearsals) = rehearsals {
+        while let Ok(result) = rehearsals.results.try_recv() {
+            rehearsals.tell(context, result);
+        }
     }
     ended
 }
 
-/// What a dry run would send or refuse, as it goes; other runs tell nothing.
-async fn rehearsed(
-    results: &mut Option<tokio::sync::mpsc::Receiver<SyncResult>>,
-) -> Option<SyncResult> {
-    match results {
-        Some(results) => results.recv().await,
-        None => std::future::pending().await,
+/// Tells of one more record of a dry run as it comes; other runs tell nothing. False once nothing more can come.
+async fn heard(context: &Context, rehearsals: &mut Option<Rehearsals>) -> bool {
+    let Some(rehearsals) = rehearsals else {
+        return std::future::pending().await;
+    };
+    let result = rehearsals.results.recv().await;
+    result.is_some_and(|result| {
+        rehearsals.tell(context, result);
+        true
+    })
+}
+
+/// What a dry run would send, refuse, and do by its rules.
+struct Rehearsals {
+    results: tokio::sync::mpsc::Receiver<SyncResult>,
+    /// By rule, for how many records it would fire.
+    fired: BTreeMap<String, u64>,
+}
+
+impl Rehearsals {
+    fn tell(&mut self, context: &Context, result: SyncResult) {
+        for rule in &result.rules {
+            *self.fired.entry(rule.rule.clone()).or_default() += 1;
+        }
+        super::sync::print(context, &[result]);
+    }
+
+    /// In JSON each record's line names its rules.
+    fn count_rules(&self, context: &Context) {
+        if self.fired.is_empty() || context.output.is_json() {
+            return;
+        }
+        let counts: Vec<String> = self
+            .fired
+            .iter()
+            .map(|(rule, number)| format!("{rule} {number}"))
+            .collect();
+        context
+            .output
+            .line(&format!("rules that would fire: {}", counts.join(", ")));
     }
 }
 

@@ -71,6 +71,12 @@ pub fn print(context: &Context, results: &[SyncResult]) {
         if let Some(warning) = &result.warning {
             context.output.line(&format!("    warning: {warning}"));
         }
+        for rule in &result.rules {
+            let actions = rule.actions.join(", ");
+            context
+                .output
+                .line(&format!("    rule {} would fire: {actions}", rule.rule));
+        }
         for field in &result.fields {
             if let Some(problem) = &field.problem {
                 context

@@ -147,5 +147,16 @@ pub struct SyncResult {
     /// What was done all the same, and a person should know of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// In a dry run: the rules that would fire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<FiringRule>,
     pub error: Option<Problem>,
+}
+
+/// A rule that would fire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FiringRule {
+    pub rule: String,
+    /// As in [`PreviewRule::actions`].
+    pub actions: Vec<String>,
 }

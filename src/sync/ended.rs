@@ -3,7 +3,7 @@
 use super::plan::{Planned, version};
 use crate::mapping::Mapping;
 use crate::model::job::JobContact;
-use crate::model::view::{Outcome, PreviewField, SyncResult, SyncedField};
+use crate::model::view::{FiringRule, Outcome, PreviewField, SyncResult, SyncedField};
 use crate::model::{ContactId, Email, Job, JobState, Problem, Record, RecordId, WaitReason};
 use crate::store::{LinkWrite, NewJob, RecordSeen, Settlement, StoreError};
 use jiff::Timestamp;
@@ -103,6 +103,7 @@ impl Ended {
                 .as_ref()
                 .and_then(|record| record.superseded_by.clone()),
             warning: self.warning.clone(),
+            rules: Vec::new(),
             error: self.error.clone(),
         }
     }
@@ -185,6 +186,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
         fields: Vec::new(),
         superseded_by: None,
         warning: None,
+        rules: Vec::new(),
         error: Some(problem),
     }
 }
@@ -220,6 +222,15 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
             .warning
             .clone()
             .filter(|_| matches!(outcome, Outcome::Synced | Outcome::Unchanged)),
+        rules: preview
+            .rules
+            .iter()
+            .filter(|rule| rule.fires && matches!(outcome, Outcome::Synced | Outcome::Unchanged))
+            .map(|rule| FiringRule {
+                rule: rule.name.clone(),
+                actions: rule.actions.clone(),
+            })
+            .collect(),
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

@@ -400,6 +400,7 @@ impl Engine {
                 .await?
                 .pop()
                 .and_then(|attempt| attempt.warning),
+            rules: Vec::new(),
             error: job.error,
         }))
     }

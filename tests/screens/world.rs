@@ -770,6 +770,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                     }],
                     superseded_by: None,
                     warning: None,
+                    rules: Vec::new(),
                     error: None,
                 })
                 .collect(),

@@ -281,6 +281,20 @@ pub fn signal(id: u32, name: &str) {
     let _ = status;
 }
 
+/// Stops a process until `CONT`, at a moment when it does not hold the store's lock: others are to go on.
+pub fn freeze(house: &House, id: u32) {
+    for _ in 0..10 {
+        signal(id, "STOP");
+        // Opening the store takes the lock.
+        if house.run(&["queue", "list", "--limit", "1"]).code == Some(0) {
+            return;
+        }
+        signal(id, "CONT");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("process {id} holds the store's lock whenever it is stopped");
+}
+
 /// Waits until something holds; fails when it does not within `PATIENCE`.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();

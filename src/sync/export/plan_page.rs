@@ -7,6 +7,7 @@ use super::ride;
 use super::run::{Halt, Work};
 use crate::activecampaign::{Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
+use crate::model::view::FiringRule;
 use crate::model::{ContactId, Email, Record, RecordId, RelatedContact};
 use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
@@ -430,7 +431,9 @@ impl Planner {
             Planned::Unchanged
         } else {
             if let Some(rehearsal) = &self.rehearsal {
-                rehearsal.tell_write(work, record, related, &email).await;
+                rehearsal
+                    .tell_write(work, record, related, &email, wants.firing())
+                    .await;
             }
             send(work, record, &values, &wants).await?
         };
@@ -508,6 +511,17 @@ impl Wants {
         self.plan
             .as_ref()
             .is_some_and(|plan| !plan.fires.is_empty())
+    }
+
+    /// For people.
+    fn firing(&self) -> Vec<FiringRule> {
+        let fires = self.plan.iter().flat_map(|plan| &plan.fires);
+        fires
+            .map(|turn| FiringRule {
+                rule: turn.rule.clone(),
+                actions: turn.acts.iter().map(ToString::to_string).collect(),
+            })
+            .collect()
     }
 
     /// The record's state, if it is another one than was confirmed: its contact holds what it should.

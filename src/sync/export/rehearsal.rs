@@ -2,7 +2,7 @@
 
 use super::plan_page::Contender;
 use super::run::{Halt, Work};
-use crate::model::view::{Outcome, SyncResult};
+use crate::model::view::{FiringRule, Outcome, SyncResult};
 use crate::model::{
     Contact, ContactId, Email, Problem, Record, RecordId, RelatedContact, TargetField,
 };
@@ -75,13 +75,14 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Tells what would be sent: old is what the contact holds now.
+    /// Tells what would be sent, and done by rules: old is what the contact holds now.
     pub async fn tell_write(
         &self,
         work: &Work,
         record: &Record,
         related: Option<&RelatedContact>,
         email: &Email,
+        rules: Vec<FiringRule>,
     ) {
         let contact = self.contacts.known.get(email);
         let mut preview = work.mapping.preview_fields(record, related, contact);
@@ -93,6 +94,7 @@ impl Rehearsal {
             fields: fields(preview),
             superseded_by: None,
             warning: None,
+            rules,
             error: None,
         };
         work.engine.rehearsed(result).await;
