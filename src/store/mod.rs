@@ -209,7 +209,9 @@ impl Store {
                 Err(error) => Err(error),
             }
         });
-        let flushed = flushed.await.unwrap_or_else(|_| Ok(()));
+        let flushed = flushed
+            .await
+            .unwrap_or_else(|ended| Err(std::io::Error::other(ended)));
         flushed.map_err(|source| StoreError::Io { path: wal, source })
     }
 
