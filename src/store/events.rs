@@ -4,11 +4,12 @@ use super::Store;
 use super::deletions::{Evidence, announce, withdraw};
 use super::enqueue::{NewJob, upsert_changed};
 use super::error::Result;
-use super::rows::{count, time};
+use super::rows::{chunks, count, time};
 use crate::model::{ConnectionName, JobId, MappingName, RecordId};
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row};
+use std::collections::HashSet;
 
 /// A webhook to be kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,30 +53,55 @@ pub struct SettledEvent {
 }
 
 impl Store {
-    /// Keeps webhooks, all or none, and tells of each whether it was unknown.
+    /// Keeps webhooks, all or none, and tells of each whether it was unknown. When this returns, they are on disk.
     pub async fn keep_events(&self, events: &[NewEvent]) -> Result<Vec<bool>> {
         let now = self.now_micros();
-        let mut fresh = Vec::with_capacity(events.len());
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
+        let mut known = HashSet::new();
+        for chunk in chunks(events) {
+            let mut query = QueryBuilder::new(
+                "SELECT connection, key FROM events WHERE (connection, key) IN (",
+            );
+            query.push_values(chunk, |mut values, event| {
+                values.push_bind(event.connection.as_str());
+                values.push_bind(&event.key);
+            });
+            query.push(")");
+            for row in query.build().fetch_all(&mut *tx).await? {
+                known.insert((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?));
+            }
+        }
+        let mut fresh = Vec::with_capacity(events.len());
         for event in events {
-            let kept = sqlx::query(
-                "INSERT INTO events (connection, key, kind, happened_at, received_at, body, due_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $5) ON CONFLICT (connection, key) DO NOTHING",
-            )
-            .bind(event.connection.as_str())
-            .bind(&event.key)
-            .bind(&event.kind)
-            .bind(event.happened_at.map(Timestamp::as_microsecond))
-            .bind(now)
-            .bind(&event.body)
-            .execute(&mut *tx)
-            .await?;
-            fresh.push(kept.rows_affected() > 0);
+            fresh.push(known.insert((event.connection.to_string(), event.key.clone())));
         }
-        if fresh.contains(&true) {
-            self.commit(tx).await?;
+        let new: Vec<&NewEvent> = events
+            .iter()
+            .zip(&fresh)
+            .filter_map(|(event, fresh)| fresh.then_some(event))
+            .collect();
+        if new.is_empty() {
+            return Ok(fresh);
         }
+        for chunk in chunks(&new) {
+            let mut query = QueryBuilder::new(
+                "INSERT INTO events (connection, key, kind, happened_at, received_at, body, due_at) ",
+            );
+            query.push_values(chunk, |mut values, event| {
+                values.push_bind(event.connection.as_str());
+                values.push_bind(&event.key);
+                values.push_bind(&event.kind);
+                values.push_bind(event.happened_at.map(Timestamp::as_microsecond));
+                values.push_bind(now);
+                values.push_bind(&event.body);
+                values.push_bind(now);
+            });
+            query.build().execute(&mut *tx).await?;
+        }
+        self.commit(tx).await?;
+        drop(writer);
+        self.flush().await?;
         Ok(fresh)
     }
 
@@ -113,7 +139,8 @@ impl Store {
     }
 
     /// Writes down what webhooks came to, and makes the jobs that follow, in one transaction. One that another process
-    /// settled meanwhile makes no job here. Returns the ids of the jobs.
+    /// settled meanwhile makes no job here. Returns the ids of the jobs. The commit does not wait for the disk: a webhook whose
+    /// settling is lost is there to be settled again.
     pub async fn settle_events(&self, settled: &[SettledEvent]) -> Result<Vec<JobId>> {
         if settled.is_empty() {
             return Ok(Vec::new());
@@ -121,7 +148,7 @@ impl Store {
         let now = self.now_micros();
         let mut ids = Vec::new();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         for event in settled {
             let mine = sqlx::query(
                 "UPDATE events SET state = $1, note = $2 WHERE seq = $3 AND state = 'new'",

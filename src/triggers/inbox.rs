@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Webhooks taken at a time.
-const BATCH: u32 = 200;
+const BATCH: u32 = 50;
 /// Webhooks whose object is asked for in one go, so that the others do not wait for long.
 const ASKED: usize = 16;
 /// Other processes may leave webhooks behind: a look now and then.
@@ -96,7 +96,7 @@ impl Inbox {
             }
         }
         let mut worked = settled.len();
-        store.settle_events(&settled).await?;
+        self.settle(&settled).await?;
         worked += self.place(unplaced).await?;
         self.shelf
             .waiting
@@ -163,6 +163,15 @@ impl Inbox {
         Ok(Reading::Settled(settled(event, jobs, false)))
     }
 
+    /// Writes down what webhooks came to; the jobs that follow are begun at once.
+    async fn settle(&self, results: &[SettledEvent]) -> Result<(), StoreError> {
+        let jobs = self.engine.store().settle_events(results).await?;
+        if !jobs.is_empty() {
+            self.engine.wake();
+        }
+        Ok(())
+    }
+
     /// The enabled mappings of a connection, of one object or of all.
     fn mappings(&self, connection: &ConnectionName, object: Option<&ObjectKey>) -> Mappings {
         let all = self.engine.enabled_mappings().into_iter();
@@ -197,7 +206,6 @@ impl Inbox {
 
     /// Asks HighLevel of which object some records are; where it does not answer, all of them are put off.
     async fn place(&self, unplaced: Vec<(Event, RecordId)>) -> Result<usize, StoreError> {
-        let store = self.engine.store();
         let mut worked = 0;
         let mut events = unplaced.into_iter().take(ASKED);
         while let Some((event, record)) = events.next() {
@@ -207,14 +215,14 @@ impl Inbox {
                 Ok(Some(object)) => {
                     let mappings = self.mappings(&event.connection, Some(&object));
                     if let Reading::Settled(result) = about(&event, &mappings, &record, false) {
-                        store.settle_events(&[result]).await?;
+                        self.settle(&[result]).await?;
                     }
                 }
                 Ok(None) => {
                     if let Reading::Settled(result) =
                         nothing(&event, "no mapping's object holds the record")
                     {
-                        store.settle_events(&[result]).await?;
+                        self.settle(&[result]).await?;
                     }
                 }
                 Err(error) => {

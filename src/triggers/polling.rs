@@ -65,6 +65,7 @@ pub async fn poll(
             .collect();
         for slice in jobs.chunks(500) {
             store.enqueue_many(slice).await?;
+            engine.wake();
         }
     }
     // Last, so that a crash before it only looks at the same records again.

@@ -278,6 +278,7 @@ impl Receiver {
             .collect();
         match self.engine.store().enqueue_many(&jobs).await {
             Ok(ids) => {
+                self.engine.wake();
                 let ids: Vec<&str> = ids.iter().map(crate::model::JobId::as_str).collect();
                 (
                     Verdict::Workflow,
