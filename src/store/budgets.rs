@@ -10,7 +10,7 @@ impl Store {
     where
         F: FnOnce(&mut String) -> R,
     {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer_soon().await;
         let mut tx = writer.begin_hasty().await?;
         let before: Option<String> = sqlx::query_scalar("SELECT state FROM budgets WHERE key = $1")
             .bind(key)

@@ -56,7 +56,7 @@ impl Store {
     /// Keeps webhooks, all or none, and tells of each whether it was unknown. When this returns, they are on disk.
     pub async fn keep_events(&self, events: &[NewEvent]) -> Result<Vec<bool>> {
         let now = self.now_micros();
-        let mut writer = self.writer().await;
+        let mut writer = self.writer_soon().await;
         let mut tx = writer.begin_hasty().await?;
         let mut known = HashSet::new();
         for chunk in chunks(events) {

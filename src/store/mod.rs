@@ -114,6 +114,8 @@ struct Inner {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     writer: Mutex<Writer>,
+    /// Whose turn it is to wait for the writer, see [`Store::writer`].
+    turn: Mutex<()>,
     readers: SqlitePool,
     changes: watch::Sender<u64>,
     /// Jobs claimed so far by this process, for the tenth claim and the turn of the connections.
@@ -181,7 +183,15 @@ impl Writer {
 }
 
 impl Store {
+    /// The connection that writes, in turn. Only one waits for it at a time, the others for their turn to do so: whoever
+    /// cannot wait for all of them goes by [`Store::writer_soon`].
     async fn writer(&self) -> MutexGuard<'_, Writer> {
+        let _turn = self.inner.turn.lock().await;
+        self.inner.writer.lock().await
+    }
+
+    /// As [`Store::writer`], behind two transactions at most: for what somebody outside waits for.
+    async fn writer_soon(&self) -> MutexGuard<'_, Writer> {
         self.inner.writer.lock().await
     }
 

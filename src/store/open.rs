@@ -62,6 +62,7 @@ impl Store {
                     path: path.to_owned(),
                     connection: Some(main),
                 }),
+                turn: Mutex::default(),
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),
                 claims: AtomicU64::new(0),

@@ -728,6 +728,10 @@ const SABOTAGE: [(&str, &str); 6] = [
 #[test]
 fn each_guarantee_switched_off_is_noticed() {
     for (guarantee, sql) in SABOTAGE {
-        assert!(tell(40, 0, Some(sql)).is_err(), "nobody misses {guarantee}");
+        // The first story that goes wrong ends the search; few of them come to each guarantee.
+        assert!(
+            tell(400, 0, Some(sql)).is_err(),
+            "nobody misses {guarantee}"
+        );
     }
 }
