@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections at the same time; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 128;
+/// Connections at the same time; further ones wait in the kernel's queue. Well below the usual limit of open files.
+const CONNECTIONS: usize = 512;
 /// The headers of a request must be here by then; an idle connection is closed after this time as well.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 const HEADERS: usize = 64;
@@ -43,10 +43,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let stop = stop.clone();
+        // Idle ones would keep others waiting.
+        let roomy = room.available_permits() >= CONNECTIONS / 2;
         connections.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIME)
+                .keep_alive(roomy)
                 .max_headers(HEADERS)
                 .max_buf_size(HEADER_BYTES)
                 .serve_connection(TokioIo::new(stream), service);
