@@ -223,14 +223,7 @@ impl Store {
     ) -> Result<bool> {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let held: Option<i64> = sqlx::query_scalar(
-            "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
-        )
-        .bind(claimed.id.as_str())
-        .bind(epoch)
-        .fetch_optional(&mut *tx)
-        .await?;
-        if held.is_none() {
+        if !is_held(&mut tx, claimed, epoch).await? {
             return Ok(false);
         }
         keep_state(&mut tx, &claimed.connection, &claimed.mapping, state).await?;
@@ -361,6 +354,18 @@ impl Store {
     }
 }
 
+/// True if a worker has the job by this claim.
+async fn is_held(tx: &mut SqliteConnection, claimed: &Job, epoch: i64) -> Result<bool> {
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
+    )
+    .bind(claimed.id.as_str())
+    .bind(epoch)
+    .fetch_optional(tx)
+    .await?;
+    Ok(held.is_some())
+}
+
 /// Plans the effects of one running job; `None` if it is no longer this worker's.
 async fn plan_of_job(
     tx: &mut SqliteConnection,
@@ -370,14 +375,7 @@ async fn plan_of_job(
     now: i64,
 ) -> Result<Option<Vec<OpenEffect>>> {
     let (connection, mapping) = (&claimed.connection, &claimed.mapping);
-    let held: Option<i64> = sqlx::query_scalar(
-        "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'",
-    )
-    .bind(claimed.id.as_str())
-    .bind(epoch)
-    .fetch_optional(&mut *tx)
-    .await?;
-    if held.is_none() {
+    if !is_held(&mut *tx, claimed, epoch).await? {
         return Ok(None);
     }
     plan_in(tx, connection, mapping, plan, now).await?;

@@ -46,12 +46,13 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT OR IGNORE INTO flight_contacts (connection, email, flight) ");
+            QueryBuilder::new("INSERT INTO flight_contacts (connection, email, flight) ");
         query.push_values(contacts, |mut row, email| {
             row.push_bind(connection.as_str());
             row.push_bind(email.as_str());
             row.push_bind(id);
         });
+        query.push(" ON CONFLICT DO NOTHING");
         query.build().execute(&mut *tx).await?;
         self.commit(tx).await?;
         Ok(id)

@@ -37,7 +37,7 @@ struct Fetched {
 #[derive(Default)]
 pub struct Kept {
     pages: VecDeque<Fetched>,
-    /// The number of the next page.
+    /// The number of the last of them.
     place: i64,
 }
 

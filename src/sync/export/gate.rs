@@ -5,7 +5,8 @@ use super::run::{Halt, Work};
 use crate::http::ApiError;
 use crate::model::{Pause, PauseKind};
 use crate::sync::breaker::{self, Probed};
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 /// How often another process's end of a pause is looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,14 +22,19 @@ impl Work {
     pub async fn stand_by(&self) -> Result<(), Halt> {
         if !self.was_free() {
             self.wait_while(|_| true).await?;
-            self.note_free();
+            self.note_free(Some(Instant::now()));
         }
         Ok(())
     }
 
     /// True if nothing paused the run a moment ago.
     fn was_free(&self) -> bool {
-        self.seen_free().is_some_and(|at| at.elapsed() < TRUST)
+        let seen = *self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|at| at.elapsed() < TRUST)
+    }
+
+    fn note_free(&self, seen: Option<Instant>) {
+        *self.free.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     /// Returns once the account's credential is not known to be refused, or once the run is to halt.
@@ -83,6 +89,7 @@ impl Work {
             let (store, owner) = (self.store(), &self.engine.inner.owner);
             let problem = error.clone().into();
             breaker::open(store, self.connection(), error.api, &problem, owner).await;
+            self.note_free(None);
         }
         probed
     }

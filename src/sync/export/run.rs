@@ -88,7 +88,7 @@ pub struct Work {
     pub halt: CancellationToken,
     wake: Arc<Notify>,
     /// When nothing was last seen to pause the run.
-    free: Mutex<Option<Instant>>,
+    pub free: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
     reported: Mutex<Spent>,
 }
@@ -119,16 +119,6 @@ impl Work {
     /// What lets the run look at its state at once.
     pub fn wake_handle(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
-    }
-
-    /// When nothing was last seen to pause the run.
-    pub fn seen_free(&self) -> Option<Instant> {
-        *self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Nothing pauses the run now.
-    pub fn note_free(&self) {
-        *self.free.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     pub fn store(&self) -> &Store {
