@@ -1,9 +1,14 @@
 //! Parses the command line, starts the runtime, hands over.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
 use std::time::Duration;
 use tramline::cli::{self, Cli, Exit};
+
+/// Records are many small values that one thread makes and another drops, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

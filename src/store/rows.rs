@@ -17,9 +17,9 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 /// True for the states in which a job stands for its record; the text is that of the index `jobs_open`.
 pub(super) const OPEN: &str = "state NOT IN ('done', 'discarded')";
 
-/// Rows of one statement at most: a page of an export, or an import. A statement costs a wake-up of SQLite's thread, which is
+/// Rows of one statement at most: the pages that an export plans together, or an import. A statement costs a wake-up of SQLite's thread, which is
 /// more than preparing a text of another length.
-const ROWS: usize = 250;
+const ROWS: usize = 500;
 
 /// The items in pieces for one statement each.
 pub(super) fn chunks<T>(items: &[T]) -> impl Iterator<Item = &[T]> {

@@ -2,11 +2,12 @@
 
 use super::plan::version;
 use crate::model::job::Edit;
-use crate::model::{ConnectionName, MappingName, Record};
+use crate::model::{ConnectionName, MappingName, Record, RecordId};
 use crate::store::{InForce, Store, StoreError};
+use std::collections::HashSet;
 
 /// Puts the edits in force in place of the values of records as they were read now; one whose record is newer than it ends.
-/// What is read in a dry run ends nothing.
+/// What is read in a dry run ends nothing. Answers whose values are an edit's now.
 ///
 /// # Errors
 /// The store failed.
@@ -15,10 +16,11 @@ pub async fn put(
     (connection, mapping): (&ConnectionName, &MappingName),
     records: Vec<&mut Record>,
     dry_run: bool,
-) -> Result<(), StoreError> {
+) -> Result<HashSet<RecordId>, StoreError> {
+    let mut edited = HashSet::new();
     let edits = store.edits_in_force(connection, mapping).await?;
     if edits.is_empty() {
-        return Ok(());
+        return Ok(edited);
     }
     for record in records {
         let Some(in_force) = edits.get(&record.id) else {
@@ -28,12 +30,13 @@ pub async fn put(
         if holds(in_force, record) {
             tracing::info!(record = %id, edit = edit.number, by = edit.by, "the values of an edit are sent");
             Edit::put(&edit.properties, &mut record.properties);
+            edited.insert(id.clone());
         } else if !dry_run {
             tracing::info!(record = %id, edit = edit.number, "the record changed: the edit is over");
             store.end_edit(connection, mapping, id, edit.number).await?;
         }
     }
-    Ok(())
+    Ok(edited)
 }
 
 /// The edit that a sync of this record would go by.

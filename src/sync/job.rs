@@ -146,7 +146,9 @@ impl Desk {
     /// The store failed.
     pub async fn edit(&self, records: Vec<&mut Record>) -> Result<(), StoreError> {
         let whose = (&self.account.name, self.mapping.name());
-        edited::put(&self.store, whose, records, false).await
+        edited::put(&self.store, whose, records, false)
+            .await
+            .map(drop)
     }
 
     async fn attempt(&self, claim: &Claim, record: Option<Record>) -> Result<Ended, Stop> {

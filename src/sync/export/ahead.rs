@@ -1,14 +1,16 @@
-//! Reading ahead: while pages are planned the ones behind them are asked for. Each page is kept on disk before the next one is
-//! asked for, so that a crash costs one page read twice.
+//! Reading ahead: while pages are planned the ones behind them are asked for, and those between are mapped. Each page is kept on
+//! disk before the next one is asked for, so that a crash costs one page read twice.
 
+use super::draft::Draft;
 use super::pages::{PageEnd, Position, too_old};
 use super::run::{Halt, Work};
 use crate::highlevel::HighLevel;
-use crate::model::{Record, RecordPage};
-use crate::store::PageAhead;
+use crate::model::RecordPage;
+use crate::store::{PageAhead, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// A page to be planned.
 pub struct Page {
@@ -16,14 +18,15 @@ pub struct Page {
     pub place: i64,
     /// Where reading stands at it.
     pub position: Position,
-    /// Those of its records that were asked for.
-    pub records: Vec<Record>,
     pub end: PageEnd,
     /// Nothing behind it is wanted.
     pub enough: bool,
     /// Where reading goes on; `None` where only planning can tell.
     pub behind: Option<Position>,
 }
+
+/// Those records of a page that were asked for, mapped while others are read.
+type Drafts = JoinHandle<Result<Vec<Draft>, StoreError>>;
 
 /// A page as it was read.
 struct Fetched {
@@ -70,7 +73,7 @@ pub async fn read_ahead(
     mut position: Position,
     mut kept: Kept,
     room: u64,
-    pages: mpsc::Sender<Page>,
+    pages: mpsc::Sender<(Page, Drafts)>,
 ) -> Result<(), Halt> {
     let mut wanted = 0;
     let mut place = kept.place + 1 - kept.pages.len() as i64;
@@ -101,16 +104,20 @@ pub async fn read_ahead(
             };
             work.store().keep_page(&work.id, &page).await?;
         }
+        let mapping = Arc::clone(&work.mapping);
+        let drafts = tokio::spawn(async move {
+            let drafts = records.into_iter();
+            drafts.map(|record| Draft::of(&mapping, record)).collect()
+        });
         let page = Page {
             place,
             position: here,
-            records,
             end,
             enough,
             behind: goes_on.then(|| behind.clone()),
         };
         // The other end is gone once planning stopped.
-        if pages.send(page).await.is_err() || !goes_on {
+        if pages.send((page, drafts)).await.is_err() || !goes_on {
             return Ok(());
         }
         position = behind;

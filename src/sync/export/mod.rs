@@ -7,6 +7,7 @@
 mod ahead;
 mod confirm;
 mod deliver;
+mod draft;
 mod familiar;
 mod gate;
 mod losers;

@@ -1,19 +1,20 @@
 //! From a page of records to what becomes of each of them, and what their rules want.
 
+use super::draft::{Draft, Meaning, Values};
 use super::familiar::Familiar;
 use super::pages::Position;
 use super::rehearsal::Rehearsal;
 use super::ride;
 use super::run::{Halt, Work};
-use crate::activecampaign::{Rides, import_row_with};
+use crate::activecampaign::{IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::view::FiringRule;
-use crate::model::{ContactId, Email, Record, RecordId, RelatedContact};
+use crate::model::{ContactId, Email, Fingerprint, Record, RecordId, RelatedContact};
 use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
 use crate::sync::edited;
 use crate::sync::effects;
-use crate::sync::plan::{Plan, Planned as Values, plan, version};
+use crate::sync::plan::version;
 use crate::sync::related::ContactBook;
 use std::collections::HashMap;
 
@@ -117,23 +118,30 @@ impl Planner {
     pub async fn plan(
         &mut self,
         work: &Work,
-        records: Vec<Record>,
+        drafts: Vec<Draft>,
         expected: Option<u64>,
     ) -> Result<usize, Halt> {
-        let mut records = self.fresh(work, records).await?;
+        let drafts = self.fresh(work, drafts).await?;
+        let fresh = drafts.len();
+        let (mut records, meanings): (Vec<Record>, Vec<Option<Meaning>>) = drafts
+            .into_iter()
+            .map(|draft| (draft.record, draft.meaning))
+            .unzip();
         let whose = (work.connection(), work.name());
         let read = records.iter_mut().collect();
-        edited::put(work.store(), whose, read, work.options.dry_run).await?;
-        let fresh = records.len();
+        let edited = edited::put(work.store(), whose, read, work.options.dry_run).await?;
         let related = self.related(work, &records, expected).await?;
         let mut plans = Vec::with_capacity(records.len());
-        for (record, related) in records.iter().zip(&related) {
-            plans.push(plan(&work.mapping, record, related.as_ref()));
+        for ((record, related), meaning) in records.iter().zip(&related).zip(meanings) {
+            plans.push(match meaning {
+                Some(meaning) if !edited.contains(&record.id) => meaning,
+                _ => Meaning::of(&work.mapping, record, related.as_ref())?,
+            });
         }
         let emails: Vec<Email> = plans
             .iter()
             .filter_map(|plan| match plan {
-                Plan::Send(values) => Some(values.write.email.clone()),
+                Meaning::Send(values) => Some(values.planned.write.email.clone()),
                 _ => None,
             })
             .collect();
@@ -158,8 +166,8 @@ impl Planner {
         self.rehearse(work, &plans, &links, expected).await?;
         for ((record, related), plan) in records.iter().zip(&related).zip(plans) {
             match plan {
-                Plan::Skip => self.push(record, None, Planned::Skipped),
-                Plan::Fail { problem, email } => {
+                Meaning::Skip => self.push(record, None, Planned::Skipped),
+                Meaning::Fail { problem, email } => {
                     if let Some(rehearsal) = &self.rehearsal {
                         rehearsal.tell_failure(work, record, &problem).await;
                     }
@@ -174,11 +182,11 @@ impl Planner {
                         },
                     );
                 }
-                Plan::Send(values) => {
+                Meaning::Send(values) => {
                     let entrant = Entrant {
                         record,
                         related: related.as_ref(),
-                        values,
+                        values: *values,
                         wants: wanted.remove(&record.id).unwrap_or_default(),
                     };
                     self.contend(work, entrant, &links, &mut best).await?
@@ -195,7 +203,7 @@ impl Planner {
     async fn rehearse(
         &mut self,
         work: &Work,
-        plans: &[Plan],
+        plans: &[Meaning],
         links: &HashMap<Email, Link>,
         expected: Option<u64>,
     ) -> Result<(), Halt> {
@@ -204,10 +212,12 @@ impl Planner {
         };
         let mut wanted: HashMap<Email, Option<ContactId>> = HashMap::new();
         for plan in plans {
-            let Plan::Send(values) = plan else { continue };
-            let email = &values.write.email;
+            let Meaning::Send(values) = plan else {
+                continue;
+            };
+            let email = &values.planned.write.email;
             let link = links.get(email);
-            if !in_step(work, link, values) {
+            if !in_step(work, link, &values.planned.fingerprint) {
                 wanted.insert(email.clone(), link.and_then(|link| link.contact_id.clone()));
             }
         }
@@ -221,11 +231,12 @@ impl Planner {
     }
 
     /// The records that the run has not seen in this version, each once, within the run's limit.
-    async fn fresh(&mut self, work: &Work, records: Vec<Record>) -> Result<Vec<Record>, Halt> {
-        let met: Vec<RecordId> = records
+    async fn fresh(&mut self, work: &Work, drafts: Vec<Draft>) -> Result<Vec<Draft>, Halt> {
+        let met: Vec<RecordId> = drafts
             .iter()
-            .filter(|record| self.records.may_know(record.id.as_str()))
-            .map(|record| record.id.clone())
+            .map(|draft| &draft.record.id)
+            .filter(|id| self.records.may_know(id.as_str()))
+            .cloned()
             .collect();
         self.met |= !met.is_empty();
         let seen = if self.rehearsal.is_some() || met.is_empty() {
@@ -234,19 +245,20 @@ impl Planner {
             work.store().seen_in_run(&work.id, &met).await?
         };
         let mut places: HashMap<RecordId, usize> = HashMap::new();
-        let mut fresh: Vec<Record> = Vec::with_capacity(records.len());
-        for record in records {
+        let mut fresh: Vec<Draft> = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let record = &draft.record;
             if let Some(place) = places.get(&record.id) {
                 // Rows shifted between two pages: the newer state counts.
-                if version(&record) > version(&fresh[*place]) {
-                    fresh[*place] = record;
+                if version(record) > version(&fresh[*place].record) {
+                    fresh[*place] = draft;
                 }
                 continue;
             }
             let new = match (&mut self.rehearsal, seen.get(&record.id)) {
                 (Some(rehearsal), _) => rehearsal.seen.insert(record.id.clone()),
                 (None, None) => true,
-                (None, Some(seen)) if version(&record) > seen.version => {
+                (None, Some(seen)) if version(record) > seen.version => {
                     // Counted already; only its outcome changes.
                     self.read -= 1;
                     true
@@ -259,7 +271,7 @@ impl Planner {
             self.read += 1;
             places.insert(record.id.clone(), fresh.len());
             self.records.note(record.id.as_str());
-            fresh.push(record);
+            fresh.push(draft);
         }
         Ok(fresh)
     }
@@ -392,7 +404,7 @@ impl Planner {
             values,
             wants,
         } = entrant;
-        let email = values.write.email.clone();
+        let email = values.planned.write.email.clone();
         let mine = (version(record), &record.id);
         if let Some(other) = best
             .get(&email)
@@ -426,7 +438,7 @@ impl Planner {
             );
         }
         let link = links.get(&email);
-        let planned = if in_step(work, link, &values) && !wants.fires() {
+        let planned = if in_step(work, link, &values.planned.fingerprint) && !wants.fires() {
             self.states.extend(wants.new_state(record)?);
             Planned::Unchanged
         } else {
@@ -435,7 +447,7 @@ impl Planner {
                     .tell_write(work, record, related, &email, wants.firing())
                     .await;
             }
-            send(work, record, &values, &wants).await?
+            send(work, record, values, &wants).await?
         };
         if wants.open || wants.fires() {
             self.effects.extend(wants.plan);
@@ -483,8 +495,8 @@ impl Planner {
 }
 
 /// True if a contact needs no write as far as its link tells.
-fn in_step(work: &Work, link: Option<&Link>, values: &Values) -> bool {
-    !work.options.full && link.is_some_and(|link| link.fingerprint == values.fingerprint)
+fn in_step(work: &Work, link: Option<&Link>, fingerprint: &Fingerprint) -> bool {
+    !work.options.full && link.is_some_and(|link| link.fingerprint == *fingerprint)
 }
 
 /// A record with what is to go to its contact.
@@ -542,7 +554,7 @@ impl Wants {
 async fn send(
     work: &Work,
     record: &Record,
-    values: &Values,
+    values: Values,
     wants: &Wants,
 ) -> Result<Planned, Halt> {
     // What is open from earlier is brought to its end one by one.
@@ -551,26 +563,30 @@ async fn send(
         Some(_) => None,
         None => Some(Rides::default()),
     };
-    let row = import_row_with(&values.write, rides.as_ref().unwrap_or(&Rides::default()));
+    let write = &values.planned.write;
+    let row = match &rides {
+        Some(rides) if *rides != Rides::default() => import_row_with(write, rides).len(),
+        _ => values.row,
+    };
     let exclude = if work.mapping.spec().exclude_automations {
-        crate::activecampaign::IMPORT_EXCLUDE_BYTES
+        IMPORT_EXCLUDE_BYTES
     } else {
         0
     };
     // Two bytes for what stands between the rows.
-    let size = u32::try_from(row.len() + exclude + 2).unwrap_or(u32::MAX);
+    let size = u32::try_from(row + exclude + 2).unwrap_or(u32::MAX);
     let single = rides.is_none()
-        || values.write.clears()
-        || moves(work, record, &values.write.email).await?
-        || size as usize >= crate::activecampaign::IMPORT_BYTES - 64;
+        || write.clears()
+        || moves(work, record, &write.email).await?
+        || size as usize >= IMPORT_BYTES - 64;
     Ok(Planned::Send {
-        write_json: crate::store::to_json(&values.write)?,
+        write_json: values.write_json,
         properties_json: if work.mapping.spec().rules.is_empty() {
             None
         } else {
             Some(crate::store::to_json(&record.properties)?)
         },
-        fingerprint: values.fingerprint.clone(),
+        fingerprint: values.planned.fingerprint,
         rides_json: match rides {
             Some(rides) if rides != Rides::default() => Some(crate::store::to_json(&rides)?),
             _ => None,

@@ -1,7 +1,7 @@
 //! Reading: what [`super::ahead`] has read is planned and put on disk, with the place where reading goes on. A backlog of pages is
 //! planned together.
 
-use super::ahead::{Kept, Page, read_ahead};
+use super::ahead::{Kept, read_ahead};
 use super::pages::{Position, Walk};
 use super::plan_page::Planner;
 use super::run::{Halt, Work, joined};
@@ -64,20 +64,21 @@ async fn stretch(
         if work.halt.is_cancelled() {
             return Err(Halt::Asked);
         }
-        let (mut page, mut records) = unpack(first);
+        let (mut page, drafts) = first;
+        let mut drafts = joined(drafts.await)?;
         while page.behind.is_some()
-            && records.len() < PAGES * super::pages::PAGE as usize
+            && drafts.len() < PAGES * super::pages::PAGE as usize
             && let Ok(next) = pages.try_recv()
         {
-            let (next, more) = unpack(next);
-            records.extend(more);
+            let (next, more) = next;
+            drafts.extend(joined(more.await)?);
             page = next;
         }
         let mut position = page.position;
         work.hold
             .store(planner.must_wait(&position), Ordering::Release);
         let expected = position.total.or(page.end.total);
-        planner.plan(work, records, expected).await?;
+        planner.plan(work, drafts, expected).await?;
         if let Some(behind) = page.behind {
             keep(work, planner, &behind, Some(page.place)).await?;
             continue;
@@ -97,11 +98,6 @@ async fn stretch(
     // Reading stopped before its end.
     joined(ahead.await)?;
     Err(Halt::Asked)
-}
-
-fn unpack(mut page: Page) -> (Page, Vec<crate::model::Record>) {
-    let records = std::mem::take(&mut page.records);
-    (page, records)
 }
 
 /// Where the run stood when its process ended; a new run begins at the first page.

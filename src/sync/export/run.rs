@@ -52,13 +52,14 @@ impl From<ApiError> for Halt {
 }
 
 /// How a task of the run ended.
-pub fn joined(ended: Result<Result<(), Halt>, JoinError>) -> Result<(), Halt> {
-    ended.unwrap_or_else(|error| {
-        Err(Halt::Failed(Problem::new(
+pub fn joined<T, E: Into<Halt>>(ended: Result<Result<T, E>, JoinError>) -> Result<T, Halt> {
+    match ended {
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => Err(Halt::Failed(Problem::new(
             ErrorClass::Store,
             format!("the export stopped by a fault of its own: {error}"),
-        )))
-    })
+        ))),
+    }
 }
 
 /// What is in the outbox for the next import, as far as this process put it there.
