@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use std::collections::HashSet;
 
-const ROW: &str = "o.id, o.email, o.record_id, o.version, o.write, o.fingerprint, o.size, o.rides,
+const ROW: &str = "o.id, o.email, o.record_id, o.version, o.fingerprint, o.size, o.rides,
      coalesce(o.contact_id, l.contact_id) AS contact_id,
      CASE WHEN l.record_id = o.record_id AND l.version > o.version THEN 1
          WHEN r.version > o.version OR (r.version = o.version AND r.competes = 0) THEN 1 ELSE 0 END AS overtaken,
@@ -25,6 +25,9 @@ const COLUMNS: &str = "id, email, record_id, version, write, fingerprint, size, 
 const FROM: &str = "FROM outbox o LEFT JOIN links l
          ON l.connection = o.connection AND l.mapping = o.mapping AND l.email = o.email
      LEFT JOIN records r ON r.connection = o.connection AND r.mapping = o.mapping AND r.record_id = o.record_id";
+
+/// The write of a row that is taken, where it is not left to be read later.
+const UNREAD: &str = "CASE WHEN o.kind = 'single' OR o.rides IS NOT NULL THEN o.write END";
 
 /// True for a row whose contact has another write under way: one of the same run, or of a run that is alive (`$5`).
 const BUSY: &str = "EXISTS (SELECT 1 FROM outbox p JOIN runs r ON r.id = p.run_id
@@ -45,7 +48,7 @@ type Fetched = (
     Email,
     RecordId,
     i64,
-    String,
+    Option<String>,
     Fingerprint,
     u32,
     Option<String>,
@@ -145,7 +148,7 @@ pub(super) async fn next_rows(
     let sql = gathered(
         COLUMNS,
         &format!(
-            "SELECT {ROW}, {BUSY} AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id > $3 ORDER BY o.id LIMIT $4"
+            "SELECT {ROW}, {UNREAD} AS write, {BUSY} AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id > $3 ORDER BY o.id LIMIT $4"
         ),
     );
     let rows: String = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -264,7 +267,7 @@ pub(super) async fn rows_of(
     let sql = gathered(
         COLUMNS,
         &format!(
-            "SELECT {ROW}, 0 AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id BETWEEN $3 AND $4 ORDER BY o.id"
+            "SELECT {ROW}, o.write, 0 AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id BETWEEN $3 AND $4 ORDER BY o.id"
         ),
     );
     let rows: String = sqlx::query_scalar(AssertSqlSafe(sql))

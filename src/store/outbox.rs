@@ -74,8 +74,9 @@ pub struct OutboxRow {
     pub record: RecordId,
     /// Microseconds of the record's `updated_at`.
     pub version: i64,
-    /// The `ContactWrite` as JSON.
-    pub write_json: String,
+    /// The `ContactWrite` as JSON. `None` in an import's batch as it is taken, where the row goes alone: whoever planned it may
+    /// have it at hand, and [`Store::batch`] reads it.
+    pub write_json: Option<String>,
     pub fingerprint: Fingerprint,
     /// What goes along in an import: tags and lists, as JSON of the engine's making.
     pub rides_json: Option<String>,

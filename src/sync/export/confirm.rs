@@ -1,6 +1,6 @@
 //! Confirming: the result of each import is asked for once it is likely there; contacts it does not name are read back.
 
-use super::deliver::{rows_json, send, write_of};
+use super::deliver::{read_writes, rows_json, send, write_of};
 use super::run::{Halt, Work};
 use crate::activecampaign::{BatchId, ImportInfo, ImportState};
 use crate::model::{Contact, ContactId, Email, ErrorClass};
@@ -147,7 +147,8 @@ impl<'a> Confirmer<'a> {
 
     async fn send_again(&mut self, mut batch: Batch) -> Result<(), Halt> {
         let exclude = self.work.mapping.spec().exclude_automations;
-        let sent = match send(self.work, &rows_json(&batch)?, exclude).await {
+        let rows = rows_json(self.work, &mut batch).await?;
+        let sent = match send(self.work, &rows, exclude).await {
             Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
                 Err(Vec::new())
             }
@@ -246,7 +247,8 @@ impl<'a> Confirmer<'a> {
 
     /// Contacts that an import did not name: those of known id are read 100 a call, the others wait for a walk, or
     /// are looked up one by one where they are few.
-    async fn read_back(&mut self, batch: Batch) -> Result<(), Halt> {
+    async fn read_back(&mut self, mut batch: Batch) -> Result<(), Halt> {
+        read_writes(self.work, &mut batch).await?;
         match self.read_back_all(&batch).await {
             Err(Halt::Failed(problem)) if self.work.is_of_the_call(&problem).await => {
                 tracing::warn!(run = %self.work.id, %problem, "contacts cannot be read back; they are written one by one");
@@ -385,7 +387,7 @@ impl<'a> Confirmer<'a> {
     }
 
     fn holds(&self, contact: &Contact, row: &OutboxRow, sent_at: Timestamp) -> Result<bool, Halt> {
-        let write = write_of(&row.write_json)?;
+        let write = write_of(row)?;
         let (mapping, rode) = (&self.work.mapping, row.rides_json.is_some());
         Ok(import::holds(mapping, contact, &write, rode, sent_at))
     }

@@ -168,7 +168,7 @@ async fn send_import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) ->
             again(work, &batch, all).await?;
             continue;
         }
-        let rows = rows_json(&batch)?;
+        let rows = rows_json(work, &mut batch).await?;
         let exclude = work.mapping.spec().exclude_automations;
         let sent = match send(work, &rows, exclude).await {
             Err(Halt::Failed(problem)) if work.is_of_the_call(&problem).await => {
@@ -250,17 +250,31 @@ async fn again(work: &Work, batch: &Batch, emails: Vec<Email>) -> Result<(), Hal
     Ok(())
 }
 
-pub fn rows_json(batch: &Batch) -> Result<Vec<String>, Halt> {
+/// The rows of an import: those that were planned by this process are at hand.
+pub async fn rows_json(work: &Work, batch: &mut Batch) -> Result<Vec<String>, Halt> {
+    let at_hand: Vec<Option<String>> = batch
+        .rows
+        .iter()
+        .map(|row| work.at_hand.take(row))
+        .collect();
+    if at_hand.iter().all(Option::is_some) {
+        return Ok(at_hand.into_iter().flatten().collect());
+    }
+    read_writes(work, batch).await?;
     batch
         .rows
         .iter()
-        .map(|row| {
-            Ok(import_row_with(
-                &write_of(&row.write_json)?,
-                &rides_of(row)?,
-            ))
-        })
+        .map(|row| Ok(import_row_with(&write_of(row)?, &rides_of(row)?)))
         .collect()
+}
+
+/// Reads the writes of a batch that were not read with it.
+pub async fn read_writes(work: &Work, batch: &mut Batch) -> Result<(), Halt> {
+    if batch.rows.iter().any(|row| row.write_json.is_none()) {
+        let kept = work.store().batch(batch.id).await?;
+        batch.rows = kept.map(|kept| kept.rows).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// What goes along with a planned write, as it was kept.
@@ -271,9 +285,9 @@ fn rides_of(row: &OutboxRow) -> Result<Rides, Halt> {
     }
 }
 
-/// A planned write as it was kept.
-pub fn write_of(json: &str) -> Result<ContactWrite, Halt> {
-    kept(json)
+/// A planned write as it was kept; see [`read_writes`].
+pub fn write_of(row: &OutboxRow) -> Result<ContactWrite, Halt> {
+    kept(row.write_json.as_deref().unwrap_or_default())
 }
 
 fn kept<T: DeserializeOwned>(json: &str) -> Result<T, Halt> {
@@ -289,7 +303,7 @@ fn kept<T: DeserializeOwned>(json: &str) -> Result<T, Halt> {
 async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
     let mut rows = batch.rows.iter();
     for row in rows.by_ref() {
-        let write = write_of(&row.write_json)?;
+        let write = write_of(row)?;
         let mut result = BatchResult {
             confirmed: Confirmed::These(Vec::new()),
             known: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a record means for its contact, written out: all of planning that needs neither the store nor another call.
 
-use crate::activecampaign::{Rides, import_row_with};
+use crate::activecampaign::import_row_json;
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::{Email, Problem, Record, RelatedContact};
 use crate::store::{StoreError, to_json};
@@ -29,8 +29,8 @@ pub struct Values {
     pub planned: Planned,
     /// The `ContactWrite` as JSON.
     pub write_json: String,
-    /// Bytes of the row in an import, with nothing that goes along.
-    pub row: usize,
+    /// The row in an import, with nothing that goes along.
+    pub row_json: String,
 }
 
 impl Draft {
@@ -60,7 +60,7 @@ impl Meaning {
         Ok(match plan(mapping, record, related) {
             Plan::Send(planned) => Self::Send(Box::new(Values {
                 write_json: to_json(&planned.write)?,
-                row: import_row_with(&planned.write, &Rides::default()).len(),
+                row_json: import_row_json(&planned.write),
                 planned,
             })),
             Plan::Skip => Self::Skip,

@@ -5,6 +5,7 @@
 //! dies loses at most the page it was reading.
 
 mod ahead;
+mod at_hand;
 mod confirm;
 mod deliver;
 mod draft;

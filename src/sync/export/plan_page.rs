@@ -1,5 +1,6 @@
 //! From a page of records to what becomes of each of them, and what their rules want.
 
+use super::at_hand;
 use super::draft::{Draft, Meaning, Values};
 use super::familiar::Familiar;
 use super::pages::Position;
@@ -27,6 +28,8 @@ pub struct Planner {
     rows: Vec<PlannedRow>,
     effects: Vec<EffectPlan>,
     states: Vec<ConfirmedState>,
+    /// The imports' rows of what is to be sent.
+    at_hand: Vec<at_hand::Row>,
     /// Records and contacts that the run has met.
     records: Familiar,
     contacts: Familiar,
@@ -59,6 +62,7 @@ impl Planner {
             rows: Vec::new(),
             effects: Vec::new(),
             states: Vec::new(),
+            at_hand: Vec::new(),
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
             met: false,
@@ -112,6 +116,11 @@ impl Planner {
             std::mem::take(&mut self.effects),
             std::mem::take(&mut self.states),
         )
+    }
+
+    /// The imports' rows of what is to be sent.
+    pub fn take_at_hand(&mut self) -> Vec<at_hand::Row> {
+        std::mem::take(&mut self.at_hand)
     }
 
     /// Plans pages. Answers how many of its records were new to the run, or newer than when it saw them.
@@ -447,7 +456,7 @@ impl Planner {
                     .tell_write(work, record, related, &email, wants.firing())
                     .await;
             }
-            send(work, record, values, &wants).await?
+            self.send(work, record, values, &wants).await?
         };
         if wants.open || wants.fires() {
             self.effects.extend(wants.plan);
@@ -463,6 +472,62 @@ impl Planner {
         );
         self.push(record, Some(email), planned);
         Ok(())
+    }
+
+    /// Plans a record's write.
+    async fn send(
+        &mut self,
+        work: &Work,
+        record: &Record,
+        values: Values,
+        wants: &Wants,
+    ) -> Result<Planned, Halt> {
+        // What is open from earlier is brought to its end one by one.
+        let rides = match &wants.plan {
+            Some(plan) if !wants.open => ride::rides(work, plan).await?,
+            Some(_) => None,
+            None => Some(Rides::default()),
+        };
+        let Values {
+            planned,
+            write_json,
+            row_json,
+        } = values;
+        let (write, fingerprint) = (planned.write, planned.fingerprint);
+        let along = rides.as_ref().filter(|rides| **rides != Rides::default());
+        let row = along.map_or(row_json.len(), |rides| import_row_with(&write, rides).len());
+        let exclude = if work.mapping.spec().exclude_automations {
+            IMPORT_EXCLUDE_BYTES
+        } else {
+            0
+        };
+        // Two bytes for what stands between the rows.
+        let size = u32::try_from(row + exclude + 2).unwrap_or(u32::MAX);
+        let single = rides.is_none()
+            || write.clears()
+            || moves(work, record, &write.email).await?
+            || size as usize >= IMPORT_BYTES - 64;
+        let rides_json = along.map(crate::store::to_json).transpose()?;
+        if !single && along.is_none() && self.rehearsal.is_none() {
+            self.at_hand.push(at_hand::Row {
+                email: write.email,
+                fingerprint: fingerprint.clone(),
+                json: row_json,
+            });
+        }
+        let properties_json = work
+            .mapping
+            .has_rules()
+            .then(|| crate::store::to_json(&record.properties))
+            .transpose()?;
+        Ok(Planned::Send {
+            write_json,
+            properties_json,
+            fingerprint,
+            rides_json,
+            size,
+            single,
+        })
     }
 
     /// Changes what was planned for a record that lost its contact.
@@ -549,51 +614,6 @@ impl Wants {
             properties_json,
         }))
     }
-}
-
-async fn send(
-    work: &Work,
-    record: &Record,
-    values: Values,
-    wants: &Wants,
-) -> Result<Planned, Halt> {
-    // What is open from earlier is brought to its end one by one.
-    let rides = match &wants.plan {
-        Some(plan) if !wants.open => ride::rides(work, plan).await?,
-        Some(_) => None,
-        None => Some(Rides::default()),
-    };
-    let write = &values.planned.write;
-    let row = match &rides {
-        Some(rides) if *rides != Rides::default() => import_row_with(write, rides).len(),
-        _ => values.row,
-    };
-    let exclude = if work.mapping.spec().exclude_automations {
-        IMPORT_EXCLUDE_BYTES
-    } else {
-        0
-    };
-    // Two bytes for what stands between the rows.
-    let size = u32::try_from(row + exclude + 2).unwrap_or(u32::MAX);
-    let single = rides.is_none()
-        || write.clears()
-        || moves(work, record, &write.email).await?
-        || size as usize >= IMPORT_BYTES - 64;
-    Ok(Planned::Send {
-        write_json: values.write_json,
-        properties_json: if work.mapping.spec().rules.is_empty() {
-            None
-        } else {
-            Some(crate::store::to_json(&record.properties)?)
-        },
-        fingerprint: values.planned.fingerprint,
-        rides_json: match rides {
-            Some(rides) if rides != Rides::default() => Some(crate::store::to_json(&rides)?),
-            _ => None,
-        },
-        size,
-        single,
-    })
 }
 
 /// True if the record's contact is to be renamed: an import cannot do that.

@@ -161,6 +161,7 @@ async fn keep(
         spent: work.spent(),
     };
     work.store().page_planned(&work.id, &plan).await?;
+    work.at_hand.put(planner.take_at_hand());
     work.backlog.rows.fetch_add(sends, Ordering::AcqRel);
     work.backlog.bytes.fetch_add(bytes, Ordering::AcqRel);
     work.filled.notify_one();

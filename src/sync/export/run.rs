@@ -3,6 +3,7 @@
 use super::super::account::Account;
 use super::super::breaker::Probed;
 use super::super::{Engine, backoff};
+use super::at_hand::AtHand;
 use super::{deliver, read};
 use crate::http::{ApiError, Meter};
 use crate::mapping::Mapping;
@@ -81,6 +82,8 @@ pub struct Work {
     /// Reading brought something for [`deliver`].
     pub filled: Notify,
     pub backlog: Backlog,
+    /// Imports' rows that need not be read from the outbox.
+    pub at_hand: AtHand,
     /// True while a write may have to wait for the last page, because a later record could win its contact.
     pub hold: AtomicBool,
     /// ActiveCampaign refuses imports to a token that is good otherwise: contacts are written one by one.
@@ -107,6 +110,7 @@ impl Work {
             read_done: AtomicBool::new(false),
             filled: Notify::new(),
             backlog: Backlog::default(),
+            at_hand: AtHand::default(),
             hold: AtomicBool::new(false),
             imports_refused: AtomicBool::new(false),
             halt: CancellationToken::new(),
