@@ -3,6 +3,8 @@
 mod check;
 mod place;
 mod read;
+mod rewrite;
+mod save;
 mod stamp;
 #[cfg(test)]
 mod tests;

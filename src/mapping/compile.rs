@@ -11,8 +11,8 @@ use super::scope::Scope;
 use super::spec::{EmailSpec, MappingSpec};
 use super::template::Templates;
 use crate::model::{
-    Association, AssociationId, ContactField, Finding, Fingerprint, Level, MappingName, ObjectKey,
-    ObjectSchema, TargetField,
+    Association, AssociationId, ContactField, ErrorClass, Finding, Fingerprint, Level, MappingName,
+    ObjectKey, ObjectSchema, Problem, TargetField,
 };
 use std::sync::Arc;
 
@@ -23,6 +23,39 @@ pub struct Compiled {
     pub mapping: Option<Mapping>,
     /// Errors and warnings; one `ok` where there is none.
     pub findings: Vec<Finding>,
+}
+
+impl Compiled {
+    /// The mapping, ready for use.
+    ///
+    /// # Errors
+    /// It does not fit the schemas: the problem names the first fault.
+    pub fn ready(self, name: &MappingName) -> Result<Mapping, Problem> {
+        self.mapping
+            .ok_or_else(|| first_error(name, &self.findings))
+    }
+}
+
+fn first_error(name: &MappingName, findings: &[Finding]) -> Problem {
+    let mut errors = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error);
+    let Some(first) = errors.next() else {
+        return Problem::new(
+            ErrorClass::Config,
+            format!("the mapping {name} cannot be used"),
+        );
+    };
+    let more = match errors.count() {
+        0 => String::new(),
+        count => format!(" (and {count} more: tramline mappings check {name})"),
+    };
+    let mut problem = Problem::new(
+        ErrorClass::Config,
+        format!("{}: {}{more}", first.item, first.message),
+    );
+    problem.remedy.clone_from(&first.remedy);
+    problem
 }
 
 /// Where the e-mail address comes from, resolved.

@@ -3,7 +3,8 @@
 use super::audit::Act;
 use super::{Done, Operations};
 use crate::mapping::{
-    EmailOutcome, EmailSource, EmailSpec, FieldSpec, OnMissingEmail, is_template,
+    EmailOutcome, EmailSource, EmailSpec, FieldSpec, Mapping, MappingSpec, OnMissingEmail,
+    is_template,
 };
 use crate::model::job::Edit;
 use crate::model::view::{Preview, SyncResult};
@@ -12,7 +13,7 @@ use crate::model::{
     Properties, Record, RecordId,
 };
 use crate::sync::contest::{self, Verdict};
-use crate::sync::{edited, related, write};
+use crate::sync::{Account, edited, related, write};
 use serde::{Deserialize, Serialize};
 
 /// A mapping as config.toml gives it, without asking either API.
@@ -73,27 +74,24 @@ impl Operations {
         config
             .mappings
             .iter()
-            .map(|(name, spec)| MappingSummary {
-                name: name.clone(),
-                connection: config.connection_of(spec),
-                object: ObjectKey::from_input(&spec.object),
-                email: match &spec.email {
-                    EmailSpec::Property(key) => key.clone(),
-                    EmailSpec::Association(key) => format!("association {key}"),
-                },
-                fields: spec.fields.iter().count(),
-                rules: spec.rules.iter().map(|rule| rule.name.clone()).collect(),
-                schedule: spec.schedule.clone(),
-                enabled: spec.enabled,
-            })
+            .map(|(name, spec)| summary(name, spec, config.connection_of(spec)))
             .collect()
     }
 
     /// A mapping's lines and findings, against both live schemas (read once and kept).
     pub async fn mapping_detail(&self, mapping: &MappingName) -> Done<MappingDetail> {
         let state = self.state();
-        let (spec, connection) = state.spec(mapping)?;
-        let account = state.person(&connection)?;
+        self.detail_of(mapping, state.spec(mapping)?.0).await
+    }
+
+    /// As [`Operations::mapping_detail`], for a mapping as it is given.
+    pub(super) async fn detail_of(
+        &self,
+        mapping: &MappingName,
+        spec: &MappingSpec,
+    ) -> Done<MappingDetail> {
+        let connection = self.state().config.connection_of(spec);
+        let account = self.person(&connection)?;
         let findings = account.compile(mapping, spec).await?.findings;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
@@ -122,18 +120,8 @@ impl Operations {
                 }
             })
             .collect();
-        let summary = self
-            .mappings()
-            .into_iter()
-            .find(|summary| summary.name == *mapping);
-        let summary = summary.ok_or_else(|| {
-            crate::model::Problem::new(
-                crate::model::ErrorClass::Config,
-                format!("there is no mapping `{mapping}`"),
-            )
-        })?;
         Ok(MappingDetail {
-            summary,
+            summary: summary(mapping, spec, connection),
             lines,
             findings,
         })
@@ -171,7 +159,20 @@ impl Operations {
         let (spec, connection) = state.spec(mapping)?;
         let account = state.person(&connection)?;
         let mapping = account.mapping(mapping, spec).await?;
-        let (store, whose) = (&self.inner.store, (&connection, mapping.name()));
+        self.preview_by(&mapping, &account, record, with_contact)
+            .await
+    }
+
+    /// As [`Operations::preview_record`], by a mapping that is ready for use.
+    pub(super) async fn preview_by(
+        &self,
+        mapping: &Mapping,
+        account: &Account,
+        record: Record,
+        with_contact: bool,
+    ) -> Done<Preview> {
+        let (store, connection) = (&self.inner.store, &account.name);
+        let whose = (connection, mapping.name());
         let mut record = record;
         let edit = edited::of(store, whose, &record).await?;
         if let Some(edit) = &edit {
@@ -191,20 +192,20 @@ impl Operations {
         };
         let mut fields = None;
         if let (Some(email), true, None) = (&email, with_contact, &contact) {
-            let old = write::old_link(store, &account, &mapping, &record.id, email).await?;
+            let old = write::old_link(store, account, mapping, &record.id, email).await?;
             if let Some(old) = old.map(|old| old.email) {
                 contact = account.activecampaign.find_contact(&old, true).await?;
                 let both = (&record, related.as_ref());
                 fields = contact
                     .as_ref()
-                    .map(|contact| write::beside_renamed(&mapping, both, (&old, contact), email));
+                    .map(|contact| write::beside_renamed(mapping, both, (&old, contact), email));
             }
         }
         let fields = fields
             .unwrap_or_else(|| mapping.preview_fields(&record, related.as_ref(), contact.as_ref()));
         let warning = match &email {
             Some(email) => {
-                write::change_of_address(store, &account, &mapping, &record.id, email).await?
+                write::change_of_address(store, account, mapping, &record.id, email).await?
             }
             None => None,
         };
@@ -214,10 +215,10 @@ impl Operations {
         };
         let (mut link, mut winner, mut contested) = (None, None, None);
         if let Some(email) = &email {
-            link = store.link(&connection, mapping.name(), email).await?;
+            link = store.link(connection, mapping.name(), email).await?;
             // A record that cannot be mapped fails and does not compete.
             if fields.iter().all(|field| field.problem.is_none()) {
-                match contest::foresee(store, &account, &mapping, &record, email).await? {
+                match contest::foresee(store, account, mapping, &record, email).await? {
                     Verdict::Wins => {}
                     Verdict::Loses(other) => winner = Some(other),
                     Verdict::Fails(others) => contested = Some(contest::problem(email, others)),
@@ -226,7 +227,7 @@ impl Operations {
         }
         let ids = std::slice::from_ref(&record.id);
         let mut states = store
-            .confirmed_states(&connection, mapping.name(), ids)
+            .confirmed_states(connection, mapping.name(), ids)
             .await?;
         let previous: Option<Properties> = states
             .remove(&record.id)
@@ -239,7 +240,7 @@ impl Operations {
             email,
             contact_id: contact.map(|contact| contact.id),
             skips: mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
-                && spec.on_missing_email == OnMissingEmail::Skip,
+                && mapping.spec().on_missing_email == OnMissingEmail::Skip,
             problem: address.err().or(contested),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
@@ -266,8 +267,16 @@ impl Operations {
     /// Pairs that could be added to a mapping.
     pub async fn suggest(&self, mapping: &MappingName) -> Done<Vec<SuggestedPair>> {
         let state = self.state();
-        let (spec, connection) = state.spec(mapping)?;
-        let account = state.person(&connection)?;
+        self.suggest_for(mapping, state.spec(mapping)?.0).await
+    }
+
+    /// As [`Operations::suggest`], for a mapping as it is given.
+    pub(super) async fn suggest_for(
+        &self,
+        mapping: &MappingName,
+        spec: &MappingSpec,
+    ) -> Done<Vec<SuggestedPair>> {
+        let account = self.person(&self.state().config.connection_of(spec))?;
         let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
         let fields = account.fields().await?;
         let samples = self.mapping_samples(mapping, 50).await?;
@@ -318,6 +327,22 @@ impl Operations {
             Ok(preview) => crate::sync::rehearsed(&preview),
             Err(problem) => crate::sync::failed(record.clone(), problem),
         }
+    }
+}
+
+fn summary(name: &MappingName, spec: &MappingSpec, connection: ConnectionName) -> MappingSummary {
+    MappingSummary {
+        name: name.clone(),
+        connection,
+        object: ObjectKey::from_input(&spec.object),
+        email: match &spec.email {
+            EmailSpec::Property(key) => key.clone(),
+            EmailSpec::Association(key) => format!("association {key}"),
+        },
+        fields: spec.fields.iter().count(),
+        rules: spec.rules.iter().map(|rule| rule.name.clone()).collect(),
+        schedule: spec.schedule.clone(),
+        enabled: spec.enabled,
     }
 }
 

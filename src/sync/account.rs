@@ -5,8 +5,8 @@ use crate::highlevel::HighLevel;
 use crate::http::{ApiError, Lane, Meter};
 use crate::mapping::{Compiled, Mapping, MappingSpec};
 use crate::model::{
-    Association, ConnectionName, ContactField, ErrorClass, Finding, Fingerprint, Level,
-    MappingName, ObjectKey, ObjectSchema, Problem,
+    Association, ConnectionName, ContactField, Fingerprint, MappingName, ObjectKey, ObjectSchema,
+    Problem,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -204,11 +204,7 @@ impl Account {
         {
             return Ok(mapping);
         }
-        let compiled = self.compile(name, spec).await?;
-        let Some(mapping) = compiled.mapping else {
-            return Err(first_error(name, &compiled.findings));
-        };
-        let mapping = Arc::new(mapping);
+        let mapping = Arc::new(self.compile(name, spec).await?.ready(name)?);
         self.learned
             .lock()
             .await
@@ -238,26 +234,4 @@ impl Account {
             }
         }
     }
-}
-
-fn first_error(name: &MappingName, findings: &[Finding]) -> Problem {
-    let mut errors = findings
-        .iter()
-        .filter(|finding| finding.level == Level::Error);
-    let Some(first) = errors.next() else {
-        return Problem::new(
-            ErrorClass::Config,
-            format!("the mapping {name} cannot be used"),
-        );
-    };
-    let more = match errors.count() {
-        0 => String::new(),
-        count => format!(" (and {count} more: tramline mappings check {name})"),
-    };
-    let mut problem = Problem::new(
-        ErrorClass::Config,
-        format!("{}: {}{more}", first.item, first.message),
-    );
-    problem.remedy.clone_from(&first.remedy);
-    problem
 }

@@ -1,0 +1,83 @@
+//! A mapping while a person edits it: held against both live schemas and tried on records before config.toml has it.
+
+use super::audit::Act;
+use super::mappings::{MappingDetail, SuggestedPair};
+use super::reload::Reloaded;
+use super::{Done, Operations};
+use crate::config::Config;
+use crate::mapping::MappingSpec;
+use crate::model::view::Preview;
+use crate::model::{ErrorClass, MappingName, Problem, Record};
+
+impl Operations {
+    /// A mapping as config.toml has it: where an edit begins.
+    ///
+    /// # Errors
+    /// There is no such mapping.
+    pub fn mapping_spec(&self, mapping: &MappingName) -> Done<MappingSpec> {
+        let state = self.state();
+        Ok(state.spec(mapping)?.0.clone())
+    }
+
+    /// As [`Operations::mapping_detail`], for a mapping that is not saved. Asks nobody once the schemas are known.
+    pub async fn draft_detail(
+        &self,
+        mapping: &MappingName,
+        draft: &MappingSpec,
+    ) -> Done<MappingDetail> {
+        self.detail_of(mapping, draft).await
+    }
+
+    /// What a mapping that is not saved makes of a record that is at hand; its contact is not looked up.
+    pub async fn draft_preview(
+        &self,
+        mapping: &MappingName,
+        draft: &MappingSpec,
+        record: Record,
+    ) -> Done<Preview> {
+        let connection = self.state().config.connection_of(draft);
+        let account = self.person(&connection)?;
+        let compiled = account.compile(mapping, draft).await?.ready(mapping)?;
+        self.preview_by(&compiled, &account, record, false).await
+    }
+
+    /// Pairs that could be added to a mapping that is not saved.
+    pub async fn draft_suggestions(
+        &self,
+        mapping: &MappingName,
+        draft: &MappingSpec,
+    ) -> Done<Vec<SuggestedPair>> {
+        self.suggest_for(mapping, draft).await
+    }
+
+    /// Writes a mapping into config.toml, which keeps its comments and order, and goes on by it. `before` is the mapping as the
+    /// person saw it.
+    ///
+    /// # Errors
+    /// `--read-only`; the file says something else by now, or cannot be written. Then it stays as it is.
+    pub async fn save_mapping(
+        &self,
+        mapping: &MappingName,
+        before: &MappingSpec,
+        after: &MappingSpec,
+    ) -> Done<Reloaded> {
+        self.writable()?;
+        let state = self.state();
+        let path = state.config.path.clone();
+        let (name, old, new) = (mapping.clone(), before.clone(), after.clone());
+        let saving = async {
+            let saved =
+                tokio::task::spawn_blocking(move || Config::save_mapping(&path, &name, &old, &new));
+            saved.await.map_err(|error| {
+                Problem::new(
+                    ErrorClass::Config,
+                    format!("config.toml was not written: {error}"),
+                )
+            })??;
+            self.reload().await
+        };
+        let act =
+            Act::new("mapping saved", mapping.as_str()).of(&state.config.connection_of(after));
+        self.audited(act, saving, |_| None).await
+    }
+}
