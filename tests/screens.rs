@@ -20,7 +20,7 @@ use world::Mood;
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 /// Keys that lead from the start to each view that is worth looking at.
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 10] = [
     ("schemas", "1"),
     ("records", "2"),
     ("record", "2\n"),
@@ -28,6 +28,7 @@ const VIEWS: [(&str, &str); 9] = [
     ("mappings", "3"),
     ("queue", "4"),
     ("job", "4jjj\n"),
+    ("groups", "4v"),
     ("exports", "5"),
     ("activity", "6"),
 ];
@@ -81,7 +82,7 @@ fn every_view_while_it_loads() {
 }
 
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 10] = [
+const ABOVE: [(&str, &str); 11] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -92,6 +93,7 @@ const ABOVE: [(&str, &str); 10] = [
     ("check", "3v"),
     ("rules", "3r"),
     ("filter", "4/st"),
+    ("retry-group", "4vjR"),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 use super::Options;
 use super::event::{Answer, Event};
 use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
+use super::screens::queue::GROUPS;
 use super::slots::Slot;
 use crate::config::Stamp;
 use crate::model::ConnectionName;
@@ -196,6 +197,7 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             result: ops.jobs(&query).await,
         },
         Request::Job(id) => Reply::Job(ops.job(&id).await),
+        Request::Groups => Reply::Groups(ops.failure_groups(GROUPS).await),
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)

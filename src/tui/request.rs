@@ -4,6 +4,7 @@ use super::Options;
 use crate::model::SegmentMatches;
 use crate::model::call::Call;
 use crate::model::export::{ExportOptions, Run};
+use crate::model::group::FailureGroup;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
     ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Problem, Properties, Record,
@@ -59,6 +60,8 @@ pub enum Request {
         page: usize,
     },
     Job(String),
+    /// Failure groups, the largest first.
+    Groups,
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
@@ -131,6 +134,7 @@ pub enum Reply {
         result: Done<JobList>,
     },
     Job(Done<JobDetail>),
+    Groups(Done<Vec<FailureGroup>>),
     Count(Chosen, Done<u64>),
     Retried(Chosen, Done<u64>),
     Discarded(Done<u64>),

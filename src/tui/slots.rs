@@ -26,6 +26,7 @@ pub enum Slot {
     Check,
     Jobs,
     Job,
+    Groups,
     Mend,
     Count,
     Exports,
@@ -57,7 +58,7 @@ impl Slot {
             | Self::SamplePreview
             | Self::Suggestions
             | Self::Check => Some(Tab::Mappings),
-            Self::Jobs | Self::Job | Self::Mend | Self::Count => Some(Tab::Queue),
+            Self::Jobs | Self::Job | Self::Groups | Self::Mend | Self::Count => Some(Tab::Queue),
             Self::Exports | Self::RunFailures => Some(Tab::Exports),
             Self::Calls => Some(Tab::Activity),
         }

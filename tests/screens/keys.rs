@@ -79,7 +79,7 @@ fn read_only_writes_nothing() {
         ..session()
     };
     let mut driver = Driver::with(Mood::Normal, read_only, ThemeName::Dark, false).start();
-    driver.keys("2sSDy\u{1b}E4rRy\u{1b}X\u{1b}5Ky\u{1b}py\u{1b}");
+    driver.keys("2sSDy\u{1b}E4rRy\u{1b}Xy\u{1b}vRy\u{1b}Xy\u{1b}\u{1b}5Ky\u{1b}py\u{1b}");
     let writes = |r: &Request| {
         matches!(
             r,
@@ -139,6 +139,109 @@ fn retry_all_counts_first() {
     );
 }
 
+/// The jobs that the world's second failure group counts.
+const GROUP: &str = "state:failed,unknown group:5afe00000001 connection:default";
+
+#[test]
+fn v_shows_failure_groups_and_enter_the_jobs_of_one_and_esc_leads_back() {
+    let mut driver = at("4");
+    driver.keys("\t\t/age>1h\nv");
+    assert_eq!(asked(&driver, |r| *r == Request::Groups), 1);
+    let text = driver.text(120, 40);
+    assert!(
+        text.contains("42 jobs in 3 groups   as of 14:02:30"),
+        "{text}"
+    );
+    for part in ["28", "invalid", "leads to no contact", "14:02:11", "0192f0"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    driver.asked.clear();
+    driver.keys("j\n");
+    let shown = |filter: &'static str| move |r: &Request| matches!(r, Request::Jobs { query, .. } if query.filter == filter);
+    assert_eq!(asked(&driver, shown(GROUP)), 1, "{:?}", driver.asked);
+    assert!(driver.text(120, 40).contains("1 of 230"));
+    driver.keys("C");
+    let twin = format!("tramline queue list --filter '{GROUP}'");
+    let copied = |e: &Effect| matches!(e, Effect::Copy { text, .. } if *text == twin);
+    assert!(driver.effects.iter().any(copied), "{:?}", driver.effects);
+    // The first esc clears what C said.
+    driver.asked.clear();
+    driver.keys("\u{1b}\u{1b}");
+    assert!(driver.text(120, 40).contains("failure groups"));
+    driver.keys("\u{1b}");
+    assert!(!driver.text(120, 40).contains("failure groups"));
+    assert_eq!(asked(&driver, shown("state:waiting age>1h")), 1);
+}
+
+#[test]
+fn a_whole_group_is_counted_before_it_is_retried_or_given_up() {
+    for key in ["r", "R"] {
+        let mut driver = at("4vj");
+        driver.keys(key);
+        let group = Chosen::Filter(GROUP.into());
+        assert_eq!(asked(&driver, |r| *r == Request::Count(group.clone())), 1);
+        let text = driver.text(80, 24);
+        assert!(text.contains("Retry 41 jobs?"), "{text}");
+        assert!(text.contains("leads to no contact"), "{text}");
+        driver.keys("n");
+        assert_eq!(asked(&driver, |r| matches!(r, Request::Retry(_))), 0);
+        driver.keys(key);
+        driver.keys("y");
+        assert_eq!(asked(&driver, |r| *r == Request::Retry(group.clone())), 1);
+    }
+    let mut driver = at("4vjX");
+    let group = Chosen::Filter(GROUP.into());
+    assert!(driver.text(80, 24).contains("Discard 41 jobs?"));
+    driver.keys("y");
+    assert_eq!(asked(&driver, |r| *r == Request::Discard(group.clone())), 1);
+}
+
+#[test]
+fn every_key_of_the_groups_answers() {
+    let mut driver = at("4v");
+    driver.keys("w");
+    let sample = world::job(Mood::Normal, 4).id.to_string();
+    assert_eq!(asked(&driver, |r| *r == Request::Job(sample.clone())), 1);
+    assert!(driver.text(80, 24).contains("it failed for good"));
+    driver.keys("\u{1b}y");
+    let copied = |e: &Effect| matches!(e, Effect::Copy { text, .. } if text == "5afe00000000");
+    assert!(driver.effects.iter().any(copied));
+    for key in ["e", "o", " ", "f"] {
+        driver.keys(key);
+        let toasts = driver.app.toasts().join("; ");
+        assert!(toasts.contains("that is for one job"), "{key}: {toasts}");
+        driver.keys("\u{1b}");
+    }
+    assert!(driver.text(80, 24).contains("failure groups"));
+    driver.keys("\t");
+    assert!(!driver.text(80, 24).contains("failure groups"));
+}
+
+#[test]
+fn groups_are_read_again_when_the_store_changes_and_the_cursor_stays_on_its_group() {
+    let mut driver = at("4vj");
+    driver.wait(1000);
+    driver.asked.clear();
+    driver.mood = Mood::Broken;
+    driver.event(Event::Changed);
+    assert_eq!(asked(&driver, |r| *r == Request::Groups), 1);
+    assert_eq!(asked(&driver, |r| matches!(r, Request::Jobs { .. })), 0);
+    let text = driver.text(120, 40);
+    assert!(text.contains("as of 14:02:30"), "{text}");
+    assert!(text.contains("leads to no contact"), "{text}");
+    driver.mood = Mood::Normal;
+    driver.wait(1000);
+    driver.event(Event::Changed);
+    let text = driver.text(120, 40);
+    assert!(text.contains("as of 14:02:32"), "{text}");
+    let row = text.lines().find(|line| line.contains("▶")).unwrap();
+    assert!(row.contains("leads to no contact"), "{text}");
+    driver.wait(20_000);
+    driver.wait(20_000);
+    driver.app.drawn();
+    assert!(driver.app.wake().is_none_or(|at| at > driver.now));
+}
+
 #[test]
 fn the_queue_is_read_again_at_once_and_then_four_times_a_second() {
     let mut driver = at("4");
@@ -161,7 +264,7 @@ fn the_queue_is_read_again_at_once_and_then_four_times_a_second() {
 #[test]
 fn a_quiet_room_wants_no_timer() {
     let mut driver = Driver::new(Mood::Empty).start();
-    driver.keys("4561");
+    driver.keys("4v561");
     driver.wait(20_000);
     driver.wait(20_000);
     driver.app.drawn();
@@ -651,7 +754,10 @@ fn the_keys_of_the_screen_are_always_in_sight() {
             "3",
             "space next sample  tab next mapping  enter line  r rules",
         ),
-        ("4", "r retry  e mend  R retry all  enter detail  w why"),
+        (
+            "4",
+            "r retry  e mend  R retry all  enter detail  w why  v groups",
+        ),
         ("5", "a new  p pause/resume  enter failures  K cancel"),
         ("6", "enter detail  f follow"),
     ] {

@@ -14,8 +14,8 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 12] = [
-    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "6\n",
+const ABOVE: [&str; 13] = [
+    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "6\n",
 ];
 
 #[test]
@@ -63,7 +63,7 @@ fn mono_has_no_colour_and_looks_the_same() {
 
 #[test]
 fn ascii_draws_with_ascii_only() {
-    for keys in ["1", "4", "5", "6", "4?", "5a"] {
+    for keys in ["1", "4", "4v", "5", "6", "4?", "5a"] {
         let mut driver = Driver::with(Mood::Normal, session(), ThemeName::Dark, true).start();
         driver.frame(120, 40);
         driver.keys(keys);
@@ -100,7 +100,7 @@ impl Write for Sink {
 
 #[test]
 fn moving_the_selection_costs_few_bytes() {
-    for keys in ["1", "2", "3", "4", "5", "6"] {
+    for keys in ["1", "2", "3", "4", "4v", "5", "6"] {
         let mut driver = view(Mood::Million, keys);
         let sink = Sink::default();
         let mut painter = Painter::new(sink.clone());

@@ -7,6 +7,7 @@ use tramline::config::Tui;
 use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, Part, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
+use tramline::model::group::FailureGroup;
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
@@ -448,6 +449,45 @@ fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
     }
 }
 
+fn groups(mood: Mood) -> Vec<FailureGroup> {
+    let group = |number: u64, class, field: Option<&str>, message: &str, count| FailureGroup {
+        group: format!("5afe{number:08x}"),
+        connection: "default".into(),
+        class,
+        field: field.map(str::to_owned),
+        message: text(mood, message),
+        count,
+        first_seen: noon() - SignedDuration::from_hours(30),
+        last_seen: noon() - SignedDuration::from_secs(number as i64 + 19),
+        sample: job(mood, 4 + 7 * number).id,
+    };
+    let invalid = |number, count| {
+        let message = "422 Contact Email Address is not valid.";
+        group(number, ErrorClass::Invalid, Some("email"), message, count)
+    };
+    match mood {
+        Mood::Empty => vec![],
+        Mood::Million => (0..200).map(|n| invalid(n, 9_999 - n)).collect(),
+        _ => vec![
+            invalid(0, 28),
+            group(
+                1,
+                ErrorClass::Missing,
+                None,
+                "the record leads to no contact, and on_missing_email is \"fail\"",
+                13,
+            ),
+            group(
+                2,
+                ErrorClass::Unknown,
+                Some("%STATUS%"),
+                "no answer: whether the automation was started is not known",
+                1,
+            ),
+        ],
+    }
+}
+
 fn effects(mood: Mood) -> Vec<Effect> {
     if mood == Mood::Empty {
         return Vec::new();
@@ -813,6 +853,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             result: done(mood, jobs(mood, &query, page)),
         },
         Request::Job(_) => Reply::Job(done(mood, job_detail(mood))),
+        Request::Groups => Reply::Groups(done(mood, groups(mood))),
         Request::Count(chosen) | Request::CountDiscardable(chosen) => {
             Reply::Count(chosen, done(mood, 41))
         }

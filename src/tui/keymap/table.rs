@@ -97,6 +97,7 @@ pub enum Action {
     Why,
     OpenRecord,
     Follow,
+    Groups,
     Pause,
     Cancel,
 }
@@ -190,6 +191,7 @@ pub const TABLE: &[Binding] = &[
     on(Queue, A::RetryAll, "retry_all", &["R"], "retry all", "Retry every job that matches the filter; asks with their number", "tramline queue retry --filter F"),
     on(Queue, A::Open, "open", &["enter"], "detail", "Open or close the detail with its attempts", "tramline queue show ID"),
     on(Queue, A::Why, "why", &["w"], "why", "Say why this job waits, or what it needs", "tramline queue why ID"),
+    on(Queue, A::Groups, "groups", &["v"], "groups", "Show the failures by what they have in common, or the list again", "tramline queue groups"),
     on(Queue, A::OpenRecord, "open_record", &["o"], "record", "Open this job's record beside its contact", "tramline mappings preview NAME RECORD"),
     on(Queue, A::Switch, "switch", &["tab"], "state", "Show the jobs of the next state", "tramline queue list --filter state:STATE"),
     on(Queue, A::SwitchBack, "switch_back", &["backtab"], "", "Show the jobs of the state before", "tramline queue list --filter state:STATE"),

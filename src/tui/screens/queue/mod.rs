@@ -1,5 +1,6 @@
-//! The live queue: states with counts, filter, detail with attempts, retry and discard.
+//! The live queue: states with counts, filter, failure groups, detail with attempts, retry and discard.
 
+mod groups;
 mod mend;
 mod screen;
 mod view;
@@ -18,7 +19,10 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
+use groups::Groups;
 use std::collections::BTreeSet;
+
+pub use groups::GROUPS;
 
 /// Jobs a page.
 pub const PAGE: u32 = 100;
@@ -30,6 +34,14 @@ const KEEP: usize = 20;
 enum Ask {
     Retry,
     Discard,
+}
+
+/// A count that is awaited.
+#[derive(Clone, Debug)]
+struct Asking {
+    what: Ask,
+    /// What the jobs have in common, where a filter alone does not say it.
+    about: Option<String>,
 }
 
 /// The screen.
@@ -48,7 +60,8 @@ pub struct Queue {
     detail: Load<JobDetail>,
     scroll: Scroll,
     why: bool,
-    ask: Option<Ask>,
+    ask: Option<Asking>,
+    groups: Groups,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
@@ -81,6 +94,7 @@ impl Queue {
             scroll: Scroll::default(),
             why: false,
             ask: None,
+            groups: Groups::new(low_bandwidth),
             mending: None,
             watched: None,
             counts: JobCounts::default(),
@@ -91,12 +105,14 @@ impl Queue {
     /// The store changed: what is shown is read again when it is due.
     pub fn mark(&mut self) {
         self.refresh.mark();
+        self.groups.mark();
     }
 
     /// Reads the list less often, or at the usual pace again.
     pub fn pace(&mut self, low_bandwidth: bool) {
         self.low_bandwidth = low_bandwidth;
         self.refresh.pace(low_bandwidth);
+        self.groups.pace(low_bandwidth);
     }
 
     /// The counts by state, as the status was read last.
@@ -114,6 +130,7 @@ impl Queue {
     pub fn restore(&mut self, state: Option<JobState>, filter: String) {
         self.state = state;
         self.filter = filter;
+        self.groups.leave();
         self.open = false;
         self.in_detail = false;
     }
@@ -236,9 +253,12 @@ impl Queue {
         format!("nothing was retried: {because}")
     }
 
-    fn count_first(&mut self, ask: Ask, chosen: Chosen, cx: &mut Cx) {
-        self.ask = Some(ask);
-        let request = match ask {
+    fn count_first(&mut self, what: Ask, chosen: Chosen, about: Option<String>, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        self.ask = Some(Asking { what, about });
+        let request = match what {
             Ask::Retry => Request::Count(chosen),
             Ask::Discard => Request::CountDiscardable(chosen),
         };
@@ -246,7 +266,9 @@ impl Queue {
     }
 
     fn counted(&mut self, chosen: Chosen, count: u64, cx: &mut Cx) {
-        let Some(ask) = self.ask.take() else { return };
+        let Some(Asking { what: ask, about }) = self.ask.take() else {
+            return;
+        };
         if count == 0 {
             let what = match ask {
                 Ask::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
@@ -257,6 +279,7 @@ impl Queue {
         }
         let jobs = if count == 1 { "job" } else { "jobs" };
         let of = match &chosen {
+            _ if about.is_some() => about.unwrap_or_default(),
             Chosen::Filter(filter) if filter.is_empty() => "All that can be retried.".to_owned(),
             Chosen::Filter(filter) => format!("All that match {filter}"),
             Chosen::Ids(_) => "The chosen ones.".to_owned(),

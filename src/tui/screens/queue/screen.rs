@@ -25,7 +25,12 @@ impl Screen for Queue {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) {
+        if self.groups.is_open() {
+            self.act_on_groups(action, cx);
+            return;
+        }
         match action {
+            Action::Groups => self.switch_groups(cx),
             Action::Reload => {
                 self.restart(cx);
                 if self.open {
@@ -87,11 +92,11 @@ impl Screen for Queue {
             Action::Retry => self.retry(cx),
             Action::RetryAll => {
                 let filter = self.whole_filter();
-                self.count_first(Ask::Retry, Chosen::Filter(filter), cx);
+                self.count_first(Ask::Retry, Chosen::Filter(filter), None, cx);
             }
             Action::Discard => {
                 if let Some(chosen) = self.chosen() {
-                    self.count_first(Ask::Discard, chosen, cx);
+                    self.count_first(Ask::Discard, chosen, None, cx);
                 }
             }
             Action::Copy => {
@@ -146,6 +151,7 @@ impl Screen for Queue {
                     self.detail.finish(result, cx.now);
                 }
             }
+            Reply::Groups(result) => self.groups_arrived(result, cx),
             Reply::Mend(result) => self.mendable(result, cx),
             Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
             Reply::Retried(chosen, Ok(count)) => {
@@ -182,11 +188,15 @@ impl Screen for Queue {
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
-        if self.open {
+        if self.groups.is_open() {
+            self.close_groups(cx);
+        } else if self.open {
             self.open = false;
             self.in_detail = false;
         } else if !self.selected.is_empty() {
             self.selected.clear();
+        } else if self.back_to_groups(cx) {
+            return true;
         } else if !self.filter.is_empty() {
             self.filter.clear();
             self.restart(cx);
@@ -206,6 +216,7 @@ impl Screen for Queue {
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
         if done && text.trim() != self.filter {
             self.filter = text.trim().to_owned();
+            self.groups.leave();
             cx.did(format!(
                 "tramline queue list --filter {}",
                 quoted(&self.whole_filter())
@@ -221,6 +232,7 @@ impl Screen for Queue {
                 self.why = false;
                 self.detail.cancel();
             }
+            Slot::Groups => self.groups.cancelled(),
             Slot::Mend => self.mending = None,
             Slot::Count => self.ask = None,
             _ => {}
@@ -228,6 +240,10 @@ impl Screen for Queue {
     }
 
     fn tick(&mut self, cx: &mut Cx) {
+        if self.groups.is_open() {
+            self.groups.tick(cx);
+            return;
+        }
         if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
             return;
         }
@@ -246,6 +262,9 @@ impl Screen for Queue {
     }
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
+        if self.groups.is_open() {
+            return self.groups.wake(cx.slots.waits(Slot::Groups));
+        }
         if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
             return None;
         }
