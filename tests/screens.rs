@@ -81,6 +81,45 @@ fn every_view_while_it_loads() {
     }
 }
 
+#[test]
+fn what_is_paused_stands_above_the_list() {
+    let views = [
+        ("queue", Mood::Paused, "4"),
+        ("groups", Mood::Paused, "4v"),
+        ("menu", Mood::Paused, "4p"),
+        ("resume", Mood::Paused, "4p\n"),
+        ("form", Mood::Normal, "4p\n"),
+    ];
+    for (name, mood, keys) in views {
+        let driver = view(mood, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("paused-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_done_to_many_stands_above_the_list() {
+    let views = [
+        ("begun", "4Ry", 1300),
+        ("going-on", "4Ry", 6000),
+        ("groups", "4vRy", 1300),
+    ];
+    for (name, keys, wait) in views {
+        let mut driver = view(Mood::Normal, keys);
+        driver.wait(wait);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("many-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
 /// What lies above a screen, by the keys that open it.
 const ABOVE: [(&str, &str); 11] = [
     ("help", "4?"),

@@ -11,6 +11,8 @@ pub enum Slot {
     Status,
     Mappings,
     Configuration,
+    /// Actions on many jobs: their end is waited for.
+    Bulks,
     Schemas,
     Schema,
     RecordSchema,
@@ -45,6 +47,7 @@ impl Slot {
             | Self::Status
             | Self::Mappings
             | Self::Configuration
+            | Self::Bulks
             | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema

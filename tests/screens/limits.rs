@@ -14,15 +14,16 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 13] = [
-    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "6\n",
+const ABOVE: [&str; 15] = [
+    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "4p", "4p\n", "6\n",
 ];
 
 #[test]
 fn no_control_character_ever_reaches_a_cell() {
     let keys = VIEWS.iter().map(|(_, keys)| *keys).chain(ABOVE);
-    for keys in keys {
-        let driver = view(Mood::Hostile, keys);
+    let keys = keys.map(|keys| (Mood::Hostile, keys));
+    for (mood, keys) in keys.chain([(Mood::Paused, "4"), (Mood::Paused, "4pconn\n")]) {
+        let driver = view(mood, keys);
         for (width, height) in SIZES {
             for cell in &driver.frame(width, height).content {
                 let hostile = |c: char| {
@@ -159,6 +160,7 @@ fn a_cat_on_the_keyboard_breaks_nothing_and_esc_leads_back() {
     ];
     let moods = [
         Mood::Normal,
+        Mood::Paused,
         Mood::Empty,
         Mood::Broken,
         Mood::Hostile,

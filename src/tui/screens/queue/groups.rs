@@ -1,6 +1,7 @@
 //! Failure groups: what failed for the same reason, counted; from here to the jobs of a group, or to all of them at once.
 
-use super::{Ask, Queue};
+use super::Queue;
+use crate::model::bulk::BulkAction;
 use crate::model::filter::{Condition, Filter};
 use crate::model::group::FailureGroup;
 use crate::model::{ErrorClass, JobState, Level, Problem};
@@ -170,11 +171,11 @@ impl Queue {
         self.groups.left = Some(left);
     }
 
-    fn change_group(&mut self, ask: Ask, cx: &mut Cx) {
+    fn change_group(&mut self, action: BulkAction, cx: &mut Cx) {
         if let Some(group) = self.groups.current() {
             let chosen = Chosen::Filter(filter_of(group));
             let about = format!("The whole group: {}", error_of(group));
-            self.count_first(ask, chosen, Some(about), cx);
+            self.count_first(action, chosen, Some(about), cx);
         }
     }
 
@@ -184,8 +185,8 @@ impl Queue {
             Action::Groups => self.close_groups(cx),
             Action::Reload => self.groups.read(cx),
             Action::Open => self.show_group(cx),
-            Action::Retry | Action::RetryAll => self.change_group(Ask::Retry, cx),
-            Action::Discard => self.change_group(Ask::Discard, cx),
+            Action::Retry | Action::RetryAll => self.change_group(BulkAction::Retry, cx),
+            Action::Discard => self.change_group(BulkAction::Discard, cx),
             Action::Why => {
                 if let Some(sample) = self.groups.current().map(|group| group.sample.to_string()) {
                     cx.did(format!("tramline queue why {sample}"));
@@ -226,7 +227,7 @@ impl Queue {
     }
 
     /// The line above the groups: how many, and when the numbers were read.
-    fn draw_groups_head(&self, canvas: &mut Canvas, area: Rect) {
+    pub(super) fn draw_groups_head(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
         let all = self.groups.all();
         let jobs: u64 = all.iter().map(|group| group.count).sum();
@@ -249,8 +250,6 @@ impl Queue {
     }
 
     pub(super) fn draw_groups(&self, canvas: &mut Canvas, area: Rect) {
-        self.draw_groups_head(canvas, area);
-        let area = below(area, 1);
         let load = &self.groups.load;
         let Some(area) = state::of(canvas, area, load, Slot::Groups, "the groups") else {
             return;

@@ -2,12 +2,15 @@
 
 mod groups;
 mod mend;
+mod pauses;
 mod screen;
+mod undo;
 mod view;
 
 use super::Refresh;
+use crate::model::bulk::BulkAction;
 use crate::model::job::JobCounts;
-use crate::model::{Job, JobId, JobState, Level, MappingName, Problem};
+use crate::model::{Job, JobId, JobState, Level, MappingName, Pause, Problem};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::tui::canvas::grouped;
 use crate::tui::command::quoted;
@@ -21,25 +24,21 @@ use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
 use groups::Groups;
 use std::collections::BTreeSet;
+use undo::Doings;
 
 pub use groups::GROUPS;
+pub use pauses::{Step, from_form as pause_from_form};
+pub use undo::WINDOW;
 
 /// Jobs a page.
 pub const PAGE: u32 = 100;
 /// Pages held at a time.
 const KEEP: usize = 20;
 
-/// What a count was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    Retry,
-    Discard,
-}
-
 /// A count that is awaited.
 #[derive(Clone, Debug)]
 struct Asking {
-    what: Ask,
+    action: BulkAction,
     /// What the jobs have in common, where a filter alone does not say it.
     about: Option<String>,
 }
@@ -62,11 +61,14 @@ pub struct Queue {
     why: bool,
     ask: Option<Asking>,
     groups: Groups,
+    doings: Doings,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
     watched: Option<JobId>,
     counts: JobCounts,
+    /// What keeps jobs from being claimed.
+    pauses: Vec<Pause>,
     low_bandwidth: bool,
 }
 
@@ -95,9 +97,11 @@ impl Queue {
             why: false,
             ask: None,
             groups: Groups::new(low_bandwidth),
+            doings: Doings::new(low_bandwidth),
             mending: None,
             watched: None,
             counts: JobCounts::default(),
+            pauses: Vec::new(),
             low_bandwidth,
         }
     }
@@ -106,6 +110,7 @@ impl Queue {
     pub fn mark(&mut self) {
         self.refresh.mark();
         self.groups.mark();
+        self.doings.mark();
     }
 
     /// Reads the list less often, or at the usual pace again.
@@ -113,6 +118,7 @@ impl Queue {
         self.low_bandwidth = low_bandwidth;
         self.refresh.pace(low_bandwidth);
         self.groups.pace(low_bandwidth);
+        self.doings.pace(low_bandwidth);
     }
 
     /// The counts by state, as the status was read last.
@@ -253,26 +259,34 @@ impl Queue {
         format!("nothing was retried: {because}")
     }
 
-    fn count_first(&mut self, what: Ask, chosen: Chosen, about: Option<String>, cx: &mut Cx) {
+    fn count_first(
+        &mut self,
+        action: BulkAction,
+        chosen: Chosen,
+        about: Option<String>,
+        cx: &mut Cx,
+    ) {
         if cx.refused() {
             return;
         }
-        self.ask = Some(Asking { what, about });
-        let request = match what {
-            Ask::Retry => Request::Count(chosen),
-            Ask::Discard => Request::CountDiscardable(chosen),
+        self.ask = Some(Asking { action, about });
+        let request = match action {
+            BulkAction::Retry => Request::Count(chosen),
+            BulkAction::Discard => Request::CountDiscardable(chosen),
         };
         cx.ask(Slot::Count, request);
     }
 
     fn counted(&mut self, chosen: Chosen, count: u64, cx: &mut Cx) {
-        let Some(Asking { what: ask, about }) = self.ask.take() else {
+        let Some(Asking { action, about }) = self.ask.take() else {
             return;
         };
         if count == 0 {
-            let what = match ask {
-                Ask::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
-                Ask::Discard => "nothing to discard: what is done, running or given up stays",
+            let what = match action {
+                BulkAction::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
+                BulkAction::Discard => {
+                    "nothing to discard: what is done, running or given up stays"
+                }
             };
             cx.toast(Level::Warning, what);
             return;
@@ -285,23 +299,14 @@ impl Queue {
             Chosen::Ids(_) => "The chosen ones.".to_owned(),
         };
         let number = grouped(count);
-        let (question, request, did) = match ask {
-            Ask::Retry => (
-                Confirm::new(format!("Retry {number} {jobs}?")).line(of),
-                Request::Retry(chosen.clone()),
-                command("retry", &chosen),
-            ),
-            Ask::Discard => (
-                Confirm::new(format!("Discard {number} {jobs}?"))
-                    .line(of)
-                    .warn(
-                        "They are given up: only a later change of their records makes new jobs.",
-                    ),
-                Request::Discard(chosen.clone()),
-                command("discard", &chosen),
-            ),
+        let question = match action {
+            BulkAction::Retry => Confirm::new(format!("Retry {number} {jobs}?")).line(of),
+            BulkAction::Discard => Confirm::new(format!("Discard {number} {jobs}?"))
+                .line(of)
+                .warn("They are given up: only a later change of their records makes new jobs."),
         };
-        cx.write(request, Some(question), did);
+        let did = command(action.name(), &chosen);
+        cx.write(Request::Later(action, chosen, count), Some(question), did);
     }
 
     /// Says how the job ended that was just retried.

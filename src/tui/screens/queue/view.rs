@@ -53,11 +53,16 @@ impl Queue {
     /// Draws the screen.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
         if self.groups.is_open() {
-            self.draw_groups(canvas, area);
+            self.draw_groups_head(canvas, area);
+        } else {
+            self.draw_states(canvas, area);
+        }
+        let body = self.draw_doings(canvas, below(area, 1));
+        let body = self.draw_pauses(canvas, body);
+        if self.groups.is_open() {
+            self.draw_groups(canvas, body);
             return;
         }
-        self.draw_states(canvas, area);
-        let body = below(area, 1);
         if !self.open {
             self.draw_list(canvas, body, true);
         } else if area.width >= BESIDE {
