@@ -18,6 +18,7 @@ use tramline::sandbox::{Entry, Fault, Kind};
 use tramline::store::{NewJob, Store, SystemClock};
 
 const SYNC: &str = "POST /api/3/contact/sync";
+const SCHEMA: &str = "GET /objects/custom_objects.pets?";
 
 /// Records that can be synced, each with an address of its own.
 fn syncable(house: &House, number: usize) -> Vec<String> {
@@ -576,6 +577,49 @@ fn an_action_on_many_waits_a_moment_in_which_it_can_be_taken_back() {
     });
     signal(worker.id(), "TERM");
     worker.wait().unwrap();
+}
+
+#[test]
+fn a_retry_of_many_asks_for_schemas_anew_and_wakes_the_worker_when_its_moment_is_over() {
+    let house = House::new(30);
+    let record = syncable(&house, 1).remove(0);
+    fail(&house, &record);
+    house
+        .control
+        .set_property(PETS, &record, "owner_email", json!("jo@example.org"));
+    let schemas = || house.requests(SCHEMA).len();
+    let config = Config::read(&house.path("config.toml")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let operations = Operations::open(config, OpenOptions::default())
+            .await
+            .unwrap();
+        operations.work().unwrap();
+        let preview = async || {
+            let (mapping, record) = ("pets".into(), record.as_str().into());
+            operations.preview(&mapping, &record).await.unwrap();
+        };
+        preview().await;
+        let known = schemas();
+        preview().await;
+        assert_eq!(schemas(), known, "a schema is asked for once");
+        let failed = Chosen::Filter("state:failed".into());
+        operations
+            .bulk_later(BulkAction::Retry, &failed, Duration::from_millis(300))
+            .await
+            .unwrap();
+        let begun = std::time::Instant::now();
+        while operations.job_counts().await.unwrap().done == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "not retried");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(
+            schemas() > known,
+            "whoever retries may have mended a schema"
+        );
+        operations.close().await;
+    });
+    assert!(house.control.contact("jo@example.org").is_some());
 }
 
 /// Number of jobs that an action is about: so many slices that a kill meets it in the middle.

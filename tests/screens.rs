@@ -20,7 +20,7 @@ use world::Mood;
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 /// Keys that lead from the start to each view that is worth looking at.
-const VIEWS: [(&str, &str); 9] = [
+const VIEWS: [(&str, &str); 10] = [
     ("schemas", "1"),
     ("records", "2"),
     ("record", "2\n"),
@@ -28,6 +28,7 @@ const VIEWS: [(&str, &str); 9] = [
     ("mappings", "3"),
     ("queue", "4"),
     ("job", "4jjj\n"),
+    ("groups", "4v"),
     ("exports", "5"),
     ("activity", "6"),
 ];
@@ -80,8 +81,47 @@ fn every_view_while_it_loads() {
     }
 }
 
+#[test]
+fn what_is_paused_stands_above_the_list() {
+    let views = [
+        ("queue", Mood::Paused, "4"),
+        ("groups", Mood::Paused, "4v"),
+        ("menu", Mood::Paused, "4p"),
+        ("resume", Mood::Paused, "4p\n"),
+        ("form", Mood::Normal, "4p\n"),
+    ];
+    for (name, mood, keys) in views {
+        let driver = view(mood, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("paused-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_done_to_many_stands_above_the_list() {
+    let views = [
+        ("begun", "4Ry", 1300),
+        ("going-on", "4Ry", 6000),
+        ("groups", "4vRy", 1300),
+    ];
+    for (name, keys, wait) in views {
+        let mut driver = view(Mood::Normal, keys);
+        driver.wait(wait);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("many-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 10] = [
+const ABOVE: [(&str, &str); 11] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -92,6 +132,7 @@ const ABOVE: [(&str, &str); 10] = [
     ("check", "3v"),
     ("rules", "3r"),
     ("filter", "4/st"),
+    ("retry-group", "4vjR"),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use super::audit::Act;
 use super::{Done, Operations, who::who};
 use crate::model::{ConnectionName, ErrorClass, MappingName, Pause, Problem};
 use crate::store::NewPause;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// What a pause is about.
@@ -24,6 +24,23 @@ impl fmt::Display for Scope {
             Self::Mapping(name) => write!(f, "mapping {name}"),
         }
     }
+}
+
+/// A point in time such as `2026-11-30T08:00:00Z`, or a length of time from now such as `90s`, `15m`, `2h`, `1d`.
+pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(at) = text.parse() {
+        return Some(at);
+    }
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: i64 = text[..text.len() - 1].parse().ok()?;
+    let seconds = number.checked_mul(unit).filter(|seconds| *seconds > 0)?;
+    now.checked_add(SignedDuration::from_secs(seconds)).ok()
 }
 
 impl Operations {

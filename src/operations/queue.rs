@@ -236,6 +236,10 @@ impl Operations {
         delay: Duration,
     ) -> Done<BulkId> {
         self.writable()?;
+        if action == BulkAction::Retry {
+            // As for a retry at once.
+            self.forget().await;
+        }
         let selection = selection(chosen)?;
         let doing = async {
             let store = &self.inner.store;

@@ -155,14 +155,7 @@ impl Canvas<'_> {
 
     /// A time of day, with the date where it is not today's.
     pub fn time(&self, at: Timestamp) -> String {
-        let zone = &self.session.time_zone;
-        let (at, now) = (at.to_zoned(zone.clone()), self.now.to_zoned(zone.clone()));
-        let format = if at.date() == now.date() {
-            "%H:%M:%S"
-        } else {
-            "%m-%d %H:%M"
-        };
-        at.strftime(format).to_string()
+        self.session.time(at, self.now)
     }
 
     /// A date and time whole.

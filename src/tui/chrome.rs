@@ -12,7 +12,7 @@
 //! Below 150 columns workers, export and last error stand in the lower rule, and the last line holds keys alone.
 
 use super::app::App;
-use super::canvas::{Canvas, cut, grouped, shown_width, span};
+use super::canvas::{Canvas, counted, cut, grouped, shown_width, span};
 use super::keymap::{Action, Tab};
 use super::screens::exports::{left_ms, percent};
 use super::slots::{SPINNER_AFTER, Slot};
@@ -208,6 +208,10 @@ impl App {
             theme.text,
         )];
         let dot = format!(" {} ", theme.glyphs.dot);
+        if !status.pauses.is_empty() {
+            let pauses = counted(status.pauses.len() as u64, "pause");
+            queue.push((format!("{dot}{pauses}"), theme.warn));
+        }
         if counts.waiting > 0 {
             queue.push((
                 format!("{dot}{} waiting", grouped(counts.waiting)),

@@ -51,6 +51,18 @@ impl Session {
         }
     }
 
+    /// A time of day, with the date where it is not today's.
+    pub fn time(&self, at: Timestamp, now: Timestamp) -> String {
+        let zone = &self.time_zone;
+        let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+        let format = if at.date() == now.date() {
+            "%H:%M:%S"
+        } else {
+            "%m-%d %H:%M"
+        };
+        at.strftime(format).to_string()
+    }
+
     /// The mapping of an object: the first by name.
     pub fn mapping_of(&self, object: &ObjectKey) -> Option<&MappingSummary> {
         self.mappings

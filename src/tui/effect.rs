@@ -3,6 +3,7 @@
 use super::Options;
 use super::event::{Answer, Event};
 use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
+use super::screens::queue::{GROUPS, WINDOW};
 use super::slots::Slot;
 use crate::config::Stamp;
 use crate::model::ConnectionName;
@@ -98,6 +99,8 @@ impl Doors {
 
 /// How many of a mapping's records are read for samples.
 const SAMPLES: u32 = 20;
+/// How many actions on many jobs are read, the latest ones.
+const BULKS: u32 = 20;
 /// How many runs the exports screen lists.
 const RUNS: u32 = 200;
 
@@ -196,6 +199,7 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             result: ops.jobs(&query).await,
         },
         Request::Job(id) => Reply::Job(ops.job(&id).await),
+        Request::Groups => Reply::Groups(ops.failure_groups(GROUPS).await),
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)
@@ -204,11 +208,31 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             let result = ops.count_discardable(&chosen).await;
             Reply::Count(chosen, result)
         }
+        Request::Pause {
+            scope,
+            reason,
+            until,
+        } => {
+            let result = ops.pause(&scope, &reason, until).await;
+            Reply::Paused(scope, result)
+        }
+        Request::Resume(scope) => {
+            let result = ops.resume(&scope).await;
+            Reply::Resumed(scope, result)
+        }
         Request::Retry(chosen) => {
             let result = ops.retry(&chosen).await;
             Reply::Retried(chosen, result)
         }
-        Request::Discard(chosen) => Reply::Discarded(ops.discard(&chosen).await),
+        Request::Later(action, chosen, total) => {
+            let result = ops.bulk_later(action, &chosen, WINDOW).await;
+            Reply::Begun(action, total, result)
+        }
+        Request::CancelBulk(id) => {
+            let result = ops.cancel_bulk(&id).await;
+            Reply::Cancelled(id, result)
+        }
+        Request::Bulks => Reply::Bulks(ops.bulks(BULKS).await),
         Request::Exports => Reply::Exports(ops.exports(RUNS).await),
         Request::StartExport(mapping, options) => {
             Reply::Run("started", ops.start_export(&mapping, options).await)

@@ -5,6 +5,7 @@ use super::command::quoted;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
+use super::screens::queue::pause_from_form;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
@@ -151,10 +152,20 @@ impl App {
             Purpose::Export(names) => {
                 if let Some((mapping, options, did)) = from_form(&form, &names) {
                     if options.dry_run {
-                        self.start_dry_run(Request::StartExport(mapping, options), did);
+                        self.write_unasked(Request::StartExport(mapping, options), did);
                     } else {
                         self.write(Request::StartExport(mapping, options), did);
                     }
+                }
+            }
+            Purpose::Pause(scope) => {
+                match pause_from_form(&mut form, &scope, self.now, &self.session) {
+                    Some((request, did)) => {
+                        form.busy = true;
+                        self.overlays.push(Overlay::Form(form));
+                        self.write_unasked(request, did);
+                    }
+                    None => self.overlays.push(Overlay::Form(form)),
                 }
             }
             Purpose::New(object) => {

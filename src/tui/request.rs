@@ -2,20 +2,24 @@
 
 use super::Options;
 use crate::model::SegmentMatches;
+use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::call::Call;
 use crate::model::export::{ExportOptions, Run};
+use crate::model::group::FailureGroup;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Problem, Properties, Record,
-    RecordId, RunId,
+    BulkId, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause, Problem, Properties,
+    Record, RecordId, RunId,
 };
 use crate::operations::Done;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
+use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
+use jiff::Timestamp;
 
 /// One question, or one thing to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,12 +63,25 @@ pub enum Request {
         page: usize,
     },
     Job(String),
+    /// Failure groups, the largest first.
+    Groups,
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
     CountDiscardable(Chosen),
+    /// Let nothing of a scope begin.
+    Pause {
+        scope: Scope,
+        reason: String,
+        until: Option<Timestamp>,
+    },
+    Resume(Scope),
     Retry(Chosen),
-    Discard(Chosen),
+    /// An action on so many jobs, which can be taken back for a while before it is applied.
+    Later(BulkAction, Chosen, u64),
+    CancelBulk(BulkId),
+    /// How far the latest actions on many are.
+    Bulks,
     Exports,
     StartExport(MappingName, ExportOptions),
     PauseExport(RunId),
@@ -131,9 +148,17 @@ pub enum Reply {
         result: Done<JobList>,
     },
     Job(Done<JobDetail>),
+    Groups(Done<Vec<FailureGroup>>),
     Count(Chosen, Done<u64>),
+    /// The pauses in force then.
+    Paused(Scope, Done<Vec<Pause>>),
+    /// The pauses that ended.
+    Resumed(Scope, Done<Vec<Pause>>),
     Retried(Chosen, Done<u64>),
-    Discarded(Done<u64>),
+    Begun(BulkAction, u64, Done<BulkId>),
+    /// False if it was over already.
+    Cancelled(BulkId, Done<bool>),
+    Bulks(Done<Vec<Bulk>>),
     Exports(Done<Vec<Run>>),
     /// A run that was started, paused, resumed or cancelled, with the word for it.
     Run(&'static str, Done<Run>),

@@ -11,6 +11,8 @@ pub enum Slot {
     Status,
     Mappings,
     Configuration,
+    /// Actions on many jobs: their end is waited for.
+    Bulks,
     Schemas,
     Schema,
     RecordSchema,
@@ -26,6 +28,7 @@ pub enum Slot {
     Check,
     Jobs,
     Job,
+    Groups,
     Mend,
     Count,
     Exports,
@@ -44,6 +47,7 @@ impl Slot {
             | Self::Status
             | Self::Mappings
             | Self::Configuration
+            | Self::Bulks
             | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema
@@ -57,7 +61,7 @@ impl Slot {
             | Self::SamplePreview
             | Self::Suggestions
             | Self::Check => Some(Tab::Mappings),
-            Self::Jobs | Self::Job | Self::Mend | Self::Count => Some(Tab::Queue),
+            Self::Jobs | Self::Job | Self::Groups | Self::Mend | Self::Count => Some(Tab::Queue),
             Self::Exports | Self::RunFailures => Some(Tab::Exports),
             Self::Calls => Some(Tab::Activity),
         }

@@ -14,15 +14,16 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 12] = [
-    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "6\n",
+const ABOVE: [&str; 15] = [
+    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "4p", "4p\n", "6\n",
 ];
 
 #[test]
 fn no_control_character_ever_reaches_a_cell() {
     let keys = VIEWS.iter().map(|(_, keys)| *keys).chain(ABOVE);
-    for keys in keys {
-        let driver = view(Mood::Hostile, keys);
+    let keys = keys.map(|keys| (Mood::Hostile, keys));
+    for (mood, keys) in keys.chain([(Mood::Paused, "4"), (Mood::Paused, "4pconn\n")]) {
+        let driver = view(mood, keys);
         for (width, height) in SIZES {
             for cell in &driver.frame(width, height).content {
                 let hostile = |c: char| {
@@ -63,7 +64,7 @@ fn mono_has_no_colour_and_looks_the_same() {
 
 #[test]
 fn ascii_draws_with_ascii_only() {
-    for keys in ["1", "4", "5", "6", "4?", "5a"] {
+    for keys in ["1", "4", "4v", "5", "6", "4?", "5a"] {
         let mut driver = Driver::with(Mood::Normal, session(), ThemeName::Dark, true).start();
         driver.frame(120, 40);
         driver.keys(keys);
@@ -100,7 +101,7 @@ impl Write for Sink {
 
 #[test]
 fn moving_the_selection_costs_few_bytes() {
-    for keys in ["1", "2", "3", "4", "5", "6"] {
+    for keys in ["1", "2", "3", "4", "4v", "5", "6"] {
         let mut driver = view(Mood::Million, keys);
         let sink = Sink::default();
         let mut painter = Painter::new(sink.clone());
@@ -159,6 +160,7 @@ fn a_cat_on_the_keyboard_breaks_nothing_and_esc_leads_back() {
     ];
     let moods = [
         Mood::Normal,
+        Mood::Paused,
         Mood::Empty,
         Mood::Broken,
         Mood::Hostile,

@@ -4,18 +4,21 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
+use tramline::model::bulk::{Bulk, BulkAction, BulkState};
 use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, Part, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
+use tramline::model::group::FailureGroup;
 use tramline::model::job::{JobContact, JobCounts};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
-    Act, Action, Attempt, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
-    FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Problem,
-    Property, PropertyOption, Record, RecordId, RunId, SegmentMatches, Trigger, WaitReason,
-    Waiting,
+    Act, Action, Attempt, BulkId, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
+    FieldKind, Finding, Job, JobId, JobState, Level, MappingName, ObjectKey, ObjectSchema, Pause,
+    PauseKind, Problem, Property, PropertyOption, Record, RecordId, RunId, SegmentMatches, Trigger,
+    WaitReason, Waiting,
 };
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
+use tramline::operations::pauses::Scope;
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use tramline::operations::reload::Reloaded;
@@ -34,6 +37,8 @@ pub enum Mood {
     Hostile,
     /// A million rows in every list that has pages.
     Million,
+    /// A person and a breaker stopped the work.
+    Paused,
 }
 
 /// Noon of the day on which all happens.
@@ -448,6 +453,45 @@ fn jobs(mood: Mood, query: &JobQuery, page: usize) -> JobList {
     }
 }
 
+fn groups(mood: Mood) -> Vec<FailureGroup> {
+    let group = |number: u64, class, field: Option<&str>, message: &str, count| FailureGroup {
+        group: format!("5afe{number:08x}"),
+        connection: "default".into(),
+        class,
+        field: field.map(str::to_owned),
+        message: text(mood, message),
+        count,
+        first_seen: noon() - SignedDuration::from_hours(30),
+        last_seen: noon() - SignedDuration::from_secs(number as i64 + 19),
+        sample: job(mood, 4 + 7 * number).id,
+    };
+    let invalid = |number, count| {
+        let message = "422 Contact Email Address is not valid.";
+        group(number, ErrorClass::Invalid, Some("email"), message, count)
+    };
+    match mood {
+        Mood::Empty => vec![],
+        Mood::Million => (0..200).map(|n| invalid(n, 9_999 - n)).collect(),
+        _ => vec![
+            invalid(0, 28),
+            group(
+                1,
+                ErrorClass::Missing,
+                None,
+                "the record leads to no contact, and on_missing_email is \"fail\"",
+                13,
+            ),
+            group(
+                2,
+                ErrorClass::Unknown,
+                Some("%STATUS%"),
+                "no answer: whether the automation was started is not known",
+                1,
+            ),
+        ],
+    }
+}
+
 fn effects(mood: Mood) -> Vec<Effect> {
     if mood == Mood::Empty {
         return Vec::new();
@@ -600,6 +644,29 @@ fn budget(name: &str, left: u32, size: u32, window_ms: u64) -> BudgetView {
     }
 }
 
+/// A mapping that a person paused for an hour, and the account's breaker.
+pub fn pauses() -> Vec<Pause> {
+    let pause = Pause {
+        connection: "default".into(),
+        mapping: Some("pets".into()),
+        kind: PauseKind::Person,
+        reason: "the campaign of the shelters is being rewritten".into(),
+        by: "jo from 192.0.2.7".into(),
+        since: noon() - SignedDuration::from_mins(17),
+        until: Some(noon() + SignedDuration::from_mins(60)),
+    };
+    let breaker = Pause {
+        mapping: None,
+        kind: PauseKind::Breaker,
+        // What an API says is anybody's text.
+        reason: format!("401 the token is refused {NASTY}"),
+        by: "host:4242".into(),
+        until: None,
+        ..pause.clone()
+    };
+    vec![pause, breaker]
+}
+
 fn status(mood: Mood) -> Status {
     if mood == Mood::Empty {
         return Status::default();
@@ -618,7 +685,10 @@ fn status(mood: Mood) -> Status {
             discarded: 0,
         },
         workers: 2,
-        pauses: Vec::new(),
+        pauses: match mood {
+            Mood::Paused => pauses(),
+            _ => Vec::new(),
+        },
         outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
         last_error: Some(LastError {
@@ -632,6 +702,22 @@ fn status(mood: Mood) -> Status {
             },
             count: 17,
         }),
+    }
+}
+
+/// An action on all failed jobs that was just begun.
+pub fn bulk(action: BulkAction) -> Bulk {
+    Bulk {
+        id: "0192b01c".into(),
+        action,
+        filter: Some("state:failed".into()),
+        jobs: None,
+        by: "jo".into(),
+        state: BulkState::Open,
+        changed: 0,
+        start_at: noon() + SignedDuration::from_millis(5200),
+        created_at: noon() + SignedDuration::from_millis(200),
+        ended_at: None,
     }
 }
 
@@ -813,8 +899,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             result: done(mood, jobs(mood, &query, page)),
         },
         Request::Job(_) => Reply::Job(done(mood, job_detail(mood))),
+        Request::Groups => Reply::Groups(done(mood, groups(mood))),
         Request::Count(chosen) | Request::CountDiscardable(chosen) => {
             Reply::Count(chosen, done(mood, 41))
+        }
+        Request::Pause { scope, .. } => Reply::Paused(scope, done(mood, pauses())),
+        Request::Resume(scope) => {
+            let wanted = match &scope {
+                Scope::Mapping(name) => Some(name.clone()),
+                _ => None,
+            };
+            let ended = pauses().into_iter().filter(|p| p.mapping == wanted);
+            Reply::Resumed(scope, done(mood, ended.collect()))
         }
         Request::Retry(chosen) => {
             let done_already = |id: &JobId| {
@@ -829,7 +925,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             };
             Reply::Retried(chosen, done(mood, count))
         }
-        Request::Discard(_) => Reply::Discarded(done(mood, 41)),
+        Request::Later(action, _, total) => {
+            Reply::Begun(action, total, done(mood, BulkId::from("0192b01c")))
+        }
+        Request::CancelBulk(id) => Reply::Cancelled(id, done(mood, true)),
+        Request::Bulks => Reply::Bulks(done(mood, vec![bulk(BulkAction::Retry)])),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {
             Reply::Run("started", done(mood, run(mood, 2, RunState::Running)))

@@ -4,7 +4,7 @@ use crate::cli::output::time;
 use crate::cli::{Context, Exit, usage};
 use crate::model::{self, Problem};
 use crate::operations::{Operations, pauses};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 #[derive(Debug, clap::Args)]
 pub struct Scope {
@@ -43,7 +43,15 @@ pub async fn pause(
     operations: &Operations,
     arguments: Pause,
 ) -> Result<Exit, Problem> {
-    let until = arguments.until.as_deref().map(moment).transpose()?;
+    let until = match arguments.until.as_deref() {
+        None => None,
+        Some(text) => Some(pauses::moment(text, Timestamp::now()).ok_or_else(|| {
+            usage(
+                format!("`{text}` is neither a time nor a length of time"),
+                "write 2026-11-30T08:00:00Z, or 90s, 15m, 2h, 1d",
+            )
+        })?),
+    };
     let scope = arguments.scope.chosen();
     let pauses = operations.pause(&scope, &arguments.reason, until).await?;
     print_pauses(context, &pauses);
@@ -88,33 +96,4 @@ fn print_pauses(context: &Context, pauses: &[model::Pause]) {
             pause.reason.clone(),
         ]
     });
-}
-
-/// A point in time, or a length of time from now.
-fn moment(text: &str) -> Result<Timestamp, Problem> {
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    let length = text.strip_suffix(['s', 'm', 'h', 'd']).and_then(|number| {
-        let unit = match text.chars().last()? {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            _ => 86_400,
-        };
-        number.parse::<i64>().ok()?.checked_mul(unit)
-    });
-    length
-        .filter(|seconds| *seconds > 0)
-        .and_then(|seconds| {
-            Timestamp::now()
-                .checked_add(SignedDuration::from_secs(seconds))
-                .ok()
-        })
-        .ok_or_else(|| {
-            usage(
-                format!("`{text}` is neither a time nor a length of time"),
-                "write 2026-11-30T08:00:00Z, or 90s, 15m, 2h, 1d",
-            )
-        })
 }

@@ -1,13 +1,16 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
 use super::App;
-use crate::model::{JobState, Level, MappingName, ObjectKey, Problem, Properties, Record};
+use crate::model::{JobState, Level, MappingName, ObjectKey, Pause, Problem, Properties, Record};
+use crate::operations::Done;
+use crate::operations::pauses::Scope;
 use crate::tui::context::Then;
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Editing, Reply, Request};
 use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::Overlay;
 use serde_json::{Value, json};
 
@@ -28,6 +31,7 @@ impl App {
             Reply::Status(result) => {
                 if let Ok(status) = &result {
                     self.queue.count(status.counts);
+                    self.queue.paused(status.pauses.clone());
                 }
                 self.status.finish(result, self.now);
             }
@@ -39,10 +43,15 @@ impl App {
             }
             Reply::Reloaded(result) => self.reloaded(result),
             Reply::Saved(result) => self.saved(result),
+            Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
                     Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
-                    Reply::Retried(..) | Reply::Discarded(_) => Tab::Queue,
+                    Reply::Resumed(..)
+                    | Reply::Retried(..)
+                    | Reply::Begun(..)
+                    | Reply::Bulks(_)
+                    | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
                     _ => self.tab,
                 });
@@ -53,10 +62,7 @@ impl App {
 
     /// A record was saved, or was not: a form that waits for it says so itself.
     fn saved(&mut self, result: Result<Record, Problem>) {
-        let form = self
-            .overlays
-            .iter()
-            .position(|o| matches!(o, Overlay::Form(form) if form.busy));
+        let form = self.busy_form(|purpose| !matches!(purpose, Purpose::Pause(_)));
         match (form, result) {
             (Some(at), Ok(record)) => {
                 self.overlays.remove(at);
@@ -73,6 +79,36 @@ impl App {
                     .push(Level::Error, problem.to_string(), self.now);
             }
         }
+    }
+
+    /// Something was paused, or was not: the form that waits for it keeps what was typed.
+    fn paused(&mut self, scope: Scope, result: Done<Vec<Pause>>) {
+        let form = self.busy_form(|purpose| *purpose == Purpose::Pause(scope.clone()));
+        match (form, result) {
+            (Some(at), Err(problem)) => {
+                if let Overlay::Form(form) = &mut self.overlays[at] {
+                    form.failed(problem);
+                }
+            }
+            (None, Err(problem)) => {
+                self.toasts
+                    .push(Level::Error, problem.to_string(), self.now);
+            }
+            (form, Ok(pauses)) => {
+                if let Some(at) = form {
+                    self.overlays.remove(at);
+                }
+                let reply = Reply::Paused(scope, Ok(pauses));
+                self.with(Tab::Queue, |screen, cx| screen.answer(reply, cx));
+            }
+        }
+    }
+
+    /// The form that waits for an answer, by what it is for.
+    fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
+        let waits =
+            |o: &Overlay| matches!(o, Overlay::Form(form) if form.busy && of(&form.purpose));
+        self.overlays.iter().position(waits)
     }
 
     /// A record was saved: the records screen shows it; in the queue it was a job's, which is to be retried.

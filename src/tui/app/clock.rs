@@ -1,6 +1,7 @@
 //! What happens by time alone: what is due now, and when something is due next.
 
 use super::App;
+use crate::model::PauseKind;
 use crate::model::export::{Run, RunState};
 use crate::tui::context::Cx;
 use crate::tui::frame::Dirty;
@@ -22,6 +23,9 @@ impl App {
                     .read_at()
                     .is_none_or(|at| self.now.duration_since(at) >= SignedDuration::from_secs(1))
             {
+                self.status_refresh.mark();
+            }
+            if self.ended_pause() {
                 self.status_refresh.mark();
             }
             if self.status_refresh.take(self.now) {
@@ -58,6 +62,21 @@ impl App {
                 .any(|run| run.state == RunState::Running)
     }
 
+    /// True if a pause ended by itself since the status was asked for: nobody writes that into the store.
+    fn ended_pause(&self) -> bool {
+        let asked = self.status_refresh.asked_at().unwrap_or(self.now);
+        self.pause_ends().any(|at| asked < at && at <= self.now)
+    }
+
+    /// When persons' pauses end by themselves.
+    fn pause_ends(&self) -> impl Iterator<Item = Timestamp> {
+        let pauses = self.status.value().map(|status| status.pauses.as_slice());
+        let pauses = pauses.unwrap_or_default().iter();
+        pauses
+            .filter(|pause| pause.kind == PauseKind::Person)
+            .filter_map(|pause| pause.until)
+    }
+
     /// When [`Event::Tick`] is next needed; `None` while nothing moves.
     pub fn wake(&self) -> Option<Timestamp> {
         let cx = WakeCx {
@@ -70,7 +89,8 @@ impl App {
             let second = self
                 .status_moves()
                 .then(|| self.status.read_at().unwrap_or(self.now) + SignedDuration::from_secs(1));
-            [self.status_refresh.due_at(), second]
+            let pause = self.pause_ends().filter(|at| *at > self.now).min();
+            [self.status_refresh.due_at(), second, pause]
                 .into_iter()
                 .flatten()
                 .min()

@@ -106,6 +106,11 @@ impl App {
                     self.go(Go::Records(key.clone(), None));
                 }
             }
+            Choice::Pause(steps) => {
+                if let Some(step) = steps.into_iter().nth(at) {
+                    self.queue.take_step(step, &mut hands!(self));
+                }
+            }
             Choice::Related(records) => {
                 if let Some((object, record)) = records.get(at).cloned() {
                     if object.as_str() == "contact" {

@@ -323,8 +323,8 @@ impl App {
         hands!(self).copy(what, text);
     }
 
-    /// A dry run writes nothing: nobody is asked.
-    pub(in crate::tui) fn start_dry_run(&mut self, request: Request, did: String) {
+    /// Asks nobody: for a dry run, which writes nothing, and for what only stops something.
+    pub(in crate::tui) fn write_unasked(&mut self, request: Request, did: String) {
         hands!(self).write_now(request, did);
         self.grant();
     }

@@ -87,6 +87,11 @@ impl Refresh {
         due
     }
 
+    /// When it was last asked for.
+    pub fn asked_at(&self) -> Option<Timestamp> {
+        self.last
+    }
+
     /// When it is to be read; `None` while nothing changed.
     pub fn due_at(&self) -> Option<Timestamp> {
         self.stale

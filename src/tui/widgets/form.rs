@@ -3,6 +3,7 @@
 use super::field::{Field, Kind};
 use super::overlay::frame;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
+use crate::operations::pauses::Scope;
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -13,6 +14,7 @@ pub enum Purpose {
     New(ObjectKey),
     Edit(ObjectKey, RecordId, Properties),
     Export(Vec<MappingName>),
+    Pause(Scope),
 }
 
 /// What became of a key.

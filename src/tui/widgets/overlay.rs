@@ -10,6 +10,7 @@ use super::text::{Paragraphs, Scroll};
 use crate::model::{ObjectKey, RecordId};
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Keymap;
+use crate::tui::screens::queue::Step;
 use ratatui::layout::Rect;
 
 /// Text in a window.
@@ -36,6 +37,7 @@ impl TextBox {
 pub enum Choice {
     Object(Vec<ObjectKey>),
     Related(Vec<(ObjectKey, RecordId)>),
+    Pause(Vec<Step>),
 }
 
 /// Anything above a screen.

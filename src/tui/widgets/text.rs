@@ -72,6 +72,8 @@ pub fn wrap(text: &str, width: u16) -> Vec<String> {
         for word in paragraph.split_inclusive(' ') {
             let wide = cells::width(word);
             if used + cells::width(word.trim_end()) > width && used > 0 {
+                // The space at the break may stand beyond the width: the line would be cut for it.
+                line.truncate(line.trim_end_matches(' ').len());
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn lines_break_at_spaces_and_long_words_inside() {
-        assert_eq!(wrap("one two three", 8), ["one two ", "three"]);
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         assert_eq!(
@@ -163,7 +165,7 @@ mod tests {
         assert_eq!(wrap("a\n\nb", 10), ["a", "", "b"]);
         assert_eq!(wrap("x\u{1b}[2J", 10), ["x␛[2J"]);
         for line in wrap(&"wörd ".repeat(100), 17) {
-            assert!(cells::width(line.trim_end()) <= 17);
+            assert!(cells::width(&line) <= 17);
         }
     }
 }

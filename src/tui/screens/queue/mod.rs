@@ -1,12 +1,16 @@
-//! The live queue: states with counts, filter, detail with attempts, retry and discard.
+//! The live queue: states with counts, filter, failure groups, detail with attempts, retry and discard.
 
+mod groups;
 mod mend;
+mod pauses;
 mod screen;
+mod undo;
 mod view;
 
 use super::Refresh;
+use crate::model::bulk::BulkAction;
 use crate::model::job::JobCounts;
-use crate::model::{Job, JobId, JobState, Level, MappingName, Problem};
+use crate::model::{Job, JobId, JobState, Level, MappingName, Pause, Problem};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::tui::canvas::grouped;
 use crate::tui::command::quoted;
@@ -18,18 +22,25 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
+use groups::Groups;
 use std::collections::BTreeSet;
+use undo::Doings;
+
+pub use groups::GROUPS;
+pub use pauses::{Step, from_form as pause_from_form};
+pub use undo::WINDOW;
 
 /// Jobs a page.
 pub const PAGE: u32 = 100;
 /// Pages held at a time.
 const KEEP: usize = 20;
 
-/// What a count was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    Retry,
-    Discard,
+/// A count that is awaited.
+#[derive(Clone, Debug)]
+struct Asking {
+    action: BulkAction,
+    /// What the jobs have in common, where a filter alone does not say it.
+    about: Option<String>,
 }
 
 /// The screen.
@@ -48,12 +59,16 @@ pub struct Queue {
     detail: Load<JobDetail>,
     scroll: Scroll,
     why: bool,
-    ask: Option<Ask>,
+    ask: Option<Asking>,
+    groups: Groups,
+    doings: Doings,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
     watched: Option<JobId>,
     counts: JobCounts,
+    /// What keeps jobs from being claimed.
+    pauses: Vec<Pause>,
     low_bandwidth: bool,
 }
 
@@ -81,9 +96,12 @@ impl Queue {
             scroll: Scroll::default(),
             why: false,
             ask: None,
+            groups: Groups::new(low_bandwidth),
+            doings: Doings::new(low_bandwidth),
             mending: None,
             watched: None,
             counts: JobCounts::default(),
+            pauses: Vec::new(),
             low_bandwidth,
         }
     }
@@ -91,12 +109,16 @@ impl Queue {
     /// The store changed: what is shown is read again when it is due.
     pub fn mark(&mut self) {
         self.refresh.mark();
+        self.groups.mark();
+        self.doings.mark();
     }
 
     /// Reads the list less often, or at the usual pace again.
     pub fn pace(&mut self, low_bandwidth: bool) {
         self.low_bandwidth = low_bandwidth;
         self.refresh.pace(low_bandwidth);
+        self.groups.pace(low_bandwidth);
+        self.doings.pace(low_bandwidth);
     }
 
     /// The counts by state, as the status was read last.
@@ -114,6 +136,7 @@ impl Queue {
     pub fn restore(&mut self, state: Option<JobState>, filter: String) {
         self.state = state;
         self.filter = filter;
+        self.groups.leave();
         self.open = false;
         self.in_detail = false;
     }
@@ -236,49 +259,54 @@ impl Queue {
         format!("nothing was retried: {because}")
     }
 
-    fn count_first(&mut self, ask: Ask, chosen: Chosen, cx: &mut Cx) {
-        self.ask = Some(ask);
-        let request = match ask {
-            Ask::Retry => Request::Count(chosen),
-            Ask::Discard => Request::CountDiscardable(chosen),
+    fn count_first(
+        &mut self,
+        action: BulkAction,
+        chosen: Chosen,
+        about: Option<String>,
+        cx: &mut Cx,
+    ) {
+        if cx.refused() {
+            return;
+        }
+        self.ask = Some(Asking { action, about });
+        let request = match action {
+            BulkAction::Retry => Request::Count(chosen),
+            BulkAction::Discard => Request::CountDiscardable(chosen),
         };
         cx.ask(Slot::Count, request);
     }
 
     fn counted(&mut self, chosen: Chosen, count: u64, cx: &mut Cx) {
-        let Some(ask) = self.ask.take() else { return };
+        let Some(Asking { action, about }) = self.ask.take() else {
+            return;
+        };
         if count == 0 {
-            let what = match ask {
-                Ask::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
-                Ask::Discard => "nothing to discard: what is done, running or given up stays",
+            let what = match action {
+                BulkAction::Retry => "nothing to retry: only failed, unknown and waiting jobs are",
+                BulkAction::Discard => {
+                    "nothing to discard: what is done, running or given up stays"
+                }
             };
             cx.toast(Level::Warning, what);
             return;
         }
         let jobs = if count == 1 { "job" } else { "jobs" };
         let of = match &chosen {
+            _ if about.is_some() => about.unwrap_or_default(),
             Chosen::Filter(filter) if filter.is_empty() => "All that can be retried.".to_owned(),
             Chosen::Filter(filter) => format!("All that match {filter}"),
             Chosen::Ids(_) => "The chosen ones.".to_owned(),
         };
         let number = grouped(count);
-        let (question, request, did) = match ask {
-            Ask::Retry => (
-                Confirm::new(format!("Retry {number} {jobs}?")).line(of),
-                Request::Retry(chosen.clone()),
-                command("retry", &chosen),
-            ),
-            Ask::Discard => (
-                Confirm::new(format!("Discard {number} {jobs}?"))
-                    .line(of)
-                    .warn(
-                        "They are given up: only a later change of their records makes new jobs.",
-                    ),
-                Request::Discard(chosen.clone()),
-                command("discard", &chosen),
-            ),
+        let question = match action {
+            BulkAction::Retry => Confirm::new(format!("Retry {number} {jobs}?")).line(of),
+            BulkAction::Discard => Confirm::new(format!("Discard {number} {jobs}?"))
+                .line(of)
+                .warn("They are given up: only a later change of their records makes new jobs."),
         };
-        cx.write(request, Some(question), did);
+        let did = command(action.name(), &chosen);
+        cx.write(Request::Later(action, chosen, count), Some(question), did);
     }
 
     /// Says how the job ended that was just retried.

@@ -1,6 +1,7 @@
 //! Keys and answers of the screen.
 
-use super::{Ask, Queue};
+use super::Queue;
+use crate::model::bulk::BulkAction;
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
 use crate::tui::canvas::{Canvas, counted};
@@ -26,6 +27,10 @@ impl Screen for Queue {
 
     fn act(&mut self, action: Action, cx: &mut Cx) {
         match action {
+            Action::Pause => self.choose_pause(cx),
+            Action::Undo => self.undo(cx),
+            _ if self.groups.is_open() => self.act_on_groups(action, cx),
+            Action::Groups => self.switch_groups(cx),
             Action::Reload => {
                 self.restart(cx);
                 if self.open {
@@ -87,11 +92,11 @@ impl Screen for Queue {
             Action::Retry => self.retry(cx),
             Action::RetryAll => {
                 let filter = self.whole_filter();
-                self.count_first(Ask::Retry, Chosen::Filter(filter), cx);
+                self.count_first(BulkAction::Retry, Chosen::Filter(filter), None, cx);
             }
             Action::Discard => {
                 if let Some(chosen) = self.chosen() {
-                    self.count_first(Ask::Discard, chosen, cx);
+                    self.count_first(BulkAction::Discard, chosen, None, cx);
                 }
             }
             Action::Copy => {
@@ -146,6 +151,9 @@ impl Screen for Queue {
                     self.detail.finish(result, cx.now);
                 }
             }
+            Reply::Groups(result) => self.groups_arrived(result, cx),
+            Reply::Paused(scope, Ok(pauses)) => self.pause_begun(&scope, pauses, cx),
+            Reply::Resumed(scope, result) => self.pause_ended(&scope, result, cx),
             Reply::Mend(result) => self.mendable(result, cx),
             Reply::Count(chosen, Ok(count)) => self.counted(chosen, count, cx),
             Reply::Retried(chosen, Ok(count)) => {
@@ -163,30 +171,26 @@ impl Screen for Queue {
                 let text = format!("{} {are} ready again", counted(count, "job"));
                 cx.toast(Level::Ok, text);
             }
-            Reply::Discarded(Ok(count)) => {
-                self.selected.clear();
-                self.mark();
-                match count {
-                    0 => cx.toast(
-                        Level::Warning,
-                        "nothing was discarded: what is done, running or given up cannot be given up",
-                    ),
-                    _ => cx.toast(Level::Ok, format!("{} discarded", counted(count, "job"))),
-                }
+            Reply::Begun(action, total, result) => self.bulk_begun(action, total, result, cx),
+            Reply::Cancelled(id, result) => self.bulk_cancelled(&id, result, cx),
+            Reply::Bulks(result) => self.bulks_arrived(result, cx),
+            Reply::Count(_, Err(problem)) | Reply::Retried(_, Err(problem)) => {
+                cx.toast(Level::Error, problem.to_string());
             }
-            Reply::Count(_, Err(problem))
-            | Reply::Retried(_, Err(problem))
-            | Reply::Discarded(Err(problem)) => cx.toast(Level::Error, problem.to_string()),
             _ => {}
         }
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
-        if self.open {
+        if self.groups.is_open() {
+            self.close_groups(cx);
+        } else if self.open {
             self.open = false;
             self.in_detail = false;
         } else if !self.selected.is_empty() {
             self.selected.clear();
+        } else if self.back_to_groups(cx) {
+            return true;
         } else if !self.filter.is_empty() {
             self.filter.clear();
             self.restart(cx);
@@ -206,6 +210,7 @@ impl Screen for Queue {
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
         if done && text.trim() != self.filter {
             self.filter = text.trim().to_owned();
+            self.groups.leave();
             cx.did(format!(
                 "tramline queue list --filter {}",
                 quoted(&self.whole_filter())
@@ -221,6 +226,7 @@ impl Screen for Queue {
                 self.why = false;
                 self.detail.cancel();
             }
+            Slot::Groups => self.groups.cancelled(),
             Slot::Mend => self.mending = None,
             Slot::Count => self.ask = None,
             _ => {}
@@ -228,6 +234,11 @@ impl Screen for Queue {
     }
 
     fn tick(&mut self, cx: &mut Cx) {
+        self.doings.tick(cx);
+        if self.groups.is_open() {
+            self.groups.tick(cx);
+            return;
+        }
         if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
             return;
         }
@@ -246,10 +257,15 @@ impl Screen for Queue {
     }
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
-        if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
-            return None;
-        }
-        self.refresh.due_at()
+        let doings = self.doings.wake(cx.now, cx.slots.waits(Slot::Bulks));
+        let shown = if self.groups.is_open() {
+            self.groups.wake(cx.slots.waits(Slot::Groups))
+        } else if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
+            None
+        } else {
+            self.refresh.due_at()
+        };
+        [doings, shown].into_iter().flatten().min()
     }
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {

@@ -3,7 +3,7 @@
 use super::Queue;
 use crate::model::{Attempt, Effect, EffectState, Job, JobState};
 use crate::operations::queue::JobDetail;
-use crate::tui::canvas::{Canvas, below, counted, grouped, short_id, span};
+use crate::tui::canvas::{Canvas, below, counted, cut, grouped, short_id, shown_width, span};
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
@@ -52,8 +52,17 @@ fn says(canvas: &Canvas, job: &Job) -> (String, Style) {
 impl Queue {
     /// Draws the screen.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
-        self.draw_states(canvas, area);
-        let body = below(area, 1);
+        if self.groups.is_open() {
+            self.draw_groups_head(canvas, area);
+        } else {
+            self.draw_states(canvas, area);
+        }
+        let body = self.draw_doings(canvas, below(area, 1));
+        let body = self.draw_pauses(canvas, body);
+        if self.groups.is_open() {
+            self.draw_groups(canvas, body);
+            return;
+        }
         if !self.open {
             self.draw_list(canvas, body, true);
         } else if area.width >= BESIDE {
@@ -118,9 +127,6 @@ impl Queue {
                 self.selected.len()
             ));
         }
-        if !self.filter.is_empty() {
-            notes.push(format!("/{}", self.filter));
-        }
         if !self.list.is_empty() {
             let rows = self.list.total().unwrap_or(self.list.len() as u64);
             let more = if self.list.total().is_none() { "+" } else { "" };
@@ -129,6 +135,16 @@ impl Queue {
                 grouped(self.table.cursor as u64 + 1),
                 grouped(rows)
             ));
+        }
+        if !self.filter.is_empty() {
+            // A long filter gives way to the numbers.
+            let taken: usize = notes.iter().map(|note| shown_width(note) + 2).sum();
+            let room = area.right().saturating_sub(x + taken as u16);
+            let filter = cut(&format!("/{}", self.filter), room, theme.glyphs.cut);
+            let place = notes
+                .len()
+                .saturating_sub(usize::from(!self.list.is_empty()));
+            notes.insert(place, filter);
         }
         let text = notes.join("  ");
         canvas.put_right(
