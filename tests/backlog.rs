@@ -559,6 +559,57 @@ fn faults_on_every_call_of_a_bulk_pass() {
     }
 }
 
+/// The limit of imports is by the minute, and so is the wait: nothing is sent meanwhile that would be refused again.
+#[test]
+fn a_bulk_above_the_limit_of_imports_waits_its_minute() {
+    let (house, _worker) = paused(House::new(5), "");
+    pets(&house, 30);
+    held_back(&house, 30);
+    house.control.fault(Fault::once(Kind::ImportLimit, IMPORT));
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    let log = house.control.log_since(start);
+    let imports: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.path.contains("bulk_import") && entry.method == "POST")
+        .collect();
+    assert_eq!(imports.len(), 2, "{imports:#?}");
+    assert_eq!(imports[0].status, 400);
+    assert!(imports[1].at - imports[0].at >= 60_000_000, "{imports:#?}");
+    // It was no attempt.
+    let tried = list(&house, "state:done");
+    assert!(tried.iter().all(|job| job["attempts"] == 1), "{tried:#?}");
+}
+
+/// Right after an import was taken its status is `false` (fact sheet §3.4): neither an end nor an error.
+#[test]
+fn a_status_of_false_right_after_an_import_is_waited_out() {
+    let mut slow = options(5);
+    // `false` for a quarter of it, which is longer than the wait before the first look.
+    slow.import_delay = Duration::from_secs(8);
+    let (house, _worker) = paused(House::with(slow), "");
+    pets(&house, 30);
+    held_back(&house, 30);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    let log = house.control.log_since(start);
+    let at = |route: &str| -> Vec<i64> {
+        log.iter()
+            .filter(|entry| format!("{} {}", entry.method, entry.path).contains(route))
+            .map(|entry| entry.at)
+            .collect()
+    };
+    let (imports, looks) = (at(IMPORT), at("GET /api/3/import/info"));
+    assert_eq!(imports.len(), 1, "{log:#?}");
+    assert!(looks[0] - imports[0] < 2_000_000, "no look came too soon");
+    assert_eq!(at(SYNC).len(), 0, "{log:#?}");
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    assert_eq!(list(&house, "state:done").len(), 30);
+}
+
 #[test]
 fn a_bulk_is_read_by_id_where_the_search_refuses_its_order() {
     for sort in [Sort::Reject, Sort::Ignore] {
