@@ -431,6 +431,44 @@ fn an_import_that_its_worker_left_at_activecampaign_lands_before_anything_newer_
 }
 
 #[test]
+fn an_import_whose_answer_was_lost_lands_before_anything_newer_is_sent() {
+    let mut slow = options(5);
+    slow.import_delay = Duration::from_secs(6);
+    let (house, _worker) = paused(House::with(slow), "");
+    let ids = pets(&house, 12);
+    held_back(&house, 12);
+    house.control.fault(Fault::once(Kind::LostAck, IMPORT));
+    let start = house.now();
+    resume(&house);
+    eventually("an import", || count(&house, start, IMPORT) >= 1);
+    // A person's sync, which does not go by imports, would overtake it.
+    house
+        .control
+        .set_property(PETS, &ids[0], "name", json!("later"));
+    house.expect(0, &["sync", "pets", &ids[0]]);
+    at_rest(&house);
+    assert_names(&house, 12, |number| match number {
+        0 => "later".to_owned(),
+        _ => format!("Pet {number}"),
+    });
+    // All of it had arrived before the newer state left.
+    let log = house.control.log_since(start);
+    let sent = |route: &str, text: &str| {
+        let entry = log.iter().find(|entry| {
+            entry.path.contains(route)
+                && entry.body.as_ref().is_some_and(|body| body.contains(text))
+        });
+        entry.map(|entry| entry.at)
+    };
+    let (import, newer) = (sent("bulk_import", "Pet 0"), sent("contact/sync", "later"));
+    let newer = newer.or_else(|| sent("bulk_import", "later")).unwrap();
+    assert!(newer - import.unwrap() >= 6_000_000, "{log:#?}");
+    std::thread::sleep(Duration::from_secs(1));
+    let contact = house.control.contact(&email(0)).unwrap();
+    assert_eq!(contact.fields["PET_NAME"], "later");
+}
+
+#[test]
 fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
     let (house, first) = paused(House::new(5), "");
     let ids = pets(&house, 12);
