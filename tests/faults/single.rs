@@ -108,6 +108,29 @@ fn each_call_of_a_single_sync_survives_each_fault() {
     });
 }
 
+/// A worker goes by the fingerprint of what was confirmed: what was refused or not heard of must leave none.
+#[test]
+fn a_worker_sends_again_what_was_not_confirmed() {
+    let (house, pet) = house();
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    house.subscribe(&worker, |_| {});
+    for (number, kind) in ["500", "reset", "empty_200"].into_iter().enumerate() {
+        let name = format!("Rex {number}");
+        let kind = Kind::from_name(kind).unwrap();
+        house.control.fault(Fault::once(kind, SYNC));
+        house
+            .control
+            .set_property(PETS, &pet, "name", name.as_str().into());
+        eventually("an end of its job", || {
+            let jobs = house.jobs();
+            jobs.len() == number + 2 && jobs.iter().all(|job| job["state"] == "done")
+        });
+        let contact = house.control.contact(OWNER).unwrap();
+        assert_eq!(contact.fields["PET_NAME"], name, "{kind:?}");
+    }
+}
+
 /// The token is another one from one moment to the next, between two calls of a worker: one 401, and the sync goes on.
 #[test]
 fn a_token_that_is_rotated_under_a_worker_costs_one_refusal() {
