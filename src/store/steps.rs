@@ -3,7 +3,7 @@
 //!
 //! Every beat of a worker notes the time. One that finds a later time noted knows that the clock was set back, and by how
 //! much: then leases are cut to their length, and waits are moved back with the clock. Leases are only cut, so that a living
-//! worker loses none. What a person or a calendar set stays where it is.
+//! worker loses none. What a person set stays where it is; timers look after their times themselves.
 //!
 //! A clock that is set forward needs nothing: leases end early, and their jobs are done once more under new epochs.
 
