@@ -431,6 +431,44 @@ fn an_import_that_its_worker_left_at_activecampaign_lands_before_anything_newer_
 }
 
 #[test]
+fn an_import_whose_answer_was_lost_lands_before_anything_newer_is_sent() {
+    let mut slow = options(5);
+    slow.import_delay = Duration::from_secs(6);
+    let (house, _worker) = paused(House::with(slow), "");
+    let ids = pets(&house, 12);
+    held_back(&house, 12);
+    house.control.fault(Fault::once(Kind::LostAck, IMPORT));
+    let start = house.now();
+    resume(&house);
+    eventually("an import", || count(&house, start, IMPORT) >= 1);
+    // A person's sync, which does not go by imports, would overtake it.
+    house
+        .control
+        .set_property(PETS, &ids[0], "name", json!("later"));
+    house.expect(0, &["sync", "pets", &ids[0]]);
+    at_rest(&house);
+    assert_names(&house, 12, |number| match number {
+        0 => "later".to_owned(),
+        _ => format!("Pet {number}"),
+    });
+    // All of it had arrived before the newer state left.
+    let log = house.control.log_since(start);
+    let sent = |route: &str, text: &str| {
+        let entry = log.iter().find(|entry| {
+            entry.path.contains(route)
+                && entry.body.as_ref().is_some_and(|body| body.contains(text))
+        });
+        entry.map(|entry| entry.at)
+    };
+    let (import, newer) = (sent("bulk_import", "Pet 0"), sent("contact/sync", "later"));
+    let newer = newer.or_else(|| sent("bulk_import", "later")).unwrap();
+    assert!(newer - import.unwrap() >= 6_000_000, "{log:#?}");
+    std::thread::sleep(Duration::from_secs(1));
+    let contact = house.control.contact(&email(0)).unwrap();
+    assert_eq!(contact.fields["PET_NAME"], "later");
+}
+
+#[test]
 fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
     let (house, first) = paused(House::new(5), "");
     let ids = pets(&house, 12);
@@ -549,14 +587,69 @@ fn faults_on_every_call_of_a_bulk_pass() {
             &["500", "511", "html", "empty_200", "half_body", "reset"],
         ),
     ];
-    for (route, times, kinds) in stories {
-        // Most of each story is waiting.
+    let all: Vec<(&str, usize, &str)> = stories
+        .iter()
+        .flat_map(|(route, times, kinds)| kinds.iter().map(|name| (*route, *times, *name)))
+        .collect();
+    // Most of each story is waiting.
+    for some in all.chunks(10) {
         std::thread::scope(|scope| {
-            for name in kinds {
-                scope.spawn(move || through(name, route, times, House::new(5)));
+            for (route, times, name) in some {
+                scope.spawn(move || through(name, route, *times, House::new(5)));
             }
         });
     }
+}
+
+/// The limit of imports is by the minute, and so is the wait: nothing is sent meanwhile that would be refused again.
+#[test]
+fn a_bulk_above_the_limit_of_imports_waits_its_minute() {
+    let (house, _worker) = paused(House::new(5), "");
+    pets(&house, 30);
+    held_back(&house, 30);
+    house.control.fault(Fault::once(Kind::ImportLimit, IMPORT));
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    let log = house.control.log_since(start);
+    let imports: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.path.contains("bulk_import") && entry.method == "POST")
+        .collect();
+    assert_eq!(imports.len(), 2, "{imports:#?}");
+    assert_eq!(imports[0].status, 400);
+    assert!(imports[1].at - imports[0].at >= 60_000_000, "{imports:#?}");
+    // It was no attempt.
+    let tried = list(&house, "state:done");
+    assert!(tried.iter().all(|job| job["attempts"] == 1), "{tried:#?}");
+}
+
+/// Right after an import was taken its status is `false` (fact sheet §3.4): neither an end nor an error.
+#[test]
+fn a_status_of_false_right_after_an_import_is_waited_out() {
+    let mut slow = options(5);
+    // `false` for a quarter of it, which is longer than the wait before the first look.
+    slow.import_delay = Duration::from_secs(8);
+    let (house, _worker) = paused(House::with(slow), "");
+    pets(&house, 30);
+    held_back(&house, 30);
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    let log = house.control.log_since(start);
+    let at = |route: &str| -> Vec<i64> {
+        log.iter()
+            .filter(|entry| format!("{} {}", entry.method, entry.path).contains(route))
+            .map(|entry| entry.at)
+            .collect()
+    };
+    let (imports, looks) = (at(IMPORT), at("GET /api/3/import/info"));
+    assert_eq!(imports.len(), 1, "{log:#?}");
+    assert!(looks[0] - imports[0] < 2_000_000, "no look came too soon");
+    assert_eq!(at(SYNC).len(), 0, "{log:#?}");
+    assert_names(&house, 30, |number| format!("Pet {number}"));
+    assert_eq!(list(&house, "state:done").len(), 30);
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "faults/single.rs"]
+mod single;
 mod support;
 
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use support::{House, PETS, assert_export, assert_outcome, count, expectation};
-use tramline::sandbox::{Fault, Kind};
+use support::{House, assert_export, assert_outcome, count, expectation, options};
+use tramline::sandbox::{Fault, Kind, Options};
 
 const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
 const IMPORT: &str = "POST /api/3/import/bulk_import";
@@ -109,6 +111,22 @@ fn a_result_that_is_hard_to_get() {
             "truncated_json",
         ],
     );
+}
+
+/// Right after an import was taken its status is `false` (fact sheet §3.4): neither an end nor an error.
+#[test]
+fn a_status_of_false_right_after_an_import_is_waited_out() {
+    let house = House::with(Options {
+        // `false` for a quarter of it, which is longer than the wait before the first look.
+        import_delay: Duration::from_secs(8),
+        ..options(60)
+    });
+    assert_export(&house, "false");
+    let (imports, looks) = (house.requests(IMPORT), house.requests(INFO));
+    assert_eq!(imports.len(), 1, "{imports:#?}");
+    let soonest = looks[0].at - imports[0].at;
+    assert!(soonest < 2_000_000, "no look came too soon: {soonest} µs");
+    assert!(house.requests("POST /api/3/contact/sync").is_empty());
 }
 
 #[test]
@@ -249,47 +267,4 @@ fn a_refused_search_stops_the_export_where_it_stands_and_resume_goes_on() {
     ]);
     assert_eq!(resumed.code, Some(3), "{resumed:#?}");
     assert_outcome(&house, &resumed.summary(), &expected, SEARCH);
-}
-
-#[test]
-fn the_sync_of_one_record_tries_again_and_says_how_it_ended() {
-    let house = House::new(20);
-    house.export(&[]);
-    let (id, email) = house
-        .control
-        .records(PETS)
-        .into_iter()
-        .find_map(|record| {
-            let email = record.properties.get("owner_email")?.as_str()?.to_owned();
-            let name = record.properties.get("name")?.as_str()?;
-            let contact = house.control.contact(&email)?;
-            (contact.fields.get("PET_NAME")? == name).then_some((record.id, email))
-        })
-        .unwrap();
-    for (at, kind) in ["500", "reset", "lost_ack", "html", "429"]
-        .into_iter()
-        .enumerate()
-    {
-        let name = format!("Name {at}");
-        house
-            .control
-            .set_property(PETS, &id, "name", name.as_str().into());
-        house.control.fault(Fault::once(
-            Kind::from_name(kind).unwrap(),
-            "POST /api/3/contact/sync",
-        ));
-        let ran = house.expect(0, &["--json", "sync", "pets", &id]);
-        // What took effect without saying so is found in place.
-        let outcome = if kind == "lost_ack" {
-            "unchanged"
-        } else {
-            "synced"
-        };
-        assert_eq!(ran.summary()["outcome"], outcome, "{kind}: {ran:#?}");
-        assert_eq!(
-            house.control.contact(&email).unwrap().fields["PET_NAME"],
-            name,
-            "{kind}"
-        );
-    }
 }

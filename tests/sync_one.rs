@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::{House, PETS, VISITS, eventually, options, signal};
 use tramline::sandbox::{Fault, Kind, Options};
 
@@ -75,6 +75,34 @@ fn of_two_records_of_one_contact_that_are_synced_together_the_newest_wins() {
     ];
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+/// Between taking its contact and sending, a sync hears of who else wants it.
+#[test]
+fn a_record_that_hears_of_a_newer_one_just_before_it_is_sent_gives_way() {
+    let house = House::new(40);
+    let (older, newer) = two_of_one_contact(&house);
+    // The older one has taken the contact, and looks for long what is there.
+    house.control.fault(Fault {
+        ms: Some(3_000),
+        ..Fault::once(Kind::Slow, "GET /api/3/contacts")
+    });
+    let start = house.now();
+    let mut first = house.start("first", &["--json", "sync", "pets", &older]);
+    eventually("the older record is read", || {
+        let log = house.control.log_since(start);
+        log.iter().any(|entry| entry.path.contains(&older))
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    let second = house.expect(0, &["--json", "sync", "pets", &newer]);
+    assert_eq!(second.summary()["outcome"], "synced");
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    let told: Value = serde_json::from_str(house.read("first.stdout").trim()).unwrap();
+    assert_eq!(told["outcome"], "superseded", "{told}");
+    assert_eq!(told["superseded_by"], newer);
+    let writes = house.writes_since(start);
+    assert_eq!(writes.len(), 1, "{writes:#?}");
+    assert_eq!(pet_name_of_contact(&house), name(&house, &newer));
 }
 
 #[test]

@@ -185,6 +185,39 @@ fn many_changes_are_read_in_pages() {
 }
 
 #[test]
+fn times_that_a_clock_set_back_has_left_ahead_come_in_their_turn() {
+    let house = House::new(3);
+    with(
+        &house,
+        "poll = \"1s\"\nschedule = \"* * * * * *\"\njitter = \"1s\"",
+    );
+    in_store(&house, async |store| {
+        let ahead = store.now() + jiff::SignedDuration::from_hours(24 * 365);
+        for (duty, spec) in [
+            (Duty::Poll, "1s"),
+            (Duty::Schedule, "* * * * * * in America/Chicago"),
+            (Duty::Reconcile, "daily"),
+        ] {
+            store.set_timer(&timer(duty), spec, ahead).await.unwrap();
+        }
+    });
+    let worker = house.worker("worker");
+    eventually("a scheduled export", || !runs(&house).is_empty());
+    pet(&house, "Rex", "rex@example.org");
+    eventually("what a poll or an export brings", || {
+        pet_name(&house, "rex@example.org").is_some()
+    });
+    worker.kill();
+    in_store(&house, async |store| {
+        let timers = store.timers().await.unwrap();
+        let ahead = timers
+            .iter()
+            .filter(|timer| timer.due_at.duration_since(store.now()).as_hours() >= 24);
+        assert_eq!(ahead.count(), 0, "{timers:?}");
+    });
+}
+
+#[test]
 fn exports_start_by_schedule() {
     let house = House::new(10);
     with(&house, "schedule = \"* * * * * *\"");

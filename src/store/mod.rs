@@ -42,6 +42,7 @@ mod search;
 mod settle;
 mod sqlite;
 mod standing;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod timers;

@@ -12,7 +12,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// The time before a broken account is asked again: from 30 s doubling to 5 min (sync.md, error classes).
 const FIRST_PROBE: i64 = 30;
-const LONGEST_PROBE: i64 = 300;
+pub(super) const LONGEST_PROBE: i64 = 300;
 
 /// The seconds before the next probe, after so many.
 fn probe_in(probes: i64) -> SignedDuration {

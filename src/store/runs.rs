@@ -10,7 +10,7 @@ use crate::model::{ConnectionName, MappingName, ObjectKey, Problem, RunId};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 /// How long a run stays its owner's without a heartbeat, in microseconds.
-const OWNER_LEASE: i64 = 30_000_000;
+pub(super) const OWNER_LEASE: i64 = 30_000_000;
 
 /// A run to be started.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,7 @@ mod opening;
 mod operators;
 mod pauses;
 mod queue;
+mod steps;
 mod triggers;
 
 use super::*;

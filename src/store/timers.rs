@@ -10,7 +10,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 /// How long a claim holds without [`Store::keep_timer`], in microseconds.
-const LEASE: i64 = 60_000_000;
+pub(super) const LEASE: i64 = 60_000_000;
 
 /// What a mapping has to do at times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,22 @@ impl Store {
         .bind(key.duty.name())
         .bind(spec)
         .bind(first.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+        self.commit(tx).await
+    }
+
+    /// Brings a timer forward that is due later.
+    pub async fn bring_timer_forward(&self, key: &TimerKey, due: Timestamp) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query(
+            "UPDATE timers SET due_at = $1 WHERE connection = $2 AND mapping = $3 AND duty = $4 AND due_at > $1",
+        )
+        .bind(due.as_microsecond())
+        .bind(key.connection.as_str())
+        .bind(key.mapping.as_str())
+        .bind(key.duty.name())
         .execute(&mut *tx)
         .await?;
         self.commit(tx).await

@@ -3,14 +3,15 @@
 //! A worker that reads its configuration puts the versions of its mappings in force: the newest configuration is the one
 //! that was read last. A worker with another version leaves that mapping's jobs alone until it has read it, too.
 
-use super::Store;
 use super::error::{Result, StoreError};
 use super::rows::{from_json, time, to_json};
+use super::{Store, steps};
 use crate::model::{ConnectionName, MappingName};
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// The hash of each mapping's configuration.
 pub type Versions = BTreeMap<(ConnectionName, MappingName), String>;
@@ -60,9 +61,10 @@ impl Store {
         connections: &[ConnectionName],
         versions: &Versions,
     ) -> Result<()> {
-        let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
+        let now = self.now_micros();
+        tell_step(steps::note(&mut tx, now).await?);
         for known in read_versions(&mut tx).await? {
             let key = (known.connection, known.mapping);
             if connections.contains(&key.0) && !versions.contains_key(&key) {
@@ -110,15 +112,22 @@ impl Store {
         Ok(())
     }
 
-    /// A worker is alive: every third of a lease.
+    /// A worker is alive: every third of a lease. Notes the time, too.
     pub async fn worker_beats(&self, owner: &str) -> Result<()> {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
+        // Read under the lock, so that the times of several workers are noted in their order.
+        let now = self.now_micros();
+        let step = steps::note(&mut tx, now).await?;
         sqlx::query("UPDATE workers SET alive_until = $1 WHERE owner = $2")
-            .bind(self.now_micros() + BEATS * self.beat_micros())
+            .bind(now + BEATS * self.beat_micros())
             .bind(owner)
             .execute(&mut *tx)
             .await?;
+        if step.is_some() {
+            tell_step(step);
+            return self.commit(tx).await;
+        }
         // Nobody looks anew for it.
         let committed = tx.commit().await;
         committed.map_err(|error| StoreError::from(error).at(&self.inner.path))
@@ -198,6 +207,15 @@ impl Store {
             mine.get(&(version.connection.clone(), version.mapping.clone())) != Some(&version.hash)
         });
         Ok(others)
+    }
+}
+
+fn tell_step(step: Option<Duration>) {
+    if let Some(step) = step {
+        tracing::warn!(
+            seconds = step.as_secs(),
+            "the clock was set back; leases and waits follow it"
+        );
     }
 }
 

@@ -25,6 +25,29 @@ struct Watermark {
     newest: i64,
     /// What was met within the overlap, so that it is not met again.
     recent: BTreeMap<RecordId, i64>,
+    /// True before the first look: `newest` is by this machine's clock, which may be ahead of HighLevel's.
+    #[serde(skip)]
+    guessed: bool,
+}
+
+impl Watermark {
+    /// Takes in what a look met above its floor, and the newest version of all that it came by: what changed since the last one.
+    fn move_on(&mut self, met: BTreeMap<RecordId, i64>, latest: i64) -> Vec<(RecordId, i64)> {
+        let changed = met
+            .iter()
+            .filter(|(record, version)| self.recent.get(*record) != Some(*version))
+            .map(|(record, version)| (record.clone(), *version))
+            .collect();
+        if std::mem::take(&mut self.guessed) {
+            // What changes while HighLevel's clock makes up for ours would be missed.
+            self.newest = self.newest.min(latest);
+        }
+        self.newest = self.newest.max(latest);
+        let floor = self.newest - OVERLAP;
+        self.recent = met;
+        self.recent.retain(|_, version| *version >= floor);
+        changed
+    }
 }
 
 /// Enqueues what changed since the last look; returns how many records that were.
@@ -92,13 +115,12 @@ async fn read(
     if let Some(watermark) = kept.and_then(|text| serde_json::from_str(&text).ok()) {
         return Ok(watermark);
     }
-    let newest = match store.newest_version(connection, mapping).await? {
-        Some(newest) if newest > 0 => newest,
-        _ => store.now().as_microsecond(),
-    };
+    let known = store.newest_version(connection, mapping).await?;
+    let known = known.filter(|newest| *newest > 0);
     Ok(Watermark {
-        newest,
+        newest: known.unwrap_or_else(|| store.now().as_microsecond()),
         recent: BTreeMap::new(),
+        guessed: known.is_none(),
     })
 }
 
@@ -112,10 +134,12 @@ async fn changed(
     let sorted = honours_sort(account, object).await?;
     let mut walk = Walk::once(account, object, sorted);
     let mut met: BTreeMap<RecordId, i64> = BTreeMap::new();
+    let mut latest = 0;
     while let Some(records) = walk.next().await? {
         let mut old = false;
         for record in records {
             let version = record.updated_at.map_or(0, Timestamp::as_microsecond);
+            latest = latest.max(version);
             if version >= floor {
                 met.insert(record.id, version);
             } else {
@@ -126,16 +150,7 @@ async fn changed(
             walk.finish();
         }
     }
-    let changed = met
-        .iter()
-        .filter(|(record, version)| watermark.recent.get(*record) != Some(*version))
-        .map(|(record, version)| (record.clone(), *version))
-        .collect();
-    watermark.newest = met.values().copied().fold(watermark.newest, i64::max);
-    let floor = watermark.newest - OVERLAP;
-    met.retain(|_, version| *version >= floor);
-    watermark.recent = met;
-    Ok(changed)
+    Ok(watermark.move_on(met, latest))
 }
 
 /// Leaves out what came another way in the meantime: a webhook, an export, a person.
@@ -174,5 +189,45 @@ async fn export(
             && run.options.since.is_none_or(|since| Some(since) <= wanted)),
         Err(problem) if problem.class == ErrorClass::Invalid => Ok(false),
         Err(problem) => Err(problem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+
+    #[test]
+    fn a_first_look_by_a_clock_that_is_ahead_misses_nothing_that_follows() {
+        let now = 1_800_000_000_000_000;
+        let ahead = Watermark {
+            newest: now + 60 * MINUTE,
+            guessed: true,
+            ..Watermark::default()
+        };
+        let mut watermark = ahead.clone();
+        assert_eq!(watermark.move_on(BTreeMap::new(), now - 5 * MINUTE), []);
+        assert_eq!(watermark.newest, now - 5 * MINUTE);
+        // Nor where there was no record at all.
+        let mut watermark = ahead;
+        watermark.move_on(BTreeMap::new(), 0);
+        assert_eq!(watermark.newest, 0);
+    }
+
+    #[test]
+    fn what_was_met_once_is_met_again_only_in_another_version() {
+        let now = 1_800_000_000_000_000;
+        let mut watermark = Watermark {
+            newest: now,
+            ..Watermark::default()
+        };
+        let met = |version| BTreeMap::from([(RecordId::from("r1"), version)]);
+        assert_eq!(watermark.move_on(met(now + 1), now + 1).len(), 1);
+        assert_eq!(watermark.move_on(met(now + 1), now + 1).len(), 0);
+        assert_eq!(watermark.move_on(met(now + 2), now + 2).len(), 1);
+        // A look that meets less than the ones before does not go back.
+        assert_eq!(watermark.move_on(BTreeMap::new(), now - MINUTE), []);
+        assert_eq!(watermark.newest, now + 2);
     }
 }

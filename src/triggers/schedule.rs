@@ -24,16 +24,24 @@ pub fn next(
     after: Timestamp,
     random: &mut fastrand::Rng,
 ) -> Option<Timestamp> {
+    let due = occurrence(mapping, after)?;
+    due.checked_add(jitter(mapping.jitter, random)).ok()
+}
+
+/// The latest moment that [`next`] may answer.
+pub fn latest(mapping: &MappingSpec, after: Timestamp) -> Option<Timestamp> {
+    let jitter = mapping.jitter.map_or(Duration::ZERO, Period::duration);
+    occurrence(mapping, after)?.checked_add(jitter).ok()
+}
+
+fn occurrence(mapping: &MappingSpec, after: Timestamp) -> Option<Timestamp> {
     let cron: Cron = mapping.schedule.as_deref()?.parse().ok()?;
     let zone = match &mapping.time_zone {
         Some(name) => TimeZone::get(name).ok()?,
         None => TimeZone::UTC,
     };
-    let due = cron
-        .find_next_occurrence(&after.to_zoned(zone), false)
-        .ok()?
-        .timestamp();
-    due.checked_add(jitter(mapping.jitter, random)).ok()
+    let due = cron.find_next_occurrence(&after.to_zoned(zone), false);
+    Some(due.ok()?.timestamp())
 }
 
 fn jitter(most: Option<Period>, random: &mut fastrand::Rng) -> SignedDuration {

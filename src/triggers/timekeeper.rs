@@ -104,7 +104,9 @@ impl Timekeeper {
         for task in tasks {
             let timer = known.iter().find(|timer| timer.key == task.key);
             let due = match timer {
-                Some(timer) if timer.spec == task.spec => timer.due_at,
+                Some(timer) if timer.spec == task.spec => {
+                    self.not_beyond(&task, timer.due_at).await?
+                }
                 _ => {
                     let Some(first) = task.first(store.now()) else {
                         continue;
@@ -135,6 +137,21 @@ impl Timekeeper {
             }
         }
         Ok(next.max(Duration::from_millis(20)))
+    }
+
+    /// When a task is due. One that is due later than its next time was put there by a clock that has been set back since:
+    /// it is due at its next time instead, be it for the second time.
+    async fn not_beyond(&self, task: &Task, due: Timestamp) -> Result<Timestamp, StoreError> {
+        let store = self.engine.store();
+        let now = store.now();
+        if task.latest(now).is_none_or(|latest| due <= latest) {
+            return Ok(due);
+        }
+        let Some(next) = task.next(now) else {
+            return Ok(due);
+        };
+        store.bring_timer_forward(&task.key, next).await?;
+        Ok(next)
     }
 
     /// What the enabled mappings have to do at times.
@@ -265,6 +282,14 @@ impl Task {
             }
             Duty::Schedule => schedule::next(&self.mapping, now, &mut fastrand::Rng::new()),
             Duty::Reconcile => now.checked_add(SignedDuration::from_hours(24)).ok(),
+        }
+    }
+
+    /// The latest moment that [`Task::next`] answers.
+    fn latest(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.key.duty {
+            Duty::Schedule => schedule::latest(&self.mapping, now),
+            Duty::Poll | Duty::Reconcile => self.next(now),
         }
     }
 }

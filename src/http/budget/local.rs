@@ -115,9 +115,9 @@ impl Local {
     }
 
     /// Stops drawing on the current lease and remembers until when.
-    pub fn block(&mut self, until: i64) {
+    pub fn block(&mut self, until: i64, now: i64) {
         self.retire();
-        self.row.block(until);
+        self.row.block(until, now);
     }
 
     pub fn take_done(&mut self) -> Vec<Done> {

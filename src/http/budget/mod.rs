@@ -214,9 +214,9 @@ impl Budget {
     pub async fn drain(&self, time: Duration) -> Result<(), LedgerError> {
         let now = self.inner.clock.now_micros();
         let until = now.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4));
-        self.inner.local().block(until);
+        self.inner.local().block(until, now);
         let _row = self.inner.turns.row.lock().await;
-        self.update(now, move |row| row.block(until)).await
+        self.update(now, move |row| row.block(until, now)).await
     }
 
     /// Reads the row again, for [`Budget::view`], and tells other processes what ended here.

@@ -19,6 +19,8 @@ const MOST_LEASES: u32 = 100;
 /// For so long a server's word that no request is left today is believed. Microseconds.
 const DAILY_BELIEVED: i64 = 600_000_000;
 const DAY: i64 = 86_400_000_000;
+/// A clock that shows so much less than before was set back; less may be the wait for the row's turn. Microseconds.
+const SET_BACK: i64 = 60_000_000;
 
 /// A configured rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct LedgerRow {
     pub(super) used_today: u64,
     /// What the server said is left today, and when.
     pub(super) daily_left: Option<(u64, i64)>,
+    /// When it was closed.
+    pub(super) blocked_at: i64,
 }
 
 /// Permits that count until `free_at`.
@@ -266,12 +270,18 @@ impl LedgerRow {
     }
 
     /// Closes the budget, after a rate-limit answer.
-    pub(super) fn block(&mut self, until: i64) {
+    pub(super) fn block(&mut self, until: i64, now: i64) {
         self.blocked_until = self.blocked_until.max(until);
+        self.blocked_at = now;
     }
 
     fn prune(&mut self, window: &Window, timeout: i64, now: i64) {
-        // A clock that was set back must not close the budget for good.
+        // A clock that was set back must not close the budget for good, nor for longer than it was to be closed.
+        let step = self.blocked_at - now;
+        if step >= SET_BACK {
+            self.blocked_until -= step;
+            self.blocked_at = now;
+        }
         let latest = now + HOLD + timeout + window.micros + SAFETY;
         self.slots.retain_mut(|slot| {
             slot.free_at = slot.free_at.min(latest);
@@ -293,7 +303,7 @@ impl LedgerRow {
 
     fn spent_until(&self, limit: &Limit, now: i64) -> Option<i64> {
         if let Some((0, at)) = self.daily_left
-            && now < at + DAILY_BELIEVED
+            && now.abs_diff(at) < DAILY_BELIEVED.unsigned_abs()
         {
             return Some(at + DAILY_BELIEVED);
         }
@@ -302,7 +312,7 @@ impl LedgerRow {
 
     /// Permits free at `now`.
     pub(super) fn left(&self, limit: &Limit, now: i64) -> u32 {
-        if self.blocked_until > now {
+        if self.blocked_until(now).is_some() {
             return 0;
         }
         let used = self
@@ -329,7 +339,7 @@ impl LedgerRow {
 
     /// Until when a rate-limit answer closed the budget, if it still does.
     pub(super) fn blocked_until(&self, now: i64) -> Option<i64> {
-        (self.blocked_until > now).then_some(self.blocked_until)
+        (self.blocked_until > now && self.blocked_at - now < SET_BACK).then_some(self.blocked_until)
     }
 }
 

@@ -332,6 +332,21 @@ fn a_clock_that_was_set_back_does_not_close_the_budget() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_closes_the_budget_for_no_longer_than_the_answer_said() {
+    let limit = Limit::new(9, Duration::from_secs(1));
+    let mut row = LedgerRow::default();
+    let (hour, second) = (3_600_000_000, 1_000_000);
+    row.block(hour + 30 * second, hour);
+    assert!(row.blocked_until(hour).is_some());
+    assert_eq!(row.blocked_until(0), None);
+    let blocked = |row: &mut LedgerRow, now| row.lease(&limit, false, 0, now);
+    let until = 30 * second;
+    assert_eq!(blocked(&mut row, 0), Decision::Blocked { until });
+    assert_eq!(blocked(&mut row, 29 * second), Decision::Blocked { until });
+    assert!(matches!(blocked(&mut row, until), Decision::Granted { .. }));
+}
+
+#[test]
 fn a_row_is_small_and_survives_its_text() {
     let limit = Limit::new(100, Duration::from_secs(10));
     let mut row = LedgerRow::default();
@@ -342,7 +357,7 @@ fn a_row_is_small_and_survives_its_text() {
     {
         granted += 1;
     }
-    row.block(now + 5);
+    row.block(now + 5, now);
     assert_eq!(granted, 100);
     let text = row.to_json();
     assert!(text.len() <= 2048, "{}", text.len());

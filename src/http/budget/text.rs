@@ -21,6 +21,9 @@ struct Wire {
     granted: u64,
     slots: Vec<i64>,
     blocked_until: i64,
+    /// Rows of before have none.
+    #[serde(default)]
+    blocked_at: i64,
     person_until: i64,
     server_max: Option<u32>,
     server_interval: Option<i64>,
@@ -44,6 +47,7 @@ impl From<&LedgerRow> for Wire {
             granted: row.granted,
             slots,
             blocked_until: row.blocked_until,
+            blocked_at: row.blocked_at,
             person_until: row.person_until,
             server_max: row.server_max,
             server_interval: row.server_interval,
@@ -71,6 +75,7 @@ impl From<Wire> for LedgerRow {
             granted: wire.granted,
             slots,
             blocked_until: wire.blocked_until,
+            blocked_at: wire.blocked_at,
             person_until: wire.person_until,
             server_max: wire.server_max,
             server_interval: wire.server_interval,

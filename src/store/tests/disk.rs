@@ -41,6 +41,37 @@ async fn after_a_full_disk_the_store_writes_again_by_itself() {
         .unwrap();
 }
 
+/// What is answered with "kept", and what leaves for ActiveCampaign, has reached the disk: where that cannot be told, it is an error.
+#[tokio::test]
+async fn what_did_not_surely_reach_the_disk_is_neither_kept_nor_taken() {
+    let (store, _) = store().await;
+    let event = |key: &str| NewEvent {
+        connection: connection(),
+        key: key.to_owned(),
+        kind: "RecordUpdate".to_owned(),
+        happened_at: None,
+        body: "{}".to_owned(),
+    };
+    let run = export::started(&store).await;
+    let page = export::page(vec![export::send(1, 5), export::send(2, 5)]);
+    store.page_planned(&run.id, &page).await.unwrap();
+    assert_eq!(store.keep_events(&[event("a")]).await.unwrap(), [true]);
+    // SQLite has its file open; whoever looks for it by its name finds a link to itself.
+    let wal = sqlite::wal_path(&store.inner.path);
+    let aside = wal.with_extension("aside");
+    std::fs::rename(&wal, &aside).unwrap();
+    std::os::unix::fs::symlink(&wal, &wal).unwrap();
+    let kept = store.keep_events(&[event("b")]).await;
+    assert!(matches!(kept, Err(StoreError::Io { .. })), "{kept:?}");
+    let taken = store
+        .take_batch(&run.id, BatchKind::Import, 1, u32::MAX)
+        .await;
+    assert!(matches!(taken, Err(StoreError::Io { .. })), "{taken:?}");
+    std::fs::remove_file(&wal).unwrap();
+    std::fs::rename(&aside, &wal).unwrap();
+    assert_eq!(store.keep_events(&[event("c")]).await.unwrap(), [true]);
+}
+
 #[test]
 fn a_disk_that_fails_is_named_and_a_full_one_is_told_from_it() {
     let failing = || StoreError::DiskFails("(code: 4874) disk I/O error".into());

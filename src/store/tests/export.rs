@@ -3,7 +3,7 @@ use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
 
 const OWNER: &str = "host:1";
 
-async fn started(store: &Store) -> Run {
+pub(super) async fn started(store: &Store) -> Run {
     match start(store, false).await {
         Started::Run(run) => run,
         Started::Already(run) => panic!("{} is at work", run.id),
@@ -25,7 +25,7 @@ async fn start(store: &Store, dry_run: bool) -> Started {
     store.start_run(&new).await.unwrap()
 }
 
-fn send(n: usize, version: i64) -> PlannedRow {
+pub(super) fn send(n: usize, version: i64) -> PlannedRow {
     row(
         &format!("r{n}"),
         Some(&format!("o{n}@example.org")),
@@ -54,7 +54,7 @@ fn row(record: &str, email: Option<&str>, version: i64, plan: Planned) -> Planne
     }
 }
 
-fn page(rows: Vec<PlannedRow>) -> PagePlan {
+pub(super) fn page(rows: Vec<PlannedRow>) -> PagePlan {
     PagePlan {
         cursor_json: Some("{\"page\":2}".into()),
         checkpoint: Some("page 2".into()),
@@ -424,6 +424,43 @@ async fn a_write_that_a_single_sync_has_overtaken_is_not_sent() {
     assert_eq!(counts(&store, &run).await, [2, 0, 1, 0, 0, 0]);
 }
 
+/// The import may have arrived behind the single sync: the newest state must be the last.
+#[tokio::test]
+async fn what_was_written_while_a_batch_was_on_its_way_is_written_once_more() {
+    let (store, clock) = store().await;
+    let run = started(&store).await;
+    store
+        .page_planned(&run.id, &page(vec![send(1, 10), send(2, 10)]))
+        .await
+        .unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    clock.advance(1);
+    let newer = LinkWrite {
+        email: address("o1@example.org"),
+        contact_id: None,
+        record: "other".into(),
+        version: 11,
+        fingerprint: Fingerprint::of(b"newer"),
+        write_json: "{}".into(),
+        properties_json: None,
+        created_by_us: false,
+    };
+    store
+        .put_link(&connection(), &mapping(), &newer)
+        .await
+        .unwrap();
+    store
+        .settle_batch(batch.id, &all_confirmed())
+        .await
+        .unwrap();
+    let again = store.claim("test", &[connection()], 9).await.unwrap();
+    let records: Vec<&str> = again
+        .iter()
+        .map(|claim| claim.job.record.as_str())
+        .collect();
+    assert_eq!(records, ["other"]);
+}
+
 #[tokio::test]
 async fn a_run_resolves_the_failures_it_mends() {
     let (store, clock) = store().await;
@@ -671,6 +708,61 @@ async fn jobs_bulks_and_exports_leave_each_others_contacts_alone() {
     );
     // What the export still has to write waits for the bulk now.
     assert_eq!(import(&store, &run).await, None);
+}
+
+/// An import of the backlog that may still arrive has its contacts for itself, whoever asks, until it is over.
+#[tokio::test]
+async fn an_import_on_its_way_keeps_its_contacts_from_everybody() {
+    let (store, _) = store().await;
+    let contact = address("o1@example.org");
+    let flight = store
+        .flight_begins(&connection(), "left", [&contact])
+        .await
+        .unwrap();
+    store.leave_flights(&[flight], store.now()).await.unwrap();
+    for record in ["job", "bulk"] {
+        store
+            .enqueue(&new_job(record, Trigger::Webhook))
+            .await
+            .unwrap();
+    }
+    let claims = store.claim("test", &[connection()], 2).await.unwrap();
+    let alone = async || {
+        store
+            .hold_contact(&claims[0].job, claims[0].epoch, &contact, None, 9)
+            .await
+            .unwrap()
+    };
+    let together = async || {
+        let seen = RecordSeen {
+            record: "bulk".into(),
+            email: Some(contact.clone()),
+            version: 9,
+            outcome: Outcome::Waiting,
+            superseded_by: None,
+            competes: true,
+        };
+        let asked = Asked {
+            job: &claims[1].job,
+            epoch: claims[1].epoch,
+            contact: &contact,
+            seen: &seen,
+            takes: true,
+        };
+        store
+            .hold_contacts(&connection(), &mapping(), &[asked], 9)
+            .await
+            .unwrap()
+            .remove(0)
+    };
+    let run = started(&store).await;
+    let page = page(vec![send(1, 5)]);
+    store.page_planned(&run.id, &page).await.unwrap();
+    assert_eq!(alone().await, Held::ByExport(BatchKind::Import));
+    assert_eq!(together().await, Held::ByJob);
+    assert_eq!(import(&store, &run).await, None);
+    store.flight_ended(flight).await.unwrap();
+    assert!(import(&store, &run).await.is_some());
 }
 
 #[tokio::test]

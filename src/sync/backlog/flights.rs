@@ -1,5 +1,6 @@
-//! Imports whose worker died while they were queued at ActiveCampaign: their contacts are busy until it is known that nothing of
-//! them can arrive any more (sync.md, promise 6). Then the newest state of their records is sent.
+//! Imports whose worker died while they were queued at ActiveCampaign, or did not hear whether they were taken: their
+//! contacts are busy until it is known that nothing of them can arrive any more (sync.md, promise 6). Then the newest state of
+//! their records is sent.
 
 use super::super::import::{GIVEN_UP, LATEST_LOOK};
 use super::super::{Account, Engine, worker};
@@ -47,7 +48,7 @@ async fn look(engine: &Engine) -> Result<(), StoreError> {
         }
         if age >= GIVEN_UP || has_landed(account, &flight, age).await {
             tracing::info!(import = flight.import, connection = %flight.connection,
-                "an import that its worker left is over; its contacts are free");
+                "an import that was left alone is over; its contacts are free");
             store.flight_ended(flight.id).await?;
             engine.wake();
         } else {

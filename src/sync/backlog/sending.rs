@@ -7,7 +7,7 @@ use super::super::job::Desk;
 use crate::activecampaign::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportInfo, ImportState, Rides,
 };
-use crate::http::ApiError;
+use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::model::{Contact, ContactId, ContactWrite, Email, ErrorClass, JobId};
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -218,7 +218,12 @@ impl Delivery<'_> {
                 store.flight_queued(flight, id.as_str()).await?;
                 self.flights.push(flight);
             }
-            // One that was answered ambiguously is followed by the newest state.
+            // It may have been taken all the same: whatever is sent next must arrive behind it.
+            Err(error) if error.ambiguous => {
+                let until = store.now().checked_add(REQUEST_TIMEOUT);
+                let until = until.unwrap_or(Timestamp::MAX);
+                store.leave_flights(&[flight], until).await?;
+            }
             Ok(Err(_)) | Err(_) => store.flight_ended(flight).await?,
         }
         Ok(sent.map(|sent| sent.map(|id| (id, flight))))
