@@ -67,7 +67,8 @@ pub(super) async fn note(tx: &mut SqliteConnection, now: i64) -> Result<Option<D
     }
     for (table, time, which) in MOVED {
         let sql = format!(
-            "UPDATE {table} SET {time} = max($1, {time} - $2) WHERE {time} > $1 AND {which}"
+            "UPDATE {table} SET {time} = CASE WHEN {time} - $2 > $1 THEN {time} - $2 ELSE $1 END
+             WHERE {time} > $1 AND {which}"
         );
         sqlx::query(AssertSqlSafe(sql))
             .bind(now)
