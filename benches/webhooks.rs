@@ -6,15 +6,12 @@
 
 mod support;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signer, SigningKey};
-use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use serde_json::json;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use support::sandbox::Sandbox;
+use support::worker::{PETS, Worker, event, records};
 use support::{Against, figure, left_out, percentile};
 use tramline::sandbox::LOCATION_ID;
 
@@ -23,7 +20,6 @@ const RATE: u64 = 500;
 const SECONDS: u64 = 10;
 /// Changes followed one by one on an idle system.
 const CHANGES: usize = 100;
-const PETS: &str = "custom_objects.pets";
 
 fn main() {
     // A second installation is refused, which only means that somebody was here before.
@@ -31,8 +27,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let sandbox = Sandbox::start(usize::try_from(RATE * SECONDS).expect("small"), false, 100);
-        let key = SigningKey::from_bytes(&[42; 32]);
-        let worker = Worker::start(&sandbox, &key);
+        let worker = Worker::start(&sandbox);
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
@@ -67,7 +62,7 @@ async fn idle(
         let body = json!({ "name": format!("Benchmark {number}") }).to_string();
         http.patch(url).body(body).send().await.expect("changed");
         sandbox.clear_log(http).await;
-        worker.send(http, &event(record, number)).await;
+        worker.sender().send(http, &event(record, number)).await;
         let accepted = jiff::Timestamp::now().as_microsecond();
         // Some of the sample records cannot be synced, and some share a contact with a newer one: those are passed over.
         let patience = Instant::now();
@@ -129,12 +124,6 @@ async fn load(http: &reqwest::Client, worker: &Worker, records: &[String], fsync
     );
 }
 
-fn event(record: &str, number: usize) -> String {
-    json!({"type": "RecordUpdate", "locationId": LOCATION_ID, "id": record, "objectKey": PETS,
-        "webhookId": format!("bench-{number}"), "timestamp": jiff::Timestamp::now().to_string(), "properties": []})
-    .to_string()
-}
-
 /// A call to the API, median, in milliseconds.
 async fn round_trip(http: &reqwest::Client, sandbox: &Sandbox) -> f64 {
     let url = format!("{}/objects/?locationId={LOCATION_ID}", sandbox.highlevel());
@@ -154,16 +143,6 @@ async fn round_trip(http: &reqwest::Client, sandbox: &Sandbox) -> f64 {
     percentile(&mut taken, 0.5)
 }
 
-async fn records(http: &reqwest::Client, sandbox: &Sandbox) -> Vec<String> {
-    let url = format!("{}/_sandbox/records/{PETS}", sandbox.highlevel());
-    let answer = http.get(url).send().await.expect("the records");
-    let body = answer.bytes().await.expect("the records");
-    let rows: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
-    rows.iter()
-        .filter_map(|row| row["id"].as_str().map(str::to_owned))
-        .collect()
-}
-
 /// What the disk takes to keep 4 KiB, p99, in milliseconds.
 fn fsync_p99(folder: &Path) -> f64 {
     let mut file = std::fs::File::create(folder.join("fsync")).expect("a file");
@@ -176,72 +155,4 @@ fn fsync_p99(folder: &Path) -> f64 {
         })
         .collect();
     percentile(&mut taken, 0.99)
-}
-
-/// The release binary, receiving; ends when this is dropped.
-struct Worker {
-    child: Child,
-    to: Sender,
-}
-
-/// Signs and sends.
-#[derive(Clone)]
-struct Sender {
-    url: String,
-    key: SigningKey,
-}
-
-impl Worker {
-    fn start(sandbox: &Sandbox, key: &SigningKey) -> Self {
-        let public = STANDARD.encode(key.verifying_key().to_bytes());
-        let mut child = sandbox
-            .tramline(&["worker", "--listen", "127.0.0.1:0"])
-            .env("WEBHOOK_KEY", public)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let told = BufReader::new(child.stderr.take().expect("piped"));
-        let address = told
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("received at ")?.1.trim().to_owned()))
-            .expect("it says where it listens");
-        Self {
-            child,
-            to: Sender {
-                url: format!("{address}/webhooks/highlevel"),
-                key: key.clone(),
-            },
-        }
-    }
-
-    fn sender(&self) -> Sender {
-        self.to.clone()
-    }
-
-    async fn send(&self, http: &reqwest::Client, event: &str) {
-        self.to.send(http, event).await;
-    }
-}
-
-impl Sender {
-    async fn send(&self, http: &reqwest::Client, event: &str) {
-        let signature = STANDARD.encode(self.key.sign(event.as_bytes()).to_bytes());
-        let answer = http
-            .post(&self.url)
-            .header("X-GHL-Signature", signature)
-            .body(event.to_owned())
-            .send()
-            .await
-            .expect("answered");
-        assert_eq!(answer.status().as_u16(), 200);
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

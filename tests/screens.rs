@@ -7,10 +7,14 @@
 
 #[path = "screens/driver.rs"]
 mod driver;
+#[path = "screens/editor.rs"]
+mod editor;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/readme.rs"]
+mod readme;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -114,6 +118,31 @@ fn what_is_done_to_many_stands_above_the_list() {
         for (width, height) in SIZES {
             insta::assert_snapshot!(
                 format!("many-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_editor_of_a_mapping() {
+    let views = [
+        ("typing", "3jt", ""),
+        ("problem", "3jt", "{{ na"),
+        ("adding", "3a", ""),
+        ("changed", "3jtX\nDjjD", ""),
+        ("saving", "3jtX\nDw", ""),
+    ];
+    for (name, keys, instead) in views {
+        let mut driver = view(Mood::Normal, keys);
+        if !instead.is_empty() {
+            driver.ctrl('u');
+            driver.keys(instead);
+        }
+        driver.wait(200);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("editor-{name}-{width}x{height}"),
                 driver.text(width, height)
             );
         }

@@ -4,6 +4,7 @@
 
 pub mod process;
 pub mod sandbox;
+pub mod worker;
 
 /// How a figure stands against what it is compared with.
 pub enum Against {

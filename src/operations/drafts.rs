@@ -7,9 +7,48 @@ use super::{Done, Operations};
 use crate::config::Config;
 use crate::mapping::MappingSpec;
 use crate::model::view::Preview;
-use crate::model::{ErrorClass, MappingName, Problem, Record};
+use crate::model::{Builtin, ErrorClass, MappingName, ObjectKey, Problem, Record};
+
+/// A field that a line may name: as config.toml names it, and what is said about it.
+pub type FieldChoice = (String, String);
+
+/// Where an edit of a mapping begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MappingDraft {
+    /// As config.toml has it.
+    pub spec: MappingSpec,
+    /// The fields of the object's records.
+    pub record_fields: Vec<FieldChoice>,
+    /// The fields of a contact: the built-in ones, then the account's own.
+    pub contact_fields: Vec<FieldChoice>,
+}
 
 impl Operations {
+    /// A mapping with the fields that its lines may name.
+    ///
+    /// # Errors
+    /// There is no such mapping, or a schema cannot be read.
+    pub async fn mapping_draft(&self, mapping: &MappingName) -> Done<MappingDraft> {
+        let spec = self.mapping_spec(mapping)?;
+        let account = self.person(&self.state().config.connection_of(&spec))?;
+        let schema = account.schema(&ObjectKey::from_input(&spec.object)).await?;
+        let fields = account.fields().await?;
+        let record_fields = schema.properties.iter().map(|property| {
+            let note = format!("{}  {}", property.name, property.data_type.as_str());
+            (property.key.clone(), note)
+        });
+        let builtin = Builtin::ALL.map(|field| (field.name().to_owned(), "built-in".to_owned()));
+        let own = fields.iter().map(|field| {
+            let note = format!("{}  {}", field.title, field.kind.as_str());
+            (format!("%{}%", field.tag), note)
+        });
+        Ok(MappingDraft {
+            record_fields: record_fields.collect(),
+            contact_fields: builtin.into_iter().chain(own).collect(),
+            spec,
+        })
+    }
+
     /// A mapping as config.toml has it: where an edit begins.
     ///
     /// # Errors

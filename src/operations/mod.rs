@@ -8,7 +8,7 @@ mod check;
 mod contacts;
 mod credential;
 pub mod demo;
-mod drafts;
+pub mod drafts;
 mod edit;
 pub mod exports;
 pub mod login;

@@ -94,6 +94,29 @@ impl Canvas<'_> {
         self.put(x + width - used, y, used, text, style);
     }
 
+    /// Writes pieces of text one after another, from a line of an area on; what has no room goes to the next line as a whole.
+    /// Returns the line behind them.
+    pub fn flow(
+        &mut self,
+        area: Rect,
+        mut y: u16,
+        pieces: impl IntoIterator<Item = (String, Style)>,
+    ) -> u16 {
+        let mut x = area.x;
+        for (piece, style) in pieces {
+            if x > area.x
+                && x + shown_width(&piece).min(usize::from(area.width)) as u16 > area.right()
+            {
+                (x, y) = (area.x, y + 1);
+            }
+            if y >= area.bottom() {
+                break;
+            }
+            x += self.put(x, y, area.right().saturating_sub(x), &piece, style) + 3;
+        }
+        y + 1
+    }
+
     /// Writes pieces of text one after another; returns the columns used.
     pub fn spans(&mut self, x: u16, y: u16, width: u16, spans: &[(&str, Style)]) -> u16 {
         let mut used = 0;

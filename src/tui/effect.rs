@@ -13,6 +13,7 @@ use crate::operations::{Done, Operations};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -97,6 +98,8 @@ impl Doors {
     }
 }
 
+/// How long a text has to stay before it is tried.
+const TYPED: Duration = Duration::from_millis(80);
 /// How many of a mapping's records are read for samples.
 const SAMPLES: u32 = 20;
 /// How many actions on many jobs are read, the latest ones.
@@ -192,7 +195,30 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         Request::SamplePreview(mapping, record) => {
             Reply::SamplePreview(ops.preview_record(&mapping, *record, false).await)
         }
-        Request::Suggest(mapping) => Reply::Suggestions(ops.suggest(&mapping).await),
+        Request::DraftDetail(name, draft) => {
+            let result = ops.draft_detail(&name, &draft).await;
+            Reply::MappingDetail(name, result)
+        }
+        Request::DraftPreview(mapping, draft, record) => {
+            Reply::SamplePreview(ops.draft_preview(&mapping, &draft, *record).await)
+        }
+        Request::Draft(name) => {
+            let result = ops.mapping_draft(&name).await.map(Box::new);
+            Reply::Draft(name, result)
+        }
+        Request::Trial(mapping, draft, record) => {
+            // A person who types on is not to set every letter going.
+            tokio::time::sleep(TYPED).await;
+            Reply::Trial(ops.draft_preview(&mapping, &draft, *record).await)
+        }
+        Request::SaveMapping(name, both) => {
+            let (before, after) = *both;
+            let result = ops.save_mapping(&name, &before, &after).await;
+            Reply::MappingSaved(name, result)
+        }
+        Request::Suggest(mapping, draft) => {
+            Reply::Suggestions(ops.draft_suggestions(&mapping, &draft).await)
+        }
         Request::Check => Reply::Findings(ops.check().await),
         Request::Jobs { query, page } => Reply::Jobs {
             page,

@@ -10,6 +10,7 @@ use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
+use super::widgets::source::SourceOutcome;
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
 
@@ -88,6 +89,11 @@ impl App {
                     return;
                 }
             },
+            Overlay::Source(source) => {
+                let outcome = source.key(key);
+                self.typed_source(source, outcome);
+                matches!(outcome, SourceOutcome::Stay | SourceOutcome::Typed)
+            }
             Overlay::Form(form) => match form.key(key) {
                 FormOutcome::Stay => true,
                 FormOutcome::Dropped => false,

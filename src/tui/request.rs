@@ -1,6 +1,7 @@
 //! Questions to `operations` and their answers, as data: `update` only names them.
 
 use super::Options;
+use crate::mapping::MappingSpec;
 use crate::model::SegmentMatches;
 use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::call::Call;
@@ -12,6 +13,7 @@ use crate::model::{
     Record, RecordId, RunId,
 };
 use crate::operations::Done;
+use crate::operations::drafts::MappingDraft;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
@@ -55,8 +57,18 @@ pub enum Request {
     Delete(ObjectKey, Vec<RecordId>),
     MappingDetail(MappingName),
     Samples(MappingName),
+    /// As [`Request::MappingDetail`], of a mapping that is not saved.
+    DraftDetail(MappingName, Box<MappingSpec>),
     SamplePreview(MappingName, Box<Record>),
-    Suggest(MappingName),
+    /// As [`Request::SamplePreview`], by a mapping that is not saved.
+    DraftPreview(MappingName, Box<MappingSpec>, Box<Record>),
+    /// Where the edit of a mapping begins.
+    Draft(MappingName),
+    /// What a source that is being typed makes of a sample.
+    Trial(MappingName, Box<MappingSpec>, Box<Record>),
+    /// Write a mapping into config.toml: as it was, as it is to be.
+    SaveMapping(MappingName, Box<(MappingSpec, MappingSpec)>),
+    Suggest(MappingName, Box<MappingSpec>),
     Check,
     Jobs {
         query: JobQuery,
@@ -141,6 +153,9 @@ pub enum Reply {
     MappingDetail(MappingName, Done<MappingDetail>),
     Samples(MappingName, Done<Vec<Record>>),
     SamplePreview(Done<Preview>),
+    Draft(MappingName, Done<Box<MappingDraft>>),
+    Trial(Done<Preview>),
+    MappingSaved(MappingName, Done<Reloaded>),
     Suggestions(Done<Vec<SuggestedPair>>),
     Findings(Vec<Finding>),
     Jobs {

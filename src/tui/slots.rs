@@ -24,6 +24,10 @@ pub enum Slot {
     MappingDetail,
     Samples,
     SamplePreview,
+    /// Where the edit of a mapping begins.
+    Draft,
+    /// What a source that is being typed makes of the sample.
+    Trial,
     Suggestions,
     Check,
     Jobs,
@@ -59,6 +63,8 @@ impl Slot {
             Self::MappingDetail
             | Self::Samples
             | Self::SamplePreview
+            | Self::Draft
+            | Self::Trial
             | Self::Suggestions
             | Self::Check => Some(Tab::Mappings),
             Self::Jobs | Self::Job | Self::Groups | Self::Mend | Self::Count => Some(Tab::Queue),

@@ -27,6 +27,8 @@ pub struct Driver {
     pub silent: bool,
     /// How far actions on many jobs are, in place of what the world says.
     pub bulks: Option<Vec<Bulk>>,
+    /// config.toml cannot be written.
+    pub refuse_save: bool,
     held: Vec<Effect>,
 }
 
@@ -61,6 +63,7 @@ impl Driver {
             asked: Vec::new(),
             silent: false,
             bulks: None,
+            refuse_save: false,
             held: Vec::new(),
         }
     }
@@ -101,6 +104,9 @@ impl Driver {
                         }
                         let reply = match (&request, &self.bulks) {
                             (Request::Bulks, Some(bulks)) => Reply::Bulks(Ok(bulks.clone())),
+                            (Request::SaveMapping(name, _), _) if self.refuse_save => {
+                                Reply::MappingSaved(name.clone(), Err(world::changed_meanwhile()))
+                            }
                             _ => world::answer(self.mood, request),
                         };
                         let answer = Box::new(Answer {

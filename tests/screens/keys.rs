@@ -1020,10 +1020,7 @@ fn the_keys_of_the_screen_are_always_in_sight() {
     for (tab, keys) in [
         ("1", "enter records  m mapping  tab other pane"),
         ("2", "s sync  d diff  enter detail  tab view  e edit  a new"),
-        (
-            "3",
-            "space next sample  tab next mapping  enter line  r rules",
-        ),
+        ("3", "t edit  a add  u undo  w save  space next sample"),
         (
             "4",
             "r retry  e mend  R retry all  enter detail  w why  v groups",

@@ -1,6 +1,7 @@
 //! A world in memory that answers every request of the control room, so that the whole app can be driven
 //! without a store and without a network.
 
+use crate::editor;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
@@ -49,11 +50,18 @@ pub fn noon() -> Timestamp {
 pub const NASTY: &str =
     "\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}31m\u{202e}evil\u{200b} 日本語 🐕‍🦺 שלום e\u{301} \r\n\ttab";
 
-fn text(mood: Mood, plain: &str) -> String {
+pub fn text(mood: Mood, plain: &str) -> String {
     match mood {
         Mood::Hostile => format!("{plain} {NASTY} {}", "long ".repeat(400)),
         _ => plain.to_owned(),
     }
+}
+
+pub fn changed_meanwhile() -> Problem {
+    Problem::new(
+        ErrorClass::Config,
+        "config.toml: mappings.pets: the file says something else by now; nothing was written",
+    )
 }
 
 pub fn problem() -> Problem {
@@ -66,7 +74,7 @@ pub fn problem() -> Problem {
     }
 }
 
-fn done<T>(mood: Mood, value: T) -> Result<T, Problem> {
+pub fn done<T>(mood: Mood, value: T) -> Result<T, Problem> {
     match mood {
         Mood::Broken => Err(problem()),
         _ => Ok(value),
@@ -295,7 +303,7 @@ fn number_of(id: &RecordId) -> u64 {
     u64::from_str_radix(&id.as_str()[10..], 16).unwrap_or(0)
 }
 
-fn preview(mood: Mood, record: Record) -> Preview {
+pub fn preview(mood: Mood, record: Record) -> Preview {
     let record_id = record.id.clone();
     let field =
         |field: &str, source: &str, raw: &str, send: Option<&str>, contact: Option<&str>| {
@@ -878,7 +886,17 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         Request::SamplePreview(_, record) => {
             Reply::SamplePreview(done(mood, preview(mood, *record)))
         }
-        Request::Suggest(_) => Reply::Suggestions(done(
+        Request::DraftDetail(name, draft) => {
+            let detail = editor::detail(mapping_detail(mood, &name), &draft);
+            Reply::MappingDetail(name, done(mood, detail))
+        }
+        Request::DraftPreview(_, draft, record) => {
+            Reply::SamplePreview(editor::trial(mood, &draft, *record))
+        }
+        Request::Trial(_, draft, record) => Reply::Trial(editor::trial(mood, &draft, *record)),
+        Request::Draft(name) => Reply::Draft(name, done(mood, Box::new(editor::draft(mood)))),
+        Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Reloaded::default())),
+        Request::Suggest(..) => Reply::Suggestions(done(
             mood,
             vec![SuggestedPair {
                 field: "%CHIP%".into(),

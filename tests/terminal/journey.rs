@@ -100,6 +100,48 @@ fn a_failed_record_is_mended_in_the_form_and_its_contact_changes() {
 }
 
 #[test]
+fn a_mapping_is_edited_and_saved_and_the_next_sync_goes_by_it() {
+    let house = House::new(40);
+    let before = house.read("config.toml");
+    let mut terminal = open(&house);
+    terminal.press("3", "sample 1 of");
+    // To the line of the pet's name, wherever it stands.
+    terminal.press("/PET_NAME\r", "PET_NAME");
+    terminal.press("t", "%PET_NAME% from");
+    terminal.press("\x15{{ name | upper }} the pet", "the pet");
+    terminal.until_that("the sample's result", |text| {
+        text.lines()
+            .any(|line| line.contains(" the pet") && !line.contains("{{"))
+    });
+    terminal.press("\r", "1 change, w saves");
+    terminal.press("w", "Write 1 change of pets into config.toml?");
+    terminal.press("y", "is saved in config.toml");
+    let after = house.read("config.toml");
+    assert_ne!(before, after);
+    let changed = before
+        .lines()
+        .zip(after.lines())
+        .filter(|(old, new)| old != new);
+    let changed: Vec<_> = changed.map(|(_, new)| new).collect();
+    assert_eq!(changed, ["\"%PET_NAME%\" = \"{{ name | upper }} the pet\""]);
+    terminal.keys("q");
+    assert_eq!(terminal.ended().exit_code(), 0);
+    terminal.assert_restored();
+    let preview = house.control.records(PETS).into_iter().find_map(|record| {
+        let ran = house.run(&["mappings", "preview", "pets", &record.id, "--json"]);
+        (ran.code == Some(0)).then(|| ran.json())
+    });
+    let fields = preview.unwrap()["fields"].clone();
+    let name = fields
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|field| field["field"] == "%PET_NAME%");
+    let send = name.unwrap()["send"].as_str().unwrap().to_owned();
+    assert!(send.ends_with(" the pet"), "{send}");
+}
+
+#[test]
 fn the_budget_fills_up_again_on_the_screen() {
     let house = House::with(tramline::sandbox::Options {
         records: 30,

@@ -9,6 +9,7 @@ use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Editing, Reply, Request};
+use crate::tui::screens::mappings::tried;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::Overlay;
@@ -42,6 +43,11 @@ impl App {
                 }
             }
             Reply::Reloaded(result) => self.reloaded(result),
+            Reply::Trial(result) => {
+                if let Some(Overlay::Source(source)) = self.overlays.last_mut() {
+                    source.result = tried(&source.target, result);
+                }
+            }
             Reply::Saved(result) => self.saved(result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
@@ -53,6 +59,7 @@ impl App {
                     | Reply::Bulks(_)
                     | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
+                    Reply::MappingSaved(..) => Tab::Mappings,
                     _ => self.tab,
                 });
                 self.with(tab, |screen, cx| screen.answer(reply, cx));

@@ -9,6 +9,7 @@ use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::source::{Source, SourceOutcome};
 
 impl App {
     pub(super) fn go(&mut self, go: Go) {
@@ -111,6 +112,16 @@ impl App {
                     self.queue.take_step(step, &mut hands!(self));
                 }
             }
+            Choice::Target(targets) => {
+                if let Some(target) = targets.into_iter().nth(at) {
+                    self.mappings.edit_source(target, &mut hands!(self));
+                }
+            }
+            Choice::Pair(pairs) => {
+                if let Some(pair) = pairs.into_iter().nth(at) {
+                    self.mappings.take_pair(pair, &mut hands!(self));
+                }
+            }
             Choice::Related(records) => {
                 if let Some((object, record)) = records.get(at).cloned() {
                     if object.as_str() == "contact" {
@@ -123,8 +134,30 @@ impl App {
         }
     }
 
+    /// A source was typed on, taken or left.
+    pub(in crate::tui) fn typed_source(&mut self, source: &Source, outcome: SourceOutcome) {
+        let mut cx = hands!(self);
+        match outcome {
+            SourceOutcome::Stay => {}
+            SourceOutcome::Typed => self.mappings.try_source(source, &mut cx),
+            SourceOutcome::Dropped => cx.give_up(Slot::Trial),
+            SourceOutcome::Done => self.mappings.take_source(source, &mut cx),
+        }
+    }
+
     pub(super) fn quit(&mut self) {
         let writing = self.slots.writing();
+        let unsaved = self.mappings.unsaved();
+        if !unsaved.is_empty() {
+            let question = Confirm::new("Quit without saving?")
+                .line(format!(
+                    "Changes of {} are in no file yet.",
+                    unsaved.join(", ")
+                ))
+                .then(Then::Quit);
+            self.overlays.push(Overlay::Confirm(question));
+            return;
+        }
         if writing == 0 {
             self.quit_now();
             return;

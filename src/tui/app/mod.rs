@@ -41,6 +41,7 @@ use crate::tui::widgets::help::Help;
 use crate::tui::widgets::line::InputLine;
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
+use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
 use jiff::Timestamp;
@@ -343,6 +344,11 @@ impl App {
                 self.set_filter(&text, false);
             }
             Some(Overlay::Form(form)) => form.paste(text),
+            Some(Overlay::Source(source)) => {
+                source.paste(text);
+                let source = source.clone();
+                self.typed_source(&source, SourceOutcome::Typed);
+            }
             Some(Overlay::Palette(palette)) => palette.picker.paste(text),
             Some(Overlay::Pick(picker, _)) => picker.paste(text),
             // Outside a text field a paste must never act as keys.

@@ -13,6 +13,7 @@ pub mod overlay;
 pub mod paged;
 pub mod palette;
 pub mod picker;
+pub mod source;
 pub mod state;
 pub mod table;
 pub mod text;

@@ -6,8 +6,10 @@ use super::help::Help;
 use super::line::InputLine;
 use super::palette::Palette;
 use super::picker::Picker;
+use super::source::Source;
 use super::text::{Paragraphs, Scroll};
 use crate::model::{ObjectKey, RecordId};
+use crate::operations::mappings::SuggestedPair;
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Keymap;
 use crate::tui::screens::queue::Step;
@@ -38,6 +40,9 @@ pub enum Choice {
     Object(Vec<ObjectKey>),
     Related(Vec<(ObjectKey, RecordId)>),
     Pause(Vec<Step>),
+    /// Contact fields that a mapping does not fill.
+    Target(Vec<String>),
+    Pair(Vec<SuggestedPair>),
 }
 
 /// Anything above a screen.
@@ -49,6 +54,7 @@ pub enum Overlay {
     Form(Box<Form>),
     Pick(Picker, Choice),
     Text(TextBox),
+    Source(Box<Source>),
     Filter(InputLine),
 }
 
@@ -62,6 +68,7 @@ impl Overlay {
             Self::Palette(_) | Self::Pick(..) => {
                 &[("type", "to narrow"), ("enter", "choose"), ("esc", "leave")]
             }
+            Self::Source(_) => &[("enter", "take"), ("tab", "complete"), ("esc", "leave")],
             Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
             Self::Filter(line) => line.keys(),
         }
@@ -75,6 +82,7 @@ impl Overlay {
             Self::Palette(palette) => palette.picker.draw(canvas, area),
             Self::Form(form) => form.draw(canvas, area),
             Self::Pick(picker, _) => picker.draw(canvas, area),
+            Self::Source(source) => source.draw(canvas, area),
             Self::Filter(line) => line.draw(canvas, area),
             Self::Text(text) => {
                 let width = area.width.saturating_sub(4).min(110);

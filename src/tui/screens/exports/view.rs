@@ -6,13 +6,14 @@ use crate::tui::canvas::{Canvas, below, grouped, span};
 use crate::tui::keymap::Action;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
-use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::text::{Tone, wrap};
 use crate::tui::widgets::{gauge, state};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Lines that the run under the cursor takes below the list.
+/// Lines that the run under the cursor takes below the list; so many more where they are short.
 const DETAIL: u16 = 7;
+const SHORT: (u16, u16) = (120, 3);
 
 impl Exports {
     /// Draws the screen.
@@ -44,7 +45,8 @@ impl Exports {
             state::notice(canvas, body, &[(&text, Tone::Muted)]);
             return;
         }
-        let detail = DETAIL.min(body.height / 2);
+        let more = if body.width < SHORT.0 { SHORT.1 } else { 0 };
+        let detail = (DETAIL + more).min(body.height / 2);
         let list = Rect {
             height: body.height - detail,
             ..body
@@ -195,38 +197,45 @@ impl Exports {
                 },
             ),
         ];
-        let mut x = area.x;
-        for (what, number, style) in numbers {
+        let numbers = numbers.map(|(what, number, style)| {
             let text = format!("{what} {}", grouped(number));
-            x += canvas.put(x, y, area.right().saturating_sub(x), &text, style) + 3;
-        }
-        y += 1;
-        let calls = format!(
-            "calls HighLevel {}, ActiveCampaign {}, throttled {}   checkpoint {}   started {}",
-            grouped(run.requests.highlevel),
-            grouped(run.requests.activecampaign),
-            grouped(run.throttled),
-            run.checkpoint.as_deref().unwrap_or(theme.glyphs.none),
-            canvas.time(run.started_at),
-        );
-        canvas.put(area.x, y, area.width, &calls, theme.muted);
-        y += 1;
-        if let Some(waiting) = &run.waiting {
+            (text, style)
+        });
+        y = canvas.flow(area, y, numbers);
+        let calls = [
+            format!(
+                "calls HighLevel {}, ActiveCampaign {}, throttled {}",
+                grouped(run.requests.highlevel),
+                grouped(run.requests.activecampaign),
+                grouped(run.throttled),
+            ),
+            format!(
+                "checkpoint {}",
+                run.checkpoint.as_deref().unwrap_or(theme.glyphs.none)
+            ),
+            format!("started {}", canvas.time(run.started_at)),
+        ];
+        y = canvas.flow(area, y, calls.map(|text| (text, theme.muted)));
+        let (text, style) = if let Some(waiting) = &run.waiting {
             let mut text = format!("waits: {}", waiting.reason.name().replace('_', " "));
             if let Some(until) = waiting.until {
                 text.push_str(&format!(" until {}", canvas.time(until)));
             }
             text.push_str(&format!(", by {}", waiting.by));
-            canvas.put(area.x, y, area.width, &text, theme.warn);
+            (text, theme.warn)
         } else if let Some(problem) = &run.error {
-            let text = format!("{} {problem}", theme.glyphs.cross);
-            canvas.put(area.x, y, area.width, &text, theme.error);
+            (format!("{} {problem}", theme.glyphs.cross), theme.error)
         } else if c.failed > 0 && !run.options.dry_run {
-            let text = format!(
-                "{} shows the failed ones in the queue",
-                canvas.key(Action::Open)
-            );
-            canvas.put(area.x, y, area.width, &text, theme.muted);
+            let key = canvas.key(Action::Open);
+            (
+                format!("{key} shows the failed ones in the queue"),
+                theme.muted,
+            )
+        } else {
+            return;
+        };
+        for (line, y) in wrap(&text, area.width).iter().zip(y..area.bottom()) {
+            canvas.put(area.x, y, area.width, line, style);
         }
     }
 }

@@ -1,11 +1,15 @@
-//! A mapping as lines between record fields and contact fields, with a live sample going through.
+//! A mapping as lines between record fields and contact fields, with a live sample going through, and its editor.
 
+mod draft;
+mod edit;
 mod view;
+
+pub use edit::tried;
 
 use super::{Screen, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
 use crate::model::{Finding, Level, MappingName, Record};
-use crate::operations::mappings::{MappingDetail, MappingLine, SuggestedPair};
+use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
 use crate::tui::context::{Cx, Session};
 use crate::tui::keymap::Action;
@@ -15,7 +19,10 @@ use crate::tui::slots::Slot;
 use crate::tui::widgets::overlay::{Overlay, TextBox};
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::{Paragraphs, Tone};
+use draft::Draft;
+use edit::{Fields, choose_pair};
 use ratatui::layout::Rect;
+use std::collections::BTreeMap;
 
 /// The screen.
 #[derive(Default)]
@@ -27,6 +34,10 @@ pub struct Mappings {
     preview: Load<Preview>,
     lines: TableState,
     filter: String,
+    /// What is edited and not saved, by mapping.
+    drafts: BTreeMap<MappingName, Draft>,
+    /// The fields that lines of the mapping in view may name.
+    fields: Fields,
 }
 
 impl Mappings {
@@ -37,6 +48,7 @@ impl Mappings {
         }
         *self = Self {
             chosen: Some(name),
+            drafts: std::mem::take(&mut self.drafts),
             ..Self::default()
         };
         self.read(cx);
@@ -58,6 +70,7 @@ impl Mappings {
         *self = Self {
             chosen: chosen.filter(|name| session.mappings.iter().any(|known| known.name == *name)),
             filter: std::mem::take(&mut self.filter),
+            drafts: std::mem::take(&mut self.drafts),
             ..Self::default()
         };
     }
@@ -66,19 +79,34 @@ impl Mappings {
         let Some(name) = self.chosen.clone() else {
             return;
         };
-        self.detail.start();
-        cx.ask(Slot::MappingDetail, Request::MappingDetail(name.clone()));
+        self.read_detail(cx);
+        cx.ask(Slot::Draft, Request::Draft(name.clone()));
         self.samples.start();
         cx.ask(Slot::Samples, Request::Samples(name));
+    }
+
+    /// Holds the mapping in view, as it is to be, against both schemas.
+    fn read_detail(&mut self, cx: &mut Cx) {
+        let Some(name) = self.chosen.clone() else {
+            return;
+        };
+        let request = match self.edited() {
+            Some(draft) => Request::DraftDetail(name, Box::new(draft.spec.clone())),
+            None => Request::MappingDetail(name),
+        };
+        self.detail.start();
+        cx.ask(Slot::MappingDetail, request);
     }
 
     fn read_preview(&mut self, cx: &mut Cx) {
         let record = self.samples.value().and_then(|s| s.get(self.sample));
         if let (Some(record), Some(name)) = (record, &self.chosen) {
-            cx.ask(
-                Slot::SamplePreview,
-                Request::SamplePreview(name.clone(), Box::new(record.clone())),
-            );
+            let (name, record) = (name.clone(), Box::new(record.clone()));
+            let request = match self.edited() {
+                Some(draft) => Request::DraftPreview(name, Box::new(draft.spec.clone()), record),
+                None => Request::SamplePreview(name, record),
+            };
+            cx.ask(Slot::SamplePreview, request);
             self.preview.start();
         }
     }
@@ -199,25 +227,6 @@ fn finding_text(finding: &Finding) -> String {
     text
 }
 
-fn suggestions(pairs: &[SuggestedPair]) -> Paragraphs {
-    let mut text = Paragraphs::default();
-    if pairs.is_empty() {
-        text.add(
-            "no further pair of fields seems to belong together",
-            Tone::Muted,
-        );
-    }
-    for pair in pairs {
-        let score = (pair.score * 100.0).round();
-        text.add(
-            format!("\"{}\" = \"{}\"", pair.field, pair.from),
-            Tone::Accent,
-        );
-        text.add(format!("    {score} %  {}", pair.reason), Tone::Muted);
-    }
-    text
-}
-
 impl Screen for Mappings {
     fn open(&mut self, cx: &mut Cx) {
         if self.chosen.is_none() {
@@ -248,11 +257,19 @@ impl Screen for Mappings {
                 }
             }
             Action::Open => self.show_line(cx),
+            Action::Edit => self.edit_line(cx),
+            Action::New => self.add_line(cx),
+            Action::Delete => self.remove_line(cx),
+            Action::Undo => self.undo(cx),
+            Action::Save => self.save(cx),
             Action::Rules => self.show_rules(cx),
             Action::Suggest => {
-                if let Some(name) = self.chosen.clone() {
+                if let Some((name, draft)) = self.at_hand(cx) {
                     cx.did(format!("tramline mappings suggest {name}"));
-                    cx.ask(Slot::Suggestions, Request::Suggest(name));
+                    cx.ask(
+                        Slot::Suggestions,
+                        Request::Suggest(name, Box::new(draft.spec)),
+                    );
                 }
             }
             Action::Check => {
@@ -296,10 +313,11 @@ impl Screen for Mappings {
                 self.read_preview(cx);
             }
             Reply::SamplePreview(result) => self.preview.finish(result, cx.now),
-            Reply::Suggestions(Ok(pairs)) => {
-                let text = suggestions(&pairs);
-                cx.show(Overlay::Text(TextBox::new("Suggested pairs", text)));
+            Reply::Draft(name, result) if Some(&name) == self.chosen.as_ref() => {
+                self.draft_read(name, result, cx);
             }
+            Reply::MappingSaved(name, result) => self.saved(&name, result, cx),
+            Reply::Suggestions(Ok(pairs)) => choose_pair(pairs, cx),
             Reply::Suggestions(Err(problem)) => cx.toast(Level::Error, problem.to_string()),
             Reply::Findings(findings) => {
                 let mut text = Paragraphs::default();

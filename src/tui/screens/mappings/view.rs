@@ -1,10 +1,12 @@
 //! How a mapping looks.
 
+use super::draft::{Change, Draft};
 use super::{Mappings, finding_text, tone};
 use crate::model::Level;
 use crate::model::view::PreviewField;
 use crate::operations::mappings::MappingDetail;
-use crate::tui::canvas::{Canvas, below, counted, short_id};
+use crate::tui::canvas::{Canvas, below, counted, short_id, shown_width};
+use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::screens::records::value;
 use crate::tui::slots::Slot;
@@ -132,28 +134,38 @@ impl Mappings {
             .iter()
             .filter(|f| f.level != Level::Ok)
             .count();
-        let title = format!(
-            "{} {} contacts   email: {}   {}",
+        let mut title = format!(
+            "{} {} contacts   email: {}",
             detail.summary.object.short(),
             theme.glyphs.to,
             detail.summary.email,
-            counted(detail.lines.len() as u64, "field")
         );
-        let x = area.x + canvas.put(area.x, area.y, area.width, &title, theme.title);
-        let (text, style) = match problems {
-            0 => (format!("   {} no problems", theme.glyphs.check), theme.ok),
-            n => (format!("   {}", counted(n as u64, "problem")), theme.error),
+        let (sound, style) = match problems {
+            0 => (format!("{} no problems", theme.glyphs.check), theme.ok),
+            n => (counted(n as u64, "problem"), theme.error),
         };
-        canvas.put(x, area.y, area.right().saturating_sub(x), &text, style);
-        if !self.filter.is_empty() {
-            canvas.put_right(
-                area.x,
-                area.y,
-                area.width,
-                &format!("/{}", self.filter),
-                theme.accent,
-            );
+        let mut pieces = vec![(sound, style)];
+        match self.edited() {
+            Some(draft) => {
+                let number = counted(draft.changes().len() as u64, "change");
+                let text = format!("{number}, {} saves", canvas.key(Action::Save));
+                pieces.push((text, theme.warn));
+            }
+            None => title.push_str(&format!(
+                "   {}",
+                counted(detail.lines.len() as u64, "field")
+            )),
         }
+        let mut room = area;
+        if !self.filter.is_empty() {
+            let text = format!("/{}", self.filter);
+            let wide = shown_width(&text).min(usize::from(area.width / 2)) as u16;
+            let x = area.right() - wide;
+            canvas.put(x, area.y, wide, &text, theme.accent);
+            room.width -= wide + 1;
+        }
+        pieces.insert(0, (title, theme.title));
+        canvas.flow(Rect { height: 1, ..room }, room.y, pieces);
         self.view_sample(canvas, Rect { height: 1, ..body });
         let body = below(body, 1);
         let foot = self.foot(detail, body);
@@ -213,7 +225,11 @@ impl Mappings {
             state::notice(canvas, area, &[(text, Tone::Muted)]);
             return;
         }
+        let changes = self.edited().map(Draft::changes).unwrap_or_default();
+        // The marks of changes have a column only where there are some.
+        let marks = usize::from(!changes.is_empty());
         let columns = [
+            Column::new("", 0, 1, 1),
             Column::new("record field", 0, 14, 32),
             Column::new("type", 4, 9, 16),
             Column::new(theme.glyphs.arrow, 1, 3, 3),
@@ -225,7 +241,7 @@ impl Mappings {
         table::draw(
             canvas,
             area,
-            &columns,
+            &columns[1 - marks..],
             &self.lines,
             shown.len(),
             true,
@@ -276,16 +292,22 @@ impl Mappings {
                     .and_then(|f| f.record.as_deref())
                     .map(plain)
                     .unwrap_or_default();
+                let change = changes.iter().find(|change| change.target == line.target);
+                let mut cells = vec![
+                    TableCell::new(change.map_or("", Change::mark), theme.warn),
+                    TableCell::new(line.source.as_str(), theme.text),
+                    TableCell::new(source_type, theme.muted),
+                    TableCell::new(arrow, arrow_style),
+                    TableCell::new(line.target.trim_matches('%'), theme.text),
+                    TableCell::new(target_type, theme.muted),
+                    TableCell::new(sample, theme.muted),
+                    TableCell::new(out, out_style),
+                ];
+                if marks == 0 {
+                    cells.remove(0);
+                }
                 Some(Row {
-                    cells: vec![
-                        TableCell::new(line.source.as_str(), theme.text),
-                        TableCell::new(source_type, theme.muted),
-                        TableCell::new(arrow, arrow_style),
-                        TableCell::new(line.target.trim_matches('%'), theme.text),
-                        TableCell::new(target_type, theme.muted),
-                        TableCell::new(sample, theme.muted),
-                        TableCell::new(out, out_style),
-                    ],
+                    cells,
                     selected: false,
                 })
             },
@@ -295,6 +317,10 @@ impl Mappings {
     /// Problems and rules below the lines, at most a third of the room.
     fn foot(&self, detail: &MappingDetail, area: Rect) -> Vec<(String, Tone)> {
         let mut all = Vec::new();
+        let changes = self.edited().map(Draft::changes).unwrap_or_default();
+        for gone in changes.iter().filter(|change| change.new.is_none()) {
+            all.push((gone.text(""), Tone::Warn));
+        }
         for finding in detail.findings.iter().filter(|f| f.level != Level::Ok) {
             all.push((finding_text(finding), tone(finding.level)));
         }

@@ -1,0 +1,307 @@
+//! Editing a mapping: lines are changed in a draft, which goes through the sample like the real one, until it is saved.
+
+use super::Mappings;
+use super::draft::Draft;
+use crate::model::view::Preview;
+use crate::model::{Level, MappingName};
+use crate::operations::Done;
+use crate::operations::drafts::{FieldChoice, MappingDraft};
+use crate::operations::mappings::SuggestedPair;
+use crate::operations::reload::Reloaded;
+use crate::tui::canvas::counted;
+use crate::tui::context::Cx;
+use crate::tui::request::Request;
+use crate::tui::slots::Slot;
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::source::Source;
+use crate::tui::widgets::text::Tone;
+
+/// Changes that a question names; of more there is only the number.
+const NAMED: usize = 12;
+
+/// The fields that lines may name.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    record: Vec<FieldChoice>,
+    contact: Vec<FieldChoice>,
+}
+
+impl Mappings {
+    /// The draft of the mapping in view, if it differs from what config.toml has.
+    pub(super) fn edited(&self) -> Option<&Draft> {
+        let draft = self.drafts.get(self.chosen.as_ref()?)?;
+        (draft.spec != draft.before).then_some(draft)
+    }
+
+    /// The mappings with changes that are in no file.
+    pub fn unsaved(&self) -> Vec<String> {
+        let edited = self.drafts.iter();
+        edited
+            .filter(|(_, draft)| draft.spec != draft.before)
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// The mapping in view with its draft; says so where that is not read yet.
+    pub(super) fn at_hand(&self, cx: &mut Cx) -> Option<(MappingName, Draft)> {
+        let name = self.chosen.clone()?;
+        let draft = self.drafts.get(&name).cloned();
+        if draft.is_none() {
+            cx.toast(Level::Warning, "the mapping is still being read");
+        }
+        Some((name, draft?))
+    }
+
+    /// The mapping as config.toml has it was read. Changes that a person made stay.
+    pub(super) fn draft_read(
+        &mut self,
+        name: MappingName,
+        result: Done<Box<MappingDraft>>,
+        cx: &mut Cx,
+    ) {
+        // Why it cannot be read stands where its lines would be.
+        let Ok(read) = result else { return };
+        self.fields = Fields {
+            record: read.record_fields,
+            contact: read.contact_fields,
+        };
+        match self.drafts.get(&name) {
+            Some(draft) if draft.spec != draft.before => {
+                if draft.before != read.spec {
+                    let text = format!(
+                        "config.toml has another {name} than your changes began with: they cannot be saved over it"
+                    );
+                    cx.toast(Level::Warning, text);
+                }
+            }
+            _ => {
+                self.drafts.insert(name, Draft::of(read.spec));
+            }
+        }
+    }
+
+    fn target(&self) -> Option<String> {
+        let shown = self.shown();
+        Some(shown.get(self.lines.cursor)?.target.clone())
+    }
+
+    /// Edits where the line under the cursor comes from.
+    pub(super) fn edit_line(&self, cx: &mut Cx) {
+        if let Some(target) = self.target() {
+            self.edit_source(target, cx);
+        }
+    }
+
+    /// Edits where a contact field comes from.
+    pub fn edit_source(&self, target: String, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        let Some((name, draft)) = self.at_hand(cx) else {
+            return;
+        };
+        let text = draft.source(&target).unwrap_or_default();
+        let source = Source::new(name, target.clone(), text, self.fields.record.clone());
+        if !text.is_empty() {
+            self.try_source(&source, cx);
+        }
+        cx.show(Overlay::Source(Box::new(source)));
+    }
+
+    /// Sends the sample through what is typed.
+    pub fn try_source(&self, source: &Source, cx: &mut Cx) {
+        let record = self.samples.value().and_then(|s| s.get(self.sample));
+        let draft = self.drafts.get(&source.mapping);
+        let (Some(record), Some(draft)) = (record, draft) else {
+            return;
+        };
+        let trial = Box::new(draft.with_source(&source.target, source.text().trim()));
+        let record = Box::new(record.clone());
+        cx.ask(
+            Slot::Trial,
+            Request::Trial(source.mapping.clone(), trial, record),
+        );
+    }
+
+    /// Takes what was typed into the draft.
+    pub fn take_source(&mut self, source: &Source, cx: &mut Cx) {
+        cx.give_up(Slot::Trial);
+        self.fill(&source.mapping, &source.target, source.text().trim(), cx);
+    }
+
+    /// Takes a suggested pair into the draft.
+    pub fn take_pair(&mut self, pair: SuggestedPair, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        if let Some((name, _)) = self.at_hand(cx) {
+            self.fill(&name, &pair.field, &pair.from, cx);
+        }
+    }
+
+    fn fill(&mut self, name: &MappingName, target: &str, source: &str, cx: &mut Cx) {
+        if let Some(draft) = self.drafts.get_mut(name)
+            && draft.put(draft.with_source(target, source))
+        {
+            self.changed(cx);
+        }
+    }
+
+    /// Chooses a contact field that the mapping does not fill yet.
+    pub(super) fn add_line(&self, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        let Some((_, draft)) = self.at_hand(cx) else {
+            return;
+        };
+        let free = self.fields.contact.iter();
+        let free = free.filter(|(target, _)| draft.source(target).is_none());
+        let (mut targets, mut items) = (Vec::new(), Vec::new());
+        for (target, note) in free {
+            targets.push(target.clone());
+            items.push(Item {
+                label: target.clone(),
+                note: note.clone(),
+                key: String::new(),
+            });
+        }
+        if targets.is_empty() {
+            cx.toast(Level::Ok, "every contact field is filled already");
+            return;
+        }
+        let picker = Picker::new("Fill which contact field?", items);
+        cx.show(Overlay::Pick(picker, Choice::Target(targets)));
+    }
+
+    /// Takes the line under the cursor out of the draft.
+    pub(super) fn remove_line(&mut self, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        let (Some(target), Some((name, _))) = (self.target(), self.at_hand(cx)) else {
+            return;
+        };
+        if let Some(draft) = self.drafts.get_mut(&name)
+            && draft.put(draft.without(&target))
+        {
+            cx.toast(
+                Level::Ok,
+                format!("{target} is taken out; undo brings it back"),
+            );
+            self.changed(cx);
+        }
+    }
+
+    /// Takes the last change back.
+    pub(super) fn undo(&mut self, cx: &mut Cx) {
+        let draft = self
+            .chosen
+            .as_ref()
+            .and_then(|name| self.drafts.get_mut(name));
+        if draft.is_some_and(Draft::undo) {
+            self.changed(cx);
+        } else {
+            cx.toast(Level::Warning, "no change to take back");
+        }
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        self.read_detail(cx);
+        self.read_preview(cx);
+    }
+
+    /// Asks whether the changes are to be written into config.toml.
+    pub(super) fn save(&self, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
+        let (Some(name), Some(draft)) = (&self.chosen, self.edited()) else {
+            cx.toast(Level::Warning, "no change to save");
+            return;
+        };
+        let changes = draft.changes();
+        let number = counted(changes.len() as u64, "change");
+        let mut question = Confirm::new(format!("Write {number} of {name} into config.toml?"));
+        for change in changes.iter().take(NAMED) {
+            question = question.line(change.text("->"));
+        }
+        if let Some(more) = changes.len().checked_sub(NAMED + 1) {
+            question = question.line(format!("and {}", counted(more as u64 + 1, "more change")));
+        }
+        let errors = self.detail.value().map_or(0, |detail| {
+            let broken = detail.findings.iter();
+            broken
+                .filter(|finding| finding.level == Level::Error)
+                .count()
+        });
+        if errors > 0 {
+            let number = counted(errors as u64, "error");
+            question = question.warn(format!(
+                "The mapping has {number}: its records fail until they are mended."
+            ));
+        }
+        let both = Box::new((draft.before.clone(), draft.spec.clone()));
+        let did = format!("tramline mappings show {name}");
+        cx.write(
+            Request::SaveMapping(name.clone(), both),
+            Some(question),
+            did,
+        );
+    }
+
+    /// The changes are in config.toml, or are not: then they stay here.
+    pub(super) fn saved(&mut self, name: &MappingName, result: Done<Reloaded>, cx: &mut Cx) {
+        match result {
+            Ok(_) => {
+                self.drafts.remove(name);
+                cx.toast(Level::Ok, format!("{name} is saved in config.toml"));
+                cx.ask(Slot::Configuration, Request::Reload { credentials: false });
+                self.read(cx);
+            }
+            Err(problem) => cx.toast(Level::Error, problem.to_string()),
+        }
+    }
+}
+
+/// Offers pairs that could be taken into the draft.
+pub fn choose_pair(pairs: Vec<SuggestedPair>, cx: &mut Cx) {
+    if pairs.is_empty() {
+        cx.toast(
+            Level::Ok,
+            "no further pair of fields seems to belong together",
+        );
+        return;
+    }
+    let items = pairs.iter().map(|pair| Item {
+        label: format!("{} from {}", pair.field, pair.from),
+        note: format!("{} %  {}", (pair.score * 100.0).round(), pair.reason),
+        key: String::new(),
+    });
+    let picker = Picker::new("Suggested pairs", items.collect());
+    cx.show(Overlay::Pick(picker, Choice::Pair(pairs)));
+}
+
+/// What a source that is being typed makes of the sample.
+pub fn tried(target: &str, result: Done<Preview>) -> Vec<(String, Tone)> {
+    let preview = match result {
+        Ok(preview) => preview,
+        Err(problem) => return vec![(problem.to_string(), Tone::Error)],
+    };
+    let Some(field) = preview.fields.iter().find(|field| field.field == target) else {
+        return Vec::new();
+    };
+    let mut lines = vec![(format!("for {}", preview.title), Tone::Muted)];
+    match (&field.problem, &field.send) {
+        (Some(problem), _) => lines.push((problem.to_string(), Tone::Error)),
+        (None, Some(text)) if text.is_empty() => lines.push(("(cleared)".to_owned(), Tone::Warn)),
+        (None, Some(text)) => lines.push((text.clone(), Tone::Ok)),
+        (None, None) => lines.push(("nothing is sent".to_owned(), Tone::Muted)),
+    }
+    if let Some(warning) = &field.warning {
+        lines.push((warning.clone(), Tone::Warn));
+    }
+    lines
+}
