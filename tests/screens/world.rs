@@ -1,7 +1,9 @@
 //! A world in memory that answers every request of the control room, so that the whole app can be driven
 //! without a store and without a network.
 
-use crate::editor;
+#[path = "drafts.rs"]
+pub mod drafts;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
@@ -887,14 +889,14 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::SamplePreview(done(mood, preview(mood, *record)))
         }
         Request::DraftDetail(name, draft) => {
-            let detail = editor::detail(mapping_detail(mood, &name), &draft);
+            let detail = drafts::detail(mapping_detail(mood, &name), &draft);
             Reply::MappingDetail(name, done(mood, detail))
         }
         Request::DraftPreview(_, draft, record) => {
-            Reply::SamplePreview(editor::trial(mood, &draft, *record))
+            Reply::SamplePreview(drafts::trial(mood, &draft, *record))
         }
-        Request::Trial(_, draft, record) => Reply::Trial(editor::trial(mood, &draft, *record)),
-        Request::Draft(name) => Reply::Draft(name, done(mood, Box::new(editor::draft(mood)))),
+        Request::Trial(_, draft, record) => Reply::Trial(drafts::trial(mood, &draft, *record)),
+        Request::Draft(name) => Reply::Draft(name, done(mood, Box::new(drafts::draft(mood)))),
         Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Reloaded::default())),
         Request::Suggest(..) => Reply::Suggestions(done(
             mood,
