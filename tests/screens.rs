@@ -150,7 +150,7 @@ fn the_editor_of_a_mapping() {
 }
 
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 11] = [
+const ABOVE: [(&str, &str); 12] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -158,7 +158,8 @@ const ABOVE: [(&str, &str); 11] = [
     ("delete", "2D"),
     ("related", "2o"),
     ("suggest", "3A"),
-    ("check", "3v"),
+    ("check", "3V"),
+    ("survey", "3v"),
     ("rules", "3r"),
     ("filter", "4/st"),
     ("retry-group", "4vjR"),

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::mapping::MappingSpec;
 use crate::model::view::Preview;
 use crate::model::{Builtin, ErrorClass, MappingName, ObjectKey, Problem, Record};
+use crate::sync::survey::{Survey, survey};
 
 /// A field that a line may name: as config.toml names it, and what is said about it.
 pub type FieldChoice = (String, String);
@@ -87,6 +88,18 @@ impl Operations {
         draft: &MappingSpec,
     ) -> Done<Vec<SuggestedPair>> {
         self.suggest_for(mapping, draft).await
+    }
+
+    /// Sends all records through a mapping, saved or not, in the lane of bulk work. Writes nothing.
+    ///
+    /// # Errors
+    /// The mapping does not fit the schemas, or HighLevel cannot be read.
+    pub async fn survey(&self, mapping: &MappingName, draft: &MappingSpec) -> Done<Survey> {
+        let state = self.state();
+        let connection = state.config.connection_of(draft);
+        let account = &state.open_account(&connection)?.account;
+        let compiled = account.compile(mapping, draft).await?.ready(mapping)?;
+        survey(&self.inner.store, account, &compiled).await
     }
 
     /// Writes a mapping into config.toml, which keeps its comments and order, and goes on by it. `before` is the mapping as the

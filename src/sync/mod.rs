@@ -19,6 +19,7 @@ mod job;
 mod plan;
 pub mod related;
 mod send;
+pub mod survey;
 mod trouble;
 mod turns;
 mod verdict;

@@ -71,6 +71,11 @@ impl Walk {
         Ok(Some(page.records))
     }
 
+    /// Records that the object holds, if a page said so.
+    pub fn total(&self) -> Option<u64> {
+        self.position.total
+    }
+
     /// True while every record came after a newer one: what follows is older still.
     pub fn is_ordered(&self) -> bool {
         self.position.sort && self.position.ordered

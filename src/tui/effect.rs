@@ -219,6 +219,10 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         Request::Suggest(mapping, draft) => {
             Reply::Suggestions(ops.draft_suggestions(&mapping, &draft).await)
         }
+        Request::Survey(name, draft) => {
+            let result = ops.survey(&name, &draft).await;
+            Reply::Survey(name, result)
+        }
         Request::Check => Reply::Findings(ops.check().await),
         Request::Jobs { query, page } => Reply::Jobs {
             page,

@@ -21,6 +21,7 @@ use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
+use crate::sync::survey::Survey;
 use jiff::Timestamp;
 
 /// One question, or one thing to be done.
@@ -69,6 +70,8 @@ pub enum Request {
     /// Write a mapping into config.toml: as it was, as it is to be.
     SaveMapping(MappingName, Box<(MappingSpec, MappingSpec)>),
     Suggest(MappingName, Box<MappingSpec>),
+    /// Send all records through a mapping.
+    Survey(MappingName, Box<MappingSpec>),
     Check,
     Jobs {
         query: JobQuery,
@@ -157,6 +160,7 @@ pub enum Reply {
     Trial(Done<Preview>),
     MappingSaved(MappingName, Done<Reloaded>),
     Suggestions(Done<Vec<SuggestedPair>>),
+    Survey(MappingName, Done<Survey>),
     Findings(Vec<Finding>),
     Jobs {
         page: usize,

@@ -29,6 +29,8 @@ pub enum Slot {
     /// What a source that is being typed makes of the sample.
     Trial,
     Suggestions,
+    /// All records through the mapping.
+    Survey,
     Check,
     Jobs,
     Job,
@@ -66,6 +68,7 @@ impl Slot {
             | Self::Draft
             | Self::Trial
             | Self::Suggestions
+            | Self::Survey
             | Self::Check => Some(Tab::Mappings),
             Self::Jobs | Self::Job | Self::Groups | Self::Mend | Self::Count => Some(Tab::Queue),
             Self::Exports | Self::RunFailures => Some(Tab::Exports),

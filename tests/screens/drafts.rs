@@ -7,6 +7,7 @@ use tramline::model::{ErrorClass, Finding, Level, Problem, Record};
 use tramline::operations::Done;
 use tramline::operations::drafts::MappingDraft;
 use tramline::operations::mappings::MappingDetail;
+use tramline::sync::survey::{Fault, Survey};
 
 /// The mapping that the world's detail shows.
 pub fn spec() -> MappingSpec {
@@ -83,4 +84,37 @@ pub fn trial(mood: Mood, draft: &MappingSpec, record: Record) -> Done<Preview> {
         preview.fields.push(made);
     }
     done(mood, preview)
+}
+
+/// What all records become.
+pub fn survey(mood: Mood) -> Survey {
+    let fault = |count, problem: Problem, sample: &str| Fault {
+        count,
+        problem,
+        sample: sample.into(),
+    };
+    Survey {
+        records: 10_000,
+        skipped: 12,
+        superseded: 43,
+        changed: 1_204,
+        unchanged: 8_700,
+        faults: vec![
+            fault(
+                38,
+                Problem::new(
+                    ErrorClass::Invalid,
+                    text(mood, "DATE cannot become a number"),
+                )
+                .field("born"),
+                "66b1c0ffee00000000000003",
+            ),
+            fault(
+                3,
+                Problem::new(ErrorClass::Invalid, "\"not-an-email\" is no e-mail address")
+                    .field("owner_email"),
+                "66b1c0ffee00000000000017",
+            ),
+        ],
+    }
 }

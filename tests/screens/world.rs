@@ -898,6 +898,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         Request::Trial(_, draft, record) => Reply::Trial(drafts::trial(mood, &draft, *record)),
         Request::Draft(name) => Reply::Draft(name, done(mood, Box::new(drafts::draft(mood)))),
         Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Reloaded::default())),
+        Request::Survey(name, _) => Reply::Survey(name, done(mood, drafts::survey(mood))),
         Request::Suggest(..) => Reply::Suggestions(done(
             mood,
             vec![SuggestedPair {

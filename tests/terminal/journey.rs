@@ -142,6 +142,30 @@ fn a_mapping_is_edited_and_saved_and_the_next_sync_goes_by_it() {
 }
 
 #[test]
+fn all_records_go_through_a_mapping_before_and_after_an_export() {
+    let house = House::new(120);
+    let mut terminal = open(&house);
+    terminal.press("3", "sample 1 of");
+    let text = terminal.press("v", "would change");
+    let (summary, _) = house.export(&[]);
+    for (count, words) in [
+        ("synced", "contacts would change"),
+        ("failed", "records would fail"),
+        ("superseded", "records lost to another record"),
+        ("read", "records "),
+    ] {
+        let told = format!("{} {words}", summary[count]);
+        assert!(text.contains(&told), "{told}: {text}");
+    }
+    terminal.escape("would change");
+    terminal.press("v", "0 contacts would change");
+    terminal.escape("would change");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().exit_code(), 0);
+    house.assert_no_violation();
+}
+
+#[test]
 fn the_budget_fills_up_again_on_the_screen() {
     let house = House::with(tramline::sandbox::Options {
         records: 30,

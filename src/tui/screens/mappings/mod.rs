@@ -2,6 +2,7 @@
 
 mod draft;
 mod edit;
+mod survey;
 mod view;
 
 pub use edit::tried;
@@ -23,6 +24,7 @@ use draft::Draft;
 use edit::{Fields, choose_pair};
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
+use survey::show_survey;
 
 /// The screen.
 #[derive(Default)]
@@ -272,6 +274,7 @@ impl Screen for Mappings {
                     );
                 }
             }
+            Action::Survey => self.ask_survey(cx),
             Action::Check => {
                 cx.did("tramline check");
                 cx.ask(Slot::Check, Request::Check);
@@ -316,6 +319,7 @@ impl Screen for Mappings {
             Reply::Draft(name, result) if Some(&name) == self.chosen.as_ref() => {
                 self.draft_read(name, result, cx);
             }
+            Reply::Survey(name, result) => show_survey(&name, result, cx),
             Reply::MappingSaved(name, result) => self.saved(&name, result, cx),
             Reply::Suggestions(Ok(pairs)) => choose_pair(pairs, cx),
             Reply::Suggestions(Err(problem)) => cx.toast(Level::Error, problem.to_string()),

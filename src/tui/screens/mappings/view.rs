@@ -64,6 +64,7 @@ impl Mappings {
             self.view_mapping(canvas, below(area, 1));
         }
         let slow = [
+            (Slot::Survey, "sending all records through"),
             (Slot::Check, "checking"),
             (Slot::Suggestions, "looking for pairs"),
         ];
@@ -347,7 +348,7 @@ impl Mappings {
             let more = all.len() - most + 1;
             all.truncate(most - 1);
             all.push((
-                format!("and {more} more: v shows findings, r rules"),
+                format!("and {more} more: V shows findings, r rules"),
                 Tone::Muted,
             ));
         }
