@@ -24,7 +24,7 @@ use world::Mood;
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 /// Keys that lead from the start to each view that is worth looking at.
-const VIEWS: [(&str, &str); 10] = [
+const VIEWS: [(&str, &str); 13] = [
     ("schemas", "1"),
     ("records", "2"),
     ("record", "2\n"),
@@ -35,6 +35,9 @@ const VIEWS: [(&str, &str); 10] = [
     ("groups", "4v"),
     ("exports", "5"),
     ("activity", "6"),
+    ("calls", "6\t"),
+    ("log", "6\t\t"),
+    ("actions", "6\t\t\t"),
 ];
 
 fn view(mood: Mood, keys: &str) -> Driver {

@@ -28,6 +28,15 @@ pub struct Arguments {
     /// Only lines about a job, by its id or a beginning of it
     #[arg(long, value_name = "ID")]
     job: Option<String>,
+    /// Only lines about a record, by its id
+    #[arg(long, value_name = "ID")]
+    record: Option<String>,
+    /// Only lines about a run of a bulk export, by its id
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
+    /// Only lines about a mapping
+    #[arg(long, value_name = "NAME")]
+    mapping: Option<String>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -35,6 +44,9 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         level: arguments.level,
         request: arguments.request,
         job: arguments.job,
+        record: arguments.record,
+        run: arguments.run,
+        mapping: arguments.mapping,
     };
     let operations = context.open(false).await?;
     let (lines, mut activity) = operations.activity(filter, arguments.limit).await?;

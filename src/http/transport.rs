@@ -368,6 +368,9 @@ impl Transport {
         }
         let path = redact(&request.path, secret);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let retry_after = error
+            .and_then(|error| error.retry_after)
+            .map(|wait| wait.as_secs());
         tracing::info!(
             api = self.api.name(),
             method = %request.method,
@@ -375,6 +378,7 @@ impl Transport {
             status,
             millis,
             request_id,
+            retry_after,
             error = error.map(|error| error.message.as_str()),
             "call"
         );
@@ -387,9 +391,7 @@ impl Transport {
                 status,
                 millis,
                 request_id,
-                retry_after: error
-                    .and_then(|error| error.retry_after)
-                    .map(|wait| wait.as_secs()),
+                retry_after,
                 error: error.map(|error| error.message.clone()),
                 class: error.map(|error| error.class),
             });

@@ -21,6 +21,13 @@ impl Api {
         }
     }
 
+    /// The API of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::HighLevel, Self::ActiveCampaign]
+            .into_iter()
+            .find(|api| api.name() == name)
+    }
+
     /// The name as people write it.
     pub fn title(self) -> &'static str {
         match self {

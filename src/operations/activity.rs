@@ -1,7 +1,9 @@
 //! The activity: calls and settlements, as the log file has them.
 
 use super::{Done, Operations};
+use crate::model::call::{Api, Call};
 use crate::model::{ErrorClass, Problem};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
@@ -13,15 +15,60 @@ const PIECE: u64 = 1 << 16;
 /// Fields in which a request is named.
 const REQUEST_FIELDS: [&str; 3] = ["request_id", "request", "trace_id"];
 
+/// How much a line of the log matters; the larger is the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl LogLevel {
+    /// All levels, the worst last.
+    pub const ALL: [Self; 5] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+    ];
+
+    /// The name used in filters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    /// The level of a name, in either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// Which lines of the log are wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogFilter {
-    /// This level or worse: `error`, `warn`, `info`, `debug`, `trace`.
+    /// This level or worse: `error`, `warn`, `info`, `debug`, `trace`. A call that failed is a warning.
     pub level: Option<String>,
     /// Lines about a request, by its id at HighLevel or ActiveCampaign.
     pub request: Option<String>,
     /// Lines about a job, by its id or the beginning of it.
     pub job: Option<String>,
+    /// Lines about a record, by its id: also calls whose path names it.
+    pub record: Option<String>,
+    /// Lines about a run of a bulk export, by its id.
+    pub run: Option<String>,
+    /// Lines about a mapping, by its name.
+    pub mapping: Option<String>,
 }
 
 /// One line of the log: an object with `timestamp`, `level`, `message` and what belongs to it.
@@ -50,14 +97,67 @@ impl LogLine {
             other => Some(other.to_string()),
         }
     }
-}
 
-/// Larger is worse.
-fn severity(level: &str) -> Option<u8> {
-    ["trace", "debug", "info", "warn", "error"]
-        .iter()
-        .position(|name| name.eq_ignore_ascii_case(level))
-        .map(|place| place as u8)
+    /// When it was written.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.text("timestamp")?.parse().ok()
+    }
+
+    /// How much it matters; a call that failed is a warning.
+    pub fn level(&self) -> Option<LogLevel> {
+        let level = LogLevel::from_name(&self.text("level")?)?;
+        let failed = self.is_call() && self.text("error").is_some();
+        Some(if failed {
+            level.max(LogLevel::Warn)
+        } else {
+            level
+        })
+    }
+
+    fn is_call(&self) -> bool {
+        self.0.get("message").and_then(Value::as_str) == Some("call")
+    }
+
+    /// The HTTP call that it tells of, by this process or another one.
+    pub fn call(&self) -> Option<Call> {
+        if !self.is_call() {
+            return None;
+        }
+        let number = |key| self.0.get(key).and_then(Value::as_u64);
+        let millis = number("millis")?;
+        // The line was written when the call ended.
+        let took = SignedDuration::from_millis(i64::try_from(millis).ok()?);
+        Some(Call {
+            at: self.at()?.checked_sub(took).ok()?,
+            api: Api::from_name(&self.text("api")?)?,
+            method: self.text("method")?,
+            path: self.text("path")?,
+            status: number("status").and_then(|status| u16::try_from(status).ok()),
+            millis,
+            request_id: self.text("request_id"),
+            retry_after: number("retry_after"),
+            error: self.text("error"),
+            class: None,
+        })
+    }
+
+    /// True if it is about the request of that id.
+    pub fn is_of_request(&self, id: &str) -> bool {
+        REQUEST_FIELDS
+            .iter()
+            .any(|field| self.text(field).as_deref() == Some(id))
+    }
+
+    /// True if it is about the job of that id, or of an id that begins so.
+    pub fn is_of_job(&self, id: &str) -> bool {
+        self.text("job").is_some_and(|job| job.starts_with(id))
+    }
+
+    /// True if it is about the record of that id, or is a call whose path names it.
+    pub fn is_of_record(&self, id: &str) -> bool {
+        self.text("record").as_deref() == Some(id)
+            || self.is_call() && self.text("path").is_some_and(|path| path.contains(id))
+    }
 }
 
 impl LogFilter {
@@ -67,7 +167,7 @@ impl LogFilter {
     /// The name is unknown; the remedy lists those that are known.
     fn check(&self) -> Done<()> {
         match &self.level {
-            Some(level) if severity(level).is_none() => Err(Problem::new(
+            Some(level) if LogLevel::from_name(level).is_none() => Err(Problem::new(
                 ErrorClass::Config,
                 format!("there is no level `{level}`"),
             )
@@ -77,22 +177,22 @@ impl LogFilter {
     }
 
     fn matches(&self, line: &LogLine) -> bool {
-        let worst = self.level.as_deref().and_then(severity);
-        let level = line.text("level").as_deref().and_then(severity);
-        worst.is_none_or(|worst| level.is_some_and(|level| level >= worst))
-            && self.request.as_ref().is_none_or(|wanted| {
-                REQUEST_FIELDS
-                    .iter()
-                    .any(|field| line.text(field).as_ref() == Some(wanted))
-            })
-            && self
-                .job
-                .as_ref()
-                .is_none_or(|wanted| line.text("job").is_some_and(|job| job.starts_with(wanted)))
+        let holds = |wanted: &Option<String>, is_of: &dyn Fn(&str) -> bool| {
+            wanted.as_deref().is_none_or(is_of)
+        };
+        let is = |key: &'static str| move |wanted: &str| line.text(key).as_deref() == Some(wanted);
+        let worst = self.level.as_deref().and_then(LogLevel::from_name);
+        worst.is_none_or(|worst| line.level().is_some_and(|level| level >= worst))
+            && holds(&self.request, &|id| line.is_of_request(id))
+            && holds(&self.job, &|id| line.is_of_job(id))
+            && holds(&self.record, &|id| line.is_of_record(id))
+            && holds(&self.run, &is("run"))
+            && holds(&self.mapping, &is("mapping"))
     }
 }
 
-/// A place in the log, from which it can be followed.
+/// A place in the log, from which it can be followed; the default is the beginning of none.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     path: PathBuf,
     filter: LogFilter,
@@ -117,13 +217,18 @@ impl Operations {
         filter.check()?;
         let path = self.inner.log.clone();
         let read = tokio::task::spawn_blocking(move || last_lines(path, filter, limit)).await;
-        match read {
-            Ok(lines) => lines,
-            Err(error) => Err(Problem::new(
-                ErrorClass::Store,
-                format!("reading the log was broken off: {error}"),
-            )),
-        }
+        read.unwrap_or_else(|error| Err(broken_off(&error)))
+    }
+}
+
+impl Operations {
+    /// The lines of the log since a place, and the place behind them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn activity_since(&self, mut place: Activity) -> Done<(Vec<LogLine>, Activity)> {
+        let read = tokio::task::spawn_blocking(move || Ok((place.more()?, place))).await;
+        read.unwrap_or_else(|error| Err(broken_off(&error)))
     }
 }
 
@@ -248,6 +353,13 @@ fn identity(meta: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(meta)
 }
 
+fn broken_off(error: &tokio::task::JoinError) -> Problem {
+    Problem::new(
+        ErrorClass::Store,
+        format!("reading the log was broken off: {error}"),
+    )
+}
+
 fn unreadable(path: &Path, error: std::io::Error) -> Problem {
     Problem::new(
         ErrorClass::Store,
@@ -280,7 +392,33 @@ mod tests {
             level: level.map(str::to_owned),
             request: request.map(str::to_owned),
             job: job.map(str::to_owned),
+            ..LogFilter::default()
         }
+    }
+
+    #[test]
+    fn a_call_is_read_back_and_is_a_warning_if_it_failed() {
+        let line = r#"{"timestamp":"2026-11-23T14:02:00.5Z","level":"INFO","message":"call","api":"highlevel",
+            "method":"GET","path":"/objects/pets/records/66b1","status":429,"millis":500,"retry_after":7,
+            "request_id":"r1","error":"too many requests","job":"j1","mapping":"pets","run":"x1"}"#;
+        let line = LogLine::parse(line.as_bytes()).unwrap();
+        let call = line.call().unwrap();
+        assert_eq!(call.at, "2026-11-23T14:02:00Z".parse().unwrap());
+        assert_eq!((call.status, call.retry_after), (Some(429), Some(7)));
+        assert_eq!(line.level(), Some(LogLevel::Warn));
+        let of = |change: &dyn Fn(&mut LogFilter)| {
+            let mut filter = LogFilter::default();
+            change(&mut filter);
+            filter.matches(&line)
+        };
+        assert!(of(&|f| f.record = Some("66b1".into())));
+        assert!(!of(&|f| f.record = Some("77c2".into())));
+        assert!(of(&|f| f.mapping = Some("pets".into())));
+        assert!(!of(&|f| f.mapping = Some("pet".into())));
+        assert!(of(&|f| f.run = Some("x1".into())));
+        assert!(!of(&|f| f.run = Some("x".into())));
+        assert!(of(&|f| f.level = Some("warn".into())));
+        assert!(!of(&|f| f.level = Some("error".into())));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use state::State;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use activity::{Activity, LogFilter, LogLine};
+pub use activity::{Activity, LogFilter, LogLevel, LogLine};
 pub use contacts::WholeContact;
 pub use edit::{EditValue, Edited};
 pub use open::OpenOptions;

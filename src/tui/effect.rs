@@ -271,6 +271,15 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         Request::ResumeExport(id) => Reply::Run("resumed", ops.resume_export(&id).await),
         Request::CancelExport(id) => Reply::Run("cancelled", ops.cancel_export(&id).await),
         Request::Calls => Reply::Calls(ops.recent_calls()),
+        Request::Log { filter, limit } => Reply::Log {
+            since: false,
+            result: ops.activity(filter, limit).await,
+        },
+        Request::LogSince(place) => Reply::Log {
+            since: true,
+            result: ops.activity_since(*place).await,
+        },
+        Request::Audit { limit } => Reply::Audit(ops.audit(limit).await),
     }
 }
 

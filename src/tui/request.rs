@@ -3,6 +3,7 @@
 use super::Options;
 use crate::mapping::MappingSpec;
 use crate::model::SegmentMatches;
+use crate::model::audit::AuditEntry;
 use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::call::Call;
 use crate::model::export::{ExportOptions, Run};
@@ -12,7 +13,6 @@ use crate::model::{
     BulkId, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause, Problem, Properties,
     Record, RecordId, RunId,
 };
-use crate::operations::Done;
 use crate::operations::drafts::MappingDraft;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pauses::Scope;
@@ -21,6 +21,7 @@ use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
+use crate::operations::{Activity, Done, LogFilter, LogLine};
 use crate::sync::survey::Survey;
 use jiff::Timestamp;
 
@@ -103,6 +104,17 @@ pub enum Request {
     ResumeExport(RunId),
     CancelExport(RunId),
     Calls,
+    /// The last lines of the log that a filter wants.
+    Log {
+        filter: LogFilter,
+        limit: usize,
+    },
+    /// The lines of the log since then.
+    LogSince(Box<Activity>),
+    /// The latest actions of people.
+    Audit {
+        limit: u32,
+    },
 }
 
 /// An object's schema with the contact fields that its properties go to.
@@ -182,6 +194,12 @@ pub enum Reply {
     /// A run that was started, paused, resumed or cancelled, with the word for it.
     Run(&'static str, Done<Run>),
     Calls(Vec<Call>),
+    Log {
+        /// True for what was written since the last look.
+        since: bool,
+        result: Done<(Vec<LogLine>, Activity)>,
+    },
+    Audit(Done<Vec<AuditEntry>>),
 }
 
 /// What a text in the editor is about.

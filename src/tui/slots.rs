@@ -40,6 +40,8 @@ pub enum Slot {
     Exports,
     RunFailures,
     Calls,
+    Log,
+    Audit,
     /// A write has a slot of its own, so that a second one never hides the answer of the first.
     Write(u64),
 }
@@ -72,7 +74,7 @@ impl Slot {
             | Self::Check => Some(Tab::Mappings),
             Self::Jobs | Self::Job | Self::Groups | Self::Mend | Self::Count => Some(Tab::Queue),
             Self::Exports | Self::RunFailures => Some(Tab::Exports),
-            Self::Calls => Some(Tab::Activity),
+            Self::Calls | Self::Log | Self::Audit => Some(Tab::Activity),
         }
     }
 }

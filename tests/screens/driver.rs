@@ -13,6 +13,7 @@ use tramline::tui::effect::Effect;
 use tramline::tui::event::{Answer, Event};
 use tramline::tui::keymap::Keymap;
 use tramline::tui::request::{Reply, Request};
+use tramline::tui::slots::Slot;
 use tramline::tui::theme::{Theme, ThemeName};
 
 pub struct Driver {
@@ -121,6 +122,19 @@ impl Driver {
             }
             todo = next;
         }
+    }
+
+    /// Slot and generation of a question that was held back.
+    pub fn waiting(&self, what: impl Fn(&Request) -> bool) -> (Slot, u64) {
+        let found = self.held.iter().rev().find_map(|effect| match effect {
+            Effect::Ask {
+                slot,
+                generation,
+                request,
+            } if what(request) => Some((*slot, *generation)),
+            _ => None,
+        });
+        found.unwrap()
     }
 
     /// Gives the answers that were held back.

@@ -7,6 +7,7 @@ pub mod drafts;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tramline::config::Tui;
+use tramline::model::audit::AuditEntry;
 use tramline::model::bulk::{Bulk, BulkAction, BulkState};
 use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, Part, ScoreValue, Surroundings};
@@ -27,6 +28,7 @@ use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
 use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
+use tramline::operations::{LogLevel, LogLine};
 use tramline::tui::Options;
 use tramline::tui::request::{Configured, Reply, Request, SchemaDetail};
 
@@ -42,6 +44,74 @@ pub enum Mood {
     Million,
     /// A person and a breaker stopped the work.
     Paused,
+}
+
+fn log_length(mood: Mood) -> u64 {
+    match mood {
+        Mood::Empty => 0,
+        Mood::Million => 1_000_000,
+        _ => 40,
+    }
+}
+
+/// A line of the log, 7 seconds after the next older one; every third is the line of a call.
+fn log_line(mood: Mood, number: u64) -> LogLine {
+    let at = noon() - SignedDuration::from_secs(7 * number as i64 + 3);
+    let job = format!("0192a{:03}", number % 1000 / 2);
+    let line = match number % 4 {
+        0 => json!({
+            "timestamp": at.to_string(), "level": "INFO", "message": "call", "api": "activecampaign",
+            "method": "POST", "path": text(mood, "/api/3/contact/sync"), "status": 422, "millis": 41,
+            "request_id": format!("ac-{number}"), "error": text(mood, "E-mail is not valid"), "job": job,
+            "mapping": "pets",
+        }),
+        1 => json!({
+            "timestamp": at.to_string(), "level": "INFO", "message": "job settled", "job": job,
+            "record": record(mood, number).id, "mapping": "pets", "outcome": "synced",
+        }),
+        2 => json!({
+            "timestamp": at.to_string(), "level": "WARN", "mapping": "pets",
+            "message": text(mood, "the mapping changed since the run began"),
+        }),
+        _ => json!({
+            "timestamp": at.to_string(), "level": "ERROR", "message": "job settled", "job": job,
+            "error": text(mood, "E-mail is not valid"), "outcome": "failed",
+        }),
+    };
+    match line {
+        Value::Object(map) => LogLine(map),
+        _ => unreachable!(),
+    }
+}
+
+/// A line of the log that tells of a call, and the call as its own process saw it.
+pub fn logged_call(mood: Mood, number: u64) -> (LogLine, Call) {
+    let line = log_line(mood, number * 4);
+    let call = line.call().unwrap();
+    (line, call)
+}
+
+fn audit(mood: Mood, number: u64) -> AuditEntry {
+    let (action, target) = [
+        ("retry", "state:failed mapping:pets"),
+        ("record update", "custom_objects.pets 66b1c0ffee"),
+        ("pause", "mapping:pets"),
+        ("discard", "0192a000"),
+    ][number as usize];
+    AuditEntry {
+        at: noon() - SignedDuration::from_secs(20 * number as i64 + 5),
+        who: text(mood, "jo from 10.0.0.7"),
+        action: action.into(),
+        target: text(mood, target),
+        connection: Some(ConnectionName::from("default")),
+        reason: (number == 2).then(|| text(mood, "the field is being renamed")),
+        count: (number == 0).then_some(41),
+        outcome: match number {
+            1 => Some("HighLevel: 422 born is no date".into()),
+            3 => None,
+            _ => Some("done".into()),
+        },
+    }
 }
 
 /// Noon of the day on which all happens.
@@ -966,5 +1036,27 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Mood::Empty => vec![],
             _ => (0..60).rev().map(|n| call(mood, n)).collect(),
         }),
+        Request::Log { filter, limit } => {
+            let lines = (0..log_length(mood)).map(|n| log_line(mood, n));
+            let wanted = |line: &LogLine| {
+                let level = filter.level.as_deref().and_then(LogLevel::from_name);
+                level.is_none_or(|level| line.level() >= Some(level))
+                    && filter.job.as_deref().is_none_or(|id| line.is_of_job(id))
+            };
+            let mut lines: Vec<LogLine> = lines.filter(wanted).take(limit).collect();
+            lines.reverse();
+            Reply::Log {
+                since: false,
+                result: done(mood, (lines, tramline::operations::Activity::default())),
+            }
+        }
+        Request::LogSince(place) => Reply::Log {
+            since: true,
+            result: done(mood, (Vec::new(), *place)),
+        },
+        Request::Audit { .. } => {
+            let rows = if mood == Mood::Empty { 0 } else { 4 };
+            Reply::Audit(done(mood, (0..rows).map(|n| audit(mood, n)).collect()))
+        }
     }
 }

@@ -55,6 +55,7 @@ impl App {
             self.status_refresh.pace(options.low_bandwidth);
             self.queue.pace(options.low_bandwidth);
             self.exports.pace(options.low_bandwidth);
+            self.activity.pace(options.low_bandwidth);
         }
         self.effects.push(Effect::Tune {
             fps: options.fps,

@@ -19,6 +19,7 @@ mod configured;
 mod going;
 
 use crate::model::Level;
+use crate::model::filter::Filter;
 use crate::operations::status::Status;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
@@ -27,7 +28,7 @@ use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Keymap, Tab};
 use crate::tui::load::Load;
 use crate::tui::request::Request;
-use crate::tui::screens::activity::Activity;
+use crate::tui::screens::activity::{Activity, RowFilter};
 use crate::tui::screens::exports::Exports;
 use crate::tui::screens::mappings::Mappings;
 use crate::tui::screens::queue::Queue;
@@ -38,7 +39,7 @@ use crate::tui::slots::{Slot, Slots};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::help::Help;
-use crate::tui::widgets::line::InputLine;
+use crate::tui::widgets::line::{Complete, InputLine};
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::source::SourceOutcome;
@@ -92,7 +93,7 @@ impl App {
             mappings: Mappings::default(),
             queue: Queue::new(slow),
             exports: Exports::new(slow),
-            activity: Activity::default(),
+            activity: Activity::new(slow),
             last_did: None,
             touched: false,
             busy_at: now,
@@ -146,6 +147,7 @@ impl App {
                 self.busy_at = now;
                 self.status_refresh.mark();
                 self.queue.mark();
+                self.activity.mark(now);
                 self.exports.mark();
             }
             Event::Configured => {
@@ -154,7 +156,7 @@ impl App {
             }
             Event::Call(call) => {
                 self.busy_at = now;
-                self.activity.add(call);
+                self.activity.add(call, now);
                 self.status_refresh.mark();
                 if self.tab == Tab::Activity {
                     self.dirty = self.dirty.max(Dirty::Stream);
@@ -260,7 +262,11 @@ impl App {
                 self.overlays.push(Overlay::Palette(palette));
             }
             Action::Filter => {
-                let completes = self.tab == Tab::Queue;
+                let completes: Option<Complete> = match self.tab {
+                    Tab::Queue => Some(Filter::complete),
+                    Tab::Activity => Some(RowFilter::complete),
+                    _ => None,
+                };
                 let line = InputLine::new(self.screen(self.tab).filter(), completes);
                 self.overlays.push(Overlay::Filter(line));
             }

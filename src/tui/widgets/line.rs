@@ -1,11 +1,13 @@
 //! One line of input below the screen: the filter of a list.
 
-use crate::model::filter::Filter;
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
+
+/// The ways in which the last word of a text may go on; each replaces that word.
+pub type Complete = fn(&str) -> Vec<String>;
 
 /// What became of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,15 +24,15 @@ pub struct InputLine {
     input: Input,
     /// What the list was filtered by before; `esc` goes back to it.
     pub before: String,
-    /// True for the filter language of jobs; otherwise the text is just looked for.
-    completes: bool,
+    /// Of a filter language; `None` where the text is just looked for.
+    completes: Option<Complete>,
     completions: Vec<String>,
     chosen: usize,
 }
 
 impl InputLine {
-    /// Starts with a text; `completes` offers what the filter language of jobs knows.
-    pub fn new(text: &str, completes: bool) -> Self {
+    /// Starts with a text; `completes` offers what a filter language knows.
+    pub fn new(text: &str, completes: Option<Complete>) -> Self {
         let mut line = Self {
             input: Input::new(text.to_owned()),
             before: text.to_owned(),
@@ -51,14 +53,14 @@ impl InputLine {
     fn complete(&mut self) {
         self.chosen = 0;
         self.completions = match self.completes {
-            true => Filter::complete(self.text()),
-            false => Vec::new(),
+            Some(complete) => complete(self.text()),
+            None => Vec::new(),
         };
     }
 
     /// The keys that it takes, for the footer.
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
-        match self.completes {
+        match self.completes.is_some() {
             true => &[("enter", "apply"), ("tab", "complete"), ("esc", "leave")],
             false => &[("enter", "apply"), ("esc", "leave")],
         }
@@ -139,6 +141,7 @@ impl InputLine {
 mod tests {
     use super::*;
     use crate::model::JobState;
+    use crate::model::filter::Filter;
 
     fn press(line: &mut InputLine, code: KeyCode) -> LineOutcome {
         line.key(&KeyEvent::new(code, KeyModifiers::NONE))
@@ -146,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_completion_replaces_the_last_word() {
-        let mut line = InputLine::new("mapping:pets -st", true);
+        let mut line = InputLine::new("mapping:pets -st", Some(Filter::complete));
         press(&mut line, KeyCode::Tab);
         assert_eq!(line.text(), "mapping:pets -state:");
         press(&mut line, KeyCode::Down);
@@ -157,13 +160,13 @@ mod tests {
 
     #[test]
     fn a_completion_is_of_the_text_as_it_stands() {
-        let mut line = InputLine::new("state:", true);
+        let mut line = InputLine::new("state:", Some(Filter::complete));
         for c in "fa".chars() {
             press(&mut line, KeyCode::Char(c));
         }
         press(&mut line, KeyCode::Tab);
         assert_eq!(line.text(), "state:failed");
-        let mut line = InputLine::new("", false);
+        let mut line = InputLine::new("", None);
         press(&mut line, KeyCode::Char('s'));
         press(&mut line, KeyCode::Tab);
         assert_eq!(line.text(), "s");
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn pasted_lines_become_one() {
-        let mut line = InputLine::new("", false);
+        let mut line = InputLine::new("", None);
         line.paste("a\nb\u{1b}");
         assert_eq!(line.text(), "a b ");
         assert_eq!(press(&mut line, KeyCode::Enter), LineOutcome::Done);
