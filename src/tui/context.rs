@@ -82,6 +82,8 @@ pub enum Go {
     Mapping(MappingName),
     /// The jobs of a state, or of all, under a filter text.
     Queue(Option<JobState>, String),
+    /// What goes on about something, by the filter for it; `esc` leads back to the screen that asked.
+    Log(String),
 }
 
 /// What a screen asks the app for.

@@ -1460,3 +1460,74 @@ fn a_quiet_activity_asks_for_nothing() {
         "at once, and once later"
     );
 }
+
+#[test]
+fn l_shows_the_log_of_the_chosen_thing_and_esc_leads_back() {
+    let record = world::record(Mood::Normal, 1).id;
+    for (keys, filter) in [
+        ("2j", format!("/record:{record}")),
+        ("2j\n", format!("/record:{record}")),
+        ("3", "/mapping:pets".to_owned()),
+        ("4j", "/job:".to_owned()),
+        ("4j\n", "/job:".to_owned()),
+        ("5", "/run:".to_owned()),
+        ("1", "/custom_objects.pets".to_owned()),
+    ] {
+        let mut driver = at(keys);
+        driver.wait(1000);
+        let (tab, before) = (driver.app.tab(), driver.text(200, 60));
+        driver.keys("L");
+        assert_eq!(driver.app.tab(), Tab::Activity, "{keys}");
+        driver.wait(1000);
+        let text = driver.text(200, 60);
+        assert!(text.contains(&filter) && text.contains("all "), "{text}");
+        driver.keys("\u{1b}");
+        assert_eq!(driver.app.tab(), tab, "{keys}");
+        driver.wait(1000);
+        let after = driver.text(200, 60);
+        assert_eq!(body(&after), body(&before), "{keys}: one is where one was");
+        driver.keys("6");
+        let text = driver.text(200, 60);
+        assert!(
+            !text.lines().nth(2).unwrap().contains(&filter),
+            "the filter is gone"
+        );
+    }
+}
+
+/// A frame without header and status bar, whose keys and times follow the clock.
+fn body(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[2..lines.len() - 3].join("\n")
+}
+
+#[test]
+fn l_reads_the_log_by_the_job_and_says_the_command() {
+    let mut driver = at("4j");
+    driver.keys("L");
+    let job = driver.asked.iter().find_map(|request| match request {
+        Request::Log { filter, .. } => filter.job.clone(),
+        _ => None,
+    });
+    let job = job.unwrap();
+    driver.keys("C");
+    let twin = format!("tramline activity --job {job}");
+    assert!(
+        driver
+            .effects
+            .iter()
+            .any(|e| matches!(e, Effect::Copy { text, .. } if *text == twin))
+    );
+    // From row to row, and still back in one step; a tab of one's own choice has no way back.
+    driver.keys("6");
+    driver.wait(1000);
+    // The first closes what was said.
+    driver.keys("L\u{1b}\u{1b}");
+    assert_eq!(driver.app.tab(), Tab::Queue);
+    driver.keys("L26\u{1b}");
+    assert_eq!(driver.app.tab(), Tab::Activity);
+    let mut driver = at("4v");
+    driver.keys("L");
+    let toasts = driver.app.toasts().join("; ");
+    assert!(toasts.contains("nothing is chosen here"), "{toasts}");
+}

@@ -32,7 +32,15 @@ impl App {
                 self.queue.choose(state, filter, &mut hands!(self));
                 Tab::Queue
             }
+            Go::Log(filter) => {
+                let from = self.tab;
+                self.activity.choose(filter, from, &mut hands!(self));
+                Tab::Activity
+            }
         };
+        if tab != Tab::Activity {
+            self.activity.forget_way_back();
+        }
         self.tab = tab;
         self.with_screen(|screen, cx| screen.open(cx));
     }
@@ -61,6 +69,17 @@ impl App {
         self.with_screen(|screen, cx| {
             screen.back(cx);
         });
+    }
+
+    /// Shows what goes on about the thing that the cursor is on.
+    pub(super) fn show_log(&mut self) {
+        match self.screen(self.tab).about() {
+            Some(filter) => self.go(Go::Log(filter)),
+            None => {
+                let text = "nothing is chosen here whose log could be shown".to_owned();
+                self.toasts.push(Level::Warning, text, self.now);
+            }
+        }
     }
 
     /// Shows the jobs that failed with the words of the last error.

@@ -282,6 +282,7 @@ impl App {
                 }
             },
             Action::LastError => self.last_error(),
+            Action::Log => self.show_log(),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.quit(),
             Action::ChooseObject => self.choose_object(),

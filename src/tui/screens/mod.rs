@@ -25,6 +25,8 @@ pub trait Screen {
     fn answer(&mut self, reply: Reply, cx: &mut Cx);
     /// `esc`: closes or clears the innermost thing; false if there was none.
     fn back(&mut self, cx: &mut Cx) -> bool;
+    /// The filter of the activity for the thing that the cursor is on; `None` where there is none.
+    fn about(&self) -> Option<String>;
     /// The filter text in force.
     fn filter(&self) -> &str;
     /// The filter text while it is typed, and `done` when it is entered.
@@ -102,6 +104,16 @@ impl Refresh {
 /// True if a text contains another, letters of either case.
 pub fn contains(text: &str, part: &str) -> bool {
     part.is_empty() || text.to_lowercase().contains(&part.to_lowercase())
+}
+
+/// A term of the activity's filter: `job:0192`; a value that is no plain word is quoted.
+fn about(key: &str, value: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return format!("{key}:{value}");
+    }
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{key}:\"{value}\"")
 }
 
 /// The next row after `from` that `matches`, going round; `None` if no row does.

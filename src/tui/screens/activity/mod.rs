@@ -4,15 +4,15 @@ mod entry;
 mod filter;
 mod view;
 
-use super::{Refresh, Screen, WakeCx, find_row};
+use super::{Refresh, Screen, WakeCx, about, find_row};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::model::{Level, Problem};
 use crate::operations::{Activity as LogPlace, Done, LogFilter, LogLine};
 use crate::tui::canvas::Canvas;
 use crate::tui::command::quoted;
-use crate::tui::context::Cx;
-use crate::tui::keymap::Action;
+use crate::tui::context::{Cx, Go};
+use crate::tui::keymap::{Action, Tab};
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
 use crate::tui::slots::Slot;
@@ -49,6 +49,8 @@ pub struct Activity {
     refresh: Refresh,
     late: Option<Timestamp>,
     calls_read: bool,
+    /// The screen that the log was asked for from, and the filter in force before.
+    way_back: Option<(Tab, String)>,
 }
 
 impl Activity {
@@ -70,7 +72,28 @@ impl Activity {
             refresh: Refresh::new(low_bandwidth),
             late: None,
             calls_read: false,
+            way_back: None,
         }
+    }
+
+    /// Shows what goes on under a filter, of all kinds; `esc` leads back to that screen, and the filter before it
+    /// comes into force again.
+    pub fn choose(&mut self, filter: String, from: Tab, cx: &mut Cx) {
+        let before = match self.way_back.take() {
+            // From one row on to what it is about: esc leads to where the first came from.
+            Some(way_back) if from == Tab::Activity => way_back,
+            _ => (from, self.filter.clone()),
+        };
+        self.way_back = Some(before);
+        self.kind = None;
+        self.take_filter(&filter);
+        self.follow_filter(cx);
+        cx.did(self.command());
+    }
+
+    /// The person left for another screen.
+    pub fn forget_way_back(&mut self) {
+        self.way_back = None;
     }
 
     /// Reads the log less often, or at the usual pace again.
@@ -337,7 +360,11 @@ impl Screen for Activity {
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
-        if !self.filter.is_empty() {
+        if let Some((from, filter)) = self.way_back.take() {
+            self.take_filter(&filter);
+            self.follow_filter(cx);
+            cx.go(Go::Tab(from));
+        } else if !self.filter.is_empty() {
             self.take_filter("");
             self.follow_filter(cx);
         } else if self.kind.is_some() {
@@ -348,6 +375,12 @@ impl Screen for Activity {
             return false;
         }
         true
+    }
+
+    fn about(&self) -> Option<String> {
+        self.current()?
+            .thing()
+            .map(|(key, value)| about(key, &value))
     }
 
     fn filter(&self) -> &str {

@@ -3,7 +3,7 @@
 mod failures;
 mod view;
 
-use super::{Refresh, Screen, WakeCx, find_row};
+use super::{Refresh, Screen, WakeCx, about, find_row};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::{Level, MappingName, RunId};
 use crate::tui::canvas::{Canvas, counted, short_id};
@@ -310,6 +310,10 @@ impl Screen for Exports {
         self.filter.clear();
         self.follow();
         filtered
+    }
+
+    fn about(&self) -> Option<String> {
+        self.current().map(|run| about("run", run.id.as_str()))
     }
 
     fn filter(&self) -> &str {

@@ -7,7 +7,7 @@ mod view;
 
 pub use edit::tried;
 
-use super::{Screen, contains, find_row};
+use super::{Screen, about, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
 use crate::model::{Finding, Level, MappingName, Record};
 use crate::operations::mappings::{MappingDetail, MappingLine};
@@ -348,6 +348,10 @@ impl Screen for Mappings {
         let filtered = !self.filter.is_empty();
         self.filter.clear();
         filtered
+    }
+
+    fn about(&self) -> Option<String> {
+        self.chosen().map(|name| about("mapping", name.as_str()))
     }
 
     fn filter(&self) -> &str {

@@ -10,7 +10,7 @@ use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
-use crate::tui::screens::{Screen, WakeCx, find_row};
+use crate::tui::screens::{Screen, WakeCx, about, find_row};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::overlay::{Overlay, TextBox};
 use crate::tui::widgets::text::{Paragraphs, Tone};
@@ -201,6 +201,13 @@ impl Screen for Queue {
             return false;
         }
         true
+    }
+
+    fn about(&self) -> Option<String> {
+        if self.groups.is_open() {
+            return None;
+        }
+        self.in_view().map(|job| about("job", job.id.as_str()))
     }
 
     fn filter(&self) -> &str {

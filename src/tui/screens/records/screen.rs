@@ -7,7 +7,7 @@ use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Reply, Request};
-use crate::tui::screens::{Screen, WakeCx};
+use crate::tui::screens::{Screen, WakeCx, about};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
@@ -194,6 +194,11 @@ impl Screen for Records {
             return false;
         }
         true
+    }
+
+    fn about(&self) -> Option<String> {
+        self.current()
+            .map(|record| about("record", record.id.as_str()))
     }
 
     fn filter(&self) -> &str {

@@ -133,6 +133,11 @@ impl Screen for Schemas {
         }
     }
 
+    fn about(&self) -> Option<String> {
+        // Calls have the object's key in their path; a key is a word without spaces.
+        self.current().map(|schema| schema.key.to_string())
+    }
+
     fn filter(&self) -> &str {
         if self.in_fields {
             &self.field_filter
