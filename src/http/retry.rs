@@ -54,13 +54,7 @@ impl Transport {
                     (Some(imports), true) => imports,
                     _ => &self.budget,
                 };
-                let asked = error.retry_after.unwrap_or_else(|| {
-                    if import {
-                        Duration::from_secs(60)
-                    } else {
-                        budget.window()
-                    }
-                });
+                let asked = error.retry_after.unwrap_or_else(|| budget.window());
                 tries.throttled += 1;
                 // A server that says "at once" for ever is asked ever more slowly.
                 let wait = asked.max(Duration::from_millis(20) * tries.throttled);

@@ -219,9 +219,7 @@ impl Operations {
         let read = tokio::task::spawn_blocking(move || last_lines(path, filter, limit)).await;
         read.unwrap_or_else(|error| Err(broken_off(&error)))
     }
-}
 
-impl Operations {
     /// The lines of the log since a place, and the place behind them.
     ///
     /// # Errors

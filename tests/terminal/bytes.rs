@@ -88,7 +88,7 @@ fn nothing_that_a_record_says_is_taken_by_the_terminal() {
     terminal.escape("── Job");
     terminal.press("e", "enter save");
     terminal.escape("enter save");
-    terminal.press("6", "Calls");
+    terminal.press("6", "actions");
     terminal.press("3", "pets → contacts");
     terminal.rest();
     assert!(terminal.on_alternate_screen());

@@ -30,7 +30,7 @@ fn a_storm_of_sizes_breaks_nothing() {
         ("3", "contacts"),
         ("4", "all "),
         ("5", "Exports"),
-        ("6", "Calls"),
+        ("6", "actions"),
     ] {
         for step in 0..30_u16 {
             let (columns, rows) = match step % 6 {

@@ -117,11 +117,14 @@ impl Mappings {
         let (Some(record), Some(draft)) = (record, draft) else {
             return;
         };
-        let trial = Box::new(draft.with_source(&source.target, source.text().trim()));
+        // By itself: what is wrong with another line or rule is not to hide its result.
+        let mut trial = draft.with_source(&source.target, source.text().trim());
+        trial.fields.0.retain(|(name, _)| *name == source.target);
+        trial.rules.clear();
         let record = Box::new(record.clone());
         cx.ask(
             Slot::Trial,
-            Request::Trial(source.mapping.clone(), trial, record),
+            Request::Trial(source.mapping.clone(), Box::new(trial), record),
         );
     }
 
