@@ -9,7 +9,7 @@ mod support;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use support::sandbox::Sandbox;
-use support::worker::{Worker, event, records};
+use support::worker::{PETS, Worker, event, records};
 use support::{Against, figure, left_out};
 
 /// Records that change.
@@ -48,9 +48,13 @@ async fn arriving(workers: usize) {
     for (number, record) in records.iter().enumerate() {
         let due = begin + Duration::from_micros(number as u64 * 1_000_000 / RATE);
         let event = event(record, number);
+        let url = format!("{}/_sandbox/records/{PETS}/{record}", sandbox.highlevel());
+        let body = format!("{{\"name\":\"Benchmark {number}\"}}");
         let (http, to) = (http.clone(), workers[number % workers.len()].sender());
         sends.push(tokio::spawn(async move {
             tokio::time::sleep_until(due.into()).await;
+            // Changed in truth: pages are read from the latest change on.
+            http.patch(url).body(body).send().await.expect("changed");
             to.send(&http, &event).await;
         }));
     }

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod record;
 pub mod sanitize;
 pub mod segment;
+pub mod survey;
 pub mod view;
 
 pub use association::{Association, RelatedContact, Relation};

@@ -6,9 +6,10 @@ use super::reload::Reloaded;
 use super::{Done, Operations};
 use crate::config::Config;
 use crate::mapping::MappingSpec;
+use crate::model::survey::Survey;
 use crate::model::view::Preview;
 use crate::model::{Builtin, ErrorClass, MappingName, ObjectKey, Problem, Record};
-use crate::sync::survey::{Survey, survey};
+use crate::sync::survey::survey;
 
 /// A field that a line may name: as config.toml names it, and what is said about it.
 pub type FieldChoice = (String, String);

@@ -8,6 +8,7 @@ mod check;
 mod contacts;
 mod credential;
 pub mod demo;
+pub mod draft;
 pub mod drafts;
 mod edit;
 pub mod exports;

@@ -1,18 +1,19 @@
 //! Questions to `operations` and their answers, as data: `update` only names them.
 
 use super::Options;
-use crate::mapping::MappingSpec;
 use crate::model::SegmentMatches;
 use crate::model::audit::AuditEntry;
 use crate::model::bulk::{Bulk, BulkAction};
 use crate::model::call::Call;
 use crate::model::export::{ExportOptions, Run};
 use crate::model::group::FailureGroup;
+use crate::model::survey::Survey;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
     BulkId, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause, Problem, Properties,
     Record, RecordId, RunId,
 };
+use crate::operations::draft::MappingSpec;
 use crate::operations::drafts::MappingDraft;
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pauses::Scope;
@@ -22,7 +23,6 @@ use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
 use crate::operations::{Activity, Done, LogFilter, LogLine};
-use crate::sync::survey::Survey;
 use jiff::Timestamp;
 
 /// One question, or one thing to be done.

@@ -2,12 +2,12 @@
 
 use super::{Mood, done, preview, text};
 use tramline::mapping::{FieldSpec, MappingSpec};
+use tramline::model::survey::{Fault, Survey};
 use tramline::model::view::Preview;
 use tramline::model::{ErrorClass, Finding, Level, Problem, Record};
 use tramline::operations::Done;
 use tramline::operations::drafts::MappingDraft;
 use tramline::operations::mappings::MappingDetail;
-use tramline::sync::survey::{Fault, Survey};
 
 /// The mapping that the world's detail shows.
 pub fn spec() -> MappingSpec {

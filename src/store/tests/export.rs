@@ -404,16 +404,7 @@ async fn a_write_that_a_single_sync_has_overtaken_is_not_sent() {
         .page_planned(&run.id, &page(vec![send(1, 10), send(2, 10)]))
         .await
         .unwrap();
-    let newer = LinkWrite {
-        email: address("o1@example.org"),
-        contact_id: None,
-        record: "r1".into(),
-        version: 11,
-        fingerprint: Fingerprint::of(b"newer"),
-        write_json: "{}".into(),
-        properties_json: None,
-        created_by_us: false,
-    };
+    let newer = newer_write("r1");
     store
         .put_link(&connection(), &mapping(), &newer)
         .await
@@ -422,6 +413,20 @@ async fn a_write_that_a_single_sync_has_overtaken_is_not_sent() {
     assert_eq!(batch.rows.len(), 1);
     assert_eq!(batch.rows[0].record.as_str(), "r2");
     assert_eq!(counts(&store, &run).await, [2, 0, 1, 0, 0, 0]);
+}
+
+/// What a single sync of this record wrote to the first contact meanwhile.
+fn newer_write(record: &str) -> LinkWrite {
+    LinkWrite {
+        email: address("o1@example.org"),
+        contact_id: None,
+        record: record.into(),
+        version: 11,
+        fingerprint: Fingerprint::of(b"newer"),
+        write_json: "{}".into(),
+        properties_json: None,
+        created_by_us: false,
+    }
 }
 
 /// The import may have arrived behind the single sync: the newest state must be the last.
@@ -435,16 +440,7 @@ async fn what_was_written_while_a_batch_was_on_its_way_is_written_once_more() {
         .unwrap();
     let batch = import(&store, &run).await.unwrap();
     clock.advance(1);
-    let newer = LinkWrite {
-        email: address("o1@example.org"),
-        contact_id: None,
-        record: "other".into(),
-        version: 11,
-        fingerprint: Fingerprint::of(b"newer"),
-        write_json: "{}".into(),
-        properties_json: None,
-        created_by_us: false,
-    };
+    let newer = newer_write("other");
     store
         .put_link(&connection(), &mapping(), &newer)
         .await

@@ -1,10 +1,10 @@
 //! Editing a mapping: lines are changed in a draft, which goes through the sample like the real one, until it is saved.
 
 use super::Mappings;
-use super::draft::Draft;
 use crate::model::view::Preview;
 use crate::model::{Level, MappingName};
 use crate::operations::Done;
+use crate::operations::draft::Draft;
 use crate::operations::drafts::{FieldChoice, MappingDraft};
 use crate::operations::mappings::SuggestedPair;
 use crate::operations::reload::Reloaded;

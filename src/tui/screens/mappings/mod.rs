@@ -1,6 +1,5 @@
 //! A mapping as lines between record fields and contact fields, with a live sample going through, and its editor.
 
-mod draft;
 mod edit;
 mod survey;
 mod view;
@@ -10,6 +9,7 @@ pub use edit::tried;
 use super::{Screen, about, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
 use crate::model::{Finding, Level, MappingName, Record};
+use crate::operations::draft::Draft;
 use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
 use crate::tui::context::{Cx, Session};
@@ -20,7 +20,6 @@ use crate::tui::slots::Slot;
 use crate::tui::widgets::overlay::{Overlay, TextBox};
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::{Paragraphs, Tone};
-use draft::Draft;
 use edit::{Fields, choose_pair};
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;

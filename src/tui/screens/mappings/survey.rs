@@ -1,9 +1,9 @@
 //! All records through the mapping in view: what fails, and how many contacts would change.
 
 use super::Mappings;
+use crate::model::survey::Survey;
 use crate::model::{Level, MappingName};
 use crate::operations::Done;
-use crate::sync::survey::Survey;
 use crate::tui::canvas::{counted, grouped};
 use crate::tui::context::Cx;
 use crate::tui::request::Request;

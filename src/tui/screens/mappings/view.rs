@@ -1,9 +1,9 @@
 //! How a mapping looks.
 
-use super::draft::{Change, Draft};
 use super::{Mappings, finding_text, tone};
 use crate::model::Level;
 use crate::model::view::PreviewField;
+use crate::operations::draft::{Change, Draft};
 use crate::operations::mappings::MappingDetail;
 use crate::tui::canvas::{Canvas, below, counted, short_id, shown_width};
 use crate::tui::keymap::Action;

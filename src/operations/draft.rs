@@ -1,6 +1,8 @@
 //! A mapping while it is edited: what it was, what it is to be, and the way back.
 
-use crate::mapping::{FieldSpec, MappingSpec, is_template};
+use crate::mapping::{FieldSpec, is_template};
+
+pub use crate::mapping::MappingSpec;
 
 /// A mapping with its changes, which nobody goes by before they are saved.
 #[derive(Clone, Debug, PartialEq)]
