@@ -309,6 +309,31 @@ fn a_record_that_the_search_shows_too_old_is_read_by_id() {
 }
 
 #[test]
+fn records_that_an_export_was_faster_with_are_read_again() {
+    let (house, _worker) = paused(House::new(5), "");
+    let ids = pets(&house, 20);
+    held_back(&house, 20);
+    assert!(house.control.subscribe(None));
+    let start = house.now();
+    house.control.fault(Fault {
+        ms: Some(4_000),
+        ..Fault::once(Kind::LateAnswer, SEARCH)
+    });
+    resume(&house);
+    eventually("the search", || house.control.has_struck());
+    std::thread::sleep(Duration::from_millis(10));
+    for id in &ids {
+        assert!(house.control.set_property(PETS, id, "name", json!("Newer")));
+    }
+    house.run(&["export", "pets"]);
+    assert_names(&house, 20, |_| "Newer".into());
+    at_rest(&house);
+    assert_names(&house, 20, |_| "Newer".into());
+    assert_eq!(count(&house, start, READ), 20);
+    house.assert_no_violation();
+}
+
+#[test]
 fn a_person_overtakes_a_backlog() {
     let mut slow = options(5);
     slow.import_delay = Duration::from_secs(3);

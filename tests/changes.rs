@@ -128,6 +128,42 @@ fn another_spelling_of_the_same_moment_is_no_change() {
     assert_eq!(sync(&house, &rex)["outcome"], "unchanged");
 }
 
+/// The store knows a version that HighLevel no longer answers.
+#[test]
+fn a_state_that_is_older_than_a_known_one_is_sent_for_a_person_only() {
+    let house = House::new(0);
+    let rex = pet(&house, "Rex", OLD);
+    assert_eq!(sync(&house, &rex)["outcome"], "synced");
+    house.sql(
+        "UPDATE records SET version = version + 3600000000; UPDATE links SET version = version + 3600000000",
+    );
+    change(&house, &rex, "name", "Max");
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    let event = json!({"type": "RecordUpdate", "webhookId": "w", "locationId": LOCATION_ID,
+        "timestamp": jiff::Timestamp::now().to_string(), "id": rex, "objectKey": PETS, "schemaKey": PETS});
+    assert_eq!(house.announce(&worker, &event).status, 200);
+    let told = || {
+        house
+            .jobs()
+            .into_iter()
+            .find(|job| job["trigger"] == "webhook")
+    };
+    eventually("an attempt", || {
+        told().is_some_and(|job| job["attempts"].as_u64() >= Some(1))
+    });
+    let job = told().unwrap();
+    let message = job["error"]["message"].as_str().unwrap();
+    assert!(message.contains("an older state of the record"), "{job}");
+    let name = || house.control.contact(OLD).unwrap().fields["PET_NAME"].clone();
+    assert_eq!(name(), "Rex");
+    drop(worker);
+    let id = job["id"].as_str().unwrap();
+    house.expect(0, &["queue", "retry", id, "--wait"]);
+    assert_eq!(name(), "Max");
+    assert_eq!(sync(&house, &rex)["outcome"], "unchanged");
+}
+
 #[test]
 fn an_edit_lasts_through_exports_and_backlogs_until_the_record_changes() {
     let house = House::new(20);

@@ -481,19 +481,7 @@ fn who_left_a_list_by_hand_is_brought_back_only_where_the_rule_says_so() {
 
 /// Lets the leases of a killed process end now instead of in half a minute.
 fn end_leases(house: &House) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(house.path("tramline.db"));
-        let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        sqlx::query("UPDATE jobs SET lease_until = 1 WHERE state = 'running'")
-            .execute(&mut store)
-            .await
-            .unwrap();
-        sqlx::Connection::close(store).await.unwrap();
-    });
+    house.sql("UPDATE jobs SET lease_until = 1 WHERE state = 'running'");
 }
 
 #[test]

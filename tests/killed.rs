@@ -268,24 +268,11 @@ impl Crowd {
 
     /// The leases of killed commands last half a minute: they end now.
     fn end_leases(&self) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let options = sqlx::sqlite::SqliteConnectOptions::new()
-                .filename(self.house.path("tramline.db"))
-                .busy_timeout(Duration::from_secs(30));
-            let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
-            for id in &self.dead {
-                sqlx::query("UPDATE jobs SET lease_until = 1 WHERE state = 'running' AND lease_owner LIKE $1")
-                    .bind(format!("%/{id}/%"))
-                    .execute(&mut store)
-                    .await
-                    .unwrap();
-            }
-            sqlx::Connection::close(store).await.unwrap();
-        });
+        for id in &self.dead {
+            self.house.sql(&format!(
+                "UPDATE jobs SET lease_until = 1 WHERE state = 'running' AND lease_owner LIKE '%/{id}/%'"
+            ));
+        }
     }
 
     fn list(&self, filter: &str) -> Vec<Value> {

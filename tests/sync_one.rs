@@ -105,6 +105,31 @@ fn a_record_that_hears_of_a_newer_one_just_before_it_is_sent_gives_way() {
     assert_eq!(pet_name_of_contact(&house), name(&house, &newer));
 }
 
+/// Between reading and sending, an export brings a newer state of the same record.
+#[test]
+fn a_record_that_an_export_was_faster_with_is_read_again() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    house.control.fault(Fault {
+        ms: Some(4_000),
+        ..Fault::once(Kind::LateAnswer, &format!("/records/{record}"))
+    });
+    let mut sync = house.start("sync", &["--json", "sync", "pets", &record]);
+    eventually("the record is read", || house.control.has_struck());
+    std::thread::sleep(Duration::from_millis(10));
+    assert!(
+        house
+            .control
+            .set_property(PETS, &record, "name", json!("Newer"))
+    );
+    let exported = house.run(&["--json", "export", "pets"]);
+    assert_eq!(pet_name_of_contact(&house), "Newer", "{exported:?}");
+    assert_eq!(sync.wait().unwrap().code(), Some(0));
+    let told: Value = serde_json::from_str(house.read("sync.stdout").trim()).unwrap();
+    assert_eq!(told["outcome"], "unchanged", "{told}");
+    assert_eq!(pet_name_of_contact(&house), "Newer");
+}
+
 #[test]
 fn the_contact_of_a_record_that_is_gone_or_skipped_goes_to_the_next_in_line() {
     let house = House::new(40);

@@ -164,6 +164,12 @@ impl Control {
         self.shared.faults().add(fault);
     }
 
+    /// True once every fault has struck as often as it should.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.shared.faults().is_empty()
+    }
+
     /// Calls off every fault that has not struck.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();

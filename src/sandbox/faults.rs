@@ -26,7 +26,7 @@ pub struct Fault {
     /// Seconds in `Retry-After`, where the kind is a status.
     #[serde(default)]
     pub retry_after: Option<u64>,
-    /// Milliseconds that `slow` waits.
+    /// Milliseconds that `slow` and `late_answer` wait.
     #[serde(default)]
     pub ms: Option<u64>,
 }
@@ -56,6 +56,8 @@ pub enum Kind {
     Stall,
     /// `slow`: answered after `ms` milliseconds (default 1000).
     Slow,
+    /// `late_answer`: takes effect at once, and is answered after `ms` milliseconds (default 1000).
+    LateAnswer,
     /// `lost_ack`: takes effect, then the connection is reset unanswered.
     LostAck,
     /// `truncated_json`: takes effect, answered with the first half of the body as a whole one.
@@ -82,6 +84,7 @@ impl Kind {
             "reset" => Self::Reset,
             "stall" => Self::Stall,
             "slow" => Self::Slow,
+            "late_answer" => Self::LateAnswer,
             "lost_ack" => Self::LostAck,
             "truncated_json" => Self::TruncatedJson,
             "half_body" => Self::HalfBody,
@@ -108,6 +111,7 @@ impl Kind {
             Self::Reset => "reset",
             Self::Stall => "stall",
             Self::Slow => "slow",
+            Self::LateAnswer => "late_answer",
             Self::LostAck => "lost_ack",
             Self::TruncatedJson => "truncated_json",
             Self::HalfBody => "half_body",
@@ -162,6 +166,10 @@ impl Faults {
         self.0.clear();
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The fault that strikes this request, used up by it.
     pub(super) fn strike(&mut self, api: Api, route: &str) -> Option<Fault> {
         let mut struck = None;
@@ -205,6 +213,7 @@ mod tests {
             "429",
             "511",
             "html",
+            "late_answer",
             "lost_ack",
             "stall_body",
             "import_interrupted",

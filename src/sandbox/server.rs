@@ -124,17 +124,25 @@ async fn answer(shared: &Shared, api: Api, call: &Call, fault: Option<&Fault>) -
     let Some(fault) = fault else {
         return serve(None);
     };
+    let pause = || async {
+        let time = Duration::from_millis(fault.ms.unwrap_or(1000));
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = shared.stop.cancelled() => {}
+        }
+    };
     match fault.kind {
         Kind::Status(status) => status_fault(api, status, fault.retry_after),
         Kind::Html => Reply::html(200),
         Kind::Empty200 | Kind::Reset | Kind::Stall => Reply::text(200, ""),
         Kind::Slow => {
-            let pause = Duration::from_millis(fault.ms.unwrap_or(1000));
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shared.stop.cancelled() => {}
-            }
+            pause().await;
             serve(None)
+        }
+        Kind::LateAnswer => {
+            let answer = serve(None);
+            pause().await;
+            answer
         }
         Kind::LostAck | Kind::TruncatedJson | Kind::HalfBody | Kind::StallBody => serve(None),
         Kind::ImportLimit => activecampaign::import_rate_limit(100),

@@ -22,6 +22,8 @@ pub enum Held {
     ByJob,
     /// An export writes to it, or an import of the backlog is on its way there.
     ByExport(BatchKind),
+    /// A newer version of the job's record is known than the one it came with: that one, in microseconds of `updated_at`.
+    Overtaken(i64),
     /// The job is no longer this worker's.
     Lost,
 }
@@ -40,7 +42,8 @@ pub struct Asked<'a> {
 
 impl Store {
     /// Takes a contact for a running job. `seen` is kept first, and also where the contact is busy: whoever decides on
-    /// this contact next knows of the record. At most `limit` candidates are answered.
+    /// this contact next knows of the record. A version that is older than what is known already takes nothing. At most
+    /// `limit` candidates are answered.
     pub async fn hold_contact(
         &self,
         claimed: &Job,
@@ -66,6 +69,9 @@ impl Store {
         };
         if let Some(seen) = seen {
             see(&mut tx, connection, mapping, seen).await?;
+            if let Some(newer) = newer_version(&mut tx, connection, mapping, seen).await? {
+                return Ok(Held::Overtaken(newer));
+            }
         }
         let held = if let Some(kind) = export_has(&mut tx, connection, contact, now).await? {
             Held::ByExport(kind)
@@ -96,9 +102,9 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let mut seqs: Vec<Option<i64>> = Vec::with_capacity(asked.len());
+        let mut seqs: Vec<std::result::Result<i64, Held>> = Vec::with_capacity(asked.len());
         for one in asked {
-            let seq = sqlx::query_scalar(
+            let seq: Option<i64> = sqlx::query_scalar(
                 "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running' AND lease_until > $3",
             )
             .bind(one.job.id.as_str())
@@ -106,25 +112,31 @@ impl Store {
             .bind(now)
             .fetch_optional(&mut *tx)
             .await?;
-            if seq.is_some() {
-                see(&mut tx, connection, mapping, one.seen).await?;
-            }
-            seqs.push(seq);
+            let Some(seq) = seq else {
+                seqs.push(Err(Held::Lost));
+                continue;
+            };
+            see(&mut tx, connection, mapping, one.seen).await?;
+            let newer = newer_version(&mut tx, connection, mapping, one.seen).await?;
+            seqs.push(newer.map_or(Ok(seq), |newer| Err(Held::Overtaken(newer))));
         }
         let busy = held_by_jobs(&mut tx, connection, now).await?;
         let mut taken: HashMap<&Email, Held> = HashMap::new();
         let mut free: Vec<Email> = Vec::new();
         for (one, seq) in asked.iter().zip(&seqs) {
-            let Some(seq) = seq.filter(|_| one.takes && !taken.contains_key(one.contact)) else {
+            let Ok(seq) = seq else {
                 continue;
             };
+            if !one.takes || taken.contains_key(one.contact) {
+                continue;
+            }
             let held = if let Some(kind) = export_has(&mut tx, connection, one.contact, now).await?
             {
                 Held::ByExport(kind)
             } else if busy.contains(one.contact) {
                 Held::ByJob
             } else {
-                take(&mut tx, connection, one.contact, seq, one.epoch).await?;
+                take(&mut tx, connection, one.contact, *seq, one.epoch).await?;
                 free.push(one.contact.clone());
                 Held::Mine(Vec::new())
             };
@@ -141,7 +153,7 @@ impl Store {
         Ok(asked
             .iter()
             .zip(seqs)
-            .map(|(one, seq)| seq.map_or(Held::Lost, |_| answer(one)))
+            .map(|(one, seq)| seq.map_or_else(|denied| denied, |_| answer(one)))
             .collect())
     }
 
@@ -184,6 +196,24 @@ impl Store {
         .map(|row| email(row.try_get(0)?))
         .collect()
     }
+}
+
+/// The version of a record that is known, if it is newer than what was seen of it now.
+async fn newer_version(
+    tx: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    seen: &RecordSeen,
+) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar(
+        "SELECT version FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND version > $4",
+    )
+    .bind(connection.as_str())
+    .bind(mapping.as_str())
+    .bind(seen.record.as_str())
+    .bind(seen.version)
+    .fetch_optional(tx)
+    .await?)
 }
 
 async fn take(

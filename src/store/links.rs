@@ -220,6 +220,32 @@ impl Store {
         self.commit(tx).await
     }
 
+    /// Takes a record's newest state to be of this version, in microseconds of `updated_at`, though a newer one was known: what
+    /// it holds now may be confirmed.
+    pub async fn turn_back(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordId,
+        version: i64,
+    ) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        for table in ["records", "links", "confirmed_states"] {
+            sqlx::query(AssertSqlSafe(format!(
+                "UPDATE {table} SET version = $4
+                 WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND version > $4"
+            )))
+            .bind(connection.as_str())
+            .bind(mapping.as_str())
+            .bind(record.as_str())
+            .bind(version)
+            .execute(&mut *tx)
+            .await?;
+        }
+        self.commit(tx).await
+    }
+
     /// The records that compete for a contact, the one updated last first, ties by id; at most `limit`.
     pub async fn candidates(
         &self,

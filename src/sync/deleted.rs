@@ -131,6 +131,7 @@ impl Desk {
         match held {
             Held::Mine(_) => {}
             Held::ByJob | Held::ByExport(_) => return Ok(Left::Busy),
+            Held::Overtaken(newer) => return Err(Stop::Overtaken(newer)),
             Held::Lost => return Err(Stop::Lost),
         }
         let client = &self.account.activecampaign;

@@ -2,17 +2,20 @@
 
 use super::account::Account;
 use super::backoff;
+use super::breaker::Probed;
 use super::edited;
 use super::ended::{Ended, fields, seen};
-use super::plan::{Plan, Planned, plan};
+use super::plan::{Plan, Planned, plan, version};
 use super::related;
+use super::verdict::judge;
 use super::write;
 use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    Email, Job, JobState, MappingName, Record, RecordId, RelatedContact, Trigger, WaitReason,
+    Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RecordId, RelatedContact,
+    Trigger, WaitReason,
 };
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
@@ -20,6 +23,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// Two answers about the same state may give its `updated_at` to the second or to the millisecond, in microseconds.
+const PRECISION: i64 = 1_000_000;
 
 /// What working on a job needs.
 pub struct Desk {
@@ -38,6 +44,9 @@ pub struct Desk {
 pub enum Stop {
     Api(ApiError),
     Store(StoreError),
+    /// A newer version of the record is known than the one that was read (microseconds of its `updated_at`): an export was
+    /// faster. The record is to be read again.
+    Overtaken(i64),
     /// The lease ran out or another worker has the job: nothing may be sent any more.
     Lost,
 }
@@ -78,7 +87,7 @@ impl Desk {
             Ok(ended) => ended,
             Err(Stop::Api(error)) => self.verdict(claim, error).await,
             Err(Stop::Store(error)) => return Err(error),
-            Err(Stop::Lost) => {
+            Err(Stop::Lost | Stop::Overtaken(_)) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
                 let lost = self.settlement_of_lost();
                 self.store.settle(job, claim.epoch, &lost).await?;
@@ -151,16 +160,72 @@ impl Desk {
             .map(drop)
     }
 
-    async fn attempt(&self, claim: &Claim, record: Option<Record>) -> Result<Ended, Stop> {
+    /// An attempt with the newest state of the record: if what was read turns out to be older than what is known, it is
+    /// read once more, by its id.
+    async fn attempt(&self, claim: &Claim, mut record: Option<Record>) -> Result<Ended, Stop> {
+        // What was known before the record was read last.
+        let mut known = None;
+        loop {
+            let record = match record.take() {
+                Some(record) => record,
+                None => match self.read(claim).await? {
+                    Ok(record) => record,
+                    Err(ended) => return Ok(ended),
+                },
+            };
+            let read = version(&record);
+            match self.attempt_on(claim, record).await {
+                Err(Stop::Overtaken(_)) if known.is_some_and(|known| read < known) => {
+                    if let Some(ended) = self.turn_back(claim, read, known.take()).await? {
+                        return Ok(ended);
+                    }
+                }
+                Err(Stop::Overtaken(newer)) => known = Some(newer),
+                ended => return ended,
+            }
+        }
+    }
+
+    /// HighLevel answers an older version of a record, by its id, than it gave before: how the attempt ends. `None` if the
+    /// older one is taken: by a person, or where the two differ by no more than their precision.
+    async fn turn_back(
+        &self,
+        claim: &Claim,
+        read: i64,
+        known: Option<i64>,
+    ) -> Result<Option<Ended>, StoreError> {
         let job = &claim.job;
-        let record = match record {
-            Some(record) => record,
-            None => match self.read(claim).await? {
-                Ok(record) => record,
-                Err(ended) => return Ok(ended),
-            },
-        };
-        let mut record = record;
+        let known = known.unwrap_or(read);
+        let person = matches!(job.trigger, Trigger::Manual | Trigger::Retry);
+        if person || read == 0 || known - read < PRECISION {
+            let (connection, mapping) = (&self.account.name, self.mapping.name());
+            self.store
+                .turn_back(connection, mapping, &job.record, read)
+                .await?;
+            return Ok(None);
+        }
+        let time = |micros| Timestamp::from_microsecond(micros).unwrap_or_default();
+        let problem = Problem::new(
+            ErrorClass::Transient,
+            format!(
+                "HighLevel answers an older state of the record (of {}) than it gave before (of {})",
+                time(read),
+                time(known)
+            ),
+        )
+        .remedy("it is tried again; retry by hand to send the older state all the same");
+        let class = ErrorClass::Transient;
+        Ok(Some(judge(
+            problem,
+            class,
+            None,
+            Probed::Alive,
+            claim.tries,
+        )))
+    }
+
+    async fn attempt_on(&self, claim: &Claim, mut record: Record) -> Result<Ended, Stop> {
+        let job = &claim.job;
         self.edit(vec![&mut record]).await?;
         let related = match self.mapping.email() {
             EmailSource::Property(_) => None,

@@ -318,12 +318,13 @@ impl Desk {
 /// The records that compete for a contact that was asked for, or how the attempt ends if it is busy.
 ///
 /// # Errors
-/// The job is no longer this worker's.
+/// The job is no longer this worker's, or its record is read anew.
 pub fn mine(held: Held) -> Result<Result<Vec<Candidate>, Ended>, Stop> {
     let seconds = match held {
         Held::Mine(candidates) => return Ok(Ok(candidates)),
         Held::ByJob | Held::ByExport(BatchKind::Single) => 1,
         Held::ByExport(BatchKind::Import) => 2,
+        Held::Overtaken(newer) => return Err(Stop::Overtaken(newer)),
         Held::Lost => return Err(Stop::Lost),
     };
     Ok(Err(Ended::waiting(

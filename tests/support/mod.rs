@@ -198,6 +198,21 @@ impl House {
         assert!(bad.is_empty(), "violations: {bad:#?}");
     }
 
+    /// Changes the store behind the product's back.
+    pub fn sql(&self, statements: &str) {
+        self.runtime.block_on(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new()
+                .filename(self.path("tramline.db"))
+                .busy_timeout(Duration::from_secs(30));
+            let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+                .execute(&mut store)
+                .await
+                .unwrap();
+            sqlx::Connection::close(store).await.unwrap();
+        });
+    }
+
     /// Requests whose `METHOD path` contains a text.
     pub fn requests(&self, route: &str) -> Vec<Entry> {
         self.control

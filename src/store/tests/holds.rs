@@ -108,6 +108,40 @@ async fn a_contact_has_one_running_job_and_knows_who_else_wants_it() {
 }
 
 #[tokio::test]
+async fn what_is_older_than_a_known_version_takes_no_contact() {
+    let (store, _) = store().await;
+    let (first, _) = two_claims(&store).await;
+    let known = candidate("r1", 9);
+    store
+        .see_record(&connection(), &mapping(), &known)
+        .await
+        .unwrap();
+    assert_eq!(hold(&store, &first, 8).await, Held::Overtaken(9));
+    let seen = candidate("r1", 8);
+    let contact = address(CONTACT);
+    let asked = [Asked {
+        job: &first.job,
+        epoch: first.epoch,
+        contact: &contact,
+        seen: &seen,
+        takes: true,
+    }];
+    let together = store
+        .hold_contacts(&connection(), &mapping(), &asked, 9)
+        .await;
+    assert_eq!(together.unwrap(), [Held::Overtaken(9)]);
+    let busy = store.contacts_of_running_jobs(&connection()).await.unwrap();
+    assert!(busy.is_empty(), "{busy:?}");
+    // Unless that is the newest state all the same.
+    store
+        .turn_back(&connection(), &mapping(), &"r1".into(), 8)
+        .await
+        .unwrap();
+    assert!(matches!(hold(&store, &first, 8).await, Held::Mine(_)));
+    assert!(matches!(hold(&store, &first, 9).await, Held::Mine(_)));
+}
+
+#[tokio::test]
 async fn a_contact_is_free_once_the_lease_of_its_job_has_ended() {
     let (store, clock) = store().await;
     let (first, second) = two_claims(&store).await;

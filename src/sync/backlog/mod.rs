@@ -417,6 +417,7 @@ impl<L: Listener> Bulk<'_, L> {
                     }
                 }
                 Ok(Err(busy)) => ended.push(end(one, busy)),
+                Err(Stop::Overtaken(_)) => alone.push((one.entry.claim, None)),
                 Err(stop) => self.stopped(one.entry.claim, stop, &mut ended).await?,
             }
         }
@@ -607,7 +608,7 @@ impl<L: Listener> Bulk<'_, L> {
                 ended.push((claim, verdict));
             }
             Stop::Store(error) => return Err(error),
-            Stop::Lost => {
+            Stop::Lost | Stop::Overtaken(_) => {
                 tracing::warn!(job = %claim.job.id, "the lease was lost; another worker goes on");
                 self.listener.settled(&claim, None);
             }

@@ -57,8 +57,8 @@ pub async fn act(
             Ok(None) => return Ok(None),
             Ok(Some(trouble)) => trouble,
             // Somebody else has taken an effect up: what became of it is read anew.
-            Err(Stop::Lost) if tries < ATTEMPTS => continue,
-            Err(Stop::Lost) => return Err(Halt::Asked),
+            Err(Stop::Lost | Stop::Overtaken(_)) if tries < ATTEMPTS => continue,
+            Err(Stop::Lost | Stop::Overtaken(_)) => return Err(Halt::Asked),
             Err(Stop::Api(error)) => return Err(error.into()),
             Err(Stop::Store(error)) => return Err(error.into()),
         };
