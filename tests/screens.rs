@@ -9,12 +9,16 @@
 mod driver;
 #[path = "screens/editor.rs"]
 mod editor;
+#[path = "screens/fields.rs"]
+mod fields;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]
 mod limits;
 #[path = "screens/readme.rs"]
 mod readme;
+#[path = "screens/rules.rs"]
+mod rules;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -152,8 +156,42 @@ fn the_editor_of_a_mapping() {
     }
 }
 
+#[test]
+fn the_rules_of_a_mapping_and_their_editor() {
+    let views = [
+        ("list", "3r"),
+        ("changed", "3r>jD"),
+        ("rule", "3r\n"),
+        ("new", "3raold\twe"),
+        ("names", "3r\n\t for g"),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            let name = format!("rules-{name}-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
+#[test]
+fn a_contact_field_is_created_by_a_form() {
+    let views = [
+        ("choose", "3c"),
+        ("form", "3\t\tGc"),
+        ("question", "3\t\tGc\n"),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            let name = format!("new-field-{name}-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 12] = [
+const ABOVE: [(&str, &str); 11] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -163,7 +201,6 @@ const ABOVE: [(&str, &str); 12] = [
     ("suggest", "3A"),
     ("check", "3V"),
     ("survey", "3v"),
-    ("rules", "3r"),
     ("filter", "4/st"),
     ("retry-group", "4vjR"),
 ];

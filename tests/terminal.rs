@@ -15,6 +15,8 @@ mod canary;
 mod journey;
 #[path = "terminal/leaving.rs"]
 mod leaving;
+#[path = "terminal/mappings.rs"]
+mod mappings;
 #[path = "terminal/pty.rs"]
 mod pty;
 #[path = "terminal/reload.rs"]

@@ -14,8 +14,9 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 15] = [
-    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "4p", "4p\n", "6\n",
+const ABOVE: [&str; 19] = [
+    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3r\n", "3r\n\t ", "3c", "3cchip\n", "3A", "3v",
+    "3\n", "4w", "4vR", "4p", "4p\n", "6\n",
 ];
 
 #[test]
@@ -64,7 +65,9 @@ fn mono_has_no_colour_and_looks_the_same() {
 
 #[test]
 fn ascii_draws_with_ascii_only() {
-    for keys in ["1", "4", "4v", "5", "6", "4?", "5a"] {
+    for keys in [
+        "1", "3r", "3r\n", "3cchip\n", "4", "4v", "5", "6", "4?", "5a",
+    ] {
         let mut driver = Driver::with(Mood::Normal, session(), ThemeName::Dark, true).start();
         driver.frame(120, 40);
         driver.keys(keys);

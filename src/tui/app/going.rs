@@ -9,6 +9,7 @@ use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
 
 impl App {
@@ -136,11 +137,13 @@ impl App {
                     self.mappings.edit_source(target, &mut hands!(self));
                 }
             }
-            Choice::Pair(pairs) => {
-                if let Some(pair) = pairs.into_iter().nth(at) {
-                    self.mappings.take_pair(pair, &mut hands!(self));
+            Choice::Proposal(proposals) => {
+                if let Some(proposal) = proposals.into_iter().nth(at) {
+                    self.mappings.field_form(&proposal, None, &mut hands!(self));
                 }
             }
+            // Of these several are taken.
+            Choice::Pair(_) | Choice::Names(_) => {}
             Choice::Related(records) => {
                 if let Some((object, record)) = records.get(at).cloned() {
                     if object.as_str() == "contact" {
@@ -150,6 +153,37 @@ impl App {
                     }
                 }
             }
+        }
+    }
+
+    /// Several items of a list were taken.
+    pub(in crate::tui) fn taken(&mut self, choice: Choice, picker: &Picker) {
+        match choice {
+            Choice::Pair(pairs) => {
+                let taken = picker.taken();
+                let pairs = taken.iter().filter_map(|at| pairs.get(*at));
+                let pairs: Vec<_> = pairs.cloned().collect();
+                self.mappings.take_pairs(&pairs, &mut hands!(self));
+            }
+            Choice::Names(action) => {
+                if let Some(Overlay::Rule(rule)) = self.overlays.last_mut() {
+                    rule.set_names(action, picker.taken_labels());
+                    self.mappings.try_rule(rule, &mut hands!(self));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A rule was changed, taken or left.
+    pub(in crate::tui) fn typed_rule(&mut self, rule: &mut RuleEditor, outcome: RuleOutcome) {
+        let mut cx = hands!(self);
+        match outcome {
+            RuleOutcome::Stay => {}
+            RuleOutcome::Typed => self.mappings.try_rule(rule, &mut cx),
+            RuleOutcome::Names(action) => self.mappings.choose_names(rule, action, &mut cx),
+            RuleOutcome::Dropped => cx.give_up(Slot::Trial),
+            RuleOutcome::Done => self.mappings.take_rule(rule, &mut cx),
         }
     }
 
