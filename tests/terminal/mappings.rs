@@ -57,19 +57,22 @@ fn a_rule_is_written_and_the_next_sync_fires_it() {
 #[test]
 fn a_missing_contact_field_is_created_where_it_is_missed() {
     let house = House::new(30);
-    house.edit_config("\"%CHIP%\" =", "\"%SIZE_OF_PET%\" = \"size\"\n\"%CHIP%\" =");
+    house.edit_config(
+        "\"%CHIP%\" =",
+        "\"%KIND_OF_PET%\" = \"species\"\n\"%CHIP%\" =",
+    );
     let mut terminal = open(&house);
     terminal.press("3", "1 problem");
-    terminal.press("/SIZE_OF\r", "SIZE_OF_PET");
-    let form = terminal.press("c", "New contact field for size");
-    assert!(form.contains("SIZE_OF_PET"), "{form}");
+    terminal.press("/KIND_OF\r", "KIND_OF_PET");
+    let form = terminal.press("c", "New contact field for species");
+    assert!(form.contains("KIND_OF_PET"), "{form}");
     terminal.press("\r", "Create this contact field in ActiveCampaign?");
-    terminal.press("y", "%SIZE_OF_PET% is created");
+    terminal.press("y", "%KIND_OF_PET% is created");
     terminal.until("no problems");
     terminal.keys("q");
     assert_eq!(terminal.ended().exit_code(), 0);
     let fields = house.expect(0, &["--json", "fields", "list"]).lines();
-    let field = fields.iter().find(|field| field["tag"] == "SIZE_OF_PET");
+    let field = fields.iter().find(|field| field["tag"] == "KIND_OF_PET");
     let field = field.unwrap();
     assert_eq!(field["listed"], true);
     assert!(!field["options"].as_array().unwrap().is_empty(), "{field}");
