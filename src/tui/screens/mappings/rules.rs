@@ -294,7 +294,11 @@ pub fn rule_tried(result: Done<RuleTrial>) -> Vec<(String, Tone)> {
     let title = &trial.title;
     let mut lines = Vec::new();
     match (&trial.condition, trial.fires) {
-        (Err(message), _) => lines.push((format!("the condition: {message}"), Tone::Error)),
+        (Err(message), _) => {
+            let said = message.starts_with("the condition");
+            let what = if said { "" } else { "the condition: " };
+            lines.push((format!("{what}{message}"), Tone::Error));
+        }
         (Ok(true), true) => lines.push((format!("holds for {title}: a sync fires it"), Tone::Ok)),
         (Ok(true), false) => {
             let note = trial
