@@ -5,14 +5,20 @@
     reason = "a test that fails here has found something"
 )]
 
+#[path = "screens/connections.rs"]
+mod connections;
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/editor.rs"]
 mod editor;
+#[path = "screens/filters.rs"]
+mod filters;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/pace.rs"]
+mod pace;
 #[path = "screens/readme.rs"]
 mod readme;
 #[path = "screens/world.rs"]
@@ -153,7 +159,7 @@ fn the_editor_of_a_mapping() {
 }
 
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 12] = [
+const ABOVE: [(&str, &str); 14] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -166,6 +172,8 @@ const ABOVE: [(&str, &str); 12] = [
     ("rules", "3r"),
     ("filter", "4/st"),
     ("retry-group", "4vjR"),
+    ("saved-filters", "4/age>1h\nF"),
+    ("save-filter", "4/age>1h\nFsave\n"),
 ];
 
 #[test]
@@ -175,6 +183,21 @@ fn what_lies_above_a_screen() {
         for (width, height) in SIZES {
             insta::assert_snapshot!(
                 format!("above-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn several_connections() {
+    for (name, keys) in [("choice", "@"), ("other", "4@eu\n")] {
+        let mut driver = connections::room(Mood::Normal);
+        driver.keys(keys);
+        driver.wait(200);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("connections-{name}-{width}x{height}"),
                 driver.text(width, height)
             );
         }

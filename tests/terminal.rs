@@ -11,6 +11,8 @@ mod support;
 mod bytes;
 #[path = "terminal/canary.rs"]
 mod canary;
+#[path = "terminal/connections.rs"]
+mod connections;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]
@@ -21,6 +23,8 @@ mod pty;
 mod reload;
 #[path = "terminal/sizes.rs"]
 mod sizes;
+#[path = "terminal/together.rs"]
+mod together;
 
 use portable_pty::CommandBuilder;
 use pty::{Terminal, tramline};

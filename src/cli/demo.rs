@@ -28,7 +28,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
 }
 
 async fn screen(demo: &Demo) -> Result<Exit, Problem> {
-    tui::show(&demo.operations).await
+    tui::show(&demo.operations, None).await
 }
 
 /// The main job once: check, export, one changed record, one failure and its retry.

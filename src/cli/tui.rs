@@ -11,6 +11,9 @@ pub struct Arguments {
     /// Do not work the queue in this process
     #[arg(long)]
     no_worker: bool,
+    /// The connection in view [default: the one that was in view last, else the first]
+    #[arg(long)]
+    connection: Option<String>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -22,7 +25,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     }
     let config = context.config()?;
     let operations = context.open_with(config, !arguments.no_worker).await?;
-    let result = show(&operations).await;
+    let result = show(&operations, arguments.connection.as_deref()).await;
     operations.close().await;
     result
 }
@@ -34,9 +37,17 @@ pub fn has_terminal() -> bool {
         && std::env::var("TERM").as_deref() != Ok("dumb")
 }
 
-/// Runs the control room to its end.
-pub async fn show(operations: &Operations) -> Result<Exit, Problem> {
-    let options = Options::of(&operations.tui(), operations.connection(None)?);
+/// Runs the control room to its end, on a connection, or on the one that was in view last.
+pub async fn show(operations: &Operations, connection: Option<&str>) -> Result<Exit, Problem> {
+    let last = match connection {
+        Some(_) => None,
+        None => crate::tui::last_connection(operations).await,
+    };
+    let connection = match last {
+        Some(last) => last,
+        None => operations.connection(connection)?,
+    };
+    let options = Options::of(&operations.tui(), connection);
     let result = crate::tui::run(operations.clone(), options).await;
     match result {
         Ok(Ended::Quit) => Ok(Exit::Done),

@@ -120,11 +120,21 @@ impl App {
         } else {
             theme.accent
         };
-        if !session.account.is_empty() {
+        let dot = format!(" {} ", theme.glyphs.dot);
+        if let Some(connection) = session.only() {
+            left.push((connection.to_string(), theme.title));
+        }
+        // Where there are several, the connection's name says which; that of the account is shown where there is room.
+        let named = session.only().is_some();
+        let other = session.account != session.connection.as_str();
+        if !session.account.is_empty() && (!named || other && area.width >= WIDE) {
+            if named {
+                left.push((dot.clone(), theme.muted));
+            }
             left.push((session.account.clone(), theme.text));
         }
         if !session.environment.is_empty() {
-            left.push((format!(" {} ", theme.glyphs.dot), theme.muted));
+            left.push((dot, theme.muted));
             left.push((session.environment.clone(), place));
         }
         if session.read_only {

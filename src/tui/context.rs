@@ -17,7 +17,10 @@ use std::path::PathBuf;
 /// What holds for the whole session.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// The connection in view.
     pub connection: ConnectionName,
+    /// All connections of config.toml.
+    pub connections: Vec<ConnectionName>,
     /// A short name of the connection's accounts.
     pub account: String,
     /// `production`, `sandbox`, …; may be empty.
@@ -39,6 +42,7 @@ impl Session {
     pub fn of_nobody() -> Self {
         Self {
             connection: "default".into(),
+            connections: vec!["default".into()],
             account: String::new(),
             environment: String::new(),
             production: false,
@@ -61,6 +65,11 @@ impl Session {
             "%m-%d %H:%M"
         };
         at.strftime(format).to_string()
+    }
+
+    /// The connection that lists are narrowed to: none where there is only one.
+    pub fn only(&self) -> Option<&ConnectionName> {
+        (self.connections.len() > 1).then_some(&self.connection)
     }
 
     /// The mapping of an object: the first by name.
@@ -100,8 +109,12 @@ pub enum Wish {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Then {
     Ask(Request),
+    /// Only stops something: that is no yes to writes on production.
+    Stop(Request),
     /// Go back to the editor with this text.
     Edit(super::request::Editing, String),
+    /// Show another connection, with the name of its accounts.
+    Connect(ConnectionName, String),
     Quit,
 }
 

@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::event::{Answer, Event};
+use super::remembered;
 use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
 use super::screens::queue::{GROUPS, WINDOW};
 use super::slots::Slot;
@@ -38,6 +39,8 @@ pub enum Effect {
     Edit(Editing, String),
     /// JSON text of the view, for the next start.
     Remember(String),
+    /// Questions from now on are asked of this connection.
+    Connect(ConnectionName),
     Suspend,
     /// Frames and mouse follow a new configuration.
     Tune {
@@ -50,12 +53,11 @@ pub enum Effect {
     Quit,
 }
 
-/// The doors that the control room goes through: `operations` of one connection, or what a test puts in
-/// their place.
+/// The doors that the control room goes through: `operations`, or what a test puts in their place.
 #[derive(Clone)]
 pub struct Doors {
-    /// Does what a request asks.
-    pub perform: Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>,
+    /// Does what a request asks of a connection.
+    pub perform: Arc<dyn Fn(ConnectionName, Request) -> BoxFuture<'static, Reply> + Send + Sync>,
     /// Keeps JSON text for the next start.
     pub remember: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Grows with every change of the store by this process.
@@ -68,26 +70,22 @@ pub struct Doors {
     pub calls: Arc<dyn Fn() -> broadcast::Receiver<Call> + Send + Sync>,
 }
 
-/// The key under which the last view is remembered.
-const VIEW_KEY: &str = "tui.view";
-
 impl Doors {
-    /// The doors of one connection.
-    pub fn of(operations: &Operations, connection: &ConnectionName) -> Self {
+    /// The doors of `operations`.
+    pub fn of(operations: &Operations) -> Self {
         let (performer, keeper) = (operations.clone(), operations.clone());
         let (stat, listen) = (operations.clone(), operations.clone());
         let look = operations.clone();
-        let connection = connection.clone();
         Self {
-            perform: Arc::new(move |request| {
-                let (operations, connection) = (performer.clone(), connection.clone());
+            perform: Arc::new(move |connection, request| {
+                let operations = performer.clone();
                 Box::pin(async move { perform(&operations, &connection, request).await })
             }),
             remember: Arc::new(move |view| {
                 let operations = keeper.clone();
                 Box::pin(async move {
                     // Losing the last view loses no data: there is nobody left to tell.
-                    let _ = operations.remember(VIEW_KEY, &view).await;
+                    let _ = operations.remember(remembered::KEY, &view).await;
                 })
             }),
             changes: operations.changes(),
@@ -109,9 +107,16 @@ const RUNS: u32 = 200;
 
 async fn perform(ops: &Operations, connection: &ConnectionName, request: Request) -> Reply {
     match request {
-        Request::Remembered => Reply::Remembered(ops.remembered(VIEW_KEY).await),
+        Request::Remembered => Reply::Remembered(ops.remembered(remembered::KEY).await),
         Request::Status => Reply::Status(ops.status(connection).await),
         Request::Mappings => Reply::Mappings(mappings_of(ops, connection)),
+        Request::Connections => Reply::Connections(ops.connection_summaries().await),
+        Request::Filters(of) => Reply::Filters(of, ops.saved_filters(of).await),
+        Request::SaveFilter(filter) => Reply::FilterSaved(ops.save_filter(filter).await),
+        Request::DeleteFilter(filter) => {
+            let result = ops.delete_filter(filter.of, &filter.name).await;
+            Reply::FilterDeleted(filter, result)
+        }
         Request::Reload { credentials } => {
             Reply::Reloaded(reload(ops, connection, credentials).await)
         }
@@ -229,7 +234,14 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             result: ops.jobs(&query).await,
         },
         Request::Job(id) => Reply::Job(ops.job(&id).await),
-        Request::Groups => Reply::Groups(ops.failure_groups(GROUPS).await),
+        Request::Groups => {
+            let only = ops.only(connection);
+            Reply::Groups(ops.failure_groups(GROUPS, only).await)
+        }
+        Request::Pace(since) => {
+            let result = ops.pace(connection, since).await;
+            Reply::Pace(since, result)
+        }
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)
@@ -263,7 +275,7 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             Reply::Cancelled(id, result)
         }
         Request::Bulks => Reply::Bulks(ops.bulks(BULKS).await),
-        Request::Exports => Reply::Exports(ops.exports(RUNS).await),
+        Request::Exports => Reply::Exports(ops.exports(RUNS, ops.only(connection)).await),
         Request::StartExport(mapping, options) => {
             Reply::Run("started", ops.start_export(&mapping, options).await)
         }
@@ -307,6 +319,7 @@ async fn reload(
         environment: ops.environment(),
         production: ops.is_production(),
         mappings: mappings_of(ops, connection),
+        connections: ops.connections(),
         connected: ops.connections().contains(connection),
     }))
 }
@@ -314,6 +327,8 @@ async fn reload(
 /// Runs questions as tasks. A newer question of a slot ends the older; writes run to their end.
 pub struct Runner {
     doors: Doors,
+    /// The connection in view.
+    connection: ConnectionName,
     tasks: TaskTracker,
     cancel: CancellationToken,
     running: HashMap<Slot, CancellationToken>,
@@ -321,15 +336,21 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that answers into a channel.
-    pub fn new(doors: Doors, answers: mpsc::Sender<Event>) -> Self {
+    /// A runner that asks of a connection and answers into a channel.
+    pub fn new(doors: Doors, connection: ConnectionName, answers: mpsc::Sender<Event>) -> Self {
         Self {
             doors,
+            connection,
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
             running: HashMap::new(),
             answers,
         }
+    }
+
+    /// Asks another connection from now on.
+    pub fn connect(&mut self, connection: ConnectionName) {
+        self.connection = connection;
     }
 
     /// Starts a question.
@@ -338,7 +359,7 @@ impl Runner {
         if let Some(older) = self.running.insert(slot, token.clone()) {
             older.cancel();
         }
-        let work = (self.doors.perform)(request);
+        let work = (self.doors.perform)(self.connection.clone(), request);
         let answers = self.answers.clone();
         let writes = matches!(slot, Slot::Write(_));
         if writes {

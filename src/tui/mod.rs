@@ -17,6 +17,7 @@ pub mod keymap;
 pub mod load;
 mod overlays;
 pub mod painter;
+pub mod remembered;
 pub mod request;
 pub mod screens;
 pub mod slots;
@@ -41,6 +42,7 @@ use jiff::Timestamp;
 use keymap::Keymap;
 use painter::Painter;
 use ratatui::layout::Size;
+use remembered::Remembered;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufWriter, Stdout, stdout};
 use std::sync::Arc;
@@ -113,6 +115,7 @@ pub enum Ended {
 pub async fn run(operations: Operations, options: Options) -> anyhow::Result<Ended> {
     let session = Session {
         connection: options.connection.clone(),
+        connections: operations.connections(),
         account: operations.account(&options.connection),
         environment: operations.environment().to_owned(),
         production: operations.is_production(),
@@ -123,8 +126,18 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<End
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),
     };
-    let doors = Doors::of(&operations, &options.connection);
+    let doors = Doors::of(&operations);
     run_with(doors, session, options).await
+}
+
+/// The connection that was in view when the control room was left last, if config.toml still has it.
+pub async fn last_connection(operations: &Operations) -> Option<ConnectionName> {
+    // A store that cannot be read says so on the screen.
+    let text = operations.remembered(remembered::KEY).await.ok()??;
+    let known = operations.connections();
+    let own = known.first()?;
+    let last = Remembered::read(&text, own).connection?;
+    known.contains(&last).then_some(last)
 }
 
 /// As [`run`], through doors of any make.
@@ -166,6 +179,8 @@ struct Room {
     held: Held,
     /// Why it is over, once it is.
     over: Option<Ended>,
+    /// True once the view is kept for the next start.
+    kept: bool,
 }
 
 struct Signals {
@@ -199,7 +214,7 @@ impl Room {
             app,
             painter: Painter::new(BufWriter::with_capacity(64 * 1024, stdout())),
             pacer: Pacer::new(options.fps, options.low_bandwidth),
-            runner: Runner::new(doors.clone(), sender),
+            runner: Runner::new(doors.clone(), options.connection.clone(), sender),
             answers,
             calls: Some((doors.calls)()),
             keys: None,
@@ -209,6 +224,7 @@ impl Room {
             doors,
             held,
             over: None,
+            kept: false,
         })
     }
 
@@ -223,6 +239,10 @@ impl Room {
         self.perform(effects).await?;
         loop {
             if let Some(ended) = self.over {
+                // A lost connection or a signal ended it: the view is to come back all the same.
+                if let Some(view) = self.app.remembered().filter(|_| !self.kept) {
+                    self.runner.remember(view);
+                }
                 return Ok(ended);
             }
             let now = Instant::now();
@@ -337,6 +357,11 @@ impl Room {
                 Effect::Copy { what, text } => Some(self.copy(&what, &text)?),
                 Effect::Remember(view) => {
                     self.runner.remember(view);
+                    self.kept = true;
+                    None
+                }
+                Effect::Connect(connection) => {
+                    self.runner.connect(connection);
                     None
                 }
                 Effect::Redraw => {

@@ -174,6 +174,7 @@ impl App {
                     None => self.overlays.push(Overlay::Form(form)),
                 }
             }
+            Purpose::SaveFilter(filter) => self.save_filter(form, filter),
             Purpose::New(object) => {
                 let did = format!("tramline records create {}{}", object.short(), set());
                 self.wait_for(form, Request::Create(object, changes.clone()), did);

@@ -10,12 +10,15 @@ use crate::model::group::FailureGroup;
 use crate::model::survey::Survey;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    BulkId, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause, Problem, Properties,
-    Record, RecordId, RunId,
+    BulkId, ConnectionName, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause,
+    Problem, Properties, Record, RecordId, RunId,
 };
+use crate::operations::connections::ConnectionSummary;
 use crate::operations::draft::MappingSpec;
 use crate::operations::drafts::MappingDraft;
+use crate::operations::filters::{FilterOf, SavedFilter};
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
+use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
@@ -31,6 +34,12 @@ pub enum Request {
     Remembered,
     Status,
     Mappings,
+    /// The connections to choose among.
+    Connections,
+    /// The saved filters of a list.
+    Filters(FilterOf),
+    SaveFilter(SavedFilter),
+    DeleteFilter(SavedFilter),
     /// Read config.toml again, and the tokens too.
     Reload {
         credentials: bool,
@@ -81,6 +90,8 @@ pub enum Request {
     Job(String),
     /// Failure groups, the largest first.
     Groups,
+    /// How fast the queue has moved since then.
+    Pace(Timestamp),
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
@@ -136,6 +147,7 @@ pub struct Configured {
     pub environment: String,
     pub production: bool,
     pub mappings: Vec<MappingSummary>,
+    pub connections: Vec<ConnectionName>,
     /// False if the connection in view is not configured any more.
     pub connected: bool,
 }
@@ -146,6 +158,12 @@ pub enum Reply {
     Remembered(Done<Option<String>>),
     Status(Done<Status>),
     Mappings(Vec<MappingSummary>),
+    Connections(Done<Vec<ConnectionSummary>>),
+    Filters(FilterOf, Done<Vec<SavedFilter>>),
+    /// As it was kept.
+    FilterSaved(Done<SavedFilter>),
+    /// False if it was gone already.
+    FilterDeleted(SavedFilter, Done<bool>),
     Reloaded(Done<Box<Configured>>),
     Schemas {
         totals: bool,
@@ -180,6 +198,7 @@ pub enum Reply {
     },
     Job(Done<JobDetail>),
     Groups(Done<Vec<FailureGroup>>),
+    Pace(Timestamp, Done<Pace>),
     Count(Chosen, Done<u64>),
     /// The pauses in force then.
     Paused(Scope, Done<Vec<Pause>>),

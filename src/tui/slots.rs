@@ -11,6 +11,9 @@ pub enum Slot {
     Status,
     Mappings,
     Configuration,
+    Connections,
+    /// Saved filters.
+    Filters,
     /// Actions on many jobs: their end is waited for.
     Bulks,
     Schemas,
@@ -35,6 +38,8 @@ pub enum Slot {
     Jobs,
     Job,
     Groups,
+    /// How fast the queue moves.
+    Pace,
     Mend,
     Count,
     Exports,
@@ -55,7 +60,10 @@ impl Slot {
             | Self::Status
             | Self::Mappings
             | Self::Configuration
+            | Self::Connections
+            | Self::Filters
             | Self::Bulks
+            | Self::Pace
             | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema
@@ -162,6 +170,13 @@ impl Slots {
             .filter(|(slot, _)| matches!(slot, Slot::Write(_)))
             .filter_map(|(_, wait)| Some(now.duration_since(wait.since?)))
             .max()
+    }
+
+    /// All that is waited for.
+    pub fn all(&self) -> Vec<Slot> {
+        let waits = self.waits.iter();
+        let waits = waits.filter(|(_, wait)| wait.since.is_some());
+        waits.map(|(slot, _)| *slot).collect()
     }
 
     /// What a tab waits for.

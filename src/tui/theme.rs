@@ -54,6 +54,8 @@ pub struct Glyphs {
     pub open: &'static str,
     pub folded: &'static str,
     pub spinner: [&'static str; 4],
+    /// The columns of a sparkline, by height; the first is nothing.
+    pub levels: [&'static str; 8],
 }
 
 static UNICODE: Glyphs = Glyphs {
@@ -81,6 +83,7 @@ static UNICODE: Glyphs = Glyphs {
     open: "▾",
     folded: "▸",
     spinner: ["◐", "◓", "◑", "◒"],
+    levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
 };
 
 static ASCII: Glyphs = Glyphs {
@@ -108,6 +111,7 @@ static ASCII: Glyphs = Glyphs {
     open: "v",
     folded: ">",
     spinner: ["|", "/", "-", "\\"],
+    levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
 };
 
 /// Styles by what they mean.

@@ -1079,7 +1079,7 @@ fn the_help_cuts_nothing() {
 fn the_help_is_the_key_table() {
     let mut driver = at("4");
     driver.keys("?");
-    let text = driver.text(120, 70);
+    let text = driver.text(120, 80);
     assert!(text.contains("Retry every job that matches the filter"));
     assert!(text.contains("tramline queue retry --filter F"));
     assert!(text.contains("tramline.log"));

@@ -21,7 +21,10 @@ use tramline::model::{
     PauseKind, Problem, Property, PropertyOption, Record, RecordId, RunId, SegmentMatches, Trigger,
     WaitReason, Waiting,
 };
+use tramline::operations::connections::ConnectionSummary;
+use tramline::operations::filters::{FilterOf, SavedFilter};
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
+use tramline::operations::pace::Pace;
 use tramline::operations::pauses::Scope;
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
 use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
@@ -710,6 +713,7 @@ pub fn call(mood: Mood, number: u64) -> Call {
         retry_after: throttled.then_some(3),
         error: (number % 11 == 5).then(|| text(mood, "connection reset")),
         class: None,
+        connection: None,
     }
 }
 
@@ -771,6 +775,7 @@ fn status(mood: Mood) -> Status {
         },
         outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
+        bulks: Vec::new(),
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),
             problem: Problem {
@@ -782,6 +787,64 @@ fn status(mood: Mood) -> Status {
             },
             count: 17,
         }),
+    }
+}
+
+/// Imports settle some hundreds every ten seconds, jobs of their own a few a second; before that there was a rest.
+fn pace(mood: Mood, since: Timestamp) -> Pace {
+    let to_go = match mood {
+        Mood::Empty => return Pace::default(),
+        Mood::Million => 734_000,
+        _ => 1204,
+    };
+    let second = |back: i64| {
+        let at = noon() - SignedDuration::from_secs(back);
+        let number = match back {
+            1..=170 if back % 10 == 3 => 150 + (back as u64 * 7) % 200,
+            1..=170 => back as u64 % 4,
+            _ => 0,
+        };
+        (at, number)
+    };
+    let settled = (0..300).rev().map(second);
+    Pace {
+        settled: settled.filter(|(at, n)| *n > 0 && *at >= since).collect(),
+        to_go,
+    }
+}
+
+/// Two connections, of which the second is paused.
+fn connections(mood: Mood) -> Vec<ConnectionSummary> {
+    let connection = |name: &str, host: &str, location: &str| ConnectionSummary {
+        name: name.into(),
+        account: name.into(),
+        host: text(mood, host),
+        location: location.to_owned(),
+        pauses: Vec::new(),
+    };
+    let mut eu = connection("eu", "acme-eu.api-us1.com", "eu7Kq2mR8h8vShlRW1KT");
+    eu.pauses = pauses().into_iter().take(1).collect();
+    vec![
+        connection("default", "acme.api-us1.com", "ve9EPM428h8vShlRW1KT"),
+        eu,
+    ]
+}
+
+/// What a person has saved.
+fn saved_filters(mood: Mood, of: FilterOf) -> Vec<SavedFilter> {
+    let filter = |name: &str, part: Option<&str>, filter: &str| SavedFilter {
+        of,
+        name: text(mood, name),
+        part: part.map(str::to_owned),
+        filter: filter.to_owned(),
+    };
+    match (mood, of) {
+        (Mood::Empty, _) => Vec::new(),
+        (_, FilterOf::Queue) => vec![
+            filter("bad addresses", Some("failed"), "error:\"invalid e-mail\""),
+            filter("pets of today", None, "mapping:pets age<1d"),
+        ],
+        (_, FilterOf::Activity) => vec![filter("refused calls", Some("calls"), "status:4xx")],
     }
 }
 
@@ -814,6 +877,7 @@ pub fn configured(mood: Mood) -> Configured {
         environment: "sandbox".into(),
         production: false,
         mappings,
+        connections: vec!["default".into()],
         connected: true,
     }
 }
@@ -1020,6 +1084,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::Begun(action, total, done(mood, BulkId::from("0192b01c")))
         }
         Request::CancelBulk(id) => Reply::Cancelled(id, done(mood, true)),
+        Request::Connections => Reply::Connections(done(mood, connections(mood))),
+        Request::Filters(of) => Reply::Filters(of, done(mood, saved_filters(mood, of))),
+        Request::SaveFilter(filter) => Reply::FilterSaved(done(mood, filter)),
+        Request::DeleteFilter(filter) => Reply::FilterDeleted(filter, done(mood, true)),
+        Request::Pace(since) => Reply::Pace(since, done(mood, pace(mood, since))),
         Request::Bulks => Reply::Bulks(done(mood, vec![bulk(BulkAction::Retry)])),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {

@@ -8,8 +8,10 @@ use crate::tui::context::Then;
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
+use crate::tui::remembered::Remembered;
 use crate::tui::request::{Editing, Reply, Request};
 use crate::tui::screens::mappings::tried;
+use crate::tui::slots::Slot;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::Overlay;
@@ -26,13 +28,16 @@ impl App {
             return;
         }
         self.dirty = self.dirty.max(Dirty::Data);
+        if let Some(connection) = self.elsewhere.remove(&slot) {
+            self.ended_elsewhere(&connection, &reply);
+            return;
+        }
         match reply {
             Reply::Remembered(Ok(Some(text))) => self.restore(&text),
             Reply::Remembered(_) => self.with_screen(|screen, cx| screen.open(cx)),
             Reply::Status(result) => {
                 if let Ok(status) = &result {
-                    self.queue.count(status.counts);
-                    self.queue.paused(status.pauses.clone());
+                    self.queue.see(status, self.now);
                 }
                 self.status.finish(result, self.now);
             }
@@ -43,6 +48,10 @@ impl App {
                 }
             }
             Reply::Reloaded(result) => self.reloaded(result),
+            Reply::Connections(result) => self.choose_connection(result),
+            Reply::Filters(of, result) => self.choose_filter(of, result),
+            Reply::FilterSaved(result) => self.filter_saved(result),
+            Reply::FilterDeleted(filter, result) => self.filter_deleted(&filter, result),
             Reply::Trial(result) => {
                 if let Some(Overlay::Source(source)) = self.overlays.last_mut() {
                     source.result = tried(&source.target, result);
@@ -57,6 +66,7 @@ impl App {
                     | Reply::Retried(..)
                     | Reply::Begun(..)
                     | Reply::Bulks(_)
+                    | Reply::Pace(..)
                     | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
                     Reply::MappingSaved(..) => Tab::Mappings,
@@ -69,7 +79,7 @@ impl App {
 
     /// A record was saved, or was not: a form that waits for it says so itself.
     fn saved(&mut self, result: Result<Record, Problem>) {
-        let form = self.busy_form(|purpose| !matches!(purpose, Purpose::Pause(_)));
+        let form = self.busy_form(|purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..)));
         match (form, result) {
             (Some(at), Ok(record)) => {
                 self.overlays.remove(at);
@@ -112,7 +122,7 @@ impl App {
     }
 
     /// The form that waits for an answer, by what it is for.
-    fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
+    pub(super) fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
         let waits =
             |o: &Overlay| matches!(o, Overlay::Form(form) if form.busy && of(&form.purpose));
         self.overlays.iter().position(waits)
@@ -185,39 +195,60 @@ impl App {
         self.write(request, did);
     }
 
-    /// The view as JSON text, for the next start.
-    pub(super) fn remembered(&self) -> String {
+    /// The view in force, to be gone back to.
+    pub(super) fn view_now(&self) -> Value {
         let (state, filter) = self.queue.remembered();
+        let (kind, activity) = self.activity.remembered();
         json!({
             "tab": self.tab.title(),
             "queue": { "state": state.map(JobState::name), "filter": filter },
             "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
+            "activity": { "kind": kind, "filter": activity },
             "mapping": self.mappings.chosen().map(MappingName::as_str),
         })
-        .to_string()
+    }
+
+    /// Connection and views as JSON text, for the next start; `None` before those of the last session are known, which would
+    /// else be lost.
+    pub fn remembered(&self) -> Option<String> {
+        if self.slots.waits(Slot::Remembered) {
+            return None;
+        }
+        let mut remembered = self.remembered.clone();
+        remembered.keep(&self.session.connection, self.view_now());
+        Some(remembered.text())
     }
 
     /// Goes back to the view of the last session, unless a key was pressed meanwhile.
     fn restore(&mut self, text: &str) {
-        if !self.touched
-            && let Ok(view) = serde_json::from_str::<Value>(text)
-        {
-            let word = |path: &str| view.pointer(path).and_then(Value::as_str);
-            let state = word("/queue/state").and_then(JobState::from_name);
-            let filter = word("/queue/filter").unwrap_or_default();
-            self.queue.restore(state, filter.to_owned());
-            if let Some(object) = word("/records/object") {
-                let query = word("/records/query").map(str::to_owned);
-                self.records.restore(ObjectKey::from(object), query);
-            }
-            if let Some(name) = word("/mapping") {
-                self.mappings.restore(MappingName::from(name));
-            }
-            if let Some(tab) = word("/tab").and_then(Tab::from_title) {
+        self.remembered = Remembered::read(text, &self.session.connection);
+        let view = self.remembered.view(&self.session.connection).cloned();
+        if let Some(view) = view.filter(|_| !self.touched) {
+            self.restore_screens(&view);
+            let tab = view.get("tab").and_then(Value::as_str);
+            if let Some(tab) = tab.and_then(Tab::from_title) {
                 self.tab = tab;
             }
         }
         self.with_screen(|screen, cx| screen.open(cx));
+    }
+
+    /// Gives the screens what is remembered of them.
+    pub(super) fn restore_screens(&mut self, view: &Value) {
+        let word = |path: &str| view.pointer(path).and_then(Value::as_str);
+        let state = word("/queue/state").and_then(JobState::from_name);
+        let filter = word("/queue/filter").unwrap_or_default();
+        self.queue.restore(state, filter.to_owned());
+        let kind = word("/activity/kind").unwrap_or_default();
+        let filter = word("/activity/filter").unwrap_or_default();
+        self.activity.restore(kind, filter);
+        if let Some(object) = word("/records/object") {
+            let query = word("/records/query").map(str::to_owned);
+            self.records.restore(ObjectKey::from(object), query);
+        }
+        if let Some(name) = word("/mapping") {
+            self.mappings.restore(MappingName::from(name));
+        }
     }
 }
 

@@ -126,6 +126,16 @@ impl App {
                     self.go(Go::Records(key.clone(), None));
                 }
             }
+            Choice::Connection(connections) => {
+                if let Some((name, account)) = connections.into_iter().nth(at) {
+                    self.connect(name, account);
+                }
+            }
+            Choice::Filter(steps) => {
+                if let Some(step) = steps.into_iter().nth(at) {
+                    self.take_filter_step(step);
+                }
+            }
             Choice::Pause(steps) => {
                 if let Some(step) = steps.into_iter().nth(at) {
                     self.queue.take_step(step, &mut hands!(self));
@@ -188,7 +198,7 @@ impl App {
     }
 
     pub(super) fn quit_now(&mut self) {
-        self.effects.push(Effect::Remember(self.remembered()));
+        self.effects.extend(self.remembered().map(Effect::Remember));
         self.effects.push(Effect::Quit);
     }
 }

@@ -16,10 +16,12 @@ macro_rules! hands {
 mod answers;
 mod clock;
 mod configured;
+mod connecting;
+mod filters;
 mod going;
 
-use crate::model::Level;
 use crate::model::filter::Filter;
+use crate::model::{ConnectionName, Level};
 use crate::operations::status::Status;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
@@ -27,6 +29,7 @@ use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Keymap, Tab};
 use crate::tui::load::Load;
+use crate::tui::remembered::Remembered;
 use crate::tui::request::Request;
 use crate::tui::screens::activity::{Activity, RowFilter};
 use crate::tui::screens::exports::Exports;
@@ -45,7 +48,9 @@ use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
+pub use filters::FilterStep;
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// The whole state.
 pub struct App {
@@ -65,6 +70,10 @@ pub struct App {
     pub(in crate::tui) queue: Queue,
     pub(in crate::tui) exports: Exports,
     pub(in crate::tui) activity: Activity,
+    /// The views of other connections, and the last one of this.
+    remembered: Remembered,
+    /// Writes in flight to connections that were in view when they began.
+    elsewhere: HashMap<Slot, ConnectionName>,
     last_did: Option<String>,
     touched: bool,
     /// When something last happened that budgets and counts follow.
@@ -78,7 +87,7 @@ impl App {
     /// The state before anything is known.
     pub fn new(session: Session, keymap: Keymap, theme: Theme, now: Timestamp) -> Self {
         let slow = session.low_bandwidth;
-        Self {
+        let mut app = Self {
             keymap,
             theme,
             now,
@@ -94,6 +103,8 @@ impl App {
             queue: Queue::new(slow),
             exports: Exports::new(slow),
             activity: Activity::new(slow),
+            remembered: Remembered::default(),
+            elsewhere: HashMap::new(),
             last_did: None,
             touched: false,
             busy_at: now,
@@ -101,7 +112,9 @@ impl App {
             effects: Vec::new(),
             wishes: Vec::new(),
             session,
-        }
+        };
+        app.narrow();
+        app
     }
 
     /// The questions of the start; the first frame does not wait for them.
@@ -286,6 +299,8 @@ impl App {
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.quit(),
             Action::ChooseObject => self.choose_object(),
+            Action::Connections => hands!(self).ask(Slot::Connections, Request::Connections),
+            Action::Filters => self.ask_filters(),
             Action::Reload => {
                 let mut cx = hands!(self);
                 cx.ask(Slot::Configuration, Request::Reload { credentials: true });
@@ -316,7 +331,13 @@ impl App {
                 let did = confirm.did.unwrap_or_default();
                 hands!(self).write_now(request, did);
             }
+            Some(Then::Stop(request)) => {
+                let mut cx = hands!(self);
+                let slot = cx.slots.write();
+                cx.ask(slot, request);
+            }
             Some(Then::Edit(editing, text)) => self.effects.push(Effect::Edit(editing, text)),
+            Some(Then::Connect(name, account)) => self.switch(name, account),
             Some(Then::Quit) => self.quit_now(),
             None => {}
         }

@@ -3,6 +3,7 @@
 use super::field::{Field, Kind};
 use super::overlay::frame;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
+use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -15,6 +16,8 @@ pub enum Purpose {
     Edit(ObjectKey, RecordId, Properties),
     Export(Vec<MappingName>),
     Pause(Scope),
+    /// A name for the filter in force.
+    SaveFilter(SavedFilter),
 }
 
 /// What became of a key.

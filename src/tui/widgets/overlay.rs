@@ -8,8 +8,9 @@ use super::palette::Palette;
 use super::picker::Picker;
 use super::source::Source;
 use super::text::{Paragraphs, Scroll};
-use crate::model::{ObjectKey, RecordId};
+use crate::model::{ConnectionName, ObjectKey, RecordId};
 use crate::operations::mappings::SuggestedPair;
+use crate::tui::app::FilterStep;
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Keymap;
 use crate::tui::screens::queue::Step;
@@ -40,6 +41,9 @@ pub enum Choice {
     Object(Vec<ObjectKey>),
     Related(Vec<(ObjectKey, RecordId)>),
     Pause(Vec<Step>),
+    /// Connections with the names of their accounts.
+    Connection(Vec<(ConnectionName, String)>),
+    Filter(Vec<FilterStep>),
     /// Contact fields that a mapping does not fill.
     Target(Vec<String>),
     Pair(Vec<SuggestedPair>),
