@@ -119,6 +119,7 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<End
         read_only: operations.is_read_only(),
         writes_allowed: false,
         log_path: operations.log_path(),
+        working_dir: std::env::current_dir().unwrap_or_default(),
         time_zone: jiff::tz::TimeZone::system(),
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),

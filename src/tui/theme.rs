@@ -53,6 +53,8 @@ pub struct Glyphs {
     pub cut: &'static str,
     pub open: &'static str,
     pub folded: &'static str,
+    pub ascending: &'static str,
+    pub descending: &'static str,
     pub spinner: [&'static str; 4],
 }
 
@@ -80,6 +82,8 @@ static UNICODE: Glyphs = Glyphs {
     cut: "…",
     open: "▾",
     folded: "▸",
+    ascending: "▲",
+    descending: "▼",
     spinner: ["◐", "◓", "◑", "◒"],
 };
 
@@ -107,6 +111,8 @@ static ASCII: Glyphs = Glyphs {
     cut: "~",
     open: "v",
     folded: ">",
+    ascending: "^",
+    descending: "v",
     spinner: ["|", "/", "-", "\\"],
 };
 

@@ -1,7 +1,7 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
 use super::App;
-use crate::model::{JobState, Level, MappingName, ObjectKey, Pause, Problem, Properties, Record};
+use crate::model::{JobState, Level, MappingName, Pause, Problem, Properties, Record};
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
 use crate::tui::context::Then;
@@ -52,7 +52,7 @@ impl App {
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
-                    Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
+                    Reply::Synced(_) | Reply::Deleted(..) | Reply::Filed(..) => Tab::Records,
                     Reply::Resumed(..)
                     | Reply::Retried(..)
                     | Reply::Begun(..)
@@ -191,7 +191,7 @@ impl App {
         json!({
             "tab": self.tab.title(),
             "queue": { "state": state.map(JobState::name), "filter": filter },
-            "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
+            "records": self.records.remembered(),
             "mapping": self.mappings.chosen().map(MappingName::as_str),
         })
         .to_string()
@@ -206,10 +206,7 @@ impl App {
             let state = word("/queue/state").and_then(JobState::from_name);
             let filter = word("/queue/filter").unwrap_or_default();
             self.queue.restore(state, filter.to_owned());
-            if let Some(object) = word("/records/object") {
-                let query = word("/records/query").map(str::to_owned);
-                self.records.restore(ObjectKey::from(object), query);
-            }
+            self.records.restore(&view["records"]);
             if let Some(name) = word("/mapping") {
                 self.mappings.restore(MappingName::from(name));
             }

@@ -236,6 +236,7 @@ impl App {
                     Wish::Toast(level, text) => self.toasts.push(level, text, self.now),
                     Wish::Show(overlay) => self.overlays.push(*overlay),
                     Wish::Did(command) => self.last_did = Some(command),
+                    Wish::Remember => self.effects.push(Effect::Remember(self.remembered())),
                     Wish::Go(go) => self.go(go),
                 }
             }
@@ -317,6 +318,10 @@ impl App {
                 hands!(self).write_now(request, did);
             }
             Some(Then::Edit(editing, text)) => self.effects.push(Effect::Edit(editing, text)),
+            Some(Then::File(file)) => {
+                let did = confirm.did.unwrap_or_default();
+                self.records.write_file(*file, None, did, &mut hands!(self));
+            }
             Some(Then::Quit) => self.quit_now(),
             None => {}
         }

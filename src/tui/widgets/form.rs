@@ -15,6 +15,8 @@ pub enum Purpose {
     Edit(ObjectKey, RecordId, Properties),
     Export(Vec<MappingName>),
     Pause(Scope),
+    /// The records in view, into a file.
+    File(ObjectKey),
 }
 
 /// What became of a key.
