@@ -417,6 +417,7 @@ impl Room {
     /// Gives the terminal back first, then waits for writes in flight.
     async fn leave(self) {
         let Self {
+            app,
             held,
             keys,
             runner,
@@ -425,6 +426,8 @@ impl Room {
         } = self;
         drop(keys);
         drop(held);
+        // A file that is still being written is stopped by this, and leaves nothing half done.
+        drop(app);
         runner.shut_down(&mut answers, LAST_WRITES).await;
     }
 }

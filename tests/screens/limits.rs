@@ -14,8 +14,9 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 15] = [
-    "1?", "1:", "2e", "2o", "2D", "2/x", "3r", "3A", "3v", "3\n", "4w", "4vR", "4p", "4p\n", "6\n",
+const ABOVE: [&str; 18] = [
+    "1?", "1:", "2e", "2o", "2D", "2/x", "2c", "2x", "2frex", "3r", "3A", "3v", "3\n", "4w", "4vR",
+    "4p", "4p\n", "6\n",
 ];
 
 #[test]

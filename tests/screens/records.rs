@@ -275,6 +275,27 @@ fn esc_stops_a_file_that_is_being_written() {
 }
 
 #[test]
+fn leaving_stops_a_file_that_is_being_written() {
+    let mut driver = at("x");
+    driver.silent = true;
+    driver.keys("\n");
+    let file = files(&driver).remove(0);
+    driver.keys("1");
+    driver.keys("2O");
+    assert!(!file.progress.is_stopped(), "it goes on elsewhere");
+    driver.keys("\u{1b}q");
+    assert!(
+        driver
+            .text(120, 40)
+            .contains("Quit while something is being written?")
+    );
+    driver.keys("y");
+    assert!(driver.effects.contains(&Effect::Quit));
+    drop(driver);
+    assert!(file.progress.is_stopped());
+}
+
+#[test]
 fn a_file_changes_nothing_outside_and_is_allowed_under_read_only_and_on_production() {
     let careful = tramline::tui::context::Session {
         production: true,
@@ -327,7 +348,7 @@ fn columns_are_chosen_ordered_and_remembered() {
 
     let next = restored(&view_of(&driver));
     assert_eq!(headings(&next), line, "it comes back, quit or not");
-    // Another object has its own; coming back, so has this one.
+    // Another object has its own columns; coming back, so has this one.
     let mut driver = next;
     driver.keys("1G\n");
     driver.keys("1gg\n");
@@ -399,6 +420,16 @@ fn t_sorts_what_is_read_and_says_so() {
         !asked.any(|r| matches!(r, Request::Records { page: 0, .. })),
         "nothing is read again"
     );
+}
+
+#[test]
+fn a_sort_that_comes_back_begins_at_its_first_row() {
+    let mut driver = at("");
+    right(&mut driver, 3);
+    type_keys(&mut driver, "tt");
+    let next = restored(&view_of(&driver));
+    assert!(title(&next).ends_with("1 of 100"), "{}", title(&next));
+    assert!(cells(&next, "Weight")[0].contains("42.40"));
 }
 
 #[test]
@@ -561,7 +592,7 @@ fn f_keeps_a_filter_over_the_rows_read() {
     driver.keys("x");
     let text = driver.text(120, 40);
     assert!(
-        text.contains("34 of the filter") && text.contains("all 230"),
+        text.contains("34 of the filter") && text.contains("all 230, filter or not"),
         "{text}"
     );
     driver.keys("\n");
@@ -643,6 +674,43 @@ fn a_range_all_and_the_others_are_selected_and_counted() {
         "{}",
         title(&driver)
     );
+}
+
+/// The record of the first row, edited as JSON; `production` asks before it is written.
+fn edited(production: bool) -> (Driver, Effect) {
+    let session = tramline::tui::context::Session {
+        production,
+        ..session()
+    };
+    let mut driver = Driver::with(Mood::Normal, session, ThemeName::Dark, false).start();
+    driver.keys("2E");
+    let Some(Effect::Edit(editing, text)) = driver.effects.last().cloned() else {
+        panic!("no editor");
+    };
+    driver.mood = Mood::Broken;
+    let text = text.replace("\"Rex\"", "\"Max\"");
+    driver.event(Event::Edited(editing.clone(), Ok(text.clone())));
+    (driver, Effect::Edit(editing, text))
+}
+
+#[test]
+fn an_edit_that_is_refused_is_not_lost() {
+    let (mut driver, edit) = edited(false);
+    let text = driver.text(120, 40);
+    assert!(text.contains("It was not saved. Edit it again?"), "{text}");
+    assert!(text.contains("the token is refused"), "{text}");
+    driver.keys("y");
+    assert_eq!(driver.effects.last(), Some(&edit));
+    // It is of this edit alone: another write that is refused says so and no more.
+    driver.keys("Dy");
+    assert!(!driver.text(120, 40).contains("Edit it again?"));
+
+    let (mut driver, edit) = edited(true);
+    assert!(driver.text(120, 40).contains("Write to production?"));
+    driver.keys("y");
+    assert!(driver.text(120, 40).contains("Edit it again?"));
+    driver.keys("y");
+    assert_eq!(driver.effects.last(), Some(&edit));
 }
 
 #[test]

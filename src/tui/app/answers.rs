@@ -1,6 +1,6 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
-use super::App;
+use super::{App, Edit};
 use crate::model::{JobState, Level, MappingName, Pause, Problem, Properties, Record};
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
@@ -10,6 +10,7 @@ use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Editing, Reply, Request};
 use crate::tui::screens::mappings::tried;
+use crate::tui::slots::Slot;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::Overlay;
@@ -48,7 +49,7 @@ impl App {
                     source.result = tried(&source.target, result);
                 }
             }
-            Reply::Saved(result) => self.saved(result),
+            Reply::Saved(result) => self.saved(slot, result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
@@ -67,8 +68,18 @@ impl App {
         }
     }
 
-    /// A record was saved, or was not: a form that waits for it says so itself.
-    fn saved(&mut self, result: Result<Record, Problem>) {
+    /// A record was saved, or was not: a form that waits for it says so itself, a text of the editor may be edited again.
+    fn saved(&mut self, slot: Slot, result: Result<Record, Problem>) {
+        if let Some(edit) = self.edit.take_if(|edit| edit.slot == Some(slot))
+            && let Err(problem) = &result
+        {
+            let question = Confirm::new("It was not saved. Edit it again?")
+                .warn(problem.to_string())
+                .line("No drops the edit.")
+                .then(Then::Edit(edit.editing, edit.text));
+            self.overlays.push(Overlay::Confirm(question));
+            return;
+        }
         let form = self.busy_form(|purpose| !matches!(purpose, Purpose::Pause(_)));
         match (form, result) {
             (Some(at), Ok(record)) => {
@@ -169,7 +180,7 @@ impl App {
         }
         let names: Vec<&str> = changes.keys().map(String::as_str).collect();
         let (object, fields) = (editing.object.clone(), names.join(", "));
-        let (request, did) = match editing.record {
+        let (request, did) = match &editing.record {
             Some(record) => (
                 Request::Update(object.clone(), record.clone(), changes),
                 format!(
@@ -182,7 +193,14 @@ impl App {
                 format!("tramline records create {} --data -", object.short()),
             ),
         };
-        self.write(request, did);
+        let before = self.slots.latest_write();
+        self.write(request.clone(), did);
+        self.edit = Some(Edit {
+            request,
+            slot: Some(self.slots.latest_write()).filter(|slot| *slot != before),
+            editing,
+            text,
+        });
     }
 
     /// The view as JSON text, for the next start.

@@ -27,7 +27,7 @@ use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Keymap, Tab};
 use crate::tui::load::Load;
-use crate::tui::request::Request;
+use crate::tui::request::{Editing, Request};
 use crate::tui::screens::activity::{Activity, RowFilter};
 use crate::tui::screens::exports::Exports;
 use crate::tui::screens::mappings::Mappings;
@@ -66,12 +66,23 @@ pub struct App {
     pub(in crate::tui) exports: Exports,
     pub(in crate::tui) activity: Activity,
     last_did: Option<String>,
+    /// What the editor gave back last, until it is saved.
+    edit: Option<Edit>,
     touched: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
     dirty: Dirty,
     effects: Vec<Effect>,
     wishes: Vec<Wish>,
+}
+
+/// A text of the editor that is being saved: it comes back if it is refused.
+struct Edit {
+    request: Request,
+    /// Where the answer comes; `None` while the person is asked whether it may be written.
+    slot: Option<Slot>,
+    editing: Editing,
+    text: String,
 }
 
 impl App {
@@ -95,6 +106,7 @@ impl App {
             exports: Exports::new(slow),
             activity: Activity::new(slow),
             last_did: None,
+            edit: None,
             touched: false,
             busy_at: now,
             dirty: Dirty::Now,
@@ -315,7 +327,13 @@ impl App {
                     self.session.writes_allowed = true;
                 }
                 let did = confirm.did.unwrap_or_default();
-                hands!(self).write_now(request, did);
+                hands!(self).write_now(request.clone(), did);
+                if let Some(edit) = &mut self.edit
+                    && edit.slot.is_none()
+                    && edit.request == request
+                {
+                    edit.slot = Some(self.slots.latest_write());
+                }
             }
             Some(Then::Edit(editing, text)) => self.effects.push(Effect::Edit(editing, text)),
             Some(Then::File(file)) => {

@@ -17,11 +17,18 @@ use crate::tui::widgets::overlay::Overlay;
 use serde_json::json;
 use std::sync::Arc;
 
-/// A file that is being written.
+/// A file that is being written: nobody waits for it any more once this is gone.
 pub(super) struct Filing {
     progress: Progress,
     /// What was asked for, to be asked for again with another path.
     form: Option<Box<Form>>,
+}
+
+impl Drop for Filing {
+    /// The control room is left, or the file is over: what is still on its way is stopped, and leaves nothing.
+    fn drop(&mut self) {
+        self.progress.stop();
+    }
 }
 
 impl Filing {
@@ -87,9 +94,10 @@ impl Records {
         };
         let mut rows = vec![(READ.to_owned(), format!("{} {what}", grouped(read)))];
         if all > read || !self.local.is_empty() {
-            let of = match &self.query {
-                Some(_) => " of the search",
-                None => "",
+            let of = match (&self.query, self.local.is_empty()) {
+                (_, false) => ", filter or not",
+                (Some(_), true) => " of the search",
+                (None, true) => "",
             };
             rows.push((ALL.to_owned(), format!("all {}{of}", grouped(all))));
         }
@@ -225,10 +233,8 @@ impl Records {
     /// What became of a file.
     pub(super) fn filed(&mut self, file: RecordFile, result: Done<Filed>, cx: &mut Cx) {
         let mine = |filing: &Filing| filing.progress == file.progress;
-        let form = match self.filing.take_if(|filing| mine(filing)) {
-            Some(filing) => filing.form,
-            None => None,
-        };
+        let filing = self.filing.take_if(|filing| mine(filing));
+        let form = filing.and_then(|mut filing| filing.form.take());
         match (result, form) {
             (Ok(Filed::Written { path, records }), _) => {
                 let records = counted(records, "record");

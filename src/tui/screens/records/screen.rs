@@ -123,12 +123,15 @@ impl Screen for Records {
     fn answer(&mut self, reply: Reply, cx: &mut Cx) {
         match reply {
             Reply::Schema(object, result) if self.object.as_ref() == Some(&object) => {
-                let before = self.order();
+                let (before, first) = (self.order(), self.schema.value().is_none());
                 self.schema.finish(result.map(|d| d.schema), cx.now);
                 if self.order() != before {
                     self.restart(cx);
                 }
-                self.arrange();
+                match first {
+                    true => self.shown = self.arranged(),
+                    false => self.arrange(),
+                }
             }
             Reply::Records { page, result } => match result {
                 Ok(list) => {
@@ -171,7 +174,10 @@ impl Screen for Records {
                 let items = related.iter().map(|r| Item {
                     label: r.title.clone().unwrap_or_else(|| r.record.to_string()),
                     note: format!("{} {} {}", r.association, r.object, r.record),
-                    key: String::new(),
+                    key: match r.object.as_str() {
+                        "contact" => "copy its id".to_owned(),
+                        _ => "open".to_owned(),
+                    },
                 });
                 let picker = Picker::new("Related records and contacts", items.collect());
                 let choice = related.into_iter().map(|r| (r.object, r.record)).collect();
