@@ -21,6 +21,8 @@ mod limits;
 mod pace;
 #[path = "screens/readme.rs"]
 mod readme;
+#[path = "screens/records.rs"]
+mod records;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -152,6 +154,28 @@ fn the_editor_of_a_mapping() {
         for (width, height) in SIZES {
             insta::assert_snapshot!(
                 format!("editor-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_records_as_a_person_arranged_them() {
+    let views = [
+        ("columns", "2c"),
+        ("arranged", "2c j JJ\nlltfre\nvjj"),
+        ("export", "2x"),
+        (
+            "replace",
+            "2x\t\t\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}there.csv\n",
+        ),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("records-{name}-{width}x{height}"),
                 driver.text(width, height)
             );
         }

@@ -10,6 +10,7 @@ use crate::model::{
     ConnectionName, JobState, Level, MappingName, ObjectKey, ObjectSchema, RecordId,
 };
 use crate::operations::mappings::MappingSummary;
+use crate::operations::records::file::RecordFile;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub struct Session {
     /// True once a person has said yes to writing to production in this session.
     pub writes_allowed: bool,
     pub log_path: Option<PathBuf>,
+    /// Where files of a person go unless another folder is named.
+    pub working_dir: PathBuf,
     pub time_zone: TimeZone,
     pub low_bandwidth: bool,
     /// The mappings of this connection.
@@ -49,6 +52,7 @@ impl Session {
             read_only: false,
             writes_allowed: false,
             log_path: None,
+            working_dir: PathBuf::new(),
             time_zone: TimeZone::UTC,
             low_bandwidth: false,
             mappings: Vec::new(),
@@ -103,6 +107,8 @@ pub enum Wish {
     Go(Go),
     /// The command that does what was just done.
     Did(String),
+    /// Keep the view for the next start, however this one ends.
+    Remember,
 }
 
 /// What happens when a question is answered with yes.
@@ -115,6 +121,8 @@ pub enum Then {
     Edit(super::request::Editing, String),
     /// Show another connection, with the name of its accounts.
     Connect(ConnectionName, String),
+    /// Write this file: nothing outside this machine is changed.
+    File(Box<RecordFile>),
     Quit,
 }
 
@@ -204,6 +212,11 @@ impl Cx<'_> {
     /// Goes somewhere else.
     pub fn go(&mut self, go: Go) {
         self.wishes.push(Wish::Go(go));
+    }
+
+    /// Keeps the view for the next start.
+    pub fn remember(&mut self) {
+        self.wishes.push(Wish::Remember);
     }
 
     /// Notes the command that does what was just done.

@@ -132,22 +132,20 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         }
         Request::Records {
             object,
-            query,
+            search,
             page,
             cursor,
             limit,
         } => Reply::Records {
             page,
             result: ops
-                .records(
-                    connection,
-                    &object,
-                    query.as_deref(),
-                    cursor.as_ref(),
-                    limit,
-                )
+                .records(connection, &object, &search, cursor.as_ref(), limit)
                 .await,
         },
+        Request::FileRecords(file) => {
+            let result = ops.records_into_file(connection, &file).await;
+            Reply::Filed(file, result)
+        }
         Request::Record(object, record) => {
             Reply::Record(ops.record(connection, &object, &record).await)
         }

@@ -122,6 +122,7 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<End
         read_only: operations.is_read_only(),
         writes_allowed: false,
         log_path: operations.log_path(),
+        working_dir: std::env::current_dir().unwrap_or_default(),
         time_zone: jiff::tz::TimeZone::system(),
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),
@@ -441,6 +442,7 @@ impl Room {
     /// Gives the terminal back first, then waits for writes in flight.
     async fn leave(self) {
         let Self {
+            app,
             held,
             keys,
             runner,
@@ -449,6 +451,8 @@ impl Room {
         } = self;
         drop(keys);
         drop(held);
+        // A file that is still being written is stopped by this, and leaves nothing half done.
+        drop(app);
         runner.shut_down(&mut answers, LAST_WRITES).await;
     }
 }

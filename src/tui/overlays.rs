@@ -6,6 +6,8 @@ use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
 use super::screens::queue::pause_from_form;
+use super::screens::records::chooser::ChooserOutcome;
+use super::screens::records::follow_format;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
@@ -94,8 +96,21 @@ impl App {
                 self.typed_source(source, outcome);
                 matches!(outcome, SourceOutcome::Stay | SourceOutcome::Typed)
             }
+            Overlay::Columns(chooser) => match chooser.key(key) {
+                ChooserOutcome::Stay => true,
+                ChooserOutcome::Dropped => false,
+                ChooserOutcome::Taken => {
+                    self.columns_chosen(chooser);
+                    false
+                }
+            },
             Overlay::Form(form) => match form.key(key) {
-                FormOutcome::Stay => true,
+                FormOutcome::Stay => {
+                    if matches!(form.purpose, Purpose::File(_)) {
+                        follow_format(form);
+                    }
+                    true
+                }
                 FormOutcome::Dropped => false,
                 FormOutcome::Save => {
                     let Overlay::Form(form) = overlay else { return };
@@ -130,7 +145,7 @@ impl App {
     fn drop_filter(&mut self, before: &str) {
         // The records screen narrows what is read while typing; its search goes on as it was.
         if self.tab == Tab::Records {
-            self.set_filter("", false);
+            self.records.leave_filter();
         } else if self.tab != Tab::Queue {
             self.set_filter(before, true);
         }
@@ -175,6 +190,7 @@ impl App {
                 }
             }
             Purpose::SaveFilter(filter) => self.save_filter(form, filter),
+            Purpose::File(object) => self.file_records(object, form),
             Purpose::New(object) => {
                 let did = format!("tramline records create {}{}", object.short(), set());
                 self.wait_for(form, Request::Create(object, changes.clone()), did);

@@ -21,7 +21,8 @@ use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
-use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use crate::operations::records::file::{Filed, RecordFile};
+use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
@@ -50,11 +51,13 @@ pub enum Request {
     Schema(ObjectKey),
     Records {
         object: ObjectKey,
-        query: Option<String>,
+        search: RecordSearch,
         page: usize,
         cursor: Option<RecordCursor>,
         limit: u32,
     },
+    /// Write records into a file.
+    FileRecords(Box<RecordFile>),
     Record(ObjectKey, RecordId),
     /// A job's record, with all that a form over it needs.
     Mend(ObjectKey, RecordId),
@@ -174,6 +177,8 @@ pub enum Reply {
         page: usize,
         result: Done<RecordList>,
     },
+    /// What became of a file.
+    Filed(Box<RecordFile>, Done<Filed>),
     Record(Done<Record>),
     Mend(Done<(SchemaDetail, Record)>),
     Related(RecordId, Done<Vec<RelatedRecord>>),

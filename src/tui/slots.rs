@@ -142,6 +142,11 @@ impl Slots {
         Slot::Write(self.writes)
     }
 
+    /// The slot of the latest write.
+    pub fn latest_write(&self) -> Slot {
+        Slot::Write(self.writes)
+    }
+
     /// True while an answer is awaited.
     pub fn waits(&self, slot: Slot) -> bool {
         self.waits

@@ -53,6 +53,8 @@ pub struct Glyphs {
     pub cut: &'static str,
     pub open: &'static str,
     pub folded: &'static str,
+    pub ascending: &'static str,
+    pub descending: &'static str,
     pub spinner: [&'static str; 4],
     /// The columns of a sparkline, by height; the first is nothing.
     pub levels: [&'static str; 8],
@@ -82,6 +84,8 @@ static UNICODE: Glyphs = Glyphs {
     cut: "…",
     open: "▾",
     folded: "▸",
+    ascending: "▲",
+    descending: "▼",
     spinner: ["◐", "◓", "◑", "◒"],
     levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
 };
@@ -110,6 +114,8 @@ static ASCII: Glyphs = Glyphs {
     cut: "~",
     open: "v",
     folded: ">",
+    ascending: "^",
+    descending: "v",
     spinner: ["|", "/", "-", "\\"],
     levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
 };

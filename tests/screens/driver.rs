@@ -48,6 +48,7 @@ pub fn session() -> Session {
         read_only: false,
         writes_allowed: false,
         log_path: Some("/home/jo/.local/state/tramline/tramline.log".into()),
+        working_dir: "/home/jo".into(),
         time_zone: jiff::tz::TimeZone::UTC,
         low_bandwidth: false,
         mappings: Vec::new(),
@@ -209,12 +210,13 @@ impl Driver {
         )));
     }
 
-    /// Presses each character of a text; `\n` is enter, `\t` tab, `\u{1b}` esc.
+    /// Presses each character of a text; `\n` is enter, `\t` tab, `\u{8}` backspace, `\u{1b}` esc.
     pub fn keys(&mut self, keys: &str) {
         for c in keys.chars() {
             self.press(match c {
                 '\n' => KeyCode::Enter,
                 '\t' => KeyCode::Tab,
+                '\u{8}' => KeyCode::Backspace,
                 '\u{1b}' => KeyCode::Esc,
                 c => KeyCode::Char(c),
             });

@@ -636,7 +636,7 @@ fn records_are_narrowed_while_typing_and_searched_on_enter() {
     assert_eq!(
         asked(
             &driver,
-            |r| matches!(r, Request::Records { query: Some(q), page: 0, .. } if q == "luna")
+            |r| matches!(r, Request::Records { search, page: 0, .. } if search.query.as_deref() == Some("luna"))
         ),
         1
     );

@@ -14,7 +14,7 @@ use tramline::tui::painter::Painter;
 use tramline::tui::theme::ThemeName;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 19] = [
+const ABOVE: [&str; 22] = [
     "1?",
     "1@",
     "4F",
@@ -25,6 +25,9 @@ const ABOVE: [&str; 19] = [
     "2o",
     "2D",
     "2/x",
+    "2c",
+    "2x",
+    "2frex",
     "3r",
     "3A",
     "3v",

@@ -6,6 +6,7 @@ pub mod drafts;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use tramline::config::Tui;
 use tramline::model::audit::AuditEntry;
 use tramline::model::bulk::{Bulk, BulkAction, BulkState};
@@ -27,7 +28,10 @@ use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary,
 use tramline::operations::pace::Pace;
 use tramline::operations::pauses::Scope;
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
-use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use tramline::operations::records::file::{Filed, RecordFile, Rows};
+use tramline::operations::records::{
+    RecordCursor, RecordList, RecordOrder, RecordSearch, RelatedRecord,
+};
 use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
@@ -267,20 +271,48 @@ pub fn record(mood: Mood, number: u64) -> Record {
     }
 }
 
-fn records(mood: Mood, query: Option<&str>, page: usize, limit: u32) -> RecordList {
-    let total: u64 = match (mood, query) {
+/// Records there are in all.
+fn total(mood: Mood, query: Option<&str>) -> u64 {
+    match (mood, query) {
         (Mood::Empty, _) => 0,
         (_, Some(_)) => 2,
         (Mood::Million, _) => 1_000_000,
         _ => 230,
-    };
+    }
+}
+
+fn records(mood: Mood, search: &RecordSearch, page: usize, limit: u32) -> RecordList {
+    let total = total(mood, search.query.as_deref());
     let from = page as u64 * u64::from(limit);
     let to = (from + u64::from(limit)).min(total);
+    let number = |at| match search.order {
+        RecordOrder::Newest => at,
+        RecordOrder::Oldest => total - 1 - at,
+    };
     RecordList {
-        records: (from..to).map(|n| record(mood, n)).collect(),
+        records: (from..to).map(|at| record(mood, number(at))).collect(),
         total: Some(total),
+        sorted: true,
         next: (to < total).then(|| RecordCursor::Page(page as u32 + 2)),
     }
+}
+
+/// What becomes of a file: `there.csv` is there already, and there is no folder `/nowhere`.
+fn filed(mood: Mood, file: &RecordFile) -> Result<Filed, Problem> {
+    if file.path.starts_with("/nowhere") {
+        let problem = Problem::new(ErrorClass::Store, "/nowhere: No such file or directory");
+        let remedy = "name a folder that is there";
+        return Err(problem.field("path").remedy(remedy));
+    }
+    let path = PathBuf::from(&file.path);
+    if file.path.ends_with("there.csv") && !file.overwrite {
+        return Ok(Filed::Exists(path));
+    }
+    let records = match &file.rows {
+        Rows::These(records) => records.len() as u64,
+        Rows::All { query } => total(mood, query.as_deref()),
+    };
+    done(mood, Filed::Written { path, records })
 }
 
 pub fn mapping(name: &str, object: &str) -> MappingSummary {
@@ -937,11 +969,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::Schema(key, result)
         }
         Request::Records {
-            query, page, limit, ..
+            search,
+            page,
+            limit,
+            ..
         } => Reply::Records {
             page,
-            result: done(mood, records(mood, query.as_deref(), page, limit)),
+            result: done(mood, records(mood, &search, page, limit)),
         },
+        Request::FileRecords(file) => {
+            let result = filed(mood, &file);
+            Reply::Filed(file, result)
+        }
         Request::Record(_, id) => {
             let record = Record {
                 id,

@@ -1,7 +1,7 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
-use super::App;
-use crate::model::{JobState, Level, MappingName, ObjectKey, Pause, Problem, Properties, Record};
+use super::{App, Edit};
+use crate::model::{JobState, Level, MappingName, Pause, Problem, Properties, Record};
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
 use crate::tui::context::Then;
@@ -57,11 +57,11 @@ impl App {
                     source.result = tried(&source.target, result);
                 }
             }
-            Reply::Saved(result) => self.saved(result),
+            Reply::Saved(result) => self.saved(slot, result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
-                    Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
+                    Reply::Synced(_) | Reply::Deleted(..) | Reply::Filed(..) => Tab::Records,
                     Reply::Resumed(..)
                     | Reply::Retried(..)
                     | Reply::Begun(..)
@@ -77,8 +77,18 @@ impl App {
         }
     }
 
-    /// A record was saved, or was not: a form that waits for it says so itself.
-    fn saved(&mut self, result: Result<Record, Problem>) {
+    /// A record was saved, or was not: a form that waits for it says so itself, a text of the editor may be edited again.
+    fn saved(&mut self, slot: Slot, result: Result<Record, Problem>) {
+        if let Some(edit) = self.edit.take_if(|edit| edit.slot == Some(slot))
+            && let Err(problem) = &result
+        {
+            let question = Confirm::new("It was not saved. Edit it again?")
+                .warn(problem.to_string())
+                .line("No drops the edit.")
+                .then(Then::Edit(edit.editing, edit.text));
+            self.overlays.push(Overlay::Confirm(question));
+            return;
+        }
         let form = self.busy_form(|purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..)));
         match (form, result) {
             (Some(at), Ok(record)) => {
@@ -179,7 +189,7 @@ impl App {
         }
         let names: Vec<&str> = changes.keys().map(String::as_str).collect();
         let (object, fields) = (editing.object.clone(), names.join(", "));
-        let (request, did) = match editing.record {
+        let (request, did) = match &editing.record {
             Some(record) => (
                 Request::Update(object.clone(), record.clone(), changes),
                 format!(
@@ -192,7 +202,14 @@ impl App {
                 format!("tramline records create {} --data -", object.short()),
             ),
         };
-        self.write(request, did);
+        let before = self.slots.latest_write();
+        self.write(request.clone(), did);
+        self.edit = Some(Edit {
+            request,
+            slot: Some(self.slots.latest_write()).filter(|slot| *slot != before),
+            editing,
+            text,
+        });
     }
 
     /// The view in force, to be gone back to.
@@ -202,7 +219,7 @@ impl App {
         json!({
             "tab": self.tab.title(),
             "queue": { "state": state.map(JobState::name), "filter": filter },
-            "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
+            "records": self.records.remembered(),
             "activity": { "kind": kind, "filter": activity },
             "mapping": self.mappings.chosen().map(MappingName::as_str),
         })
@@ -242,10 +259,7 @@ impl App {
         let kind = word("/activity/kind").unwrap_or_default();
         let filter = word("/activity/filter").unwrap_or_default();
         self.activity.restore(kind, filter);
-        if let Some(object) = word("/records/object") {
-            let query = word("/records/query").map(str::to_owned);
-            self.records.restore(ObjectKey::from(object), query);
-        }
+        self.records.restore(&view["records"]);
         if let Some(name) = word("/mapping") {
             self.mappings.restore(MappingName::from(name));
         }

@@ -5,8 +5,10 @@ use crate::model::{JobState, Level, ObjectKey};
 use crate::tui::context::{Cx, Go, Then};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Tab;
+use crate::tui::screens::records::chooser::Chooser;
 use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::form::Form;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::source::{Source, SourceOutcome};
@@ -161,6 +163,16 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Columns of the records were chosen.
+    pub(in crate::tui) fn columns_chosen(&mut self, chooser: &Chooser) {
+        self.records.take_columns(chooser, &mut hands!(self));
+    }
+
+    /// The form of a file of records was filled in.
+    pub(in crate::tui) fn file_records(&mut self, object: ObjectKey, form: Box<Form>) {
+        self.records.file(object, form, &mut hands!(self));
     }
 
     /// A source was typed on, taken or left.

@@ -30,7 +30,7 @@ use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Keymap, Tab};
 use crate::tui::load::Load;
 use crate::tui::remembered::Remembered;
-use crate::tui::request::Request;
+use crate::tui::request::{Editing, Request};
 use crate::tui::screens::activity::{Activity, RowFilter};
 use crate::tui::screens::exports::Exports;
 use crate::tui::screens::mappings::Mappings;
@@ -75,12 +75,23 @@ pub struct App {
     /// Writes in flight to connections that were in view when they began.
     elsewhere: HashMap<Slot, ConnectionName>,
     last_did: Option<String>,
+    /// What the editor gave back last, until it is saved.
+    edit: Option<Edit>,
     touched: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
     dirty: Dirty,
     effects: Vec<Effect>,
     wishes: Vec<Wish>,
+}
+
+/// A text of the editor that is being saved: it comes back if it is refused.
+struct Edit {
+    request: Request,
+    /// Where the answer comes; `None` while the person is asked whether it may be written.
+    slot: Option<Slot>,
+    editing: Editing,
+    text: String,
 }
 
 impl App {
@@ -106,6 +117,7 @@ impl App {
             remembered: Remembered::default(),
             elsewhere: HashMap::new(),
             last_did: None,
+            edit: None,
             touched: false,
             busy_at: now,
             dirty: Dirty::Now,
@@ -249,6 +261,7 @@ impl App {
                     Wish::Toast(level, text) => self.toasts.push(level, text, self.now),
                     Wish::Show(overlay) => self.overlays.push(*overlay),
                     Wish::Did(command) => self.last_did = Some(command),
+                    Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
                     Wish::Go(go) => self.go(go),
                 }
             }
@@ -329,7 +342,13 @@ impl App {
                     self.session.writes_allowed = true;
                 }
                 let did = confirm.did.unwrap_or_default();
-                hands!(self).write_now(request, did);
+                hands!(self).write_now(request.clone(), did);
+                if let Some(edit) = &mut self.edit
+                    && edit.slot.is_none()
+                    && edit.request == request
+                {
+                    edit.slot = Some(self.slots.latest_write());
+                }
             }
             Some(Then::Stop(request)) => {
                 let mut cx = hands!(self);
@@ -338,6 +357,10 @@ impl App {
             }
             Some(Then::Edit(editing, text)) => self.effects.push(Effect::Edit(editing, text)),
             Some(Then::Connect(name, account)) => self.switch(name, account),
+            Some(Then::File(file)) => {
+                let did = confirm.did.unwrap_or_default();
+                self.records.write_file(*file, None, did, &mut hands!(self));
+            }
             Some(Then::Quit) => self.quit_now(),
             None => {}
         }

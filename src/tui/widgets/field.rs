@@ -103,6 +103,17 @@ impl Field {
         self.chosen.first().copied()
     }
 
+    /// The key of the chosen option of a choice of one.
+    pub fn chosen_key(&self) -> Option<&str> {
+        let (key, _) = self.options.get(self.chosen()?)?;
+        Some(key)
+    }
+
+    /// Puts another text in place of what was typed.
+    pub fn retype(&mut self, text: &str) {
+        self.input = Input::new(text.to_owned());
+    }
+
     /// The text typed.
     pub fn typed(&self) -> &str {
         self.input.value().trim()

@@ -18,6 +18,8 @@ pub enum Purpose {
     Pause(Scope),
     /// A name for the filter in force.
     SaveFilter(SavedFilter),
+    /// The records in view, into a file.
+    File(ObjectKey),
 }
 
 /// What became of a key.

@@ -14,6 +14,7 @@ use crate::tui::app::FilterStep;
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Keymap;
 use crate::tui::screens::queue::Step;
+use crate::tui::screens::records::chooser::{self, Chooser};
 use ratatui::layout::Rect;
 
 /// Text in a window.
@@ -60,6 +61,7 @@ pub enum Overlay {
     Text(TextBox),
     Source(Box<Source>),
     Filter(InputLine),
+    Columns(Box<Chooser>),
 }
 
 impl Overlay {
@@ -75,6 +77,7 @@ impl Overlay {
             Self::Source(_) => &[("enter", "take"), ("tab", "complete"), ("esc", "leave")],
             Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
             Self::Filter(line) => line.keys(),
+            Self::Columns(_) => chooser::KEYS,
         }
     }
 
@@ -88,6 +91,7 @@ impl Overlay {
             Self::Pick(picker, _) => picker.draw(canvas, area),
             Self::Source(source) => source.draw(canvas, area),
             Self::Filter(line) => line.draw(canvas, area),
+            Self::Columns(chooser) => chooser.draw(canvas, area),
             Self::Text(text) => {
                 let width = area.width.saturating_sub(4).min(110);
                 let lines = text.text.lines(width.saturating_sub(4));
