@@ -12,6 +12,7 @@ pub mod draft;
 pub mod drafts;
 mod edit;
 pub mod exports;
+pub mod files;
 pub mod login;
 pub mod mappings;
 mod monitor;
