@@ -11,6 +11,8 @@ mod support;
 mod bytes;
 #[path = "terminal/canary.rs"]
 mod canary;
+#[path = "terminal/hands.rs"]
+mod hands;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]

@@ -203,10 +203,17 @@ impl App {
             return;
         };
         let counts = &status.counts;
-        let mut queue: Pieces = vec![(
+        let mut queue: Pieces = Vec::new();
+        if self.status.problem().is_some()
+            && let Some(at) = self.status.read_at()
+        {
+            let cross = theme.glyphs.cross;
+            queue.push((format!("{cross} as of {}  ", canvas.time(at)), theme.error));
+        }
+        queue.push((
             format!("queue {}", grouped(counts.ready + counts.running)),
             theme.text,
-        )];
+        ));
         let dot = format!(" {} ", theme.glyphs.dot);
         if !status.pauses.is_empty() {
             let pauses = counted(status.pauses.len() as u64, "pause");

@@ -2,23 +2,33 @@
 
 use super::app::App;
 use super::command::quoted;
+use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
 use super::screens::queue::pause_from_form;
+use super::widgets::confirm::Confirm;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
 use super::widgets::source::SourceOutcome;
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde_json::Value;
+
+/// True for a key that no text field takes as a character.
+fn shortcut(key: &KeyEvent) -> bool {
+    key.modifiers
+        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+}
 
 impl App {
     /// Gives a key to the topmost overlay.
     pub(super) fn overlay_key(&mut self, key: &KeyEvent) {
         let action = self.keymap.action(self.tab, key);
-        if action == Some(Action::Suspend) {
+        // A key that can be typed stays a character, whatever it is bound to.
+        let typed = matches!(key.code, KeyCode::Char(_)) && !shortcut(key);
+        if action == Some(Action::Suspend) && !typed {
             self.act(Action::Suspend);
             return;
         }
@@ -27,14 +37,23 @@ impl App {
         };
         let keep = match &mut overlay {
             Overlay::Confirm(confirm) => match key.code {
-                KeyCode::Char('y' | 'Y') => {
+                // Over a slow line, esc and a y right behind it arrive as one key: alt-y says no.
+                KeyCode::Char('y' | 'Y') if !shortcut(key) => {
                     let confirm = confirm.clone();
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
+                KeyCode::Char('c' | 'y' | 'Y') if shortcut(key) => self.declined(confirm),
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => {
+                    self.declined(confirm)
+                }
                 _ => true,
             },
+            // The palette is the help that can be searched.
+            Overlay::Help(_) if matches!(action, Some(Action::Filter | Action::Palette)) => {
+                self.act(Action::Palette);
+                return;
+            }
             Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
             Overlay::Text(text) => {
                 if action == Some(Action::Copy) {
@@ -125,6 +144,20 @@ impl App {
             }
             _ => true,
         }
+    }
+
+    /// No was said to a question; false, for it closes. A form that would have been written is open to be changed again.
+    fn declined(&mut self, confirm: &Confirm) -> bool {
+        let writes_form = matches!(
+            confirm.then,
+            Some(Then::Ask(Request::Create(..) | Request::Update(..)))
+        );
+        if let Some(Overlay::Form(form)) = self.overlays.last_mut()
+            && writes_form
+        {
+            form.busy = false;
+        }
+        false
     }
 
     fn drop_filter(&mut self, before: &str) {

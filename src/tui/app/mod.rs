@@ -25,7 +25,7 @@ use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
-use crate::tui::keymap::{Action, Keymap, Tab};
+use crate::tui::keymap::{Action, Key, Keymap, Needs, Tab};
 use crate::tui::load::Load;
 use crate::tui::request::Request;
 use crate::tui::screens::activity::{Activity, RowFilter};
@@ -121,6 +121,7 @@ impl App {
                 if key.kind != KeyEventKind::Release {
                     self.touched = true;
                     self.dirty = Dirty::Now;
+                    self.toasts.read();
                     self.key(&key);
                 }
             }
@@ -302,8 +303,32 @@ impl App {
                 );
                 self.toasts.push(Level::Warning, text, self.now);
             }
-            other => self.with_screen(|screen, cx| screen.act(other, cx)),
+            other => match self.lacks(other) {
+                Some(why) => self.toasts.push(Level::Warning, why, self.now),
+                None => self.with_screen(|screen, cx| screen.act(other, cx)),
+            },
         }
+    }
+
+    /// Why an action has nothing to act on.
+    fn lacks(&self, action: Action) -> Option<String> {
+        let screen = self.screen(self.tab);
+        let (needed, there) = match action.needs(self.tab)? {
+            Needs::Row => ("a row", screen.has_row()),
+            Needs::Mapping => ("a mapping", screen.about().is_some()),
+        };
+        if there {
+            return None;
+        }
+        let bound = self.keymap.of(self.tab).chain(self.keymap.everywhere());
+        let bound = bound.filter(|bound| bound.binding.action == action);
+        let key = bound.flat_map(|bound| bound.keys.first()).next();
+        let key = key.map_or_else(|| "this".to_owned(), Key::name);
+        let yet = match self.slots.of_tab(self.tab).is_empty() {
+            true => "",
+            false => " yet",
+        };
+        Some(format!("{key} needs {needed}, and there is none here{yet}"))
     }
 
     /// Yes was said to a question.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use key::Key;
-pub use table::{Action, Binding, TABLE, Tab};
+pub use table::{Action, Binding, Needs, TABLE, Tab};
 
 /// What is wrong with `[tui.keys]`.
 #[derive(Debug, Error, PartialEq, Eq)]
