@@ -100,6 +100,15 @@ fn every_view_while_it_loads() {
     }
 }
 
+/// Less is a notice only.
+#[test]
+fn every_view_at_its_smallest() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        insta::assert_snapshot!(format!("smallest-{name}"), driver.text(60, 16));
+    }
+}
+
 #[test]
 fn every_view_in_ascii() {
     for (name, keys) in VIEWS {

@@ -236,6 +236,11 @@ impl Room {
         }
         let effects = self.app.start();
         self.perform(effects).await?;
+        let (width, height) = crossterm::terminal::size()?;
+        let effects = self
+            .app
+            .update(Event::Resize(width, height), Timestamp::now());
+        self.perform(effects).await?;
         loop {
             if let Some(ended) = self.over {
                 return Ok(ended);

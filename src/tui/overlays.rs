@@ -1,6 +1,6 @@
 //! Keys while something lies above the screen.
 
-use super::app::App;
+use super::app::{App, types};
 use super::command::quoted;
 use super::context::Then;
 use super::keymap::{Action, Tab};
@@ -13,22 +13,15 @@ use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
 use super::widgets::source::SourceOutcome;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
-
-/// True for a key that no text field takes as a character.
-fn shortcut(key: &KeyEvent) -> bool {
-    key.modifiers
-        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-}
 
 impl App {
     /// Gives a key to the topmost overlay.
     pub(super) fn overlay_key(&mut self, key: &KeyEvent) {
         let action = self.keymap.action(self.tab, key);
         // A key that can be typed stays a character, whatever it is bound to.
-        let typed = matches!(key.code, KeyCode::Char(_)) && !shortcut(key);
-        if action == Some(Action::Suspend) && !typed {
+        if action == Some(Action::Suspend) && !types(key) {
             self.act(Action::Suspend);
             return;
         }
@@ -38,12 +31,12 @@ impl App {
         let keep = match &mut overlay {
             Overlay::Confirm(confirm) => match key.code {
                 // Over a slow line, esc and a y right behind it arrive as one key: alt-y says no.
-                KeyCode::Char('y' | 'Y') if !shortcut(key) => {
+                KeyCode::Char('y' | 'Y') if types(key) => {
                     let confirm = confirm.clone();
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Char('c' | 'y' | 'Y') if shortcut(key) => self.declined(confirm),
+                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => self.declined(confirm),
                 KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => {
                     self.declined(confirm)
                 }

@@ -13,7 +13,7 @@ use tramline::tui::slots::Slot;
 use tramline::tui::theme::ThemeName;
 
 /// Keys of an ordinary test run.
-const KEYS: usize = 100_000;
+const KEYS: usize = 60_000;
 /// Keys of one session; after it all is asked to come to rest.
 const SESSION: usize = 2_000;
 /// The deepest place: a question above a form above a detail above a filter, with messages and answers that are awaited.
@@ -100,6 +100,11 @@ fn walk(seed: u64, keys: usize) {
             8 => driver.silent = true,
             9 | 10 => driver.speak(),
             11 => driver.event(Event::Configured),
+            13 => {
+                let size = (rng.u16(0..130), rng.u16(0..45));
+                driver.event(Event::Resize(size.0, size.1));
+            }
+            14..16 => driver.event(Event::Resize(80, 24)),
             12 => driver.event(Event::Mouse(MouseEvent {
                 kind: any(
                     &mut rng,
@@ -126,6 +131,7 @@ fn walk(seed: u64, keys: usize) {
 
 /// From wherever it is: esc leads back to a screen with nothing above it, whose keys work, and nothing is awaited for ever.
 fn rests(driver: &mut Driver, seed: u64) {
+    driver.event(Event::Resize(120, 40));
     for _ in 0..DEEPEST {
         driver.press(KeyCode::Esc);
     }

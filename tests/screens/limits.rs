@@ -7,6 +7,8 @@ use ratatui::layout::Size;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
+use tramline::tui::effect::Effect;
+use tramline::tui::event::Event;
 use tramline::tui::painter::Painter;
 
 /// Keys that open what lies above the screens.
@@ -45,6 +47,49 @@ fn a_small_terminal_gets_a_plain_notice() {
     for (width, height) in [(0, 0), (1, 1), (2, 50), (60, 1), (20, 5), (400, 120)] {
         driver.frame(width, height);
     }
+}
+
+#[test]
+fn both_budgets_are_always_in_view() {
+    for mood in [Mood::Normal, Mood::Paused] {
+        let driver = view(mood, "4");
+        for (width, height) in [(60, 16), (70, 20), (80, 24), (120, 40), (200, 60)] {
+            let text = driver.text(width, height);
+            let bar = text.lines().rev().nth(1).unwrap();
+            assert!(bar.contains("81/100") && bar.contains("2/5"), "{text}");
+            assert!(bar.contains("41 failed"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_acted_on() {
+    let mut driver = view(Mood::Normal, "2");
+    let asked = driver.asked.len();
+    driver.event(Event::Resize(59, 16));
+    driver.keys("Dys6?\n");
+    assert_eq!(driver.asked.len(), asked);
+    assert!(!driver.app.has_overlay());
+    assert!(driver.text(59, 16).contains("q quits"));
+    // A question that stood there already is shown, and can be answered.
+    driver.event(Event::Resize(60, 16));
+    driver.keys("D");
+    driver.event(Event::Resize(40, 8));
+    let text = driver.text(40, 8);
+    assert!(text.contains("Delete") && text.contains("n no"), "{text}");
+    driver.keys("n");
+    assert!(!driver.app.has_overlay());
+    // A form keeps what was typed: what comes next is no part of it.
+    driver.event(Event::Resize(80, 24));
+    driver.keys("eX");
+    driver.event(Event::Resize(40, 8));
+    driver.keys("q7");
+    assert!(driver.text(40, 8).contains("esc closes what is open"));
+    assert!(driver.text(80, 24).contains("RexX "));
+    driver.keys("\u{1b}");
+    assert!(!driver.app.has_overlay());
+    driver.keys("q");
+    assert!(driver.effects.contains(&Effect::Quit));
 }
 
 #[derive(Clone, Default)]

@@ -166,3 +166,34 @@ fn what_the_command_line_says_goes_before_the_file() {
     let ran = house.expect(2, &["tui", "--fps", "0"]);
     assert!(ran.stderr.contains("--fps"), "{ran:#?}");
 }
+
+#[test]
+fn the_next_start_shows_what_the_last_one_showed() {
+    let house = House::new(60);
+    house.expect(3, &["export", "pets", "--json"]);
+    let mut terminal = open(&house);
+    terminal.press("4", "failed");
+    terminal.press("/", "enter apply");
+    terminal.press("state:failed attempts>=1\r", "attempts>=1");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().exit_code(), 0);
+    let mut again = Terminal::start(room(&house), 120, 40);
+    again.until("/state:failed attempts>=1  1 of 4");
+    again.keys("q");
+    assert_eq!(again.ended().exit_code(), 0);
+}
+
+#[test]
+fn without_a_network_what_was_read_stays_with_its_age() {
+    let mut house = House::new(30);
+    let mut terminal = open(&house);
+    // The chip numbers of the sample's pets begin like this.
+    let row = "985000";
+    terminal.press("2", "of 30");
+    terminal.until(row);
+    house.close_sandbox();
+    let text = terminal.press("\x12", "as of ");
+    assert!(text.contains(row), "{text}");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().exit_code(), 0);
+}

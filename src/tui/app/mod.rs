@@ -21,6 +21,7 @@ mod going;
 use crate::model::Level;
 use crate::model::filter::Filter;
 use crate::operations::status::Status;
+use crate::tui::chrome::SMALLEST;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
@@ -44,8 +45,14 @@ use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
 use jiff::Timestamp;
+
+/// True for a key that a text field takes as a character.
+pub(in crate::tui) fn types(key: &KeyEvent) -> bool {
+    let shortcut = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(shortcut)
+}
 
 /// The whole state.
 pub struct App {
@@ -67,6 +74,8 @@ pub struct App {
     pub(in crate::tui) activity: Activity,
     last_did: Option<String>,
     touched: bool,
+    /// The terminal is too small for more than a notice.
+    small: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
     dirty: Dirty,
@@ -96,6 +105,7 @@ impl App {
             activity: Activity::new(slow),
             last_did: None,
             touched: false,
+            small: false,
             busy_at: now,
             dirty: Dirty::Now,
             effects: Vec::new(),
@@ -142,7 +152,10 @@ impl App {
                     self.with_screen(|screen, cx| screen.act(action, cx));
                 }
             }
-            Event::Resize(..) => self.dirty = Dirty::Now,
+            Event::Resize(width, height) => {
+                self.small = width < SMALLEST.0 || height < SMALLEST.1;
+                self.dirty = Dirty::Now;
+            }
             Event::Answer(answer) => self.answer(*answer),
             Event::Changed => {
                 self.busy_at = now;
@@ -244,12 +257,28 @@ impl App {
     }
 
     fn key(&mut self, key: &KeyEvent) {
+        if self.small && !self.sees(key) {
+            return;
+        }
         if self.overlays.is_empty() {
             if let Some(action) = self.keymap.action(self.tab, key) {
                 self.act(action);
             }
         } else {
             self.overlay_key(key);
+        }
+    }
+
+    /// True for a key whose effect a terminal that is too small can show: what is not seen is not acted on.
+    fn sees(&self, key: &KeyEvent) -> bool {
+        let action = self.keymap.action(self.tab, key);
+        let leaves = matches!(action, Some(Action::Quit | Action::Suspend | Action::Back));
+        match self.overlays.last() {
+            // The notice shows the question.
+            Some(Overlay::Confirm(_)) => true,
+            // Anything else may be a field that takes the key as a character.
+            Some(_) => leaves && !types(key),
+            None => leaves,
         }
     }
 

@@ -178,6 +178,24 @@ mod tests {
         }
     }
 
+    /// Terminals send some keys as others, and tmux, screen, flow control and editors' plugins keep some to themselves.
+    #[test]
+    fn no_action_hangs_on_a_key_that_may_never_arrive() {
+        let lost = |key: &str| {
+            let ctrl = key.strip_prefix("ctrl-");
+            let taken = ctrl.is_some_and(|key| "abhijklmqs".contains(key) || key == "enter");
+            taken || key.starts_with("alt-")
+        };
+        for binding in TABLE {
+            let keys = binding.keys;
+            assert!(
+                keys.is_empty() || keys.iter().any(|key| !lost(key)),
+                "{} has only {keys:?}",
+                binding.name
+            );
+        }
+    }
+
     #[test]
     fn every_action_has_a_help_text_and_one_name() {
         for binding in TABLE {
