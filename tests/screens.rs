@@ -5,6 +5,10 @@
     reason = "a test that fails here has found something"
 )]
 
+#[path = "screens/answers.rs"]
+mod answers;
+#[path = "screens/cat.rs"]
+mod cat;
 #[path = "screens/connections.rs"]
 mod connections;
 #[path = "screens/driver.rs"]
@@ -17,6 +21,8 @@ mod filters;
 mod keys;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/looks.rs"]
+mod looks;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/readme.rs"]
@@ -27,6 +33,7 @@ mod records;
 mod world;
 
 use driver::Driver;
+use tramline::tui::theme::ThemeName;
 use world::Mood;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -49,7 +56,12 @@ const VIEWS: [(&str, &str); 13] = [
 ];
 
 fn view(mood: Mood, keys: &str) -> Driver {
-    let mut driver = Driver::new(mood).start();
+    led(Driver::new(mood), keys)
+}
+
+/// Starts an app and presses keys until it is at rest.
+fn led(driver: Driver, keys: &str) -> Driver {
+    let mut driver = driver.start();
     driver.text(120, 40);
     driver.keys(keys);
     driver.wait(200);
@@ -93,6 +105,57 @@ fn every_view_while_it_loads() {
             let name = format!("{name}-loading-{width}x{height}");
             insta::assert_snapshot!(name, driver.text(width, height));
         }
+    }
+}
+
+/// Less is a notice only.
+#[test]
+fn every_view_at_its_smallest() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        insta::assert_snapshot!(format!("smallest-{name}"), driver.text(60, 16));
+    }
+}
+
+#[test]
+fn every_view_in_ascii() {
+    for (name, keys) in VIEWS {
+        let driver = led(looks::driver(ThemeName::Dark, true), keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("ascii-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+/// What each cell's colour means. One theme is enough: `looks` proves of the others that they say the same.
+#[test]
+fn every_view_in_colour() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("colour-{name}-{width}x{height}"),
+                looks::meanings(&driver.frame(width, height))
+            );
+        }
+    }
+}
+
+/// A view under `--read-only` is the view with a badge: `looks` proves that; here is what the header makes of it.
+#[test]
+fn every_view_read_only() {
+    let headers = |width| {
+        let view = |(_, keys): &(&str, &str)| {
+            let text = led(looks::read_only(), keys).text(width, 24);
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        VIEWS.iter().map(view).collect::<Vec<_>>().join("\n")
+    };
+    for (width, _) in SIZES {
+        insta::assert_snapshot!(format!("read-only-{width}"), headers(width));
     }
 }
 

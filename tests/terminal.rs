@@ -13,6 +13,8 @@ mod bytes;
 mod canary;
 #[path = "terminal/connections.rs"]
 mod connections;
+#[path = "terminal/hands.rs"]
+mod hands;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]

@@ -13,6 +13,7 @@ pub mod draft;
 pub mod drafts;
 mod edit;
 pub mod exports;
+pub mod files;
 pub mod filters;
 pub mod login;
 pub mod mappings;

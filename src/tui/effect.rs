@@ -1,11 +1,11 @@
 //! What `update` answers with, and the runner that does it on tokio through `operations`.
 
-use super::Options;
 use super::event::{Answer, Event};
 use super::remembered;
 use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
 use super::screens::queue::{GROUPS, WINDOW};
 use super::slots::Slot;
+use super::{Options, Overrides};
 use crate::config::Stamp;
 use crate::model::ConnectionName;
 use crate::model::call::Call;
@@ -71,15 +71,19 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// The doors of `operations`.
-    pub fn of(operations: &Operations) -> Self {
+    /// The doors of `operations`; what the command line said of the looks goes before its configuration.
+    pub fn of(operations: &Operations, overrides: Overrides) -> Self {
+        let overrides = Arc::new(overrides);
         let (performer, keeper) = (operations.clone(), operations.clone());
         let (stat, listen) = (operations.clone(), operations.clone());
         let look = operations.clone();
         Self {
             perform: Arc::new(move |connection, request| {
                 let operations = performer.clone();
-                Box::pin(async move { perform(&operations, &connection, request).await })
+                let overrides = Arc::clone(&overrides);
+                Box::pin(
+                    async move { perform(&operations, &connection, &overrides, request).await },
+                )
             }),
             remember: Arc::new(move |view| {
                 let operations = keeper.clone();
@@ -105,7 +109,12 @@ const BULKS: u32 = 20;
 /// How many runs the exports screen lists.
 const RUNS: u32 = 200;
 
-async fn perform(ops: &Operations, connection: &ConnectionName, request: Request) -> Reply {
+async fn perform(
+    ops: &Operations,
+    connection: &ConnectionName,
+    overrides: &Overrides,
+    request: Request,
+) -> Reply {
     match request {
         Request::Remembered => Reply::Remembered(ops.remembered(remembered::KEY).await),
         Request::Status => Reply::Status(ops.status(connection).await),
@@ -118,7 +127,7 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             Reply::FilterDeleted(filter, result)
         }
         Request::Reload { credentials } => {
-            Reply::Reloaded(reload(ops, connection, credentials).await)
+            Reply::Reloaded(reload(ops, connection, overrides, credentials).await)
         }
         Request::Schemas { totals } => Reply::Schemas {
             totals,
@@ -302,6 +311,7 @@ fn mappings_of(ops: &Operations, connection: &ConnectionName) -> Vec<MappingSumm
 async fn reload(
     ops: &Operations,
     connection: &ConnectionName,
+    overrides: &Overrides,
     credentials: bool,
 ) -> Done<Box<Configured>> {
     let result = ops.reload().await;
@@ -312,7 +322,7 @@ async fn reload(
     Ok(Box::new(Configured {
         reloaded: result?,
         problems,
-        options: Options::of(&ops.tui(), connection.clone()),
+        options: Options::of(&ops.tui(), overrides, connection.clone()),
         account: ops.account(connection),
         environment: ops.environment(),
         production: ops.is_production(),

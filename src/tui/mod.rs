@@ -72,18 +72,31 @@ pub struct Options {
     pub connection: ConnectionName,
 }
 
+/// What this one session wants, whatever config.toml says: a slow line, a strange terminal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    pub fps: Option<u16>,
+    pub low_bandwidth: bool,
+    pub ascii: bool,
+    pub theme: Option<ThemeName>,
+}
+
 impl Options {
-    /// What config.toml says; under `NO_COLOR` without colours.
-    pub fn of(settings: &config::Tui, connection: ConnectionName) -> Self {
+    /// What config.toml says, and before it the command line; under `NO_COLOR` without colours, unless the command line names
+    /// a theme.
+    pub fn of(settings: &config::Tui, overrides: &Overrides, connection: ConnectionName) -> Self {
         let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let theme = ThemeName::parse(settings.theme.name()).unwrap_or_default();
+        let theme = match mono {
+            true => ThemeName::Mono,
+            false => ThemeName::parse(settings.theme.name()).unwrap_or_default(),
+        };
         let keys = settings.keys.iter();
         Self {
-            fps: settings.fps,
-            low_bandwidth: settings.low_bandwidth,
-            ascii: settings.ascii,
+            fps: overrides.fps.unwrap_or(settings.fps),
+            low_bandwidth: overrides.low_bandwidth || settings.low_bandwidth,
+            ascii: overrides.ascii || settings.ascii,
             mouse: settings.mouse,
-            theme: if mono { ThemeName::Mono } else { theme },
+            theme: overrides.theme.unwrap_or(theme),
             keys: keys
                 .map(|(action, keys)| (action.clone(), Keys::list(keys)))
                 .collect(),
@@ -112,7 +125,12 @@ pub enum Ended {
 
 /// Opens the control room and runs it until the person quits or a signal ends it. The terminal is given back
 /// on every way out. Fails if the key table is wrong or the terminal cannot be used.
-pub async fn run(operations: Operations, options: Options) -> anyhow::Result<Ended> {
+pub async fn run(
+    operations: Operations,
+    connection: ConnectionName,
+    overrides: Overrides,
+) -> anyhow::Result<Ended> {
+    let options = Options::of(&operations.tui(), &overrides, connection);
     let session = Session {
         connection: options.connection.clone(),
         connections: operations.connections(),
@@ -127,7 +145,7 @@ pub async fn run(operations: Operations, options: Options) -> anyhow::Result<End
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),
     };
-    let doors = Doors::of(&operations);
+    let doors = Doors::of(&operations, overrides);
     run_with(doors, session, options).await
 }
 
@@ -237,6 +255,11 @@ impl Room {
             tokio::spawn(async { panic!("a task that fails on request") });
         }
         let effects = self.app.start();
+        self.perform(effects).await?;
+        let (width, height) = crossterm::terminal::size()?;
+        let effects = self
+            .app
+            .update(Event::Resize(width, height), Timestamp::now());
         self.perform(effects).await?;
         loop {
             if let Some(ended) = self.over {

@@ -1,13 +1,15 @@
 //! Keys while something lies above the screen.
 
-use super::app::App;
+use super::app::{App, types};
 use super::command::quoted;
+use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
 use super::screens::queue::pause_from_form;
 use super::screens::records::chooser::ChooserOutcome;
 use super::screens::records::follow_format;
+use super::widgets::confirm::Confirm;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
@@ -20,7 +22,8 @@ impl App {
     /// Gives a key to the topmost overlay.
     pub(super) fn overlay_key(&mut self, key: &KeyEvent) {
         let action = self.keymap.action(self.tab, key);
-        if action == Some(Action::Suspend) {
+        // A key that can be typed stays a character, whatever it is bound to.
+        if action == Some(Action::Suspend) && !types(key) {
             self.act(Action::Suspend);
             return;
         }
@@ -29,14 +32,23 @@ impl App {
         };
         let keep = match &mut overlay {
             Overlay::Confirm(confirm) => match key.code {
-                KeyCode::Char('y' | 'Y') => {
+                // Over a slow line, esc and a y right behind it arrive as one key: alt-y says no.
+                KeyCode::Char('y' | 'Y') if types(key) => {
                     let confirm = confirm.clone();
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
+                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => self.declined(confirm),
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => {
+                    self.declined(confirm)
+                }
                 _ => true,
             },
+            // The palette is the help that can be searched.
+            Overlay::Help(_) if matches!(action, Some(Action::Filter | Action::Palette)) => {
+                self.act(Action::Palette);
+                return;
+            }
             Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
             Overlay::Text(text) => {
                 if action == Some(Action::Copy) {
@@ -140,6 +152,20 @@ impl App {
             }
             _ => true,
         }
+    }
+
+    /// No was said to a question; false, for it closes. A form that would have been written is open to be changed again.
+    fn declined(&mut self, confirm: &Confirm) -> bool {
+        let writes_form = matches!(
+            confirm.then,
+            Some(Then::Ask(Request::Create(..) | Request::Update(..)))
+        );
+        if let Some(Overlay::Form(form)) = self.overlays.last_mut()
+            && writes_form
+        {
+            form.busy = false;
+        }
+        false
     }
 
     fn drop_filter(&mut self, before: &str) {

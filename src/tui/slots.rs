@@ -154,6 +154,13 @@ impl Slots {
             .is_some_and(|wait| wait.since.is_some())
     }
 
+    /// True until the first question of all, for the view of the last session, is answered.
+    pub fn is_starting(&self) -> bool {
+        self.waits
+            .get(&Slot::Remembered)
+            .is_none_or(|wait| wait.since.is_some())
+    }
+
     /// How long an answer has been awaited.
     pub fn waited(&self, slot: Slot, now: Timestamp) -> Option<SignedDuration> {
         let since = self.waits.get(&slot)?.since?;

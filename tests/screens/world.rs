@@ -36,8 +36,8 @@ use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
 use tramline::operations::{LogLevel, LogLine};
-use tramline::tui::Options;
 use tramline::tui::request::{Configured, Reply, Request, SchemaDetail};
+use tramline::tui::{Options, Overrides};
 
 /// What the world is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -904,7 +904,7 @@ pub fn configured(mood: Mood) -> Configured {
     Configured {
         reloaded: Reloaded::default(),
         problems: vec![],
-        options: Options::of(&Tui::default(), "default".into()),
+        options: Options::of(&Tui::default(), &Overrides::default(), "default".into()),
         account: "acme".into(),
         environment: "sandbox".into(),
         production: false,

@@ -23,11 +23,12 @@ mod going;
 use crate::model::filter::Filter;
 use crate::model::{ConnectionName, Level};
 use crate::operations::status::Status;
+use crate::tui::chrome::SMALLEST;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
-use crate::tui::keymap::{Action, Keymap, Tab};
+use crate::tui::keymap::{Action, Key, Keymap, Needs, Tab};
 use crate::tui::load::Load;
 use crate::tui::remembered::Remembered;
 use crate::tui::request::{Editing, Request};
@@ -47,10 +48,16 @@ use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
 pub use filters::FilterStep;
 use jiff::Timestamp;
 use std::collections::HashMap;
+
+/// True for a key that a text field takes as a character.
+pub(in crate::tui) fn types(key: &KeyEvent) -> bool {
+    let shortcut = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(shortcut)
+}
 
 /// The whole state.
 pub struct App {
@@ -78,6 +85,8 @@ pub struct App {
     /// What the editor gave back last, until it is saved.
     edit: Option<Edit>,
     touched: bool,
+    /// The terminal is too small for more than a notice.
+    small: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
     dirty: Dirty,
@@ -119,6 +128,7 @@ impl App {
             last_did: None,
             edit: None,
             touched: false,
+            small: false,
             busy_at: now,
             dirty: Dirty::Now,
             effects: Vec::new(),
@@ -146,6 +156,7 @@ impl App {
                 if key.kind != KeyEventKind::Release {
                     self.touched = true;
                     self.dirty = Dirty::Now;
+                    self.toasts.read();
                     self.key(&key);
                 }
             }
@@ -166,7 +177,10 @@ impl App {
                     self.with_screen(|screen, cx| screen.act(action, cx));
                 }
             }
-            Event::Resize(..) => self.dirty = Dirty::Now,
+            Event::Resize(width, height) => {
+                self.small = width < SMALLEST.0 || height < SMALLEST.1;
+                self.dirty = Dirty::Now;
+            }
             Event::Answer(answer) => self.answer(*answer),
             Event::Changed => {
                 self.busy_at = now;
@@ -269,12 +283,28 @@ impl App {
     }
 
     fn key(&mut self, key: &KeyEvent) {
+        if self.small && !self.sees(key) {
+            return;
+        }
         if self.overlays.is_empty() {
             if let Some(action) = self.keymap.action(self.tab, key) {
                 self.act(action);
             }
         } else {
             self.overlay_key(key);
+        }
+    }
+
+    /// True for a key whose effect a terminal that is too small can show: what is not seen is not acted on.
+    fn sees(&self, key: &KeyEvent) -> bool {
+        let action = self.keymap.action(self.tab, key);
+        let leaves = matches!(action, Some(Action::Quit | Action::Suspend | Action::Back));
+        match self.overlays.last() {
+            // The notice shows the question.
+            Some(Overlay::Confirm(_)) => true,
+            // Anything else may be a field that takes the key as a character.
+            Some(_) => leaves && !types(key),
+            None => leaves,
         }
     }
 
@@ -330,8 +360,32 @@ impl App {
                 );
                 self.toasts.push(Level::Warning, text, self.now);
             }
-            other => self.with_screen(|screen, cx| screen.act(other, cx)),
+            other => match self.lacks(other) {
+                Some(why) => self.toasts.push(Level::Warning, why, self.now),
+                None => self.with_screen(|screen, cx| screen.act(other, cx)),
+            },
         }
+    }
+
+    /// Why an action has nothing to act on.
+    fn lacks(&self, action: Action) -> Option<String> {
+        let screen = self.screen(self.tab);
+        let (needed, there) = match action.needs(self.tab)? {
+            Needs::Row => ("a row", screen.has_row()),
+            Needs::Mapping => ("a mapping", screen.about().is_some()),
+        };
+        if there {
+            return None;
+        }
+        let bound = self.keymap.of(self.tab).chain(self.keymap.everywhere());
+        let bound = bound.filter(|bound| bound.binding.action == action);
+        let key = bound.flat_map(|bound| bound.keys.first()).next();
+        let key = key.map_or_else(|| "this".to_owned(), Key::name);
+        let yet = match self.slots.of_tab(self.tab).is_empty() {
+            true => "",
+            false => " yet",
+        };
+        Some(format!("{key} needs {needed}, and there is none here{yet}"))
     }
 
     /// Yes was said to a question.

@@ -119,6 +119,55 @@ pub enum Action {
     Cancel,
 }
 
+/// What must be on a screen for an action to have anything to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// A row under the cursor, or selected rows.
+    Row,
+    /// A mapping in view.
+    Mapping,
+}
+
+impl Action {
+    /// What the action needs on a screen; `None` if it can always be tried.
+    pub fn needs(self, tab: Tab) -> Option<Needs> {
+        match (self, tab) {
+            (Self::New | Self::Survey | Self::Suggest | Self::Rules, Tab::Mappings)
+            | (Self::Switch | Self::Save, Tab::Mappings) => Some(Needs::Mapping),
+            (Self::NextSample, Tab::Mappings) => Some(Needs::Row),
+            (Self::Switch, Tab::Schemas | Tab::Records)
+            | (Self::Pause | Self::Cancel, Tab::Exports) => Some(Needs::Row),
+            (
+                Self::Open
+                | Self::OpenMapping
+                | Self::Select
+                | Self::Sync
+                | Self::SyncSelected
+                | Self::Diff
+                | Self::Edit
+                | Self::EditJson
+                | Self::Delete
+                | Self::Related
+                | Self::Copy
+                | Self::CopyJson
+                | Self::File
+                | Self::Sort
+                | Self::Narrower
+                | Self::Wider
+                | Self::SelectRange
+                | Self::SelectAll
+                | Self::Invert
+                | Self::Retry
+                | Self::Discard
+                | Self::Why
+                | Self::OpenRecord,
+                _,
+            ) => Some(Needs::Row),
+            _ => None,
+        }
+    }
+}
+
 /// One line of the key table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {

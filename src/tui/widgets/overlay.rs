@@ -69,7 +69,7 @@ impl Overlay {
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
-            Self::Help(_) => &[("j k", "scroll"), ("esc", "close")],
+            Self::Help(_) => &[("j k", "scroll"), ("/", "search"), ("esc", "close")],
             Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
             Self::Palette(_) | Self::Pick(..) => {
                 &[("type", "to narrow"), ("enter", "choose"), ("esc", "leave")]

@@ -432,6 +432,10 @@ impl Screen for Activity {
             .map(|(key, value)| about(key, &value))
     }
 
+    fn has_row(&self) -> bool {
+        self.current().is_some()
+    }
+
     fn filter(&self) -> &str {
         &self.filter
     }

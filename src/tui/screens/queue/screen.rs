@@ -211,6 +211,13 @@ impl Screen for Queue {
         self.in_view().map(|job| about("job", job.id.as_str()))
     }
 
+    fn has_row(&self) -> bool {
+        match self.groups.is_open() {
+            true => self.groups.current().is_some(),
+            false => self.in_view().is_some() || !self.selected.is_empty(),
+        }
+    }
+
     fn filter(&self) -> &str {
         &self.filter
     }

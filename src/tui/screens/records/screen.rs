@@ -226,6 +226,10 @@ impl Screen for Records {
             .map(|record| about("record", record.id.as_str()))
     }
 
+    fn has_row(&self) -> bool {
+        self.current().is_some() || !self.selected.is_empty()
+    }
+
     fn filter(&self) -> &str {
         self.query.as_deref().unwrap_or(&self.local)
     }
