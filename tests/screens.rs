@@ -15,6 +15,8 @@ mod connections;
 mod driver;
 #[path = "screens/editor.rs"]
 mod editor;
+#[path = "screens/fields.rs"]
+mod fields;
 #[path = "screens/filters.rs"]
 mod filters;
 #[path = "screens/keys.rs"]
@@ -29,6 +31,8 @@ mod pace;
 mod readme;
 #[path = "screens/records.rs"]
 mod records;
+#[path = "screens/rules.rs"]
+mod rules;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -245,8 +249,42 @@ fn the_records_as_a_person_arranged_them() {
     }
 }
 
+#[test]
+fn the_rules_of_a_mapping_and_their_editor() {
+    let views = [
+        ("list", "3r"),
+        ("changed", "3r>jD"),
+        ("rule", "3r\n"),
+        ("new", "3raold\twe"),
+        ("names", "3r\n\t for g"),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            let name = format!("rules-{name}-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
+#[test]
+fn a_contact_field_is_created_by_a_form() {
+    let views = [
+        ("choose", "3c"),
+        ("form", "3\t\tGc"),
+        ("question", "3\t\tGc\n"),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            let name = format!("new-field-{name}-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 14] = [
+const ABOVE: [(&str, &str); 13] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -256,7 +294,6 @@ const ABOVE: [(&str, &str); 14] = [
     ("suggest", "3A"),
     ("check", "3V"),
     ("survey", "3v"),
-    ("rules", "3r"),
     ("filter", "4/st"),
     ("retry-group", "4vjR"),
     ("saved-filters", "4/age>1h\nF"),

@@ -19,6 +19,8 @@ mod hands;
 mod journey;
 #[path = "terminal/leaving.rs"]
 mod leaving;
+#[path = "terminal/mappings.rs"]
+mod mappings;
 #[path = "terminal/pty.rs"]
 mod pty;
 #[path = "terminal/reload.rs"]

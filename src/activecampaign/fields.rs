@@ -4,7 +4,7 @@ use super::ActiveCampaign;
 use super::pages::PAGE;
 use super::wire::{loose, total};
 use crate::http::{ApiError, Request};
-use crate::model::{ContactField, ErrorClass, FieldId, FieldKind, FieldOption};
+use crate::model::{ContactField, ErrorClass, FieldId, FieldKind, FieldOption, NewField};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -72,25 +72,19 @@ impl ActiveCampaign {
         })
     }
 
-    /// Creates a contact field, attaches it to all lists and gives it its options: up to three calls. `tag`
-    /// is the personalisation tag without percent signs; the API makes one from the title if it is `None`.
+    /// Creates a contact field, attaches it to all lists and gives it its options: up to three calls.
     ///
     /// # Errors
     /// As every call; `Invalid` if the title is taken. A failure after the first call leaves a field that
-    /// is not listed, or has no options; the error's message says so.
-    pub async fn create_field(
-        &self,
-        title: &str,
-        tag: Option<&str>,
-        kind: &FieldKind,
-        options: &[FieldOption],
-    ) -> Result<ContactField, ApiError> {
-        let mut definition = json!({ "type": kind.as_str(), "title": title, "visible": 1 });
-        if let Some(tag) = tag {
-            definition["perstag"] = tag.trim_matches('%').into();
+    /// is not listed, or has no options; the error's message says what remains.
+    pub async fn create_field(&self, new: &NewField) -> Result<ContactField, ApiError> {
+        let kind = new.kind.as_str();
+        let mut definition = json!({ "type": kind, "title": new.title, "visible": 1 });
+        if let Some(tag) = &new.tag {
+            definition["perstag"] = tag.as_str().into();
         }
         let request = post("/fields", &json!({ "field": definition }));
-        let mut created = self
+        let created = self
             .transport
             .call(&request, |answer| {
                 let body: Value = answer.json()?;
@@ -101,41 +95,70 @@ impl ActiveCampaign {
                     .ok_or_else(|| "the answer names no field".to_owned())
             })
             .await?;
-        let half_done = |mut error: ApiError, lacks: &str| {
-            error.message = format!(
-                "the field {} was created, but {lacks}: {}",
-                created.id, error.message
-            );
-            error
-        };
-        let id = number_or_text(created.id.as_str());
-        let request = post(
-            "/fieldRels",
-            &json!({ "fieldRel": { "field": id, "relid": 0 } }),
-        );
-        self.transport
-            .call(&request, super::ignore)
-            .await
-            .map_err(|error| half_done(error, "not attached to the lists"))?;
-        if !options.is_empty() {
+        self.finish_field(created, &new.options).await
+    }
+
+    /// Does what remains of a field that was made: attaches it to all lists and gives it its options, each only where it has
+    /// none.
+    ///
+    /// # Errors
+    /// As every call; the message says what remains.
+    pub async fn finish_field(
+        &self,
+        mut made: ContactField,
+        options: &[String],
+    ) -> Result<ContactField, ApiError> {
+        let lacks_options = made.options.is_empty() && !options.is_empty();
+        if !made.listed {
+            // 0 stands for all lists.
+            let id = number_or_text(made.id.as_str());
+            let relation = json!({ "fieldRel": { "field": id, "relid": 0 } });
+            let request = post("/fieldRels", &relation);
+            let related = self.transport.call(&request, super::ignore).await;
+            related.map_err(|error| {
+                let options = match lacks_options {
+                    true => format!(", and lacks its options {}", options.join(", ")),
+                    false => String::new(),
+                };
+                half_made(error, &made, &format!("is attached to no list{options}"))
+            })?;
+            made.listed = true;
+        }
+        if lacks_options {
             let rows: Vec<Value> = options
                 .iter()
                 .zip(1u32..)
                 .map(|(option, order)| {
-                    json!({ "orderid": order, "value": option.value, "label": option.label,
-                            "isdefault": false, "field": created.id.as_str() })
+                    json!({ "orderid": order, "value": option, "label": option,
+                            "isdefault": false, "field": made.id.as_str() })
                 })
                 .collect();
             let request = post("/fieldOption/bulk", &json!({ "fieldOptions": rows }));
-            self.transport
-                .call(&request, super::ignore)
-                .await
-                .map_err(|error| half_done(error, "has no options"))?;
+            let given = self.transport.call(&request, super::ignore).await;
+            given.map_err(|error| {
+                half_made(
+                    error,
+                    &made,
+                    &format!("lacks its options {}", options.join(", ")),
+                )
+            })?;
+            let option = |text: &String| FieldOption {
+                value: text.clone(),
+                label: text.clone(),
+            };
+            made.options = options.iter().map(option).collect();
         }
-        created.listed = true;
-        created.options = options.to_vec();
-        Ok(created)
+        Ok(made)
     }
+}
+
+fn half_made(mut error: ApiError, made: &ContactField, lacks: &str) -> ApiError {
+    let (tag, id) = (&made.tag, &made.id);
+    error.message = format!(
+        "%{tag}% (id {id}) was created, but {lacks}: {}",
+        error.message
+    );
+    error.remedy("create it again: what remains is done then, and nothing twice")
 }
 
 fn post(path: &str, body: &Value) -> Request {

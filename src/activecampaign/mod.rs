@@ -1,6 +1,7 @@
 //! Client of the ActiveCampaign API v3: contacts, fields, what surrounds a contact and changes it, events, bulk import.
 
 mod around;
+mod catalogue;
 mod contacts;
 mod effects;
 mod events;

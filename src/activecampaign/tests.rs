@@ -3,7 +3,8 @@ mod segments;
 use super::*;
 use crate::http::testing::{Server, TOKEN, Told, http, lifted, token, told};
 use crate::model::{
-    Builtin, ContactId, ContactWrite, Email, FieldId, FieldKind, FieldOption, TargetField,
+    Builtin, ContactField, ContactId, ContactWrite, Email, ErrorClass, FieldId, FieldKind,
+    FieldOption, NewField, TargetField,
 };
 use serde_json::json;
 use std::path::Path;
@@ -480,19 +481,13 @@ async fn a_field_is_made_in_three_calls() {
         _ => example("field_option_bulk_response_201"),
     })
     .await;
-    let options = ["Red", "Blue"].map(|text| FieldOption {
-        value: text.to_owned(),
-        label: text.to_owned(),
-    });
-    let field = client(&server.url)
-        .create_field(
-            "Favourite colours",
-            Some("%FAV_COLOURS%"),
-            &FieldKind::Listbox,
-            &options,
-        )
-        .await
-        .unwrap();
+    let new = NewField {
+        title: "Favourite colours".into(),
+        tag: Some("FAV_COLOURS".into()),
+        kind: FieldKind::Listbox,
+        options: vec!["Red".into(), "Blue".into()],
+    };
+    let field = client(&server.url).create_field(&new).await.unwrap();
     assert_eq!(
         (field.id.as_str(), field.tag.as_str(), field.listed),
         ("8", "FAV_COLOURS", true)
@@ -506,11 +501,43 @@ async fn a_field_is_made_in_three_calls() {
     assert_eq!(asked[2].body, example_request("field_option_bulk_request"));
 
     let (_server, ac) = giving("field_create_422_duplicate").await;
-    let error = ac
-        .create_field("Test Title", None, &FieldKind::Text, &[])
-        .await
-        .unwrap_err();
+    let error = ac.create_field(&new).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Invalid);
+}
+
+#[tokio::test]
+async fn what_remains_of_a_half_made_field_is_told_and_done_later() {
+    let server = Server::start(move |asked, before| match asked.path.as_str() {
+        "/api/3/fields" => example("field_create_response_201"),
+        "/api/3/fieldRels" => example("field_rel_response_201"),
+        _ if before < 3 => example("field_option_bulk_422"),
+        _ => example("field_option_bulk_response_201"),
+    })
+    .await;
+    let new = NewField {
+        title: "Favourite colours".into(),
+        tag: None,
+        kind: FieldKind::Listbox,
+        options: vec!["Red".into(), "Blue".into()],
+    };
+    let ac = client(&server.url);
+    let error = ac.create_field(&new).await.unwrap_err();
+    let lacks = "%FAV_COLOURS% (id 8) was created, but lacks its options Red, Blue: ";
+    assert!(error.message.starts_with(lacks), "{error}");
+    assert!(error.remedy.as_deref().unwrap().contains("what remains"));
+    let half = ContactField {
+        id: FieldId::new("8"),
+        tag: "FAV_COLOURS".into(),
+        title: new.title.clone(),
+        kind: FieldKind::Listbox,
+        options: Vec::new(),
+        listed: true,
+    };
+    let whole = ac.finish_field(half, &new.options).await.unwrap();
+    assert_eq!(whole.options.len(), 2);
+    let asked = server.asked();
+    assert_eq!(asked.len(), 4, "nothing is done twice");
+    assert_eq!(asked[3].body, example_request("field_option_bulk_request"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `tramline fields`
 
 use super::{Context, Exit};
-use crate::model::{FieldKind, Problem};
+use crate::model::{FieldKind, NewField, Problem};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -13,6 +13,8 @@ pub enum Action {
         connection: Option<String>,
     },
     /// Create a contact field, show it in all lists, and add its options
+    ///
+    /// Three calls: where a later one fails, the same command again does what remains.
     Create {
         /// The field's title
         title: String,
@@ -53,11 +55,13 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                 ));
             }
             let connection = operations.connection(connection.as_deref())?;
-            vec![
-                operations
-                    .create_contact_field(&connection, &title, tag.as_deref(), &kind, &options)
-                    .await?,
-            ]
+            let new = NewField {
+                title,
+                tag,
+                kind,
+                options,
+            };
+            vec![operations.create_contact_field(&connection, &new).await?]
         }
     };
     context.output.list(

@@ -82,23 +82,57 @@ fn change_item(text: &mut Item, old: Option<&toml::Value>, new: &toml::Value) {
     }
 }
 
-/// Rules, by their place: the first ones are changed, more of them follow, those too many go.
+/// Rules, each as what it is, not by its place: one that is changed or moved takes its comments along, one that goes takes them
+/// with it, and a new one has none.
 fn change_tables(text: &mut ArrayOfTables, old: &[&toml::Table], new: &[&toml::Table]) {
-    // A rule that went takes its own lines along, not those of the last one.
-    let mut old = old.to_vec();
-    while old.len() > new.len() {
-        let gone = (0..new.len())
-            .find(|at| old[*at] != new[*at])
-            .unwrap_or(new.len());
-        old.remove(gone);
-        text.remove(gone);
+    let pairs = paired(old, new);
+    let before: Vec<Table> = text.iter().cloned().collect();
+    let kept = pairs.iter().flatten().filter_map(|at| before.get(*at));
+    let mut places: Vec<Option<isize>> = kept.map(Table::position).collect();
+    if places.is_empty() {
+        places.extend(before.iter().map(Table::position).take(1));
     }
-    for (at, new) in new.iter().enumerate() {
-        match (old.get(at), text.get_mut(at)) {
-            (Some(old), Some(table)) => change(table, old, new, &inline),
-            _ => text.push(table(new)),
+    places.sort();
+    text.clear();
+    for (at, (new, pair)) in new.iter().zip(&pairs).enumerate() {
+        let was = pair.and_then(|at| Some((before.get(at)?, old.get(at)?)));
+        let mut entry = match was {
+            Some((kept, old)) => {
+                let mut kept = kept.clone();
+                change(&mut kept, old, new, &inline);
+                kept
+            }
+            None => table(new),
+        };
+        // Where a table stands in the file is its own: those that stay share their places in the new order, and more of
+        // them follow the last.
+        entry.set_position(places.get(at).or(places.last()).copied().flatten());
+        text.push(entry);
+    }
+}
+
+/// Which of the old rules each new one is: the one of its name, else one that differs in nothing but the name.
+fn paired(old: &[&toml::Table], new: &[&toml::Table]) -> Vec<Option<usize>> {
+    let nameless = |rule: &toml::Table| {
+        let mut rule = rule.clone();
+        rule.remove("name");
+        rule
+    };
+    let mut free: Vec<usize> = (0..old.len()).collect();
+    let mut take = |is: &dyn Fn(&toml::Table) -> bool| {
+        let at = free.iter().position(|at| is(old[*at]))?;
+        Some(free.remove(at))
+    };
+    let mut pairs: Vec<Option<usize>> = new
+        .iter()
+        .map(|new| take(&|old| old.get("name") == new.get("name")))
+        .collect();
+    for (pair, new) in pairs.iter_mut().zip(new) {
+        if pair.is_none() {
+            *pair = take(&|old| nameless(old) == nameless(new));
         }
     }
+    pairs
 }
 
 fn tables(values: &[toml::Value]) -> Option<Vec<&toml::Table>> {
@@ -272,6 +306,51 @@ fps = 30
         assert!(!text.contains("adopted\"          # stable"));
         let text = changed(TEXT, |pets| pets.rules[0].when = "true".into());
         assert!(text.contains("when = \"true\"\n") && text.contains("# stable"));
+    }
+
+    #[test]
+    fn a_rule_that_moves_takes_its_comments_along() {
+        let text = changed(TEXT, |pets| pets.rules.swap(0, 1));
+        let gone = "\n# Those who left.\n[[mappings.pets.rules]]\nname = \"gone\"\n\
+            when = \"status == 'gone'\"\nremove_tags = [\"pet-adopted\"]\n";
+        let adopted = "\n[[mappings.pets.rules]]\nname = \"adopted\"          # stable\n\
+            when = \"status == 'adopted'\"\nadd_tags = [\"pet-adopted\"]\n";
+        let both = format!("{adopted}{gone}");
+        assert!(TEXT.contains(&both));
+        assert_eq!(text, TEXT.replace(&both, &format!("{gone}{adopted}")));
+    }
+
+    #[test]
+    fn a_new_rule_stands_where_it_was_put_and_has_no_comment_of_another() {
+        let mut rule = spec(TEXT).rules[0].clone();
+        (rule.name, rule.when) = ("new".into(), "weight > 40".into());
+        for at in 0..=2 {
+            let text = changed(TEXT, |pets| pets.rules.insert(at, rule.clone()));
+            assert!(text.contains("# Those who left.\n[[mappings.pets.rules]]\nname = \"gone\""));
+            assert!(text.contains("name = \"adopted\"          # stable\n"));
+            let names = text.lines().filter(|line| line.starts_with("name = "));
+            assert!(names.clone().nth(at).unwrap().contains("\"new\""), "{text}");
+            assert!(text.ends_with("[tui]\nfps = 30\n"), "{text}");
+        }
+        // In place of another: that one's comments are not the new one's.
+        let text = changed(TEXT, |pets| pets.rules[1] = rule.clone());
+        assert!(!text.contains("Those who left"), "{text}");
+        // Rules before the fields stay before them.
+        let (head, rest) = TEXT.split_once("[mappings.pets.fields]").unwrap();
+        let (fields, rest) = rest.split_once("\n[[mappings.pets.rules]]").unwrap();
+        let (rules, tail) = rest.split_once("[tui]").unwrap();
+        let early = format!(
+            "{head}[[mappings.pets.rules]]{rules}[mappings.pets.fields]{fields}\n[tui]{tail}"
+        );
+        let text = changed(&early, |pets| pets.rules.insert(0, rule.clone()));
+        let at = |part: &str| text.find(part).unwrap();
+        assert!(at("\"new\"") < at("\"adopted\"") && at("\"gone\"") < at("[mappings.pets.fields]"));
+    }
+
+    #[test]
+    fn a_renamed_rule_keeps_its_comments() {
+        let text = changed(TEXT, |pets| pets.rules[1].name = "left".into());
+        assert_eq!(text, TEXT.replace("name = \"gone\"", "name = \"left\""));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod names;
 mod number;
 mod options;
 mod preview;
+mod propose;
 mod resolve;
 mod rules;
 mod sample;
@@ -25,6 +26,7 @@ mod text;
 pub use apply::{Applied, EmailOutcome, MappedValue, Send};
 pub use compile::{Column, Compiled, EmailSource, Mapping};
 pub use field_spec::{Empty, FieldSpec, FieldSpecs, FieldTable, Ordered, is_template};
+pub use propose::{propose, propose_text};
 pub use rules::JudgedRule;
 pub use spec::{
     Conflict, EmailSpec, MappingSpec, Names, OnDelete, OnEmailChange, OnMissingEmail, RuleSpec,

@@ -233,6 +233,7 @@ impl Mapping {
             .into_iter()
             .map(|rule| PreviewRule {
                 name: rule.name,
+                holds: rule.holds,
                 fires: rule.fires,
                 actions: rule.acts.iter().map(ToString::to_string).collect(),
                 note: rule.note,

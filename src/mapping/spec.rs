@@ -1,8 +1,7 @@
 //! `[mappings.NAME]` as config.toml spells it. Nothing is resolved here: see [`super::compile`].
 
 use super::field_spec::FieldSpecs;
-use crate::model::Fingerprint;
-use crate::model::Period;
+use crate::model::{Action, Fingerprint, Period};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -237,6 +236,51 @@ pub struct RuleSpec {
     /// True: `subscribe` brings back somebody who left by hand.
     #[serde(default, skip_serializing_if = "is_default")]
     pub resubscribe: bool,
+}
+
+impl RuleSpec {
+    /// A rule that does nothing yet.
+    pub fn new(name: impl Into<String>, when: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            when: when.into(),
+            on_first_sync: false,
+            add_tags: Names::default(),
+            remove_tags: Names::default(),
+            subscribe: Names::default(),
+            unsubscribe: Names::default(),
+            start_automation: Names::default(),
+            leave_automation: Names::default(),
+            record_event: Names::default(),
+            resubscribe: false,
+        }
+    }
+
+    /// What an action is about; bringing somebody back is a way to subscribe.
+    pub fn names(&self, action: Action) -> &Names {
+        match action {
+            Action::AddTag => &self.add_tags,
+            Action::RemoveTag => &self.remove_tags,
+            Action::Subscribe | Action::Resubscribe => &self.subscribe,
+            Action::Unsubscribe => &self.unsubscribe,
+            Action::StartAutomation => &self.start_automation,
+            Action::LeaveAutomation => &self.leave_automation,
+            Action::RecordEvent => &self.record_event,
+        }
+    }
+
+    /// As [`RuleSpec::names`], to be changed.
+    pub fn names_mut(&mut self, action: Action) -> &mut Names {
+        match action {
+            Action::AddTag => &mut self.add_tags,
+            Action::RemoveTag => &mut self.remove_tags,
+            Action::Subscribe | Action::Resubscribe => &mut self.subscribe,
+            Action::Unsubscribe => &mut self.unsubscribe,
+            Action::StartAutomation => &mut self.start_automation,
+            Action::LeaveAutomation => &mut self.leave_automation,
+            Action::RecordEvent => &mut self.record_event,
+        }
+    }
 }
 
 /// One name or a list of names.

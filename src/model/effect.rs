@@ -1,5 +1,6 @@
 //! Effects: what a rule does to a contact beside its values. Each is done once, as far as the API allows.
 
+use super::contact::Part;
 use super::{ContactId, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,27 @@ impl Action {
 pub struct Act {
     pub action: Action,
     pub target: String,
+}
+
+/// What the account has that actions can be about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ActionNames {
+    pub tags: Part<String>,
+    pub lists: Part<String>,
+    pub automations: Part<String>,
+    pub events: Part<String>,
+}
+
+impl ActionNames {
+    /// The names that an action may be about.
+    pub fn of(&self, action: Action) -> &Part<String> {
+        match action {
+            Action::AddTag | Action::RemoveTag => &self.tags,
+            Action::Subscribe | Action::Resubscribe | Action::Unsubscribe => &self.lists,
+            Action::StartAutomation | Action::LeaveAutomation => &self.automations,
+            Action::RecordEvent => &self.events,
+        }
+    }
 }
 
 /// As people read it: `tag pet-adopted`, `automation "Adoption welcome"`.

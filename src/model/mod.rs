@@ -14,6 +14,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 mod near;
+pub mod new_field;
 pub mod object;
 pub mod pause;
 mod period;
@@ -29,7 +30,7 @@ pub use contact::{
     Builtin, Contact, ContactField, ContactWrite, FieldKind, FieldOption, TargetField,
 };
 pub use decimal::{Decimal, DecimalError};
-pub use effect::{Act, Action, Effect, EffectState};
+pub use effect::{Act, Action, ActionNames, Effect, EffectState};
 pub use finding::{Finding, Level};
 pub use ids::{
     AssociationId, BulkId, ConnectionName, ContactId, Email, FieldId, Fingerprint, JobId,
@@ -37,6 +38,7 @@ pub use ids::{
 };
 pub use job::{Attempt, Job, JobState, Trigger, WaitReason, Waiting};
 pub use near::nearest;
+pub use new_field::{FieldProposal, NewField};
 pub use object::{DataType, ObjectSchema, Property, PropertyOption};
 pub use pause::{Pause, PauseKind};
 pub use period::{InvalidPeriod, Period};

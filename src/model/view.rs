@@ -30,6 +30,10 @@ pub struct PreviewField {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PreviewRule {
     pub name: String,
+    /// The condition is true now.
+    #[serde(default)]
+    pub holds: bool,
+    /// The condition has turned true.
     pub fires: bool,
     /// `tag pet-adopted`, `automation "Adoption welcome"`.
     pub actions: Vec<String>,

@@ -1,8 +1,9 @@
 //! A mapping while it is edited: what it was, what it is to be, and the way back.
 
+use super::mappings::SuggestedPair;
 use crate::mapping::{FieldSpec, is_template};
 
-pub use crate::mapping::MappingSpec;
+pub use crate::mapping::{MappingSpec, Names, RuleSpec, propose_text};
 
 /// A mapping with its changes, which nobody goes by before they are saved.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,15 +16,29 @@ pub struct Draft {
     history: Vec<MappingSpec>,
 }
 
-/// How a line differs from what config.toml has.
+/// How a line or a rule differs from what config.toml has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The contact field, as config.toml names it.
+    /// The contact field, as config.toml names it; `rule NAME`; or `order of rules`.
     pub target: String,
     /// `None` for a line that is new.
     pub old: Option<String>,
     /// `None` for a line that is taken out.
     pub new: Option<String>,
+}
+
+/// A rule in one line: `status == 'adopted': tag pet-adopted`.
+fn whole(rule: &RuleSpec) -> String {
+    let mut acts: Vec<String> = rule.acts().iter().map(ToString::to_string).collect();
+    if rule.on_first_sync {
+        acts.push("at a first sync too".to_owned());
+    }
+    format!("{}: {}", rule.when, acts.join(", "))
+}
+
+/// How a rule is named among changes.
+pub fn rule_target(name: &str) -> String {
+    format!("rule {name}")
 }
 
 impl Change {
@@ -81,10 +96,56 @@ impl Draft {
         spec
     }
 
+    /// The mapping with several contact fields filled.
+    pub fn with_sources(&self, pairs: &[SuggestedPair]) -> MappingSpec {
+        let mut draft = Self::of(self.spec.clone());
+        for pair in pairs {
+            draft.spec = draft.with_source(&pair.field, &pair.from);
+        }
+        draft.spec
+    }
+
     /// The mapping without a contact field.
     pub fn without(&self, target: &str) -> MappingSpec {
         let mut spec = self.spec.clone();
         spec.fields.0.retain(|(name, _)| name != target);
+        spec
+    }
+
+    /// The mapping with a rule in place of that of a number, or as the last one.
+    pub fn with_rule(&self, at: Option<usize>, rule: RuleSpec) -> MappingSpec {
+        let mut spec = self.spec.clone();
+        match at.and_then(|at| spec.rules.get_mut(at)) {
+            Some(old) => *old = rule,
+            None => spec.rules.push(rule),
+        }
+        spec
+    }
+
+    /// The mapping without a rule.
+    pub fn without_rule(&self, at: usize) -> MappingSpec {
+        let mut spec = self.spec.clone();
+        if at < spec.rules.len() {
+            spec.rules.remove(at);
+        }
+        spec
+    }
+
+    /// The mapping with two rules in each other's place; as it is if there is one only.
+    pub fn with_rules_swapped(&self, at: usize, other: usize) -> MappingSpec {
+        let mut spec = self.spec.clone();
+        if at.max(other) < spec.rules.len() {
+            spec.rules.swap(at, other);
+        }
+        spec
+    }
+
+    /// The mapping with another name for the contact field of a line.
+    pub fn with_target(&self, old: &str, new: &str) -> MappingSpec {
+        let mut spec = self.spec.clone();
+        if let Some((target, _)) = spec.fields.0.iter_mut().find(|(name, _)| name == old) {
+            *target = new.to_owned();
+        }
         spec
     }
 
@@ -106,8 +167,52 @@ impl Draft {
         true
     }
 
-    /// What differs from config.toml, in the order of the lines, those taken out last.
+    /// What differs from config.toml: lines in their order, those taken out last; then rules in the same way.
     pub fn changes(&self) -> Vec<Change> {
+        let mut changes = self.line_changes();
+        changes.extend(self.rule_changes());
+        changes
+    }
+
+    fn rule_changes(&self) -> Vec<Change> {
+        let (before, after) = (&self.before.rules, &self.spec.rules);
+        let mut changes = Vec::new();
+        for rule in after {
+            let old = before.iter().find(|old| old.name == rule.name);
+            if old != Some(rule) {
+                changes.push(Change {
+                    target: rule_target(&rule.name),
+                    old: old.map(whole),
+                    new: Some(whole(rule)),
+                });
+            }
+        }
+        for gone in before {
+            if !after.iter().any(|rule| rule.name == gone.name) {
+                changes.push(Change {
+                    target: rule_target(&gone.name),
+                    old: Some(whole(gone)),
+                    new: None,
+                });
+            }
+        }
+        let order = |rules: &[RuleSpec], others: &[RuleSpec]| {
+            let names = rules.iter().map(|rule| rule.name.as_str());
+            let stays = |name: &&str| others.iter().any(|other| other.name == *name);
+            names.filter(stays).collect::<Vec<_>>().join(", ")
+        };
+        let (old, new) = (order(before, after), order(after, before));
+        if old != new {
+            changes.push(Change {
+                target: "order of rules".to_owned(),
+                old: Some(old),
+                new: Some(new),
+            });
+        }
+        changes
+    }
+
+    fn line_changes(&self) -> Vec<Change> {
         let whole = |field: &FieldSpec| field.source().to_owned();
         let mut changes = Vec::new();
         for (target, field) in self.spec.fields.iter() {
@@ -157,6 +262,42 @@ mod tests {
         assert_eq!(table.map.get("calm").map(String::as_str), Some("Calm"));
         draft.put(draft.with_source("%T%", "temper"));
         assert_eq!(draft.changes(), [], "as it was");
+    }
+
+    #[test]
+    fn rules_change_move_and_go_like_lines() {
+        let mut before = draft().spec;
+        for name in ["a", "b", "c"] {
+            let mut rule = RuleSpec::new(name, "temper == 'calm'");
+            rule.add_tags = Names(vec![name.to_owned()]);
+            before.rules.push(rule);
+        }
+        let mut draft = Draft::of(before);
+        let told = |draft: &Draft| -> Vec<String> {
+            draft
+                .changes()
+                .iter()
+                .map(|change| change.text("->"))
+                .collect()
+        };
+        let mut changed = draft.spec.rules[1].clone();
+        changed.on_first_sync = true;
+        draft.put(draft.with_rule(Some(1), changed));
+        draft.put(draft.with_rule(None, RuleSpec::new("d", "true")));
+        assert_eq!(draft.spec.rules[3].name, "d");
+        let more =
+            "~ rule b: temper == 'calm': tag b -> temper == 'calm': tag b, at a first sync too";
+        assert_eq!(told(&draft), [more, "+ rule d: true: "]);
+        draft.put(draft.without_rule(0));
+        assert_eq!(told(&draft)[2], "- rule a: temper == 'calm': tag a");
+        assert_eq!(told(&draft).len(), 3, "the others stay in their order");
+        draft.put(draft.with_rules_swapped(0, 1));
+        assert_eq!(told(&draft)[3], "~ order of rules: b, c -> c, b");
+        assert!(!draft.put(draft.with_rules_swapped(2, 3)), "there is none");
+        for _ in 0..4 {
+            assert!(draft.undo());
+        }
+        assert_eq!(told(&draft), [""; 0]);
     }
 
     #[test]

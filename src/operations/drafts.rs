@@ -5,10 +5,10 @@ use super::mappings::{MappingDetail, SuggestedPair};
 use super::reload::Reloaded;
 use super::{Done, Operations};
 use crate::config::Config;
-use crate::mapping::MappingSpec;
+use crate::mapping::{MappingSpec, propose};
 use crate::model::survey::Survey;
 use crate::model::view::Preview;
-use crate::model::{Builtin, ErrorClass, MappingName, ObjectKey, Problem, Record};
+use crate::model::{Builtin, ErrorClass, FieldProposal, MappingName, ObjectKey, Problem, Record};
 use crate::sync::survey::survey;
 
 /// A field that a line may name: as config.toml names it, and what is said about it.
@@ -23,6 +23,8 @@ pub struct MappingDraft {
     pub record_fields: Vec<FieldChoice>,
     /// The fields of a contact: the built-in ones, then the account's own.
     pub contact_fields: Vec<FieldChoice>,
+    /// Contact fields that could be made, one for each record field.
+    pub proposals: Vec<FieldProposal>,
 }
 
 impl Operations {
@@ -45,6 +47,7 @@ impl Operations {
             (format!("%{}%", field.tag), note)
         });
         Ok(MappingDraft {
+            proposals: propose(&schema, &fields),
             record_fields: record_fields.collect(),
             contact_fields: builtin.into_iter().chain(own).collect(),
             spec,

@@ -1,13 +1,9 @@
-//! Objects and contact fields.
+//! Objects and their properties.
 
-use super::audit::Act;
 use super::{Done, Operations};
 use crate::highlevel::{PageCursor, Search};
 use crate::mapping::is_template;
-use crate::model::{
-    ConnectionName, ContactField, ErrorClass, FieldKind, FieldOption, ObjectKey, ObjectSchema,
-    Problem,
-};
+use crate::model::{ConnectionName, ErrorClass, ObjectKey, ObjectSchema, Problem};
 use serde::Serialize;
 
 /// An object with the number of its records.
@@ -75,41 +71,6 @@ impl Operations {
             .await?
             .as_ref()
             .clone())
-    }
-
-    /// All contact fields of the ActiveCampaign account.
-    pub async fn contact_fields(&self, connection: &ConnectionName) -> Done<Vec<ContactField>> {
-        Ok(self.person(connection)?.fields().await?.as_ref().clone())
-    }
-
-    /// Creates a contact field, shows it in all lists, and adds its options.
-    pub async fn create_contact_field(
-        &self,
-        connection: &ConnectionName,
-        title: &str,
-        tag: Option<&str>,
-        kind: &FieldKind,
-        options: &[String],
-    ) -> Done<ContactField> {
-        self.writable()?;
-        let account = self.person(connection)?;
-        let options: Vec<FieldOption> = options
-            .iter()
-            .map(|text| FieldOption {
-                value: text.clone(),
-                label: text.clone(),
-            })
-            .collect();
-        let doing = async {
-            Ok(account
-                .activecampaign
-                .create_field(title, tag, kind, &options)
-                .await?)
-        };
-        let act = Act::new("contact field create", title).of(connection);
-        let field = self.audited(act, doing, |_| Some(1)).await?;
-        account.forget().await;
-        Ok(field)
     }
 
     /// Where an object's properties go: pairs of property key and contact field name, over all mappings.

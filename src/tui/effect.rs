@@ -223,6 +223,14 @@ async fn perform(
             tokio::time::sleep(TYPED).await;
             Reply::Trial(ops.draft_preview(&mapping, &draft, *record).await)
         }
+        Request::TryRule(mapping, draft, at, record) => {
+            tokio::time::sleep(TYPED).await;
+            Reply::RuleTried(ops.try_rule(&mapping, &draft, at, *record).await)
+        }
+        Request::ActionNames => Reply::ActionNames(ops.action_names(connection).await),
+        Request::CreateField(new) => {
+            Reply::FieldCreated(ops.create_contact_field(connection, &new).await)
+        }
         Request::SaveMapping(name, both) => {
             let (before, after) = *both;
             let result = ops.save_mapping(&name, &before, &after).await;

@@ -6,6 +6,7 @@ use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
+use super::screens::mappings::field_from_form;
 use super::screens::queue::pause_from_form;
 use super::screens::records::chooser::ChooserOutcome;
 use super::screens::records::follow_format;
@@ -14,6 +15,7 @@ use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
+use super::widgets::rule::RuleOutcome;
 use super::widgets::source::SourceOutcome;
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
@@ -83,7 +85,7 @@ impl App {
             }
             Overlay::Palette(palette) => match palette.picker.key(key) {
                 PickOutcome::Stay => true,
-                PickOutcome::Dropped => false,
+                PickOutcome::Dropped | PickOutcome::Taken => false,
                 PickOutcome::Chosen(at) => {
                     if let Some((tab, action)) = palette.action(at) {
                         if let Some(tab) = tab.filter(|tab| *tab != self.tab) {
@@ -102,6 +104,11 @@ impl App {
                     self.chosen(choice, at);
                     return;
                 }
+                PickOutcome::Taken => {
+                    let (picker, choice) = (picker.clone(), choice.clone());
+                    self.taken(choice, &picker);
+                    return;
+                }
             },
             Overlay::Source(source) => {
                 let outcome = source.key(key);
@@ -116,6 +123,11 @@ impl App {
                     false
                 }
             },
+            Overlay::Rule(rule) => {
+                let outcome = rule.key(key);
+                self.typed_rule(rule, outcome);
+                !matches!(outcome, RuleOutcome::Done | RuleOutcome::Dropped)
+            }
             Overlay::Form(form) => match form.key(key) {
                 FormOutcome::Stay => {
                     if matches!(form.purpose, Purpose::File(_)) {
@@ -217,6 +229,13 @@ impl App {
             }
             Purpose::SaveFilter(filter) => self.save_filter(form, filter),
             Purpose::File(object) => self.file_records(object, form),
+            Purpose::Field(wanted) => {
+                let asked = field_from_form(&mut form, &wanted);
+                self.overlays.push(Overlay::Form(form));
+                if let Some((new, question, did)) = asked {
+                    self.write_asked(Request::CreateField(new), question, did);
+                }
+            }
             Purpose::New(object) => {
                 let did = format!("tramline records create {}{}", object.short(), set());
                 self.wait_for(form, Request::Create(object, changes.clone()), did);
@@ -234,9 +253,20 @@ impl App {
     }
 
     /// The form stays until the answer comes, so that what was typed is never lost.
-    fn wait_for(&mut self, mut form: Box<Form>, request: Request, did: String) {
-        form.busy = !self.session.read_only;
+    fn wait_for(&mut self, form: Box<Form>, request: Request, did: String) {
         self.overlays.push(Overlay::Form(form));
         self.write(request, did);
+        // A question may lie above it now; then yes is waited for.
+        if !self.session.read_only {
+            self.form_waits();
+        }
+    }
+
+    /// The form on top waits for the answer of its write.
+    pub(super) fn form_waits(&mut self) {
+        if let Some(Overlay::Form(form)) = self.overlays.last_mut() {
+            form.busy = true;
+            form.error = None;
+        }
     }
 }

@@ -10,8 +10,8 @@ use crate::model::group::FailureGroup;
 use crate::model::survey::Survey;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    BulkId, ConnectionName, ContactId, Finding, MappingName, ObjectKey, ObjectSchema, Pause,
-    Problem, Properties, Record, RecordId, RunId,
+    ActionNames, BulkId, ConnectionName, ContactField, ContactId, Finding, MappingName, NewField,
+    ObjectKey, ObjectSchema, Pause, Problem, Properties, Record, RecordId, RunId,
 };
 use crate::operations::connections::ConnectionSummary;
 use crate::operations::draft::MappingSpec;
@@ -24,6 +24,7 @@ use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::file::{Filed, RecordFile};
 use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
+use crate::operations::rules::RuleTrial;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
 use crate::operations::{Activity, Done, LogFilter, LogLine};
@@ -80,6 +81,11 @@ pub enum Request {
     Draft(MappingName),
     /// What a source that is being typed makes of a sample.
     Trial(MappingName, Box<MappingSpec>, Box<Record>),
+    /// What a rule that is being typed makes of a sample; the mapping has it at this place.
+    TryRule(MappingName, Box<MappingSpec>, usize, Box<Record>),
+    /// What the account has that actions of rules can be about.
+    ActionNames,
+    CreateField(NewField),
     /// Write a mapping into config.toml: as it was, as it is to be.
     SaveMapping(MappingName, Box<(MappingSpec, MappingSpec)>),
     Suggest(MappingName, Box<MappingSpec>),
@@ -193,6 +199,9 @@ pub enum Reply {
     SamplePreview(Done<Preview>),
     Draft(MappingName, Done<Box<MappingDraft>>),
     Trial(Done<Preview>),
+    RuleTried(Done<RuleTrial>),
+    ActionNames(Done<ActionNames>),
+    FieldCreated(Done<ContactField>),
     MappingSaved(MappingName, Done<Reloaded>),
     Suggestions(Done<Vec<SuggestedPair>>),
     Survey(MappingName, Done<Survey>),

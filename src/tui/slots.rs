@@ -29,8 +29,10 @@ pub enum Slot {
     SamplePreview,
     /// Where the edit of a mapping begins.
     Draft,
-    /// What a source that is being typed makes of the sample.
+    /// What a source or rule that is being typed makes of the sample.
     Trial,
+    /// What the account has that actions of rules can be about.
+    ActionNames,
     Suggestions,
     /// All records through the mapping.
     Survey,
@@ -77,6 +79,7 @@ impl Slot {
             | Self::SamplePreview
             | Self::Draft
             | Self::Trial
+            | Self::ActionNames
             | Self::Suggestions
             | Self::Survey
             | Self::Check => Some(Tab::Mappings),

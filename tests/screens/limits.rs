@@ -12,7 +12,7 @@ use tramline::tui::event::Event;
 use tramline::tui::painter::Painter;
 
 /// Keys that open what lies above the screens.
-const ABOVE: [&str; 22] = [
+const ABOVE: [&str; 26] = [
     "1?",
     "1@",
     "4F",
@@ -27,6 +27,10 @@ const ABOVE: [&str; 22] = [
     "2x",
     "2frex",
     "3r",
+    "3r\n",
+    "3r\n\t ",
+    "3c",
+    "3cchip\n",
     "3A",
     "3v",
     "3\n",

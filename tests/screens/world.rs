@@ -24,7 +24,7 @@ use tramline::model::{
 };
 use tramline::operations::connections::ConnectionSummary;
 use tramline::operations::filters::{FilterOf, SavedFilter};
-use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary, SuggestedPair};
+use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary};
 use tramline::operations::pace::Pace;
 use tramline::operations::pauses::Scope;
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
@@ -391,6 +391,9 @@ fn mapping_detail(mood: Mood, name: &MappingName) -> MappingDetail {
             line.target = text(mood, &line.target);
         }
     }
+    if name.as_str() == "visits" {
+        lines.push(drafts::lacking());
+    }
     MappingDetail {
         summary: mapping(name.as_str(), "custom_objects.pets"),
         lines: if mood == Mood::Empty { vec![] } else { lines },
@@ -461,6 +464,7 @@ pub fn preview(mood: Mood, record: Record) -> Preview {
         fields,
         rules: vec![
             PreviewRule {
+                holds: true,
                 name: "adopted".into(),
                 fires: true,
                 actions: vec![
@@ -470,6 +474,7 @@ pub fn preview(mood: Mood, record: Record) -> Preview {
                 note: None,
             },
             PreviewRule {
+                holds: false,
                 name: "heavy".into(),
                 fires: false,
                 actions: vec![],
@@ -1069,18 +1074,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::SamplePreview(drafts::trial(mood, &draft, *record))
         }
         Request::Trial(_, draft, record) => Reply::Trial(drafts::trial(mood, &draft, *record)),
-        Request::Draft(name) => Reply::Draft(name, done(mood, Box::new(drafts::draft(mood)))),
+        Request::Draft(name) => {
+            let draft = Box::new(drafts::draft(mood, &name));
+            Reply::Draft(name, done(mood, draft))
+        }
+        Request::TryRule(_, draft, at, record) => {
+            Reply::RuleTried(drafts::rule_trial(mood, &draft, at, *record))
+        }
+        Request::ActionNames => Reply::ActionNames(done(mood, drafts::action_names(mood))),
+        Request::CreateField(new) => Reply::FieldCreated(done(mood, drafts::created(&new))),
         Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Reloaded::default())),
         Request::Survey(name, _) => Reply::Survey(name, done(mood, drafts::survey(mood))),
-        Request::Suggest(..) => Reply::Suggestions(done(
-            mood,
-            vec![SuggestedPair {
-                field: "%CHIP%".into(),
-                from: "chip".into(),
-                score: 0.87,
-                reason: text(mood, "the names agree; both are text"),
-            }],
-        )),
+        Request::Suggest(..) => Reply::Suggestions(done(mood, drafts::suggested(mood))),
         Request::Check => Reply::Findings(vec![
             Finding::ok("highlevel token", "accepted"),
             Finding::warning(

@@ -3,6 +3,7 @@
 mod checks;
 mod fixture;
 mod properties;
+mod proposals;
 mod templates;
 mod values;
 

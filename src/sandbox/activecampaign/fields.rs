@@ -130,11 +130,11 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Reply {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let (Some(title), Some(kind)) = (
-        body["title"].as_str().filter(|title| !title.is_empty()),
-        body["type"].as_str(),
-    ) else {
+    let Some(title) = body["title"].as_str().filter(|title| !title.is_empty()) else {
         return missing_attribute("title");
+    };
+    let Some(kind) = body["type"].as_str() else {
+        return missing_attribute("type");
     };
     if !KINDS.contains(&kind) {
         return invalid("The field type is not valid", "field_invalid", "type")
@@ -197,8 +197,11 @@ pub(super) fn relate(shared: &Shared, call: &Call) -> Reply {
         Err(reply) => return reply,
     };
     let number = |name: &str| id_text(&body[name]).and_then(|text| text.parse::<u64>().ok());
-    let (Some(field), Some(list)) = (number("field"), number("relid")) else {
+    let Some(field) = number("field") else {
         return missing_attribute("field");
+    };
+    let Some(list) = number("relid") else {
+        return missing_attribute("relid");
     };
     let mut account = shared.account();
     let id = account.new_id();

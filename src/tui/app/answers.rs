@@ -1,20 +1,23 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
 use super::{App, Edit};
-use crate::model::{JobState, Level, MappingName, Pause, Problem, Properties, Record};
+use crate::model::{
+    ContactField, JobState, Level, MappingName, Pause, Problem, Properties, Record,
+};
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
-use crate::tui::context::Then;
+use crate::tui::context::{Cx, Then};
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::remembered::Remembered;
 use crate::tui::request::{Editing, Reply, Request};
-use crate::tui::screens::mappings::tried;
+use crate::tui::screens::mappings::{rule_tried, tried};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
-use crate::tui::widgets::overlay::Overlay;
+use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::rule::RuleEditor;
 use serde_json::{Value, json};
 
 impl App {
@@ -57,6 +60,19 @@ impl App {
                     source.result = tried(&source.target, result);
                 }
             }
+            Reply::RuleTried(result) => {
+                if let Some(rule) = self.rule_editor() {
+                    rule.result = rule_tried(result);
+                }
+            }
+            Reply::ActionNames(result) => {
+                self.mappings.names_read(result, self.now);
+                if let Some(Overlay::Pick(picker, Choice::Names(action))) = self.overlays.last_mut()
+                {
+                    picker.add(self.mappings.known_names(*action));
+                }
+            }
+            Reply::FieldCreated(result) => self.field_created(result),
             Reply::Saved(result) => self.saved(slot, result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
@@ -104,6 +120,41 @@ impl App {
             (None, Err(problem)) => {
                 self.toasts
                     .push(Level::Error, problem.to_string(), self.now);
+            }
+        }
+    }
+
+    /// The rule that is edited, whatever lies above it.
+    fn rule_editor(&mut self) -> Option<&mut RuleEditor> {
+        self.overlays.iter_mut().find_map(|overlay| match overlay {
+            Overlay::Rule(rule) => Some(&mut **rule),
+            _ => None,
+        })
+    }
+
+    /// A contact field was created, or was not: the form that waits for it keeps what was typed.
+    fn field_created(&mut self, result: Done<ContactField>) {
+        let form = self.busy_form(|purpose| matches!(purpose, Purpose::Field(_)));
+        match (form, result) {
+            (Some(at), Err(problem)) => {
+                if let Overlay::Form(form) = &mut self.overlays[at] {
+                    form.failed(problem);
+                }
+            }
+            (None, Err(problem)) => {
+                self.toasts
+                    .push(Level::Error, problem.to_string(), self.now);
+            }
+            (form, Ok(field)) => {
+                let wanted = form.and_then(|at| match self.overlays.remove(at) {
+                    Overlay::Form(form) => match form.purpose {
+                        Purpose::Field(wanted) => Some(wanted),
+                        _ => None,
+                    },
+                    _ => None,
+                });
+                self.mappings
+                    .field_created(&field, wanted, &mut hands!(self));
             }
         }
     }

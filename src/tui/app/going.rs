@@ -11,6 +11,7 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Form;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
+use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
 
 impl App {
@@ -148,11 +149,13 @@ impl App {
                     self.mappings.edit_source(target, &mut hands!(self));
                 }
             }
-            Choice::Pair(pairs) => {
-                if let Some(pair) = pairs.into_iter().nth(at) {
-                    self.mappings.take_pair(pair, &mut hands!(self));
+            Choice::Proposal(proposals) => {
+                if let Some(proposal) = proposals.into_iter().nth(at) {
+                    self.mappings.field_form(&proposal, None, &mut hands!(self));
                 }
             }
+            // Of these several are taken.
+            Choice::Pair(_) | Choice::Names(_) => {}
             Choice::Related(records) => {
                 if let Some((object, record)) = records.get(at).cloned() {
                     if object.as_str() == "contact" {
@@ -173,6 +176,37 @@ impl App {
     /// The form of a file of records was filled in.
     pub(in crate::tui) fn file_records(&mut self, object: ObjectKey, form: Box<Form>) {
         self.records.file(object, form, &mut hands!(self));
+    }
+
+    /// Several items of a list were taken.
+    pub(in crate::tui) fn taken(&mut self, choice: Choice, picker: &Picker) {
+        match choice {
+            Choice::Pair(pairs) => {
+                let taken = picker.taken();
+                let pairs = taken.iter().filter_map(|at| pairs.get(*at));
+                let pairs: Vec<_> = pairs.cloned().collect();
+                self.mappings.take_pairs(&pairs, &mut hands!(self));
+            }
+            Choice::Names(action) => {
+                if let Some(Overlay::Rule(rule)) = self.overlays.last_mut() {
+                    rule.set_names(action, picker.taken_labels());
+                    self.mappings.try_rule(rule, &mut hands!(self));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A rule was changed, taken or left.
+    pub(in crate::tui) fn typed_rule(&mut self, rule: &mut RuleEditor, outcome: RuleOutcome) {
+        let mut cx = hands!(self);
+        match outcome {
+            RuleOutcome::Stay => {}
+            RuleOutcome::Typed => self.mappings.try_rule(rule, &mut cx),
+            RuleOutcome::Names(action) => self.mappings.choose_names(rule, action, &mut cx),
+            RuleOutcome::Dropped => cx.give_up(Slot::Trial),
+            RuleOutcome::Done => self.mappings.take_rule(rule, &mut cx),
+        }
     }
 
     /// A source was typed on, taken or left.

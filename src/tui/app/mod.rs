@@ -46,6 +46,7 @@ use crate::tui::widgets::help::Help;
 use crate::tui::widgets::line::{Complete, InputLine};
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
+use crate::tui::widgets::rule::RuleOutcome;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
@@ -397,6 +398,7 @@ impl App {
                 }
                 let did = confirm.did.unwrap_or_default();
                 hands!(self).write_now(request.clone(), did);
+                self.form_waits();
                 if let Some(edit) = &mut self.edit
                     && edit.slot.is_none()
                     && edit.request == request
@@ -441,6 +443,12 @@ impl App {
         self.grant();
     }
 
+    /// Writes after a question, through the same door.
+    pub(in crate::tui) fn write_asked(&mut self, request: Request, question: Confirm, did: String) {
+        hands!(self).write(request, Some(question), did);
+        self.grant();
+    }
+
     fn paste(&mut self, text: &str) {
         match self.overlays.last_mut() {
             Some(Overlay::Filter(line)) => {
@@ -453,6 +461,11 @@ impl App {
                 source.paste(text);
                 let source = source.clone();
                 self.typed_source(&source, SourceOutcome::Typed);
+            }
+            Some(Overlay::Rule(rule)) => {
+                rule.paste(text);
+                let mut rule = rule.clone();
+                self.typed_rule(&mut rule, RuleOutcome::Typed);
             }
             Some(Overlay::Palette(palette)) => palette.picker.paste(text),
             Some(Overlay::Pick(picker, _)) => picker.paste(text),

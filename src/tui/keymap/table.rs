@@ -99,7 +99,10 @@ pub enum Action {
     File,
     NextSample,
     Rules,
+    Earlier,
+    Later,
     Suggest,
+    CreateField,
     Save,
     Survey,
     Check,
@@ -132,7 +135,10 @@ impl Action {
     /// What the action needs on a screen; `None` if it can always be tried.
     pub fn needs(self, tab: Tab) -> Option<Needs> {
         match (self, tab) {
-            (Self::New | Self::Survey | Self::Suggest | Self::Rules, Tab::Mappings)
+            (
+                Self::New | Self::Survey | Self::Suggest | Self::Rules | Self::CreateField,
+                Tab::Mappings,
+            )
             | (Self::Switch | Self::Save, Tab::Mappings) => Some(Needs::Mapping),
             (Self::NextSample, Tab::Mappings) => Some(Needs::Row),
             (Self::Switch, Tab::Schemas | Tab::Records)
@@ -255,17 +261,20 @@ pub const TABLE: &[Binding] = &[
     on(Records, A::SelectRange, "select_range", &["v"], "", "Begin a range at this row; again, or space, selects it", ""),
     on(Records, A::SelectAll, "select_all", &["A"], "", "Select all rows that are read and shown", ""),
     on(Records, A::Invert, "invert", &["I"], "", "Select the rows that are not selected, and only those", ""),
-    on(Mappings, A::Edit, "edit", &["t", "e"], "edit", "Change where this contact field comes from: a record field or a template", ""),
-    on(Mappings, A::New, "new", &["a"], "add", "Fill one more contact field", ""),
-    on(Mappings, A::Delete, "delete", &["D"], "", "Take this line out of the mapping", ""),
+    on(Mappings, A::Edit, "edit", &["t", "e"], "edit", "Change where this contact field comes from, a record field or a template; or this rule", ""),
+    on(Mappings, A::New, "new", &["a"], "add", "Fill one more contact field; or add a rule", ""),
+    on(Mappings, A::Delete, "delete", &["D"], "", "Take this line or rule out of the mapping", ""),
     on(Mappings, A::Undo, "undo", &["u"], "undo", "Take the last change of the mapping back", ""),
     on(Mappings, A::Save, "save", &["w"], "save", "Write the changes into config.toml; asks, and keeps its comments and order", ""),
     on(Mappings, A::NextSample, "next_sample", &["space"], "next sample", "Send the next sample record through the mapping", "tramline mappings preview NAME"),
     on(Mappings, A::Switch, "switch", &["tab"], "next mapping", "Go to the next mapping", "tramline mappings list"),
-    on(Mappings, A::Open, "open", &["enter"], "line", "Show this line whole", "tramline mappings show NAME"),
-    on(Mappings, A::Rules, "rules", &["r"], "rules", "Show the rules and whether they would fire for the sample", "tramline mappings preview NAME"),
-    on(Mappings, A::Suggest, "suggest", &["A"], "suggest", "Choose among pairs of fields that seem to belong together by name, type and values", "tramline mappings suggest NAME"),
+    on(Mappings, A::Open, "open", &["enter"], "line", "Show this line whole, or edit this rule", "tramline mappings show NAME"),
+    on(Mappings, A::Rules, "rules", &["r"], "rules", "Show the rules in place of the lines, or the lines again; they are edited with the same keys", "tramline mappings preview NAME"),
+    on(Mappings, A::Earlier, "earlier", &["<"], "", "Let this rule come before the one above it", ""),
+    on(Mappings, A::Later, "later", &[">"], "", "Let this rule come after the one below it", ""),
+    on(Mappings, A::Suggest, "suggest", &["A"], "suggest", "Choose among pairs of fields that seem to belong together by name, type and values; space marks several", "tramline mappings suggest NAME"),
     on(Mappings, A::Survey, "survey", &["v"], "all records", "Send all records through the mapping: what fails and how often, and how many contacts would change", "tramline export NAME --dry-run"),
+    on(Mappings, A::CreateField, "create_field", &["c"], "new field", "Create the contact field that this line lacks, or one for a record field; asks", "tramline fields create TITLE --kind KIND --tag TAG --option TEXT"),
     on(Mappings, A::Check, "check", &["V"], "check", "Check configuration, scopes, limits and all mappings", "tramline check"),
     on(Queue, A::Retry, "retry", &["r"], "retry", "Retry this job or the selected ones", "tramline queue retry ID"),
     on(Queue, A::Edit, "edit", &["e"], "mend", "Edit this job's record in a form; then retry the job", "tramline records update OBJECT RECORD --set FIELD=VALUE"),

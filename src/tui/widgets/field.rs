@@ -114,6 +114,12 @@ impl Field {
         self.input = Input::new(text.to_owned());
     }
 
+    /// The keys of the options that are chosen, in the order of the options.
+    pub fn chosen_keys(&self) -> Vec<String> {
+        let keys = self.chosen.iter().map(|at| self.options[*at].0.clone());
+        keys.collect()
+    }
+
     /// The text typed.
     pub fn typed(&self) -> &str {
         self.input.value().trim()
@@ -172,7 +178,7 @@ impl Field {
                 }
             }
         };
-        if self.required && value.is_null() {
+        if self.required && (value.is_null() || value.as_str().is_some_and(str::is_empty)) {
             return Err("this field is required".to_owned());
         }
         Ok(Some(value))

@@ -2,6 +2,7 @@
 
 use super::field::{Field, Kind};
 use super::overlay::frame;
+use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
@@ -20,6 +21,18 @@ pub enum Purpose {
     SaveFilter(SavedFilter),
     /// The records in view, into a file.
     File(ObjectKey),
+    /// A contact field is to be made.
+    Field(FieldFor),
+}
+
+/// What a contact field is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFor {
+    pub mapping: MappingName,
+    /// The record field or template that is to fill it.
+    pub source: String,
+    /// The line that names it already; `None`: a line is added.
+    pub target: Option<String>,
 }
 
 /// What became of a key.
@@ -185,8 +198,14 @@ impl Form {
     /// Draws it over the screen.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let width = area.width.saturating_sub(4).min(100);
+        let error = self.error.as_ref().map(|problem| {
+            let text = format!("{} {problem}", canvas.theme.glyphs.cross);
+            wrap(&text, width.saturating_sub(4))
+        });
+        let error = error.unwrap_or_default();
+        let error_height = error.len().clamp(1, 4) as u16;
         let height = (self.fields.len() as u16)
-            .saturating_add(5)
+            .saturating_add(4 + error_height)
             .min(area.height);
         let inner = frame(canvas, area, width, height, &self.title);
         if inner.height < 3 {
@@ -194,7 +213,7 @@ impl Form {
         }
         let theme = canvas.theme;
         let label = (inner.width / 3).min(28);
-        let rows = usize::from(inner.height - 2);
+        let rows = usize::from(inner.height.saturating_sub(1 + error_height).max(1));
         let from = (self.cursor + 1).saturating_sub(rows);
         for (line, field) in self.fields.iter().skip(from).take(rows).enumerate() {
             let y = inner.y + line as u16;
@@ -212,9 +231,12 @@ impl Form {
             }
             field.draw(canvas, Rect::new(x, y, room, 1), under);
         }
-        if let Some(problem) = &self.error {
-            let text = format!("{} {problem}", theme.glyphs.cross);
-            canvas.put(inner.x, inner.bottom() - 2, inner.width, &text, theme.error);
+        let top = (inner.bottom() - 1)
+            .saturating_sub(error_height)
+            .max(inner.y);
+        for (at, line) in error.iter().take(usize::from(error_height)).enumerate() {
+            let y = top + at as u16;
+            canvas.put(inner.x, y, inner.width, line, theme.error);
         }
         let (key, muted) = (theme.key, theme.muted);
         let foot: &[(&str, _)] = if self.busy {

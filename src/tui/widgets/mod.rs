@@ -3,6 +3,7 @@
 pub mod confirm;
 pub mod contact;
 pub mod diff;
+pub mod expression;
 pub mod field;
 pub mod form;
 pub mod gauge;
@@ -13,6 +14,7 @@ pub mod overlay;
 pub mod paged;
 pub mod palette;
 pub mod picker;
+pub mod rule;
 pub mod source;
 pub mod state;
 pub mod table;

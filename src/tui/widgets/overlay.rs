@@ -6,9 +6,10 @@ use super::help::Help;
 use super::line::InputLine;
 use super::palette::Palette;
 use super::picker::Picker;
+use super::rule::RuleEditor;
 use super::source::Source;
 use super::text::{Paragraphs, Scroll};
-use crate::model::{ConnectionName, ObjectKey, RecordId};
+use crate::model::{Action, ConnectionName, FieldProposal, ObjectKey, RecordId};
 use crate::operations::mappings::SuggestedPair;
 use crate::tui::app::FilterStep;
 use crate::tui::canvas::Canvas;
@@ -48,6 +49,10 @@ pub enum Choice {
     /// Contact fields that a mapping does not fill.
     Target(Vec<String>),
     Pair(Vec<SuggestedPair>),
+    /// What an action of the rule beneath is about.
+    Names(Action),
+    /// Record fields that a contact field could be made for.
+    Proposal(Vec<FieldProposal>),
 }
 
 /// Anything above a screen.
@@ -60,6 +65,7 @@ pub enum Overlay {
     Pick(Picker, Choice),
     Text(TextBox),
     Source(Box<Source>),
+    Rule(Box<RuleEditor>),
     Filter(InputLine),
     Columns(Box<Chooser>),
 }
@@ -71,9 +77,9 @@ impl Overlay {
             Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
             Self::Help(_) => &[("j k", "scroll"), ("/", "search"), ("esc", "close")],
             Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
-            Self::Palette(_) | Self::Pick(..) => {
-                &[("type", "to narrow"), ("enter", "choose"), ("esc", "leave")]
-            }
+            Self::Palette(palette) => palette.picker.keys(),
+            Self::Pick(picker, _) => picker.keys(),
+            Self::Rule(rule) => rule.keys(),
             Self::Source(_) => &[("enter", "take"), ("tab", "complete"), ("esc", "leave")],
             Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
             Self::Filter(line) => line.keys(),
@@ -90,6 +96,7 @@ impl Overlay {
             Self::Form(form) => form.draw(canvas, area),
             Self::Pick(picker, _) => picker.draw(canvas, area),
             Self::Source(source) => source.draw(canvas, area),
+            Self::Rule(rule) => rule.draw(canvas, area),
             Self::Filter(line) => line.draw(canvas, area),
             Self::Columns(chooser) => chooser.draw(canvas, area),
             Self::Text(text) => {

@@ -1,4 +1,4 @@
-//! A list to choose from, narrowed by typing.
+//! A list to choose one or several from, narrowed by typing.
 
 use super::overlay::frame;
 use crate::tui::canvas::{Canvas, shown_width};
@@ -6,6 +6,7 @@ use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::layout::Rect;
+use std::collections::BTreeSet;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -15,6 +16,8 @@ pub enum PickOutcome {
     Stay,
     /// The item of this number was chosen.
     Chosen(usize),
+    /// Several were: see [`Picker::taken`].
+    Taken,
     Dropped,
 }
 
@@ -26,6 +29,14 @@ pub struct Item {
     pub key: String,
 }
 
+/// The items that are marked, where several can be taken.
+#[derive(Clone, Debug, Default)]
+struct Marks {
+    marked: BTreeSet<usize>,
+    /// What an item is called that is typed and not in the list; `None` where only the list will do.
+    new: Option<&'static str>,
+}
+
 /// Items, the text typed, and the items that match it, best first.
 #[derive(Clone, Debug)]
 pub struct Picker {
@@ -34,6 +45,7 @@ pub struct Picker {
     input: Input,
     shown: Vec<usize>,
     cursor: usize,
+    marks: Option<Marks>,
 }
 
 impl Picker {
@@ -45,9 +57,125 @@ impl Picker {
             items,
             input: Input::default(),
             cursor: 0,
+            marks: None,
         };
         picker.narrow();
         picker
+    }
+
+    /// Several can be taken: those that are marked, else the one under the cursor.
+    pub fn marking(mut self) -> Self {
+        self.marks = Some(Marks::default());
+        self
+    }
+
+    /// Several can be taken, or none, and also such as are not in the list; `new` is what one is called. The first `marked` items
+    /// are marked already.
+    pub fn naming(mut self, new: &'static str, marked: usize) -> Self {
+        self.marks = Some(Marks {
+            marked: (0..marked).collect(),
+            new: Some(new),
+        });
+        self
+    }
+
+    /// The numbers of the items that were taken.
+    pub fn taken(&self) -> Vec<usize> {
+        let Some(marks) = &self.marks else {
+            return Vec::new();
+        };
+        let under = self.shown.get(self.cursor).copied();
+        if marks.marked.is_empty() && marks.new.is_none() {
+            return under.into_iter().collect();
+        }
+        marks.marked.iter().copied().collect()
+    }
+
+    /// The labels of the items that were taken.
+    pub fn taken_labels(&self) -> Vec<String> {
+        let taken = self.taken();
+        taken
+            .iter()
+            .map(|at| self.items[*at].label.clone())
+            .collect()
+    }
+
+    /// Adds items that are not in the list yet.
+    pub fn add(&mut self, items: Vec<Item>) {
+        for item in items {
+            if !self.items.iter().any(|known| known.label == item.label) {
+                self.items.push(item);
+            }
+        }
+        let cursor = self.cursor;
+        self.narrow();
+        self.cursor = cursor.min(self.rows().saturating_sub(1));
+    }
+
+    /// What is typed and could be taken although it is not in the list.
+    fn new_label(&self) -> Option<(&'static str, &str)> {
+        let noun = self.marks.as_ref()?.new?;
+        let typed = self.input.value().trim();
+        let known = |item: &Item| item.label.eq_ignore_ascii_case(typed);
+        (!typed.is_empty() && !self.items.iter().any(known)).then_some((noun, typed))
+    }
+
+    fn rows(&self) -> usize {
+        self.shown.len() + usize::from(self.new_label().is_some())
+    }
+
+    /// Marks the item under the cursor, or what was typed; a second time takes the mark away, where `toggle`. The text that
+    /// led to it has done its work.
+    fn mark(&mut self, toggle: bool) {
+        let new = self.new_label().map(|(_, label)| label.to_owned());
+        let at = match (self.shown.get(self.cursor), new) {
+            (Some(at), _) => *at,
+            (None, Some(label)) => {
+                self.items.push(Item {
+                    label,
+                    note: "new".to_owned(),
+                    key: String::new(),
+                });
+                self.items.len() - 1
+            }
+            (None, None) => return,
+        };
+        if let Some(marks) = &mut self.marks
+            && !marks.marked.insert(at)
+            && toggle
+        {
+            marks.marked.remove(&at);
+        }
+        if !self.input.value().is_empty() {
+            self.input = Input::default();
+            self.narrow();
+            self.cursor = self
+                .shown
+                .iter()
+                .position(|shown| *shown == at)
+                .unwrap_or(0);
+        }
+    }
+
+    /// The keys that it takes, for the footer.
+    pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
+        match &self.marks {
+            None => &[("type", "to narrow"), ("enter", "choose"), ("esc", "leave")],
+            Some(Marks { new: None, .. }) => &[
+                ("space", "mark"),
+                ("enter", "take the marked"),
+                ("type", "to narrow"),
+                ("tab", "mark"),
+                ("esc", "leave"),
+            ],
+            Some(Marks { new: Some(_), .. }) => &[
+                ("space", "mark"),
+                ("type", "a name, known or new"),
+                ("tab", "mark"),
+                ("enter", "take the marked"),
+                ("esc", "leave"),
+            ],
+        }
     }
 
     fn narrow(&mut self) {
@@ -87,10 +215,23 @@ impl Picker {
 
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> PickOutcome {
-        let last = self.shown.len().saturating_sub(1);
+        let last = self.rows().saturating_sub(1);
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return PickOutcome::Dropped;
+            }
+            // While something is typed a space is a part of it.
+            (KeyCode::Char(' '), _) if self.marks.is_some() && self.input.value().is_empty() => {
+                self.mark(true);
+            }
+            (KeyCode::Tab, _) if self.marks.is_some() => self.mark(true),
+            (KeyCode::Enter, _) if self.marks.is_some() => {
+                let names = self.marks.as_ref().is_some_and(|marks| marks.new.is_some());
+                if names && !self.input.value().trim().is_empty() {
+                    self.mark(false);
+                } else if names || !self.taken().is_empty() {
+                    return PickOutcome::Taken;
+                }
             }
             (KeyCode::Enter, _) => {
                 return match self.shown.get(self.cursor) {
@@ -134,7 +275,7 @@ impl Picker {
         canvas.typed(place, self.input.value(), at, text, true);
         let rows = usize::from(inner.height - 1);
         let from = (self.cursor + 1).saturating_sub(rows);
-        if self.shown.is_empty() {
+        if self.rows() == 0 {
             canvas.put(
                 inner.x + 2,
                 inner.y + 1,
@@ -155,12 +296,39 @@ impl Picker {
             let key_width = (shown_width(&item.key) as u16).min(inner.width / 3);
             let right = inner.right() - key_width;
             canvas.put_right(right, y, key_width, &item.key, key);
-            let room = right.saturating_sub(inner.x + 3);
-            let used = canvas.put(inner.x + 2, y, room, &item.label, style);
-            let room = room.saturating_sub(used + 2);
-            if shown_width(&item.note) <= usize::from(room) {
-                canvas.put_right(inner.x + used + 4, y, room, &item.note, muted);
+            let mut x = inner.x + 2;
+            if let Some(marks) = &self.marks {
+                let glyphs = canvas.theme.glyphs;
+                let (mark, style) = match marks.marked.contains(at) {
+                    true => (glyphs.selected, canvas.theme.accent),
+                    false => (glyphs.ready, muted),
+                };
+                canvas.put(x, y, 1, mark, style);
+                x += 2;
             }
+            let room = right.saturating_sub(x + 1);
+            let used = canvas.put(x, y, room, &item.label, style);
+            let room = room.saturating_sub(used + 2);
+            let x = x + used + 2;
+            if shown_width(&item.note) <= usize::from(room) {
+                canvas.put_right(x, y, room, &item.note, muted);
+            } else if self.marks.is_some() {
+                // Why an item is there is a part of the choice.
+                canvas.put(x, y, room, &item.note, muted);
+            }
+        }
+        if let Some((noun, label)) = self.new_label()
+            && (from..from + rows).contains(&self.shown.len())
+        {
+            let y = inner.y + 1 + (self.shown.len() - from) as u16;
+            let under = self.cursor == self.shown.len();
+            if under {
+                let accent = canvas.theme.accent;
+                canvas.put(inner.x, y, 1, canvas.theme.glyphs.marker, accent);
+            }
+            let style = if under { canvas.theme.title } else { text };
+            let line = format!("new {noun}: {label}");
+            canvas.put(inner.x + 4, y, inner.width.saturating_sub(4), &line, style);
         }
     }
 }
@@ -184,5 +352,63 @@ mod tests {
         assert_eq!(picker.key(&enter), PickOutcome::Chosen(2));
         picker.paste("zzz");
         assert_eq!(picker.key(&enter), PickOutcome::Stay);
+    }
+
+    fn items() -> Vec<Item> {
+        let item = |label: &str| Item {
+            label: label.into(),
+            note: String::new(),
+            key: String::new(),
+        };
+        ["vip", "pet-adopted", "pet-owner"].map(item).into()
+    }
+
+    fn keys(picker: &mut Picker, keys: &str) -> PickOutcome {
+        let mut last = PickOutcome::Stay;
+        for c in keys.chars() {
+            let code = match c {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                'v' => KeyCode::Down,
+                c => KeyCode::Char(c),
+            };
+            last = picker.key(&KeyEvent::new(code, KeyModifiers::NONE));
+        }
+        last
+    }
+
+    #[test]
+    fn several_are_marked_and_taken_together() {
+        let mut picker = Picker::new("t", items()).marking();
+        assert_eq!(keys(&mut picker, "v\n"), PickOutcome::Taken);
+        assert_eq!(
+            picker.taken(),
+            [1],
+            "nothing is marked: the one under the cursor"
+        );
+        assert_eq!(keys(&mut picker, " v  \n"), PickOutcome::Taken);
+        assert_eq!(picker.taken(), [1], "the third was marked twice");
+        keys(&mut picker, "owner\t");
+        assert_eq!(picker.taken_labels(), ["pet-adopted", "pet-owner"]);
+        assert_eq!(keys(&mut picker, "zzz\n"), PickOutcome::Taken);
+    }
+
+    #[test]
+    fn a_name_that_is_not_in_the_list_can_be_taken_too() {
+        let mut picker = Picker::new("t", items()).naming("tag", 1);
+        assert_eq!(picker.taken_labels(), ["vip"]);
+        // The first enter is for the name, the second for all.
+        assert_eq!(keys(&mut picker, "a good one\n"), PickOutcome::Stay);
+        assert_eq!(keys(&mut picker, "\n"), PickOutcome::Taken);
+        assert_eq!(picker.taken_labels(), ["vip", "a good one"]);
+        keys(&mut picker, "pet-adopted\n");
+        assert_eq!(picker.taken_labels(), ["vip", "pet-adopted", "a good one"]);
+        picker.add(items());
+        assert_eq!(picker.items.len(), 4, "what is known is not added again");
+        // Below what fits stands what was typed.
+        keys(&mut picker, "pet");
+        assert_eq!(picker.rows(), 3);
+        keys(&mut picker, "vv\t");
+        assert!(picker.taken_labels().contains(&"pet".to_owned()));
     }
 }

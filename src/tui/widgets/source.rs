@@ -1,16 +1,12 @@
 //! Where a contact field comes from, while it is typed: a record field or a template, with what the sample makes of it.
 
+use super::expression::Expression;
 use super::overlay::frame;
 use super::text::{Tone, wrap};
 use crate::model::MappingName;
-use crate::tui::canvas::{Canvas, shown_width};
-use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
+use crate::tui::canvas::{Canvas, below};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
-use tui_input::backend::crossterm::EventHandler;
-use tui_input::{Input, InputRequest};
-
-/// Record fields that are offered at a time.
-const OFFERED: usize = 6;
 
 /// What became of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +25,7 @@ pub struct Source {
     pub mapping: MappingName,
     /// The contact field, as config.toml names it.
     pub target: String,
-    input: Input,
-    /// The record's fields: key and what is said about it.
-    fields: Vec<(String, String)>,
-    offered: Vec<usize>,
-    chosen: usize,
+    expression: Expression,
     /// What the text makes of the sample, or why it does not; empty until that is known.
     pub result: Vec<(String, Tone)>,
 }
@@ -46,96 +38,40 @@ impl Source {
         text: &str,
         fields: Vec<(String, String)>,
     ) -> Self {
-        let mut source = Self {
+        Self {
             mapping,
             target,
-            input: Input::new(text.to_owned()),
-            fields,
-            offered: Vec::new(),
-            chosen: 0,
+            expression: Expression::new(text, fields),
             result: Vec::new(),
-        };
-        source.offer();
-        source
+        }
     }
 
     /// The text as it stands.
     pub fn text(&self) -> &str {
-        self.input.value()
-    }
-
-    /// The word before the cursor, by which fields are offered: all of a plain source, in a template the name being typed.
-    fn word(&self) -> (usize, &str) {
-        let before: usize = self
-            .text()
-            .chars()
-            .take(self.input.cursor())
-            .map(char::len_utf8)
-            .sum();
-        let head = &self.text()[..before];
-        let start = head
-            .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .map_or(0, |at| {
-                at + head[at..].chars().next().map_or(1, char::len_utf8)
-            });
-        (start, &head[start..])
-    }
-
-    fn offer(&mut self) {
-        let (start, word) = self.word();
-        let word = word.to_lowercase();
-        let whole = start == 0;
-        let fits = |key: &str| key.contains(&word) && key != word && (whole || !word.is_empty());
-        self.offered = (0..self.fields.len())
-            .filter(|at| fits(&self.fields[*at].0))
-            .collect();
-        self.offered
-            .sort_by_key(|at| !self.fields[*at].0.starts_with(&word));
-        self.chosen = 0;
-    }
-
-    fn take(&mut self) {
-        let Some((key, _)) = self.offered.get(self.chosen).map(|at| &self.fields[*at]) else {
-            return;
-        };
-        let (start, word) = self.word();
-        let end = start + word.len();
-        let text = format!("{}{key}{}", &self.text()[..start], &self.text()[end..]);
-        let cursor = text[..start].chars().count() + key.chars().count();
-        self.input = Input::new(text).with_cursor(cursor);
-        self.offer();
+        self.expression.text()
     }
 
     /// Puts pasted text in, on one line.
     pub fn paste(&mut self, text: &str) {
-        for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-            self.input.handle(InputRequest::InsertChar(c));
-        }
-        self.offer();
+        self.expression.paste(text);
     }
 
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> SourceOutcome {
-        let many = self.offered.len().max(1);
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return SourceOutcome::Dropped;
             }
             (KeyCode::Enter, _) if self.text().trim().is_empty() => {}
             (KeyCode::Enter, _) => return SourceOutcome::Done,
-            (KeyCode::Tab, _) if !self.offered.is_empty() => {
-                self.take();
+            (KeyCode::Tab, _) if self.expression.offers() => {
+                self.expression.complete();
                 return SourceOutcome::Typed;
             }
-            (KeyCode::Down, _) => self.chosen = (self.chosen + 1) % many,
-            (KeyCode::Up, _) => self.chosen = (self.chosen + many - 1) % many,
-            _ => {
-                let change = self.input.handle_event(&TerminalEvent::Key(*key));
-                if change.is_some_and(|change| change.value) {
-                    self.offer();
-                    return SourceOutcome::Typed;
-                }
-            }
+            (KeyCode::Down, _) => self.expression.choose(true),
+            (KeyCode::Up, _) => self.expression.choose(false),
+            _ if self.expression.key(key) => return SourceOutcome::Typed,
+            _ => {}
         }
         SourceOutcome::Stay
     }
@@ -150,7 +86,7 @@ impl Source {
             lines.map(|line| (line, *tone))
         });
         let result: Vec<_> = result.collect();
-        let offered = self.offered.len().min(OFFERED);
+        let offered = self.expression.offered_height();
         let height = (result.len().max(1) + offered + 5) as u16;
         let title = format!("{} from", self.target);
         let inner = frame(canvas, area, width, height.min(area.height), &title);
@@ -158,29 +94,9 @@ impl Source {
             height: 1.min(inner.height),
             ..inner
         };
-        canvas.typed(line, self.text(), self.input.cursor(), theme.text, true);
-        let mut y = inner.y + 1;
-        let from = (self.chosen + 1).saturating_sub(OFFERED);
-        let widest = self
-            .offered
-            .iter()
-            .map(|at| shown_width(&self.fields[*at].0));
-        let widest = widest.max().unwrap_or(0).min(40) as u16;
-        for (place, at) in self.offered.iter().enumerate().skip(from).take(offered) {
-            if y >= inner.bottom() {
-                return;
-            }
-            let (key, note) = &self.fields[*at];
-            let style = if place == self.chosen {
-                theme.cursor
-            } else {
-                theme.muted
-            };
-            canvas.put(inner.x + 2, y, widest, key, style);
-            let x = inner.x + 4 + widest;
-            canvas.put(x, y, inner.right().saturating_sub(x), note, theme.muted);
-            y += 1;
-        }
+        self.expression.draw(canvas, line, true);
+        let room = below(inner, 1);
+        let mut y = room.y + self.expression.draw_offered(canvas, room);
         y += 1;
         for (text, tone) in &result {
             if y + 1 >= inner.bottom() {

@@ -2,7 +2,7 @@
 
 use super::Mappings;
 use crate::model::view::Preview;
-use crate::model::{Level, MappingName};
+use crate::model::{FieldProposal, Level, MappingName};
 use crate::operations::Done;
 use crate::operations::draft::Draft;
 use crate::operations::drafts::{FieldChoice, MappingDraft};
@@ -24,8 +24,10 @@ const NAMED: usize = 12;
 /// The fields that lines may name.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    record: Vec<FieldChoice>,
+    pub(super) record: Vec<FieldChoice>,
     contact: Vec<FieldChoice>,
+    /// Contact fields that could be made.
+    pub(super) proposals: Vec<FieldProposal>,
 }
 
 impl Mappings {
@@ -66,6 +68,7 @@ impl Mappings {
         self.fields = Fields {
             record: read.record_fields,
             contact: read.contact_fields,
+            proposals: read.proposals,
         };
         match self.drafts.get(&name) {
             Some(draft) if draft.spec != draft.before => {
@@ -131,24 +134,22 @@ impl Mappings {
     /// Takes what was typed into the draft.
     pub fn take_source(&mut self, source: &Source, cx: &mut Cx) {
         cx.give_up(Slot::Trial);
-        self.fill(&source.mapping, &source.target, source.text().trim(), cx);
+        let (target, text) = (&source.target, source.text().trim());
+        self.put(&source.mapping, |draft| draft.with_source(target, text), cx);
     }
 
-    /// Takes a suggested pair into the draft.
-    pub fn take_pair(&mut self, pair: SuggestedPair, cx: &mut Cx) {
+    /// Takes suggested pairs into the draft, as one change.
+    pub fn take_pairs(&mut self, pairs: &[SuggestedPair], cx: &mut Cx) {
         if cx.refused() {
             return;
         }
-        if let Some((name, _)) = self.at_hand(cx) {
-            self.fill(&name, &pair.field, &pair.from, cx);
-        }
-    }
-
-    fn fill(&mut self, name: &MappingName, target: &str, source: &str, cx: &mut Cx) {
-        if let Some(draft) = self.drafts.get_mut(name)
-            && draft.put(draft.with_source(target, source))
-        {
-            self.changed(cx);
+        let Some((name, _)) = self.at_hand(cx) else {
+            return;
+        };
+        let taken = self.put(&name, |draft| draft.with_sources(pairs), cx);
+        if taken && pairs.len() > 1 {
+            let number = counted(pairs.len() as u64, "line");
+            cx.toast(Level::Ok, format!("{number} added; undo takes them back"));
         }
     }
 
@@ -211,7 +212,7 @@ impl Mappings {
         }
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    pub(super) fn changed(&mut self, cx: &mut Cx) {
         self.read_detail(cx);
         self.read_preview(cx);
     }
@@ -283,7 +284,7 @@ pub fn choose_pair(pairs: Vec<SuggestedPair>, cx: &mut Cx) {
         note: format!("{} %  {}", (pair.score * 100.0).round(), pair.reason),
         key: String::new(),
     });
-    let picker = Picker::new("Suggested pairs", items.collect());
+    let picker = Picker::new("Suggested pairs", items.collect()).marking();
     cx.show(Overlay::Pick(picker, Choice::Pair(pairs)));
 }
 

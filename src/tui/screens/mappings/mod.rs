@@ -1,14 +1,19 @@
 //! A mapping as lines between record fields and contact fields, with a live sample going through, and its editor.
 
+mod create;
 mod edit;
+mod rules;
+mod rules_view;
 mod survey;
 mod view;
 
+pub use create::field_from_form;
 pub use edit::tried;
+pub use rules::rule_tried;
 
 use super::{Screen, about, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
-use crate::model::{Finding, Level, MappingName, Record};
+use crate::model::{ActionNames, Finding, Level, MappingName, Record};
 use crate::operations::draft::Draft;
 use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
@@ -39,6 +44,10 @@ pub struct Mappings {
     drafts: BTreeMap<MappingName, Draft>,
     /// The fields that lines of the mapping in view may name.
     fields: Fields,
+    /// The rules, where they are shown in place of the lines.
+    rules: Option<TableState>,
+    /// What the account has that actions of rules can be about.
+    names: Load<ActionNames>,
 }
 
 impl Mappings {
@@ -50,6 +59,8 @@ impl Mappings {
         *self = Self {
             chosen: Some(name),
             drafts: std::mem::take(&mut self.drafts),
+            rules: self.rules.as_ref().map(|_| TableState::default()),
+            names: std::mem::take(&mut self.names),
             ..Self::default()
         };
         self.read(cx);
@@ -72,6 +83,7 @@ impl Mappings {
             chosen: chosen.filter(|name| session.mappings.iter().any(|known| known.name == *name)),
             filter: std::mem::take(&mut self.filter),
             drafts: std::mem::take(&mut self.drafts),
+            rules: self.rules.take(),
             ..Self::default()
         };
     }
@@ -172,39 +184,6 @@ impl Mappings {
         let title = format!("{} to {}", line.source, line.target);
         cx.show(Overlay::Text(TextBox::new(title, text)));
     }
-
-    fn show_rules(&self, cx: &mut Cx) {
-        let mut text = Paragraphs::default();
-        match self.preview.value() {
-            Some(preview) if !preview.rules.is_empty() => {
-                text.add(format!("for the sample {}", preview.title), Tone::Muted);
-                for rule in &preview.rules {
-                    text.gap();
-                    let (says, tone) = if rule.fires {
-                        ("fires", Tone::Ok)
-                    } else {
-                        ("does not fire", Tone::Muted)
-                    };
-                    text.add(format!("{}: {says}", rule.name), tone);
-                    if !rule.actions.is_empty() {
-                        text.add(rule.actions.join(", "), Tone::Plain);
-                    }
-                    if let Some(note) = &rule.note {
-                        text.add(note.clone(), Tone::Muted);
-                    }
-                }
-            }
-            _ => match self.detail.value() {
-                Some(detail) if !detail.summary.rules.is_empty() => {
-                    for rule in &detail.summary.rules {
-                        text.add(rule.clone(), Tone::Plain);
-                    }
-                }
-                _ => text.add("this mapping has no rules", Tone::Muted),
-            },
-        }
-        cx.show(Overlay::Text(TextBox::new("Rules", text)));
-    }
 }
 
 fn tone(level: Level) -> Tone {
@@ -215,11 +194,12 @@ fn tone(level: Level) -> Tone {
     }
 }
 
-fn finding_text(finding: &Finding) -> String {
+/// A finding in one line; `error` marks one that is an error.
+fn finding_text(finding: &Finding, error: &str) -> String {
     let mark = match finding.level {
         Level::Ok => "ok",
         Level::Warning => "!",
-        Level::Error => "✗",
+        Level::Error => error,
     };
     let mut text = format!("{mark} {}: {}", finding.item, finding.message);
     if let Some(remedy) = &finding.remedy {
@@ -239,9 +219,13 @@ impl Screen for Mappings {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) {
+        if self.rules.is_some() && self.act_on_rules(action, cx) {
+            return;
+        }
         match action {
             Action::Reload => {
                 self.preview = Load::Idle;
+                self.names = Load::Idle;
                 self.read(cx);
             }
             Action::Switch | Action::Right => self.step(true, cx),
@@ -263,7 +247,12 @@ impl Screen for Mappings {
             Action::Delete => self.remove_line(cx),
             Action::Undo => self.undo(cx),
             Action::Save => self.save(cx),
-            Action::Rules => self.show_rules(cx),
+            Action::Rules => self.switch_to_rules(cx),
+            Action::Earlier | Action::Later => {
+                let key = "r shows the rules: only their order counts";
+                cx.toast(Level::Warning, key);
+            }
+            Action::CreateField => self.ask_field(cx),
             Action::Suggest => {
                 if let Some((name, draft)) = self.at_hand(cx) {
                     cx.did(format!("tramline mappings suggest {name}"));
@@ -288,11 +277,13 @@ impl Screen for Mappings {
                 }
             }
             Action::NextMatch | Action::PreviousMatch => {
-                let rows = self.shown().len();
-                let row = find_row(rows, self.lines.cursor, action == Action::NextMatch, |_| {
-                    true
-                });
-                self.lines.cursor = row.unwrap_or(0);
+                let (rules, lines) = (self.shown_rules().len(), self.shown().len());
+                let (table, rows) = match &mut self.rules {
+                    Some(table) => (table, rules),
+                    None => (&mut self.lines, lines),
+                };
+                let forward = action == Action::NextMatch;
+                table.cursor = find_row(rows, table.cursor, forward, |_| true).unwrap_or(0);
             }
             _ => {
                 let rows = self.shown().len();
@@ -325,7 +316,7 @@ impl Screen for Mappings {
             Reply::Findings(findings) => {
                 let mut text = Paragraphs::default();
                 for finding in &findings {
-                    text.add(finding_text(finding), tone(finding.level));
+                    text.add(finding_text(finding, "error"), tone(finding.level));
                 }
                 let errors = findings.iter().filter(|f| f.level == Level::Error).count();
                 let warnings = findings
@@ -344,9 +335,11 @@ impl Screen for Mappings {
     }
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
-        let filtered = !self.filter.is_empty();
-        self.filter.clear();
-        filtered
+        if !self.filter.is_empty() {
+            self.filter.clear();
+            return true;
+        }
+        self.rules.take().is_some()
     }
 
     fn about(&self) -> Option<String> {
@@ -364,6 +357,9 @@ impl Screen for Mappings {
     fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {
         self.filter = text.to_owned();
         self.lines.reset();
+        if let Some(rules) = &mut self.rules {
+            rules.reset();
+        }
     }
 
     fn cancelled(&mut self, slot: Slot) {
@@ -371,6 +367,7 @@ impl Screen for Mappings {
             Slot::MappingDetail => self.detail.cancel(),
             Slot::Samples => self.samples.cancel(),
             Slot::SamplePreview => self.preview.cancel(),
+            Slot::ActionNames => self.names.cancel(),
             _ => {}
         }
     }

@@ -152,6 +152,10 @@ impl Mappings {
                 let text = format!("{number}, {} saves", canvas.key(Action::Save));
                 pieces.push((text, theme.warn));
             }
+            None if self.rules.is_some() => title.push_str(&format!(
+                "   {}",
+                counted(detail.summary.rules.len() as u64, "rule")
+            )),
             None => title.push_str(&format!(
                 "   {}",
                 counted(detail.lines.len() as u64, "field")
@@ -169,7 +173,11 @@ impl Mappings {
         canvas.flow(Rect { height: 1, ..room }, room.y, pieces);
         self.view_sample(canvas, Rect { height: 1, ..body });
         let body = below(body, 1);
-        let foot = self.foot(detail, body);
+        if let Some(table) = &self.rules {
+            self.view_rules(canvas, body, table);
+            return;
+        }
+        let foot = self.foot(detail, body, theme.glyphs.cross);
         let foot_height = foot.len() as u16;
         let lines = Rect {
             height: body.height.saturating_sub(foot_height),
@@ -316,14 +324,14 @@ impl Mappings {
     }
 
     /// Problems and rules below the lines, at most a third of the room.
-    fn foot(&self, detail: &MappingDetail, area: Rect) -> Vec<(String, Tone)> {
+    fn foot(&self, detail: &MappingDetail, area: Rect, cross: &str) -> Vec<(String, Tone)> {
         let mut all = Vec::new();
         let changes = self.edited().map(Draft::changes).unwrap_or_default();
         for gone in changes.iter().filter(|change| change.new.is_none()) {
             all.push((gone.text(""), Tone::Warn));
         }
         for finding in detail.findings.iter().filter(|f| f.level != Level::Ok) {
-            all.push((finding_text(finding), tone(finding.level)));
+            all.push((finding_text(finding, cross), tone(finding.level)));
         }
         if let Some(preview) = self.preview.value() {
             for rule in &preview.rules {

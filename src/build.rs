@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/build.rs");
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let version = match env::var("PROFILE").as_deref() {
         Ok("release") => commit().map_or(version.clone(), |sha| format!("{version} ({sha})")),
