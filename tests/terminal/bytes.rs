@@ -125,8 +125,8 @@ fn no_color_means_no_colour() {
         let mut terminal = Terminal::start(command, 120, 40);
         terminal.until("GHL ");
         terminal.press("2", "of 30");
-        terminal.press("?", "Everywhere");
-        terminal.escape("Everywhere");
+        terminal.press("?", "On Records");
+        terminal.escape("On Records");
         terminal.keys("q");
         terminal.ended();
         let coloured = |parameters: &str| {
