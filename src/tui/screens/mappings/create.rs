@@ -28,11 +28,10 @@ impl Mappings {
             .filter(|_| self.rules.is_none());
         if let Some(line) = line.filter(|line| !line.builtin && line.target_type.is_none()) {
             let tag = line.target.trim_matches('%');
-            let known = self.fields.proposals.iter();
+            let mut known = self.fields.proposals.iter();
             let known = known
-                .filter(|proposal| proposal.source == line.source)
-                .cloned()
-                .next();
+                .find(|proposal| proposal.source == line.source)
+                .cloned();
             let mut proposal = known.unwrap_or_else(|| propose_text(&line.source, &as_title(tag)));
             proposal.tag = tag.to_owned();
             self.field_form(&proposal, Some(line.target.clone()), cx);
