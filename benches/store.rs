@@ -314,23 +314,21 @@ async fn work(store: &Store) {
             .await
             .expect("claims");
         assert!(!claims.is_empty(), "{done} of {NEW} jobs were claimed");
-        for claim in claims {
-            assert!(
-                store
-                    .settle(&claim.job, claim.epoch, &settlement)
-                    .await
-                    .expect("settled"),
-                "the epoch is current"
-            );
+        // Each by itself and all side by side, as a worker's eight slots do.
+        let settled = claims
+            .iter()
+            .map(|claim| store.settle(&claim.job, claim.epoch, &settlement));
+        for mine in futures_util::future::join_all(settled).await {
+            assert!(mine.expect("settled"), "the epoch is current");
             done += 1;
         }
     }
     figure(
-        "claim (8 at once) and settle (one by one)",
+        "claim 8 at once and settle each by itself, side by side",
         done as f64 / start.elapsed().as_secs_f64(),
         "jobs/s",
-        Against::Least(50.0),
-        "ten times what ActiveCampaign allows, each on disk",
+        Against::Least(1_000.0),
+        "each on disk",
     );
     work_together(store).await;
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::worker::Worker;
-use support::{House, PETS, VISITS, eventually, freeze, options, signal};
+use support::{House, PETS, VISITS, eventually, freeze, options, side_by_side, signal};
 use tramline::sandbox::{Fault, Kind, LOCATION_ID, Sort};
 
 /// A house whose mapping clears nothing, with a worker that is told of webhooks and holds back what they lead to.
@@ -405,6 +405,7 @@ fn a_worker_that_is_killed_leaves_its_bulk_to_the_next_one() {
     resume(&house);
     eventually("an import", || count(&house, start, IMPORT) >= 1);
     worker.kill();
+    house.end_leases();
     for id in &ids[..100] {
         house.control.set_property(PETS, id, "name", json!("later"));
     }
@@ -515,6 +516,8 @@ fn a_bulk_whose_leases_ran_out_sends_its_import_no_second_time() {
     for id in &ids {
         house.control.set_property(PETS, id, "name", json!("newer"));
     }
+    std::thread::sleep(Duration::from_millis(1_500));
+    house.end_leases();
     let mut other = house.start("other", &["worker", "--lease", "1500"]);
     eventually("the newer state", || {
         names(&house)
@@ -616,14 +619,9 @@ fn faults_on_every_call_of_a_bulk_pass() {
         .iter()
         .flat_map(|(route, times, kinds)| kinds.iter().map(|name| (*route, *times, *name)))
         .collect();
-    // Most of each story is waiting.
-    for some in all.chunks(10) {
-        std::thread::scope(|scope| {
-            for (route, times, name) in some {
-                scope.spawn(move || through(name, route, *times, House::new(5)));
-            }
-        });
-    }
+    side_by_side(all, |(route, times, name)| {
+        through(name, route, times, House::new(5));
+    });
 }
 
 /// The limit of imports has a window of its own, a minute if not configured, and so has the wait: nothing is sent meanwhile that

@@ -377,6 +377,10 @@ fn a_store_that_another_program_locks_is_named() {
     let ran = house.run(&["export", "pets"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     says(&ran, &["locked"]);
+    // What only reads waits for nobody who writes.
+    for reads in [["queue", "list"], ["queue", "groups"], ["exports", "list"]] {
+        house.expect(0, &reads);
+    }
     drop(lock);
     assert_eq!(house.export(&[]).1.code, Some(3));
 }

@@ -44,6 +44,35 @@ fn record(house: &House, nth: usize) -> String {
 }
 
 #[test]
+fn the_version_names_the_build() {
+    let house = House::new(0);
+    let ran = house.expect(0, &["--version"]);
+    // A release build names its commit; this one may be of anything.
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(ran.stdout, format!("tramline {version} (debug)\n"));
+}
+
+#[test]
+fn locate_says_where_everything_is() {
+    let house = House::new(10);
+    insta::assert_snapshot!("locate", plain(&house, &house.run(&["locate"])));
+    // The store and the log are opened by what needs them, not by asking where they are.
+    assert!(!house.path("tramline.db").exists());
+    house.edit_config(
+        "token = { file = \"highlevel.token\" }",
+        "oauth = { client_id = \"app\", client_secret = { file = \"highlevel.token\" } }",
+    );
+    house.run(&["queue", "list"]);
+    let located = house.run(&["--json", "locate"]);
+    insta::assert_snapshot!("locate_json", shape_at_home(&house, located));
+    // A file that cannot be read is the one that is looked for.
+    house.write("config.toml", "nonsense = [\n");
+    let broken = house.expect(2, &["locate"]);
+    assert!(broken.stdout.contains("config.toml"), "{broken:#?}");
+    assert!(broken.stderr.contains("config.toml"), "{broken:#?}");
+}
+
+#[test]
 fn check() {
     let house = House::new(20);
     insta::assert_snapshot!(

@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{House, PETS, Ran, eventually, signal};
+use support::{House, PETS, Ran, eventually, side_by_side, signal};
 use tramline::sandbox::{ContactState, EVENT_ACCOUNT, EVENT_KEY, Fault, Kind};
 
 const OWNER: &str = "owner@example.org";
@@ -221,7 +221,7 @@ add_tags = "newsletter"
 
 #[test]
 fn a_lost_answer_doubles_nothing() {
-    for kind in [Kind::LostAck, Kind::TruncatedJson] {
+    side_by_side([Kind::LostAck, Kind::TruncatedJson], |kind| {
         let (house, pet) = house(ALL);
         sync(&house, &pet);
         for route in [
@@ -257,7 +257,7 @@ fn a_lost_answer_doubles_nothing() {
         assert_eq!(now.lists.get("Adopters"), Some(&2));
         assert!(now.automations.is_empty() && !now.tags.contains(&"pet-adopted".to_owned()));
         house.assert_no_violation();
-    }
+    });
 }
 
 #[test]
@@ -479,11 +479,6 @@ fn who_left_a_list_by_hand_is_brought_back_only_where_the_rule_says_so() {
     }
 }
 
-/// Lets the leases of a killed process end now instead of in half a minute.
-fn end_leases(house: &House) {
-    house.sql("UPDATE jobs SET lease_until = 1 WHERE state = 'running'");
-}
-
 #[test]
 fn killed_between_the_contact_and_its_effects_it_goes_on_with_them() {
     let (house, pet) = house(ALL);
@@ -516,7 +511,7 @@ fn killed_between_the_contact_and_its_effects_it_goes_on_with_them() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         signal(child.id(), "KILL");
         child.wait().unwrap();
-        end_leases(&house);
+        house.end_leases();
         sync(&house, &pet);
         let now = contact(&house);
         assert_eq!(now.enrolled.len(), turns, "{route}: {now:?}");
@@ -547,7 +542,7 @@ fn killed_amid_its_effects_and_turned_back_it_does_them_again() {
         });
         signal(child.id(), "KILL");
         child.wait().unwrap();
-        end_leases(&house);
+        house.end_leases();
     };
     for (turns, command) in [["sync", "pets", &pet], ["--json", "export", "pets"]]
         .into_iter()

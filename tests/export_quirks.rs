@@ -5,7 +5,7 @@
 mod support;
 
 use support::expectation::{self, Person};
-use support::{House, PETS, assert_export, count, options};
+use support::{House, PETS, assert_export, count, options, side_by_side};
 use tramline::sandbox::{Options, PageWithSearchAfter, Quirks, Sort};
 
 /// More rows than page mode reaches here.
@@ -37,13 +37,13 @@ fn page_beside_a_cursor_ignored_rejected_or_required() {
 
 #[test]
 fn sort_honoured_ignored_or_rejected() {
-    for sort in [Sort::Honour, Sort::Ignore, Sort::Reject] {
+    side_by_side([Sort::Honour, Sort::Ignore, Sort::Reject], |sort| {
         walk(&format!("sort {sort:?}"), |quirks| quirks.sort = sort);
         walk(&format!("sort {sort:?}, page rejected"), |quirks| {
             quirks.sort = sort;
             quirks.page_with_search_after = PageWithSearchAfter::Reject;
         });
-    }
+    });
 }
 
 /// The record that wins a contact stands pages behind the one that loses it.
@@ -83,20 +83,19 @@ fn smaller_pages_and_other_shapes_of_records() {
 
 #[test]
 fn imports_that_name_updated_contacts_and_that_do_not() {
-    for named in [true, false] {
-        for side_loads in [true, false] {
-            let what = format!("named {named}, side loads {side_loads}");
-            let house = House::quirky(ROWS, |quirks| {
-                quirks.success_names_updated = named;
-                quirks.include_side_loads = side_loads;
-            });
-            assert_export(&house, &what);
-            // Every contact exists now: all of them are updates.
-            let (full, _) = house.export(&["--full"]);
-            assert!(count(&full, "synced") > 700, "{what}: {full}");
-            house.assert_no_violation();
-        }
-    }
+    let all = [(true, true), (true, false), (false, true), (false, false)];
+    side_by_side(all, |(named, side_loads)| {
+        let what = format!("named {named}, side loads {side_loads}");
+        let house = House::quirky(ROWS, |quirks| {
+            quirks.success_names_updated = named;
+            quirks.include_side_loads = side_loads;
+        });
+        assert_export(&house, &what);
+        // Every contact exists now: all of them are updates.
+        let (full, _) = house.export(&["--full"]);
+        assert!(count(&full, "synced") > 700, "{what}: {full}");
+        house.assert_no_violation();
+    });
 }
 
 #[test]
@@ -174,7 +173,7 @@ fn rate_limit_answers_of_every_kind() {
         }),
         ("503", |quirks| quirks.throttle_status = 503),
     ];
-    for (what, change) in kinds {
+    side_by_side(kinds, |(what, change)| {
         let mut options = Options {
             limits: true,
             ..options(30)
@@ -202,7 +201,7 @@ fn rate_limit_answers_of_every_kind() {
             what != "503",
             "{what}: {summary}"
         );
-    }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support;
 use serde_json::Value;
 use std::process::Child;
 use std::time::Duration;
-use support::{House, assert_outcome, eventually, expectation, signal};
+use support::{House, assert_outcome, eventually, expectation, side_by_side, signal};
 use tramline::sandbox::{Fault, Kind};
 
 const SEARCH: &str = "/records/search";
@@ -78,7 +78,8 @@ fn an_export_that_meets_a_dead_token_waits_for_a_good_one() {
 
 #[test]
 fn a_paused_account_sends_nothing_and_its_export_goes_on_when_it_is_resumed() {
-    for scope in [&["--mapping", "pets"][..], &["--connection", "default"]] {
+    let scopes = [&["--mapping", "pets"][..], &["--connection", "default"]];
+    side_by_side(scopes, |scope| {
         let house = House::new(900);
         let before = expectation::contacts(&house.control);
         let expected = expectation::pets(&house.control, &before);
@@ -110,5 +111,5 @@ fn a_paused_account_sends_nothing_and_its_export_goes_on_when_it_is_resumed() {
         assert!(elapsed.as_u64().unwrap() < summary["elapsed_ms"].as_u64().unwrap());
         let told = house.read("export.stderr");
         assert!(told.contains("waits: paused by"), "{told}");
-    }
+    });
 }

@@ -5,24 +5,39 @@
     reason = "a test that fails here has found something"
 )]
 
+#[path = "screens/answers.rs"]
+mod answers;
+#[path = "screens/cat.rs"]
+mod cat;
+#[path = "screens/connections.rs"]
+mod connections;
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/editor.rs"]
 mod editor;
 #[path = "screens/fields.rs"]
 mod fields;
+#[path = "screens/filters.rs"]
+mod filters;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/looks.rs"]
+mod looks;
+#[path = "screens/pace.rs"]
+mod pace;
 #[path = "screens/readme.rs"]
 mod readme;
+#[path = "screens/records.rs"]
+mod records;
 #[path = "screens/rules.rs"]
 mod rules;
 #[path = "screens/world.rs"]
 mod world;
 
 use driver::Driver;
+use tramline::tui::theme::ThemeName;
 use world::Mood;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -45,7 +60,12 @@ const VIEWS: [(&str, &str); 13] = [
 ];
 
 fn view(mood: Mood, keys: &str) -> Driver {
-    let mut driver = Driver::new(mood).start();
+    led(Driver::new(mood), keys)
+}
+
+/// Starts an app and presses keys until it is at rest.
+fn led(driver: Driver, keys: &str) -> Driver {
+    let mut driver = driver.start();
     driver.text(120, 40);
     driver.keys(keys);
     driver.wait(200);
@@ -89,6 +109,57 @@ fn every_view_while_it_loads() {
             let name = format!("{name}-loading-{width}x{height}");
             insta::assert_snapshot!(name, driver.text(width, height));
         }
+    }
+}
+
+/// Less is a notice only.
+#[test]
+fn every_view_at_its_smallest() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        insta::assert_snapshot!(format!("smallest-{name}"), driver.text(60, 16));
+    }
+}
+
+#[test]
+fn every_view_in_ascii() {
+    for (name, keys) in VIEWS {
+        let driver = led(looks::driver(ThemeName::Dark, true), keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("ascii-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+/// What each cell's colour means. One theme is enough: `looks` proves of the others that they say the same.
+#[test]
+fn every_view_in_colour() {
+    for (name, keys) in VIEWS {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("colour-{name}-{width}x{height}"),
+                looks::meanings(&driver.frame(width, height))
+            );
+        }
+    }
+}
+
+/// A view under `--read-only` is the view with a badge: `looks` proves that; here is what the header makes of it.
+#[test]
+fn every_view_read_only() {
+    let headers = |width| {
+        let view = |(_, keys): &(&str, &str)| {
+            let text = led(looks::read_only(), keys).text(width, 24);
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        VIEWS.iter().map(view).collect::<Vec<_>>().join("\n")
+    };
+    for (width, _) in SIZES {
+        insta::assert_snapshot!(format!("read-only-{width}"), headers(width));
     }
 }
 
@@ -157,6 +228,28 @@ fn the_editor_of_a_mapping() {
 }
 
 #[test]
+fn the_records_as_a_person_arranged_them() {
+    let views = [
+        ("columns", "2c"),
+        ("arranged", "2c j JJ\nlltfre\nvjj"),
+        ("export", "2x"),
+        (
+            "replace",
+            "2x\t\t\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}there.csv\n",
+        ),
+    ];
+    for (name, keys) in views {
+        let driver = view(Mood::Normal, keys);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("records-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
 fn the_rules_of_a_mapping_and_their_editor() {
     let views = [
         ("list", "3r"),
@@ -191,7 +284,7 @@ fn a_contact_field_is_created_by_a_form() {
 }
 
 /// What lies above a screen, by the keys that open it.
-const ABOVE: [(&str, &str); 11] = [
+const ABOVE: [(&str, &str); 13] = [
     ("help", "4?"),
     ("palette", "2:"),
     ("form", "2e"),
@@ -203,6 +296,8 @@ const ABOVE: [(&str, &str); 11] = [
     ("survey", "3v"),
     ("filter", "4/st"),
     ("retry-group", "4vjR"),
+    ("saved-filters", "4/age>1h\nF"),
+    ("save-filter", "4/age>1h\nFsave\n"),
 ];
 
 #[test]
@@ -212,6 +307,21 @@ fn what_lies_above_a_screen() {
         for (width, height) in SIZES {
             insta::assert_snapshot!(
                 format!("above-{name}-{width}x{height}"),
+                driver.text(width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn several_connections() {
+    for (name, keys) in [("choice", "@"), ("other", "4@eu\n")] {
+        let mut driver = connections::room(Mood::Normal);
+        driver.keys(keys);
+        driver.wait(200);
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(
+                format!("connections-{name}-{width}x{height}"),
                 driver.text(width, height)
             );
         }

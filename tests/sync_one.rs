@@ -269,6 +269,11 @@ fn a_job_that_is_under_way_already_is_waited_for() {
     eventually("the job", || list().contains("running"));
     sync.kill().unwrap();
     sync.wait().unwrap();
+    // Its lease would last half a minute.
+    let soon = jiff::Timestamp::now().as_microsecond() + 2_000_000;
+    house.sql(&format!(
+        "UPDATE jobs SET lease_until = {soon} WHERE state = 'running'"
+    ));
     let ran = house.expect(0, &["--json", "queue", "list", "--filter", &filter]);
     let id = ran.lines()[0]["id"].as_str().unwrap().to_owned();
     let ran = house.expect(0, &["--json", "queue", "retry", &id, "--wait"]);

@@ -11,6 +11,10 @@ mod support;
 mod bytes;
 #[path = "terminal/canary.rs"]
 mod canary;
+#[path = "terminal/connections.rs"]
+mod connections;
+#[path = "terminal/hands.rs"]
+mod hands;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]
@@ -23,6 +27,8 @@ mod pty;
 mod reload;
 #[path = "terminal/sizes.rs"]
 mod sizes;
+#[path = "terminal/together.rs"]
+mod together;
 
 use portable_pty::CommandBuilder;
 use pty::{Terminal, tramline};

@@ -13,6 +13,8 @@ pub struct Arguments {
     /// Run the main job once without a screen, with progress on stderr and a summary on stdout
     #[arg(long)]
     headless: bool,
+    #[command(flatten)]
+    look: tui::Look,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -21,14 +23,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let result = if headless {
         story(context, &demo).await
     } else {
-        screen(&demo).await
+        tui::show(&demo.operations, None, &arguments.look).await
     };
     demo.end().await;
     result
-}
-
-async fn screen(demo: &Demo) -> Result<Exit, Problem> {
-    tui::show(&demo.operations).await
 }
 
 /// The main job once: check, export, one changed record, one failure and its retry.

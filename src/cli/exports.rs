@@ -28,7 +28,7 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let exit = match action {
         Action::List { limit } => {
-            print(context, &operations.exports(limit).await?);
+            print(context, &operations.exports(limit, None).await?);
             Exit::Done
         }
         Action::Show { id } => show(context, &operations.export(&id).await?),

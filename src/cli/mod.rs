@@ -12,6 +12,7 @@ mod exports;
 mod fields;
 mod init;
 mod input;
+mod locate;
 mod login;
 mod mappings;
 mod output;
@@ -69,7 +70,7 @@ impl From<Exit> for std::process::ExitCode {
 
 /// Keeps ActiveCampaign contacts in step with HighLevel custom-object records.
 #[derive(Debug, Parser)]
-#[command(name = "tramline", version, about, arg_required_else_help = false)]
+#[command(name = "tramline", version = env!("TRAMLINE_VERSION"), about, arg_required_else_help = false)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -149,6 +150,8 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Send one authenticated request through the shared budget
     Api(api::Arguments),
+    /// Say where config.toml, store, log and login are
+    Locate,
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -219,6 +222,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Worker(arguments) => worker::run(context, arguments).await,
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
         Command::Api(arguments) => api::run(context, arguments).await,
+        Command::Locate => locate::run(context),
         Command::Completions(arguments) => shell::completions(arguments, Cli::command()),
         Command::Man => shell::man(Cli::command()),
     }

@@ -1,6 +1,7 @@
 //! Tables and JSON on stdout, notes and errors on stderr; foreign text only through the sanitiser.
 
 use crate::model::{Problem, sanitize};
+pub use crate::operations::records::csv::cell;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use unicode_width::UnicodeWidthStr;
@@ -145,15 +146,6 @@ pub fn shorten(text: &str, width: usize) -> String {
     }
     out.push('…');
     out
-}
-
-/// A JSON value as a cell: text bare, everything else as JSON.
-pub fn cell(value: Option<&serde_json::Value>) -> String {
-    match value {
-        None | Some(serde_json::Value::Null) => String::new(),
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }
 
 /// A time as people read it, in UTC.

@@ -83,7 +83,7 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
 }
 
 async fn groups(context: &Context, operations: &Operations, limit: u32) -> Result<Exit, Problem> {
-    let groups = operations.failure_groups(limit).await?;
+    let groups = operations.failure_groups(limit, None).await?;
     let columns = [
         "GROUP",
         "COUNT",

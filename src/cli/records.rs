@@ -1,17 +1,16 @@
 //! `tramline records`
 
-mod csv;
+mod print;
 mod rows;
 
 use super::input::{confirm, read_text};
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
-use crate::model::{ObjectKey, ObjectSchema, Problem, Record, RecordId};
+use crate::model::{ObjectKey, Problem, RecordId};
 use crate::operations::Operations;
-use crate::operations::records::{RecordCursor, Written};
+use crate::operations::records::{RecordOrder, RecordSearch, Written};
 use clap::{Subcommand, ValueEnum};
 use rows::{Row, rows, set};
-use std::collections::HashSet;
 
 /// Records of one page (fact sheet §2.7: at most 100).
 const PAGE: u64 = 100;
@@ -30,6 +29,12 @@ pub enum Action {
         limit: u64,
         #[arg(long, value_enum)]
         format: Option<Format>,
+        /// Which record comes first: the one that changed last, or the one that has not changed for longest
+        #[arg(long, value_enum, default_value_t = Order::Newest)]
+        order: Order,
+        /// Columns of a table or a CSV, in this order: properties, id, created_at, updated_at
+        #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+        columns: Vec<String>,
         /// The connection [default: the first]
         #[arg(long)]
         connection: Option<String>,
@@ -78,6 +83,12 @@ pub enum Format {
     Csv,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    Newest,
+    Oldest,
+}
+
 #[derive(Debug, clap::Args)]
 pub struct Input {
     /// A property, such as weight=12.4 or 'temperament=["calm","shy"]'; may be given several times
@@ -99,45 +110,37 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             query,
             limit,
             format,
+            order,
+            columns,
             connection,
         } => {
             let connection = operations.connection(connection.as_deref())?;
             let object = ObjectKey::from_input(&object);
             let schema = operations.schema(&connection, &object).await?;
+            let format = format.unwrap_or(match context.output.is_json() {
+                true => Format::Jsonl,
+                false => Format::Table,
+            });
+            let chosen = print::chosen(&schema, format, &columns)?;
+            let search = RecordSearch {
+                query,
+                order: match order {
+                    Order::Newest => RecordOrder::Newest,
+                    Order::Oldest => RecordOrder::Oldest,
+                },
+            };
+            let size = limit.min(PAGE) as u32;
+            let mut walk = operations.walk_records(&connection, &object, search, size)?;
             let mut records = Vec::new();
-            let mut known = HashSet::new();
-            let mut cursor: Option<RecordCursor> = None;
-            // One size for all pages: page 2 of another size begins elsewhere.
-            let size = limit.min(PAGE);
             while (records.len() as u64) < limit {
-                let page = operations
-                    .records(
-                        &connection,
-                        &object,
-                        query.as_deref(),
-                        cursor.as_ref(),
-                        size as u32,
-                    )
-                    .await?;
-                let before = known.len();
-                // Rows shift while records are created: one may come twice.
-                records.extend(
-                    page.records
-                        .into_iter()
-                        .filter(|record| known.insert(record.id.clone())),
-                );
-                cursor = page.next;
-                if cursor.is_none() || known.len() == before {
-                    break;
+                match walk.next().await? {
+                    Some(page) => records.extend(page),
+                    None => break,
                 }
             }
             records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let default = if context.output.is_json() {
-                Format::Jsonl
-            } else {
-                Format::Table
-            };
-            print_records(context, &schema, &records, format.unwrap_or(default))
+            print::list(context, &schema, &records, format, chosen);
+            Ok(Exit::Done)
         }
         Action::Get {
             object,
@@ -201,68 +204,6 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     };
     operations.close().await;
     exit
-}
-
-fn print_records(
-    context: &Context,
-    schema: &ObjectSchema,
-    records: &[Record],
-    format: Format,
-) -> Result<Exit, Problem> {
-    let keys: Vec<&str> = schema
-        .properties
-        .iter()
-        .map(|property| property.key.as_str())
-        .collect();
-    match format {
-        Format::Jsonl => records
-            .iter()
-            .for_each(|record| context.output.document(record)),
-        Format::Json => context.output.document(&records),
-        Format::Table => {
-            let mut shown: Vec<&str> = vec![schema.primary_property.as_str()];
-            shown.extend(
-                keys.iter()
-                    .copied()
-                    .filter(|key| *key != schema.primary_property)
-                    .take(5),
-            );
-            let mut columns = vec!["ID".to_owned()];
-            columns.extend(shown.iter().map(|key| key.to_uppercase()));
-            columns.push("UPDATED".into());
-            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let rows: Vec<Vec<String>> = records
-                .iter()
-                .map(|record| {
-                    let mut row = vec![record.id.to_string()];
-                    row.extend(shown.iter().map(|key| cell(record.properties.get(*key))));
-                    row.push(time(record.updated_at));
-                    row
-                })
-                .collect();
-            context.output.table(&columns, &rows);
-        }
-        Format::Csv => {
-            let keys = csv::keys(
-                &schema.properties,
-                records.iter().map(|record| &record.properties),
-            );
-            let columns = ["id", "created_at", "updated_at"].map(str::to_owned);
-            context
-                .output
-                .data_line(&csv::line(columns.into_iter().chain(keys.iter().cloned())));
-            for record in records {
-                let mut row = vec![
-                    record.id.to_string(),
-                    csv::stamp(record.created_at),
-                    csv::stamp(record.updated_at),
-                ];
-                row.extend(keys.iter().map(|key| cell(record.properties.get(key))));
-                context.output.data_line(&csv::line(row.into_iter()));
-            }
-        }
-    }
-    Ok(Exit::Done)
 }
 
 async fn write(

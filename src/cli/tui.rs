@@ -3,7 +3,7 @@
 use super::{Context, Exit, usage};
 use crate::model::{ErrorClass, Problem};
 use crate::operations::Operations;
-use crate::tui::{Ended, Options};
+use crate::tui::{Ended, Overrides, ThemeName};
 use std::io::IsTerminal;
 
 #[derive(Debug, Default, clap::Args)]
@@ -11,6 +11,43 @@ pub struct Arguments {
     /// Do not work the queue in this process
     #[arg(long)]
     no_worker: bool,
+    /// The connection in view [default: the one that was in view last, else the first]
+    #[arg(long)]
+    connection: Option<String>,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// How the control room looks this once, whatever `[tui]` of config.toml says.
+#[derive(Debug, Default, clap::Args)]
+pub struct Look {
+    /// Draw at most so many frames a second when data changes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=120))]
+    fps: Option<u16>,
+    /// Draw numbers that change often once a second, and no bars
+    #[arg(long)]
+    low_bandwidth: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    ascii: bool,
+    /// dark, light, 16 (the terminal's own colours) or mono [default: that of config.toml; mono under NO_COLOR]
+    #[arg(long, value_name = "NAME", value_parser = theme)]
+    theme: Option<ThemeName>,
+}
+
+fn theme(name: &str) -> Result<ThemeName, String> {
+    ThemeName::parse(name).ok_or_else(|| "themes are dark, light, 16 and mono".to_owned())
+}
+
+impl From<&Look> for Overrides {
+    fn from(look: &Look) -> Self {
+        Self {
+            fps: look.fps,
+            low_bandwidth: look.low_bandwidth,
+            ascii: look.ascii,
+            theme: look.theme,
+        }
+    }
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
@@ -22,7 +59,12 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     }
     let config = context.config()?;
     let operations = context.open_with(config, !arguments.no_worker).await?;
-    let result = show(&operations).await;
+    let result = show(
+        &operations,
+        arguments.connection.as_deref(),
+        &arguments.look,
+    )
+    .await;
     operations.close().await;
     result
 }
@@ -34,10 +76,21 @@ pub fn has_terminal() -> bool {
         && std::env::var("TERM").as_deref() != Ok("dumb")
 }
 
-/// Runs the control room to its end.
-pub async fn show(operations: &Operations) -> Result<Exit, Problem> {
-    let options = Options::of(&operations.tui(), operations.connection(None)?);
-    let result = crate::tui::run(operations.clone(), options).await;
+/// Runs the control room to its end, on a connection, or on the one that was in view last.
+pub async fn show(
+    operations: &Operations,
+    connection: Option<&str>,
+    look: &Look,
+) -> Result<Exit, Problem> {
+    let last = match connection {
+        Some(_) => None,
+        None => crate::tui::last_connection(operations).await,
+    };
+    let connection = match last {
+        Some(last) => last,
+        None => operations.connection(connection)?,
+    };
+    let result = crate::tui::run(operations.clone(), connection, look.into()).await;
     match result {
         Ok(Ended::Quit) => Ok(Exit::Done),
         Ok(Ended::Interrupted) => Ok(Exit::Interrupted),

@@ -144,6 +144,7 @@ impl FormPost {
                     .map(|wait| wait.as_secs()),
                 error: message,
                 class: error.map(|error| error.class),
+                connection: None,
             });
         }
     }

@@ -394,6 +394,7 @@ impl Transport {
                 retry_after,
                 error: error.map(|error| error.message.clone()),
                 class: error.map(|error| error.class),
+                connection: None,
             });
         }
     }

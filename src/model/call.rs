@@ -1,6 +1,6 @@
 //! HTTP calls and budgets as the screens show them.
 
-use super::ErrorClass;
+use super::{ConnectionName, ErrorClass};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct Call {
     /// What the error means.
     #[serde(default, skip_serializing)]
     pub class: Option<ErrorClass>,
+    /// The connection whose account was called, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionName>,
 }
 
 /// What is left of one budget.

@@ -138,6 +138,7 @@ impl LogLine {
             retry_after: number("retry_after"),
             error: self.text("error"),
             class: None,
+            connection: self.text("connection").map(Into::into),
         })
     }
 

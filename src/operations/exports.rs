@@ -4,7 +4,7 @@ use super::audit::Act;
 use super::{Done, Operations};
 use crate::model::export::{ExportOptions, Run, RunState};
 use crate::model::view::SyncResult;
-use crate::model::{ErrorClass, MappingName, Problem, RunId};
+use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
 
 impl Operations {
     /// Starts a run in the background of this process, or goes on with the mapping's run whose process died; one
@@ -43,9 +43,9 @@ impl Operations {
         self.inner.engine.export_failure(id)
     }
 
-    /// Runs, newest first.
-    pub async fn exports(&self, limit: u32) -> Done<Vec<Run>> {
-        Ok(self.inner.store.runs(limit, None).await?)
+    /// Runs, newest first; of one connection where one is given.
+    pub async fn exports(&self, limit: u32, only: Option<&ConnectionName>) -> Done<Vec<Run>> {
+        Ok(self.inner.store.runs_of(limit, None, only).await?)
     }
 
     /// One run; `id` may be a unique beginning.

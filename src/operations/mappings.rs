@@ -1,6 +1,7 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
 use super::audit::Act;
+use super::records::RecordSearch;
 use super::{Done, Operations};
 use crate::mapping::{
     EmailOutcome, EmailSource, EmailSpec, FieldSpec, Mapping, MappingSpec, OnMissingEmail,
@@ -141,10 +142,9 @@ impl Operations {
         let state = self.state();
         let (spec, connection) = state.spec(mapping)?;
         let object = ObjectKey::from_input(&spec.object);
-        Ok(self
-            .records(&connection, &object, None, None, limit)
-            .await?
-            .records)
+        let newest = RecordSearch::default();
+        let page = self.records(&connection, &object, &newest, None, limit);
+        Ok(page.await?.records)
     }
 
     /// What the mapping makes of a record that is at hand; the contact is not looked up unless

@@ -2,6 +2,7 @@
 
 use super::calls::Calls;
 use super::credential::{Credential, SecretToken};
+use super::files;
 use super::monitor::{Health, Monitor};
 use super::reload::Reload;
 use super::state::State;
@@ -11,7 +12,7 @@ use crate::config::{Config, Connection, Rate};
 use crate::highlevel::{HighLevel, HighLevelSettings, OAuthApp, OAuthToken};
 use crate::http::{
     BaseUrl, Budget, FormPost, Http, Ledger, LedgerError, LedgerRow, Limit, Observer,
-    REQUEST_TIMEOUT, RowUpdate, encode,
+    REQUEST_TIMEOUT, RowUpdate,
 };
 use crate::model::call::Api;
 use crate::model::{ConnectionName, ErrorClass, Problem};
@@ -56,10 +57,7 @@ impl Operations {
     /// The log or the store cannot be opened, or an address is not acceptable.
     pub async fn open(config: Config, options: OpenOptions) -> Done<Self> {
         let path = config.store.path(config.folder());
-        let log = path.parent().map_or_else(
-            || PathBuf::from("tramline.log"),
-            |folder| folder.join("tramline.log"),
-        );
+        let log = files::log(&path);
         crate::log::start(&log, options.verbosity)?;
         let store = Store::open(&path, Arc::new(SystemClock)).await?;
         if let Some(lease) = options.lease {
@@ -155,9 +153,7 @@ impl Opener {
             client_id: oauth.client_id.clone(),
             client_secret: Arc::new(SecretToken(Arc::clone(&client_secret))),
             location_id: settings.location_id.clone(),
-            file: self
-                .store
-                .with_extension(format!("{}.oauth.json", encode(name.as_str()))),
+            file: files::tokens(&self.store, name),
             login,
             clock: Arc::new(crate::http::SystemClock),
         };

@@ -7,7 +7,7 @@ use crate::model::filter::Filter;
 use crate::model::group::FailureGroup;
 use crate::model::job::{Edit, JobCounts, JobState};
 use crate::model::view::Outcome;
-use crate::model::{Attempt, BulkId, Effect, ErrorClass, Job, JobId, Problem};
+use crate::model::{Attempt, BulkId, ConnectionName, Effect, ErrorClass, Job, JobId, Problem};
 use crate::store;
 use jiff::Timestamp;
 use std::fmt;
@@ -264,9 +264,13 @@ impl Operations {
         Ok(self.inner.store.bulks(limit).await?)
     }
 
-    /// Failure groups, the largest first: cheap at any number of jobs.
-    pub async fn failure_groups(&self, limit: u32) -> Done<Vec<FailureGroup>> {
-        Ok(self.inner.store.groups(limit).await?)
+    /// Failure groups, the largest first, of one connection where one is given: cheap at any number of jobs.
+    pub async fn failure_groups(
+        &self,
+        limit: u32,
+        only: Option<&ConnectionName>,
+    ) -> Done<Vec<FailureGroup>> {
+        Ok(self.inner.store.groups_of(limit, only).await?)
     }
 
     /// A number that grows with every change of the store made by this process.

@@ -1,10 +1,34 @@
 //! Records of HighLevel objects.
 
+pub mod csv;
+pub mod file;
+mod walk;
+
 use super::audit::Act;
 use super::{Done, Operations};
-use crate::highlevel::{Order, PAGE_REACH, PageCursor, Search};
+use crate::highlevel::{HighLevel, Order, PAGE_REACH, PageCursor, Search};
 use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
 use serde::{Deserialize, Serialize};
+
+pub use walk::Walk;
+
+/// The order that HighLevel is asked for. `updatedAt` is the only field that is known to sort (fact sheet §2.7); whoever wants
+/// another order sorts what was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordOrder {
+    /// What changed last comes first.
+    #[default]
+    Newest,
+    Oldest,
+}
+
+/// Which records of an object are wanted, in which order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordSearch {
+    /// HighLevel's own search over the searchable properties.
+    pub query: Option<String>,
+    pub order: RecordOrder,
+}
 
 /// Where the next page of a search begins; opaque outside `operations`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +42,8 @@ pub enum RecordCursor {
 pub struct RecordList {
     pub records: Vec<Record>,
     pub total: Option<u64>,
+    /// False if HighLevel refused to sort: they come as it has them.
+    pub sorted: bool,
     /// `None` behind the last page.
     pub next: Option<RecordCursor>,
 }
@@ -43,53 +69,29 @@ pub struct Written {
 }
 
 impl Operations {
-    /// A page of an object's records, newest first: the first without a cursor. `query` is HighLevel's own
-    /// search over the searchable properties.
+    /// A page of an object's records: the first without a cursor.
     pub async fn records(
         &self,
         connection: &ConnectionName,
         object: &ObjectKey,
-        query: Option<&str>,
+        search: &RecordSearch,
         cursor: Option<&RecordCursor>,
         limit: u32,
     ) -> Done<RecordList> {
         let highlevel = self.person(connection)?.highlevel;
-        let page = match cursor {
-            None => PageCursor::Page(1),
-            Some(RecordCursor::Page(page)) => PageCursor::Page(*page),
-            Some(RecordCursor::After(after)) => PageCursor::After(after.clone()),
-        };
-        let mut search = Search {
-            query: query.map(str::to_owned),
-            page: page.clone(),
-            limit,
-            sort: Some(("updatedAt".into(), Order::Desc)),
-            filters: None,
-        };
-        let found = match highlevel.search(object, &search).await {
-            Err(error) if error.field.as_deref() == Some("sort") => {
-                search.sort = None;
-                highlevel.search(object, &search).await?
-            }
-            result => result?,
-        };
-        let full = found.records.len() >= limit as usize;
-        let next = match page {
-            _ if !full => None,
-            PageCursor::Page(page) if (page + 1).saturating_mul(limit) <= PAGE_REACH => {
-                Some(RecordCursor::Page(page + 1))
-            }
-            _ => found
-                .records
-                .last()
-                .and_then(|record| record.search_after.clone())
-                .map(RecordCursor::After),
-        };
-        Ok(RecordList {
-            records: found.records,
-            total: found.total,
-            next,
-        })
+        page(&highlevel, object, search, cursor, limit).await
+    }
+
+    /// An object's records page by page, `size` a page.
+    pub fn walk_records(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectKey,
+        search: RecordSearch,
+        size: u32,
+    ) -> Done<Walk> {
+        let highlevel = self.person(connection)?.highlevel;
+        Ok(Walk::new(highlevel, object.clone(), search, size))
     }
 
     /// One record.
@@ -208,4 +210,55 @@ impl Operations {
         }
         Ok(related)
     }
+}
+
+/// A page of a search, in the lane of the client.
+async fn page(
+    highlevel: &HighLevel,
+    object: &ObjectKey,
+    wanted: &RecordSearch,
+    cursor: Option<&RecordCursor>,
+    limit: u32,
+) -> Done<RecordList> {
+    let page = match cursor {
+        None => PageCursor::Page(1),
+        Some(RecordCursor::Page(page)) => PageCursor::Page(*page),
+        Some(RecordCursor::After(after)) => PageCursor::After(after.clone()),
+    };
+    let order = match wanted.order {
+        RecordOrder::Newest => Order::Desc,
+        RecordOrder::Oldest => Order::Asc,
+    };
+    let mut search = Search {
+        query: wanted.query.clone(),
+        page: page.clone(),
+        limit,
+        sort: Some(("updatedAt".into(), order)),
+        filters: None,
+    };
+    let found = match highlevel.search(object, &search).await {
+        Err(error) if error.field.as_deref() == Some("sort") => {
+            search.sort = None;
+            highlevel.search(object, &search).await?
+        }
+        result => result?,
+    };
+    let full = found.records.len() >= limit as usize;
+    let next = match page {
+        _ if !full => None,
+        PageCursor::Page(page) if (page + 1).saturating_mul(limit) <= PAGE_REACH => {
+            Some(RecordCursor::Page(page + 1))
+        }
+        _ => found
+            .records
+            .last()
+            .and_then(|record| record.search_after.clone())
+            .map(RecordCursor::After),
+    };
+    Ok(RecordList {
+        records: found.records,
+        total: found.total,
+        sorted: search.sort.is_some(),
+        next,
+    })
 }

@@ -1,6 +1,7 @@
 //! What is always in view: budgets, queue, workers, the running export, the last error.
 
 use super::{Done, Operations};
+use crate::model::bulk::Bulk;
 use crate::model::call::{BudgetView, Call};
 use crate::model::export::{Run, RunState};
 use crate::model::filter::{Condition, Filter};
@@ -34,25 +35,31 @@ pub struct Status {
     pub outdated: Vec<MappingName>,
     /// Running exports, newest first.
     pub exports: Vec<Run>,
+    /// Actions on many jobs that are not over, whoever began them, the newest first.
+    pub bulks: Vec<Bulk>,
     pub last_error: Option<LastError>,
 }
 
 impl Operations {
-    /// Everything the status bar shows. No network; a few small reads of the store.
+    /// Everything the status bar shows, of the connection in view where config.toml has several. No network; a few small
+    /// reads of the store.
     pub async fn status(&self, connection: &ConnectionName) -> Done<Status> {
         let state = self.state();
         let opened = state.open_account(connection)?;
         let [activecampaign, imports] = opened.account.activecampaign.budget_views();
         let store = &self.inner.store;
-        let mut exports = store.runs(20, None).await?;
+        let only = self.only(connection);
+        let mut exports = store.runs_of(20, None, only).await?;
         exports.retain(|run| run.state == RunState::Running);
+        let mut pauses = store.pauses().await?;
+        pauses.retain(|pause| only.is_none_or(|only| pause.connection == *only));
         Ok(Status {
             highlevel: Some(opened.account.highlevel.budget()),
             activecampaign: Some(activecampaign),
             imports: Some(imports),
-            counts: store.counts().await?,
+            counts: store.counts_of(only).await?,
             workers: self.inner.engine.workers().await?,
-            pauses: store.pauses().await?,
+            pauses,
             outdated: store
                 .other_versions()
                 .await?
@@ -60,13 +67,23 @@ impl Operations {
                 .map(|version| version.mapping)
                 .collect(),
             exports,
-            last_error: self.last_error().await?,
+            bulks: store.open_bulks().await?,
+            last_error: self.last_error(only).await?,
         })
     }
 
-    async fn last_error(&self) -> Done<Option<LastError>> {
+    /// The connection that lists are narrowed to: none where there is only one, so that what another configuration left in the
+    /// store is still seen.
+    pub fn only<'a>(&self, connection: &'a ConnectionName) -> Option<&'a ConnectionName> {
+        (self.state().config.connections.len() > 1).then_some(connection)
+    }
+
+    async fn last_error(&self, only: Option<&ConnectionName>) -> Done<Option<LastError>> {
         let store = &self.inner.store;
-        let failed = Filter::default().and(Condition::State(vec![JobState::Failed]));
+        let mut failed = Filter::default().and(Condition::State(vec![JobState::Failed]));
+        if let Some(only) = only {
+            failed = failed.and(Condition::Connection(vec![only.to_string()]));
+        }
         let Some(job) = store
             .list(&failed, Sort::LATEST, None, 1)
             .await?

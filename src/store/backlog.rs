@@ -31,7 +31,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let open = self.open_queues(&mut tx, connections, now, true).await?;
         let Some(queue) = open.iter().find(|queue| !queue.backlogs.is_empty()) else {
             return Ok(Vec::new());

@@ -280,6 +280,18 @@ impl Store {
         Ok(ids.into_iter().map(Into::into).collect())
     }
 
+    /// The actions that are not over, the newest first: as many as people began and no worker has come to the end of.
+    pub async fn open_bulks(&self) -> Result<Vec<Bulk>> {
+        sqlx::query(AssertSqlSafe(format!(
+            "SELECT {BULK} FROM bulk_actions WHERE state = 'open' ORDER BY id DESC"
+        )))
+        .fetch_all(self.readers())
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+    }
+
     /// The latest actions, the newest first.
     pub async fn bulks(&self, limit: u32) -> Result<Vec<Bulk>> {
         sqlx::query(AssertSqlSafe(format!(

@@ -53,6 +53,8 @@ pub(super) const PERSON: i64 = 3;
 impl Store {
     /// Takes up to `limit` jobs of the connections, in turn; within one by urgency, then age. Every tenth claim
     /// takes the oldest job of the lowest class. Leases that ran out are rescued first. What is paused is passed over.
+    ///
+    /// The commit does not wait for the disk: where the machine itself fails, nobody is left who believes in the claim.
     pub async fn claim(
         &self,
         worker: &str,
@@ -88,7 +90,7 @@ impl Store {
         }
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let rescued = rescue(&mut tx, now).await?;
         for connection in connections {
             wake(&mut tx, connection, now).await?;
@@ -133,7 +135,7 @@ impl Store {
         }
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let mut lost = Vec::new();
         for (id, epoch) in held {
             let done = sqlx::query(

@@ -43,7 +43,7 @@ pub struct Asked<'a> {
 impl Store {
     /// Takes a contact for a running job. `seen` is kept first, and also where the contact is busy: whoever decides on
     /// this contact next knows of the record. A version that is older than what is known already takes nothing. At most
-    /// `limit` candidates are answered.
+    /// `limit` candidates are answered. As with a claim, the commit does not wait for the disk.
     pub async fn hold_contact(
         &self,
         claimed: &Job,
@@ -55,7 +55,7 @@ impl Store {
         let now = self.now_micros();
         let (connection, mapping) = (&claimed.connection, &claimed.mapping);
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let seq: Option<i64> = sqlx::query_scalar(
             "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running' AND lease_until > $3",
         )
@@ -101,7 +101,7 @@ impl Store {
     ) -> Result<Vec<Held>> {
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let mut seqs: Vec<std::result::Result<i64, Held>> = Vec::with_capacity(asked.len());
         for one in asked {
             let seq: Option<i64> = sqlx::query_scalar(

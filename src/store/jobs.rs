@@ -8,7 +8,7 @@ use super::search::{Search, is_scope_only, scopes};
 use crate::model::filter::Filter;
 use crate::model::group::FailureGroup;
 use crate::model::job::JobCounts;
-use crate::model::{Attempt, ErrorClass, Job, JobId, JobState, RecordId};
+use crate::model::{Attempt, ConnectionName, ErrorClass, Job, JobId, JobState, RecordId};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -215,10 +215,18 @@ impl Store {
 
     /// Jobs by state, kept with every change.
     pub async fn counts(&self) -> Result<JobCounts> {
+        self.counts_of(None).await
+    }
+
+    /// As [`Store::counts`], of one connection where one is given.
+    pub async fn counts_of(&self, only: Option<&ConnectionName>) -> Result<JobCounts> {
         let mut reader = self.readers().acquire().await?;
         let stops = Stops::read(&mut reader, self.now_micros()).await?;
         let mut counts = JobCounts::default();
         for scope in scopes(&mut reader, &stops).await? {
+            if only.is_some_and(|only| scope.connection != only.as_str()) {
+                continue;
+            }
             if let Some(state) = JobState::from_name(scope.shown()) {
                 *counts.of_mut(state) += scope.number.unsigned_abs();
             }
@@ -256,12 +264,22 @@ impl Store {
     /// Failure groups of the failed and unknown jobs, the largest first. They are kept with every change of a job, so this
     /// costs what it answers.
     pub async fn groups(&self, limit: u32) -> Result<Vec<FailureGroup>> {
+        self.groups_of(limit, None).await
+    }
+
+    /// As [`Store::groups`], of one connection where one is given.
+    pub async fn groups_of(
+        &self,
+        limit: u32,
+        only: Option<&ConnectionName>,
+    ) -> Result<Vec<FailureGroup>> {
         let rows = sqlx::query(
             "SELECT g.id, g.number, g.first_at, g.last_at, j.id, g.class, g.field, g.message, g.connection
              FROM error_groups g JOIN jobs j ON j.seq = g.sample_seq
-             WHERE g.number > 0 ORDER BY g.number DESC, g.last_at DESC LIMIT $1",
+             WHERE g.number > 0 AND ($2 IS NULL OR g.connection = $2) ORDER BY g.number DESC, g.last_at DESC LIMIT $1",
         )
         .bind(limit)
+        .bind(only.map(ConnectionName::as_str))
         .fetch_all(self.readers())
         .await?;
         rows.iter()

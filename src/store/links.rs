@@ -215,7 +215,7 @@ impl Store {
         record: &RecordSeen,
     ) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         see(&mut tx, connection, mapping, record).await?;
         self.commit(tx).await
     }

@@ -53,4 +53,37 @@ impl Store {
         .await?;
         self.commit(tx).await
     }
+
+    /// Puts another text in the place of the one kept under a key, in one transaction with the look at it. If `change` refuses,
+    /// nothing is changed, and its error is the answer.
+    pub async fn amend<E>(
+        &self,
+        connection: &ConnectionName,
+        key: &str,
+        change: impl FnOnce(Option<&str>) -> std::result::Result<String, E> + Send,
+    ) -> Result<std::result::Result<(), E>> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let old: Option<String> =
+            sqlx::query_scalar("SELECT value FROM meta WHERE connection = $1 AND key = $2")
+                .bind(connection.as_str())
+                .bind(key)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let new = match change(old.as_deref()) {
+            Ok(new) => new,
+            Err(error) => return Ok(Err(error)),
+        };
+        sqlx::query(
+            "INSERT INTO meta (connection, key, value) VALUES ($1, $2, $3)
+             ON CONFLICT (connection, key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(connection.as_str())
+        .bind(key)
+        .bind(new)
+        .execute(&mut *tx)
+        .await?;
+        self.commit(tx).await?;
+        Ok(Ok(()))
+    }
 }

@@ -32,6 +32,7 @@ mod links;
 mod meta;
 mod open;
 mod outbox;
+mod pace;
 mod pauses;
 mod plan;
 mod prune;

@@ -276,13 +276,25 @@ impl Store {
 
     /// Runs, the last started first, behind the run named by `after`.
     pub async fn runs(&self, limit: u32, after: Option<&RunId>) -> Result<Vec<Run>> {
+        self.runs_of(limit, after, None).await
+    }
+
+    /// As [`Store::runs`], of one connection where one is given.
+    pub async fn runs_of(
+        &self,
+        limit: u32,
+        after: Option<&RunId>,
+        only: Option<&ConnectionName>,
+    ) -> Result<Vec<Run>> {
         let mut reader = self.readers().acquire().await?;
         let stops = Stops::read(&mut reader, self.now_micros()).await?;
         sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RUN} FROM runs WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
+            "SELECT {RUN} FROM runs WHERE ($1 IS NULL OR id < $1) AND ($3 IS NULL OR connection = $3)
+             ORDER BY id DESC LIMIT $2"
         )))
         .bind(after.map(RunId::as_str))
         .bind(limit)
+        .bind(only.map(ConnectionName::as_str))
         .fetch_all(&mut *reader)
         .await?
         .iter()

@@ -84,14 +84,15 @@ impl Store {
         Ok(settled.pop().unwrap_or(false))
     }
 
-    /// As [`Store::settle`], for many jobs in one transaction; the answers stand in the order of the jobs.
+    /// As [`Store::settle`], for many jobs in one transaction; the answers stand in the order of the jobs. When this returns, they
+    /// are on disk; others may write while it waits for that.
     pub async fn settle_many(&self, jobs: &[(&Job, i64, &Settlement)]) -> Result<Vec<bool>> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_hasty().await?;
         let mut settled = Vec::with_capacity(jobs.len());
         let mut changed = false;
         for (claimed, epoch, settlement) in jobs {
@@ -101,6 +102,8 @@ impl Store {
         }
         if changed {
             self.commit(tx).await?;
+            drop(writer);
+            self.flush().await?;
         }
         Ok(settled)
     }

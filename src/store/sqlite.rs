@@ -55,13 +55,14 @@ pub(super) fn readers(path: &Path) -> SqlitePool {
         .connect_lazy_with(options(path).pragma("query_only", "ON"))
 }
 
-/// Refuses what is not this program's file or what a newer version has migrated; nothing is written.
-pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+/// Refuses what is not this program's file or what a newer version has migrated; nothing is written. True if the file is of
+/// this version's schema already.
+pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) -> Result<bool> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master")
         .fetch_one(&mut *connection)
         .await?;
     if tables == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let application: i64 = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(&mut *connection)
@@ -87,13 +88,17 @@ pub(super) async fn recognise(connection: &mut SqliteConnection, path: &Path) ->
             known,
         });
     }
-    Ok(())
+    Ok(found == known)
 }
 
 /// Brings an empty or older file to this version's schema, in one transaction that holds the write lock, so
-/// that two processes starting together do not both do it.
+/// that two processes starting together do not both do it. A file that is up to date is not written to: opening it waits for
+/// nobody who writes.
 pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
     enter_wal(connection).await?;
+    if recognise(connection, path).await? {
+        return Ok(());
+    }
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     recognise(&mut tx, path).await?;
     MIGRATIONS

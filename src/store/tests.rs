@@ -10,6 +10,7 @@ mod model;
 mod monitoring;
 mod opening;
 mod operators;
+mod pace;
 mod pauses;
 mod queue;
 mod steps;

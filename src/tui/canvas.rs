@@ -9,7 +9,7 @@ use crate::tui::keymap::{Action, Keymap};
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -38,6 +38,16 @@ fn prefix(text: &str, width: u16) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// A style that leaves nothing of what was drawn in its place before.
+fn whole(style: Style) -> Style {
+    let style = Style {
+        fg: style.fg.or(Some(Color::Reset)),
+        bg: style.bg.or(Some(Color::Reset)),
+        ..style
+    };
+    style.remove_modifier(Modifier::all().difference(style.add_modifier))
+}
+
 impl Canvas<'_> {
     /// Writes one line of text into at most `width` columns; returns the columns used.
     pub fn put(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
@@ -49,6 +59,7 @@ impl Canvas<'_> {
         if width == 0 {
             return 0;
         }
+        let style = whole(style);
         let (text, cut) = prefix(text, width);
         let mut text: Cow<str> = cells::line(text);
         if self.theme.ascii && text.contains('…') {

@@ -95,12 +95,19 @@ impl App {
     }
 
     fn view_small(&self, canvas: &mut Canvas, area: Rect) {
-        let lines = [
+        let mut lines = vec![
             "Tramline".to_owned(),
             format!("{}×{} is too small", area.width, area.height),
             format!("{}×{} at least", SMALLEST.0, SMALLEST.1),
-            "q quits".to_owned(),
         ];
+        match self.overlays.last() {
+            Some(Overlay::Confirm(question)) => {
+                lines.push(question.title.clone());
+                lines.push("y yes, n no".to_owned());
+            }
+            Some(_) => lines.push("esc closes what is open".to_owned()),
+            None => lines.push(format!("{} quits", self.keymap.key_of(Action::Quit))),
+        }
         for (at, line) in lines.iter().enumerate().take(usize::from(area.height)) {
             let style = if at == 0 {
                 self.theme.title
@@ -120,11 +127,21 @@ impl App {
         } else {
             theme.accent
         };
-        if !session.account.is_empty() {
+        let dot = format!(" {} ", theme.glyphs.dot);
+        if let Some(connection) = session.only() {
+            left.push((connection.to_string(), theme.title));
+        }
+        // Where there are several, the connection's name says which; that of the account is shown where there is room.
+        let named = session.only().is_some();
+        let other = session.account != session.connection.as_str();
+        if !session.account.is_empty() && (!named || other && area.width >= WIDE) {
+            if named {
+                left.push((dot.clone(), theme.muted));
+            }
             left.push((session.account.clone(), theme.text));
         }
         if !session.environment.is_empty() {
-            left.push((format!(" {} ", theme.glyphs.dot), theme.muted));
+            left.push((dot, theme.muted));
             left.push((session.environment.clone(), place));
         }
         if session.read_only {
@@ -203,10 +220,17 @@ impl App {
             return;
         };
         let counts = &status.counts;
-        let mut queue: Pieces = vec![(
+        let mut queue: Pieces = Vec::new();
+        if self.status.problem().is_some()
+            && let Some(at) = self.status.read_at()
+        {
+            let cross = theme.glyphs.cross;
+            queue.push((format!("{cross} as of {}  ", canvas.time(at)), theme.error));
+        }
+        queue.push((
             format!("queue {}", grouped(counts.ready + counts.running)),
             theme.text,
-        )];
+        ));
         let dot = format!(" {} ", theme.glyphs.dot);
         if !status.pauses.is_empty() {
             let pauses = counted(status.pauses.len() as u64, "pause");
@@ -229,6 +253,17 @@ impl App {
                 format!("{dot}{} unknown", grouped(counts.unknown)),
                 theme.warn,
             ));
+        }
+        // Where both budgets would not be in view, what waits gives way first, for it goes on by itself; then what
+        // a person has time for.
+        let least = self.budgets(canvas, status, false, false, false);
+        let both = least.into_iter();
+        let both = both.take_while(|(text, _)| !text.starts_with("import"));
+        let least = width_of(&both.collect());
+        for gives_way in [" waiting", " unknown"] {
+            if area.width.saturating_sub(width_of(&queue) + 3) < least {
+                queue.retain(|(text, _)| !text.contains(gives_way));
+            }
         }
         let wide = width_of(&queue) + 1;
         let mut x = area.right().saturating_sub(wide);

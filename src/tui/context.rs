@@ -10,6 +10,7 @@ use crate::model::{
     ConnectionName, JobState, Level, MappingName, ObjectKey, ObjectSchema, RecordId,
 };
 use crate::operations::mappings::MappingSummary;
+use crate::operations::records::file::RecordFile;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -17,7 +18,10 @@ use std::path::PathBuf;
 /// What holds for the whole session.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// The connection in view.
     pub connection: ConnectionName,
+    /// All connections of config.toml.
+    pub connections: Vec<ConnectionName>,
     /// A short name of the connection's accounts.
     pub account: String,
     /// `production`, `sandbox`, …; may be empty.
@@ -27,6 +31,8 @@ pub struct Session {
     /// True once a person has said yes to writing to production in this session.
     pub writes_allowed: bool,
     pub log_path: Option<PathBuf>,
+    /// Where files of a person go unless another folder is named.
+    pub working_dir: PathBuf,
     pub time_zone: TimeZone,
     pub low_bandwidth: bool,
     /// The mappings of this connection.
@@ -39,12 +45,14 @@ impl Session {
     pub fn of_nobody() -> Self {
         Self {
             connection: "default".into(),
+            connections: vec!["default".into()],
             account: String::new(),
             environment: String::new(),
             production: false,
             read_only: false,
             writes_allowed: false,
             log_path: None,
+            working_dir: PathBuf::new(),
             time_zone: TimeZone::UTC,
             low_bandwidth: false,
             mappings: Vec::new(),
@@ -61,6 +69,11 @@ impl Session {
             "%m-%d %H:%M"
         };
         at.strftime(format).to_string()
+    }
+
+    /// The connection that lists are narrowed to: none where there is only one.
+    pub fn only(&self) -> Option<&ConnectionName> {
+        (self.connections.len() > 1).then_some(&self.connection)
     }
 
     /// The mapping of an object: the first by name.
@@ -94,14 +107,22 @@ pub enum Wish {
     Go(Go),
     /// The command that does what was just done.
     Did(String),
+    /// Keep the view for the next start, however this one ends.
+    Remember,
 }
 
 /// What happens when a question is answered with yes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Then {
     Ask(Request),
+    /// Only stops something: that is no yes to writes on production.
+    Stop(Request),
     /// Go back to the editor with this text.
     Edit(super::request::Editing, String),
+    /// Show another connection, with the name of its accounts.
+    Connect(ConnectionName, String),
+    /// Write this file: nothing outside this machine is changed.
+    File(Box<RecordFile>),
     Quit,
 }
 
@@ -191,6 +212,11 @@ impl Cx<'_> {
     /// Goes somewhere else.
     pub fn go(&mut self, go: Go) {
         self.wishes.push(Wish::Go(go));
+    }
+
+    /// Keeps the view for the next start.
+    pub fn remember(&mut self) {
+        self.wishes.push(Wish::Remember);
     }
 
     /// Notes the command that does what was just done.

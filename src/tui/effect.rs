@@ -1,10 +1,11 @@
 //! What `update` answers with, and the runner that does it on tokio through `operations`.
 
-use super::Options;
 use super::event::{Answer, Event};
+use super::remembered;
 use super::request::{Configured, Editing, Reply, Request, SchemaDetail};
 use super::screens::queue::{GROUPS, WINDOW};
 use super::slots::Slot;
+use super::{Options, Overrides};
 use crate::config::Stamp;
 use crate::model::ConnectionName;
 use crate::model::call::Call;
@@ -38,6 +39,8 @@ pub enum Effect {
     Edit(Editing, String),
     /// JSON text of the view, for the next start.
     Remember(String),
+    /// Questions from now on are asked of this connection.
+    Connect(ConnectionName),
     Suspend,
     /// Frames and mouse follow a new configuration.
     Tune {
@@ -50,12 +53,11 @@ pub enum Effect {
     Quit,
 }
 
-/// The doors that the control room goes through: `operations` of one connection, or what a test puts in
-/// their place.
+/// The doors that the control room goes through: `operations`, or what a test puts in their place.
 #[derive(Clone)]
 pub struct Doors {
-    /// Does what a request asks.
-    pub perform: Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>,
+    /// Does what a request asks of a connection.
+    pub perform: Arc<dyn Fn(ConnectionName, Request) -> BoxFuture<'static, Reply> + Send + Sync>,
     /// Keeps JSON text for the next start.
     pub remember: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Grows with every change of the store by this process.
@@ -68,26 +70,26 @@ pub struct Doors {
     pub calls: Arc<dyn Fn() -> broadcast::Receiver<Call> + Send + Sync>,
 }
 
-/// The key under which the last view is remembered.
-const VIEW_KEY: &str = "tui.view";
-
 impl Doors {
-    /// The doors of one connection.
-    pub fn of(operations: &Operations, connection: &ConnectionName) -> Self {
+    /// The doors of `operations`; what the command line said of the looks goes before its configuration.
+    pub fn of(operations: &Operations, overrides: Overrides) -> Self {
+        let overrides = Arc::new(overrides);
         let (performer, keeper) = (operations.clone(), operations.clone());
         let (stat, listen) = (operations.clone(), operations.clone());
         let look = operations.clone();
-        let connection = connection.clone();
         Self {
-            perform: Arc::new(move |request| {
-                let (operations, connection) = (performer.clone(), connection.clone());
-                Box::pin(async move { perform(&operations, &connection, request).await })
+            perform: Arc::new(move |connection, request| {
+                let operations = performer.clone();
+                let overrides = Arc::clone(&overrides);
+                Box::pin(
+                    async move { perform(&operations, &connection, &overrides, request).await },
+                )
             }),
             remember: Arc::new(move |view| {
                 let operations = keeper.clone();
                 Box::pin(async move {
                     // Losing the last view loses no data: there is nobody left to tell.
-                    let _ = operations.remember(VIEW_KEY, &view).await;
+                    let _ = operations.remember(remembered::KEY, &view).await;
                 })
             }),
             changes: operations.changes(),
@@ -107,13 +109,25 @@ const BULKS: u32 = 20;
 /// How many runs the exports screen lists.
 const RUNS: u32 = 200;
 
-async fn perform(ops: &Operations, connection: &ConnectionName, request: Request) -> Reply {
+async fn perform(
+    ops: &Operations,
+    connection: &ConnectionName,
+    overrides: &Overrides,
+    request: Request,
+) -> Reply {
     match request {
-        Request::Remembered => Reply::Remembered(ops.remembered(VIEW_KEY).await),
+        Request::Remembered => Reply::Remembered(ops.remembered(remembered::KEY).await),
         Request::Status => Reply::Status(ops.status(connection).await),
         Request::Mappings => Reply::Mappings(mappings_of(ops, connection)),
+        Request::Connections => Reply::Connections(ops.connection_summaries().await),
+        Request::Filters(of) => Reply::Filters(of, ops.saved_filters(of).await),
+        Request::SaveFilter(filter) => Reply::FilterSaved(ops.save_filter(filter).await),
+        Request::DeleteFilter(filter) => {
+            let result = ops.delete_filter(filter.of, &filter.name).await;
+            Reply::FilterDeleted(filter, result)
+        }
         Request::Reload { credentials } => {
-            Reply::Reloaded(reload(ops, connection, credentials).await)
+            Reply::Reloaded(reload(ops, connection, overrides, credentials).await)
         }
         Request::Schemas { totals } => Reply::Schemas {
             totals,
@@ -127,22 +141,20 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
         }
         Request::Records {
             object,
-            query,
+            search,
             page,
             cursor,
             limit,
         } => Reply::Records {
             page,
             result: ops
-                .records(
-                    connection,
-                    &object,
-                    query.as_deref(),
-                    cursor.as_ref(),
-                    limit,
-                )
+                .records(connection, &object, &search, cursor.as_ref(), limit)
                 .await,
         },
+        Request::FileRecords(file) => {
+            let result = ops.records_into_file(connection, &file).await;
+            Reply::Filed(file, result)
+        }
         Request::Record(object, record) => {
             Reply::Record(ops.record(connection, &object, &record).await)
         }
@@ -237,7 +249,14 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             result: ops.jobs(&query).await,
         },
         Request::Job(id) => Reply::Job(ops.job(&id).await),
-        Request::Groups => Reply::Groups(ops.failure_groups(GROUPS).await),
+        Request::Groups => {
+            let only = ops.only(connection);
+            Reply::Groups(ops.failure_groups(GROUPS, only).await)
+        }
+        Request::Pace(since) => {
+            let result = ops.pace(connection, since).await;
+            Reply::Pace(since, result)
+        }
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)
@@ -271,7 +290,7 @@ async fn perform(ops: &Operations, connection: &ConnectionName, request: Request
             Reply::Cancelled(id, result)
         }
         Request::Bulks => Reply::Bulks(ops.bulks(BULKS).await),
-        Request::Exports => Reply::Exports(ops.exports(RUNS).await),
+        Request::Exports => Reply::Exports(ops.exports(RUNS, ops.only(connection)).await),
         Request::StartExport(mapping, options) => {
             Reply::Run("started", ops.start_export(&mapping, options).await)
         }
@@ -300,6 +319,7 @@ fn mappings_of(ops: &Operations, connection: &ConnectionName) -> Vec<MappingSumm
 async fn reload(
     ops: &Operations,
     connection: &ConnectionName,
+    overrides: &Overrides,
     credentials: bool,
 ) -> Done<Box<Configured>> {
     let result = ops.reload().await;
@@ -310,11 +330,12 @@ async fn reload(
     Ok(Box::new(Configured {
         reloaded: result?,
         problems,
-        options: Options::of(&ops.tui(), connection.clone()),
+        options: Options::of(&ops.tui(), overrides, connection.clone()),
         account: ops.account(connection),
         environment: ops.environment(),
         production: ops.is_production(),
         mappings: mappings_of(ops, connection),
+        connections: ops.connections(),
         connected: ops.connections().contains(connection),
     }))
 }
@@ -322,6 +343,8 @@ async fn reload(
 /// Runs questions as tasks. A newer question of a slot ends the older; writes run to their end.
 pub struct Runner {
     doors: Doors,
+    /// The connection in view.
+    connection: ConnectionName,
     tasks: TaskTracker,
     cancel: CancellationToken,
     running: HashMap<Slot, CancellationToken>,
@@ -329,15 +352,21 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that answers into a channel.
-    pub fn new(doors: Doors, answers: mpsc::Sender<Event>) -> Self {
+    /// A runner that asks of a connection and answers into a channel.
+    pub fn new(doors: Doors, connection: ConnectionName, answers: mpsc::Sender<Event>) -> Self {
         Self {
             doors,
+            connection,
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
             running: HashMap::new(),
             answers,
         }
+    }
+
+    /// Asks another connection from now on.
+    pub fn connect(&mut self, connection: ConnectionName) {
+        self.connection = connection;
     }
 
     /// Starts a question.
@@ -346,7 +375,7 @@ impl Runner {
         if let Some(older) = self.running.insert(slot, token.clone()) {
             older.cancel();
         }
-        let work = (self.doors.perform)(request);
+        let work = (self.doors.perform)(self.connection.clone(), request);
         let answers = self.answers.clone();
         let writes = matches!(slot, Slot::Write(_));
         if writes {

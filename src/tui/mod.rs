@@ -17,6 +17,7 @@ pub mod keymap;
 pub mod load;
 mod overlays;
 pub mod painter;
+pub mod remembered;
 pub mod request;
 pub mod screens;
 pub mod slots;
@@ -41,6 +42,7 @@ use jiff::Timestamp;
 use keymap::Keymap;
 use painter::Painter;
 use ratatui::layout::Size;
+use remembered::Remembered;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufWriter, Stdout, stdout};
 use std::sync::Arc;
@@ -70,18 +72,31 @@ pub struct Options {
     pub connection: ConnectionName,
 }
 
+/// What this one session wants, whatever config.toml says: a slow line, a strange terminal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    pub fps: Option<u16>,
+    pub low_bandwidth: bool,
+    pub ascii: bool,
+    pub theme: Option<ThemeName>,
+}
+
 impl Options {
-    /// What config.toml says; under `NO_COLOR` without colours.
-    pub fn of(settings: &config::Tui, connection: ConnectionName) -> Self {
+    /// What config.toml says, and before it the command line; under `NO_COLOR` without colours, unless the command line names
+    /// a theme.
+    pub fn of(settings: &config::Tui, overrides: &Overrides, connection: ConnectionName) -> Self {
         let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let theme = ThemeName::parse(settings.theme.name()).unwrap_or_default();
+        let theme = match mono {
+            true => ThemeName::Mono,
+            false => ThemeName::parse(settings.theme.name()).unwrap_or_default(),
+        };
         let keys = settings.keys.iter();
         Self {
-            fps: settings.fps,
-            low_bandwidth: settings.low_bandwidth,
-            ascii: settings.ascii,
+            fps: overrides.fps.unwrap_or(settings.fps),
+            low_bandwidth: overrides.low_bandwidth || settings.low_bandwidth,
+            ascii: overrides.ascii || settings.ascii,
             mouse: settings.mouse,
-            theme: if mono { ThemeName::Mono } else { theme },
+            theme: overrides.theme.unwrap_or(theme),
             keys: keys
                 .map(|(action, keys)| (action.clone(), Keys::list(keys)))
                 .collect(),
@@ -110,21 +125,38 @@ pub enum Ended {
 
 /// Opens the control room and runs it until the person quits or a signal ends it. The terminal is given back
 /// on every way out. Fails if the key table is wrong or the terminal cannot be used.
-pub async fn run(operations: Operations, options: Options) -> anyhow::Result<Ended> {
+pub async fn run(
+    operations: Operations,
+    connection: ConnectionName,
+    overrides: Overrides,
+) -> anyhow::Result<Ended> {
+    let options = Options::of(&operations.tui(), &overrides, connection);
     let session = Session {
         connection: options.connection.clone(),
+        connections: operations.connections(),
         account: operations.account(&options.connection),
         environment: operations.environment().to_owned(),
         production: operations.is_production(),
         read_only: operations.is_read_only(),
         writes_allowed: false,
         log_path: operations.log_path(),
+        working_dir: std::env::current_dir().unwrap_or_default(),
         time_zone: jiff::tz::TimeZone::system(),
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),
     };
-    let doors = Doors::of(&operations, &options.connection);
+    let doors = Doors::of(&operations, overrides);
     run_with(doors, session, options).await
+}
+
+/// The connection that was in view when the control room was left last, if config.toml still has it.
+pub async fn last_connection(operations: &Operations) -> Option<ConnectionName> {
+    // A store that cannot be read says so on the screen.
+    let text = operations.remembered(remembered::KEY).await.ok()??;
+    let known = operations.connections();
+    let own = known.first()?;
+    let last = Remembered::read(&text, own).connection?;
+    known.contains(&last).then_some(last)
 }
 
 /// As [`run`], through doors of any make.
@@ -166,6 +198,8 @@ struct Room {
     held: Held,
     /// Why it is over, once it is.
     over: Option<Ended>,
+    /// True once the view is kept for the next start.
+    kept: bool,
 }
 
 struct Signals {
@@ -199,7 +233,7 @@ impl Room {
             app,
             painter: Painter::new(BufWriter::with_capacity(64 * 1024, stdout())),
             pacer: Pacer::new(options.fps, options.low_bandwidth),
-            runner: Runner::new(doors.clone(), sender),
+            runner: Runner::new(doors.clone(), options.connection.clone(), sender),
             answers,
             calls: Some((doors.calls)()),
             keys: None,
@@ -209,6 +243,7 @@ impl Room {
             doors,
             held,
             over: None,
+            kept: false,
         })
     }
 
@@ -221,8 +256,17 @@ impl Room {
         }
         let effects = self.app.start();
         self.perform(effects).await?;
+        let (width, height) = crossterm::terminal::size()?;
+        let effects = self
+            .app
+            .update(Event::Resize(width, height), Timestamp::now());
+        self.perform(effects).await?;
         loop {
             if let Some(ended) = self.over {
+                // A lost connection or a signal ended it: the view is to come back all the same.
+                if let Some(view) = self.app.remembered().filter(|_| !self.kept) {
+                    self.runner.remember(view);
+                }
                 return Ok(ended);
             }
             let now = Instant::now();
@@ -337,6 +381,11 @@ impl Room {
                 Effect::Copy { what, text } => Some(self.copy(&what, &text)?),
                 Effect::Remember(view) => {
                     self.runner.remember(view);
+                    self.kept = true;
+                    None
+                }
+                Effect::Connect(connection) => {
+                    self.runner.connect(connection);
                     None
                 }
                 Effect::Redraw => {
@@ -416,6 +465,7 @@ impl Room {
     /// Gives the terminal back first, then waits for writes in flight.
     async fn leave(self) {
         let Self {
+            app,
             held,
             keys,
             runner,
@@ -424,6 +474,8 @@ impl Room {
         } = self;
         drop(keys);
         drop(held);
+        // A file that is still being written is stopped by this, and leaves nothing half done.
+        drop(app);
         runner.shut_down(&mut answers, LAST_WRITES).await;
     }
 }

@@ -1,12 +1,16 @@
 //! Keys while something lies above the screen.
 
-use super::app::App;
+use super::app::{App, types};
 use super::command::quoted;
+use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
 use super::screens::mappings::field_from_form;
 use super::screens::queue::pause_from_form;
+use super::screens::records::chooser::ChooserOutcome;
+use super::screens::records::follow_format;
+use super::widgets::confirm::Confirm;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
@@ -20,7 +24,8 @@ impl App {
     /// Gives a key to the topmost overlay.
     pub(super) fn overlay_key(&mut self, key: &KeyEvent) {
         let action = self.keymap.action(self.tab, key);
-        if action == Some(Action::Suspend) {
+        // A key that can be typed stays a character, whatever it is bound to.
+        if action == Some(Action::Suspend) && !types(key) {
             self.act(Action::Suspend);
             return;
         }
@@ -29,14 +34,23 @@ impl App {
         };
         let keep = match &mut overlay {
             Overlay::Confirm(confirm) => match key.code {
-                KeyCode::Char('y' | 'Y') => {
+                // Over a slow line, esc and a y right behind it arrive as one key: alt-y says no.
+                KeyCode::Char('y' | 'Y') if types(key) => {
                     let confirm = confirm.clone();
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
+                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => self.declined(confirm),
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => {
+                    self.declined(confirm)
+                }
                 _ => true,
             },
+            // The palette is the help that can be searched.
+            Overlay::Help(_) if matches!(action, Some(Action::Filter | Action::Palette)) => {
+                self.act(Action::Palette);
+                return;
+            }
             Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
             Overlay::Text(text) => {
                 if action == Some(Action::Copy) {
@@ -101,13 +115,26 @@ impl App {
                 self.typed_source(source, outcome);
                 matches!(outcome, SourceOutcome::Stay | SourceOutcome::Typed)
             }
+            Overlay::Columns(chooser) => match chooser.key(key) {
+                ChooserOutcome::Stay => true,
+                ChooserOutcome::Dropped => false,
+                ChooserOutcome::Taken => {
+                    self.columns_chosen(chooser);
+                    false
+                }
+            },
             Overlay::Rule(rule) => {
                 let outcome = rule.key(key);
                 self.typed_rule(rule, outcome);
                 !matches!(outcome, RuleOutcome::Done | RuleOutcome::Dropped)
             }
             Overlay::Form(form) => match form.key(key) {
-                FormOutcome::Stay => true,
+                FormOutcome::Stay => {
+                    if matches!(form.purpose, Purpose::File(_)) {
+                        follow_format(form);
+                    }
+                    true
+                }
                 FormOutcome::Dropped => false,
                 FormOutcome::Save => {
                     let Overlay::Form(form) = overlay else { return };
@@ -139,10 +166,24 @@ impl App {
         }
     }
 
+    /// No was said to a question; false, for it closes. A form that would have been written is open to be changed again.
+    fn declined(&mut self, confirm: &Confirm) -> bool {
+        let writes_form = matches!(
+            confirm.then,
+            Some(Then::Ask(Request::Create(..) | Request::Update(..)))
+        );
+        if let Some(Overlay::Form(form)) = self.overlays.last_mut()
+            && writes_form
+        {
+            form.busy = false;
+        }
+        false
+    }
+
     fn drop_filter(&mut self, before: &str) {
         // The records screen narrows what is read while typing; its search goes on as it was.
         if self.tab == Tab::Records {
-            self.set_filter("", false);
+            self.records.leave_filter();
         } else if self.tab != Tab::Queue {
             self.set_filter(before, true);
         }
@@ -186,6 +227,8 @@ impl App {
                     None => self.overlays.push(Overlay::Form(form)),
                 }
             }
+            Purpose::SaveFilter(filter) => self.save_filter(form, filter),
+            Purpose::File(object) => self.file_records(object, form),
             Purpose::Field(wanted) => {
                 let asked = field_from_form(&mut form, &wanted);
                 self.overlays.push(Overlay::Form(form));

@@ -10,15 +10,19 @@ use crate::model::group::FailureGroup;
 use crate::model::survey::Survey;
 use crate::model::view::{Preview, SyncResult};
 use crate::model::{
-    ActionNames, BulkId, ContactField, ContactId, Finding, MappingName, NewField, ObjectKey,
-    ObjectSchema, Pause, Problem, Properties, Record, RecordId, RunId,
+    ActionNames, BulkId, ConnectionName, ContactField, ContactId, Finding, MappingName, NewField,
+    ObjectKey, ObjectSchema, Pause, Problem, Properties, Record, RecordId, RunId,
 };
+use crate::operations::connections::ConnectionSummary;
 use crate::operations::draft::MappingSpec;
 use crate::operations::drafts::MappingDraft;
+use crate::operations::filters::{FilterOf, SavedFilter};
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
+use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
-use crate::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use crate::operations::records::file::{Filed, RecordFile};
+use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::rules::RuleTrial;
 use crate::operations::schemas::SchemaSummary;
@@ -32,6 +36,12 @@ pub enum Request {
     Remembered,
     Status,
     Mappings,
+    /// The connections to choose among.
+    Connections,
+    /// The saved filters of a list.
+    Filters(FilterOf),
+    SaveFilter(SavedFilter),
+    DeleteFilter(SavedFilter),
     /// Read config.toml again, and the tokens too.
     Reload {
         credentials: bool,
@@ -42,11 +52,13 @@ pub enum Request {
     Schema(ObjectKey),
     Records {
         object: ObjectKey,
-        query: Option<String>,
+        search: RecordSearch,
         page: usize,
         cursor: Option<RecordCursor>,
         limit: u32,
     },
+    /// Write records into a file.
+    FileRecords(Box<RecordFile>),
     Record(ObjectKey, RecordId),
     /// A job's record, with all that a form over it needs.
     Mend(ObjectKey, RecordId),
@@ -87,6 +99,8 @@ pub enum Request {
     Job(String),
     /// Failure groups, the largest first.
     Groups,
+    /// How fast the queue has moved since then.
+    Pace(Timestamp),
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
@@ -142,6 +156,7 @@ pub struct Configured {
     pub environment: String,
     pub production: bool,
     pub mappings: Vec<MappingSummary>,
+    pub connections: Vec<ConnectionName>,
     /// False if the connection in view is not configured any more.
     pub connected: bool,
 }
@@ -152,6 +167,12 @@ pub enum Reply {
     Remembered(Done<Option<String>>),
     Status(Done<Status>),
     Mappings(Vec<MappingSummary>),
+    Connections(Done<Vec<ConnectionSummary>>),
+    Filters(FilterOf, Done<Vec<SavedFilter>>),
+    /// As it was kept.
+    FilterSaved(Done<SavedFilter>),
+    /// False if it was gone already.
+    FilterDeleted(SavedFilter, Done<bool>),
     Reloaded(Done<Box<Configured>>),
     Schemas {
         totals: bool,
@@ -162,6 +183,8 @@ pub enum Reply {
         page: usize,
         result: Done<RecordList>,
     },
+    /// What became of a file.
+    Filed(Box<RecordFile>, Done<Filed>),
     Record(Done<Record>),
     Mend(Done<(SchemaDetail, Record)>),
     Related(RecordId, Done<Vec<RelatedRecord>>),
@@ -189,6 +212,7 @@ pub enum Reply {
     },
     Job(Done<JobDetail>),
     Groups(Done<Vec<FailureGroup>>),
+    Pace(Timestamp, Done<Pace>),
     Count(Chosen, Done<u64>),
     /// The pauses in force then.
     Paused(Scope, Done<Vec<Pause>>),

@@ -11,6 +11,9 @@ pub enum Slot {
     Status,
     Mappings,
     Configuration,
+    Connections,
+    /// Saved filters.
+    Filters,
     /// Actions on many jobs: their end is waited for.
     Bulks,
     Schemas,
@@ -37,6 +40,8 @@ pub enum Slot {
     Jobs,
     Job,
     Groups,
+    /// How fast the queue moves.
+    Pace,
     Mend,
     Count,
     Exports,
@@ -57,7 +62,10 @@ impl Slot {
             | Self::Status
             | Self::Mappings
             | Self::Configuration
+            | Self::Connections
+            | Self::Filters
             | Self::Bulks
+            | Self::Pace
             | Self::Write(_) => None,
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema
@@ -137,11 +145,23 @@ impl Slots {
         Slot::Write(self.writes)
     }
 
+    /// The slot of the latest write.
+    pub fn latest_write(&self) -> Slot {
+        Slot::Write(self.writes)
+    }
+
     /// True while an answer is awaited.
     pub fn waits(&self, slot: Slot) -> bool {
         self.waits
             .get(&slot)
             .is_some_and(|wait| wait.since.is_some())
+    }
+
+    /// True until the first question of all, for the view of the last session, is answered.
+    pub fn is_starting(&self) -> bool {
+        self.waits
+            .get(&Slot::Remembered)
+            .is_none_or(|wait| wait.since.is_some())
     }
 
     /// How long an answer has been awaited.
@@ -165,6 +185,13 @@ impl Slots {
             .filter(|(slot, _)| matches!(slot, Slot::Write(_)))
             .filter_map(|(_, wait)| Some(now.duration_since(wait.since?)))
             .max()
+    }
+
+    /// All that is waited for.
+    pub fn all(&self) -> Vec<Slot> {
+        let waits = self.waits.iter();
+        let waits = waits.filter(|(_, wait)| wait.since.is_some());
+        waits.map(|(slot, _)| *slot).collect()
     }
 
     /// What a tab waits for.

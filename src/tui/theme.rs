@@ -53,7 +53,11 @@ pub struct Glyphs {
     pub cut: &'static str,
     pub open: &'static str,
     pub folded: &'static str,
+    pub ascending: &'static str,
+    pub descending: &'static str,
     pub spinner: [&'static str; 4],
+    /// The columns of a sparkline, by height; the first is nothing.
+    pub levels: [&'static str; 8],
 }
 
 static UNICODE: Glyphs = Glyphs {
@@ -80,7 +84,10 @@ static UNICODE: Glyphs = Glyphs {
     cut: "…",
     open: "▾",
     folded: "▸",
+    ascending: "▲",
+    descending: "▼",
     spinner: ["◐", "◓", "◑", "◒"],
+    levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
 };
 
 static ASCII: Glyphs = Glyphs {
@@ -107,7 +114,10 @@ static ASCII: Glyphs = Glyphs {
     cut: "~",
     open: "v",
     folded: ">",
+    ascending: "^",
+    descending: "v",
     spinner: ["|", "/", "-", "\\"],
+    levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
 };
 
 /// Styles by what they mean.

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use tramline::model::bulk::Bulk;
+use tramline::operations::status::Status;
 use tramline::tui::app::App;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
@@ -28,6 +29,10 @@ pub struct Driver {
     pub silent: bool,
     /// How far actions on many jobs are, in place of what the world says.
     pub bulks: Option<Vec<Bulk>>,
+    /// Actions on many that the status tells of.
+    pub open: Vec<Bulk>,
+    /// What was kept of the last session.
+    pub remembered: Option<String>,
     /// config.toml cannot be written.
     pub refuse_save: bool,
     held: Vec<Effect>,
@@ -36,12 +41,14 @@ pub struct Driver {
 pub fn session() -> Session {
     Session {
         connection: "default".into(),
+        connections: vec!["default".into()],
         account: "acme".into(),
         environment: "sandbox".into(),
         production: false,
         read_only: false,
         writes_allowed: false,
         log_path: Some("/home/jo/.local/state/tramline/tramline.log".into()),
+        working_dir: "/home/jo".into(),
         time_zone: jiff::tz::TimeZone::UTC,
         low_bandwidth: false,
         mappings: Vec::new(),
@@ -64,6 +71,8 @@ impl Driver {
             asked: Vec::new(),
             silent: false,
             bulks: None,
+            open: Vec::new(),
+            remembered: None,
             refuse_save: false,
             held: Vec::new(),
         }
@@ -108,7 +117,17 @@ impl Driver {
                             (Request::SaveMapping(name, _), _) if self.refuse_save => {
                                 Reply::MappingSaved(name.clone(), Err(world::changed_meanwhile()))
                             }
+                            (Request::Remembered, _) => {
+                                Reply::Remembered(Ok(self.remembered.clone()))
+                            }
                             _ => world::answer(self.mood, request),
+                        };
+                        let reply = match reply {
+                            Reply::Status(Ok(status)) => Reply::Status(Ok(Status {
+                                bulks: self.open.clone(),
+                                ..status
+                            })),
+                            reply => reply,
                         };
                         let answer = Box::new(Answer {
                             slot,
@@ -121,6 +140,32 @@ impl Driver {
                 }
             }
             todo = next;
+        }
+    }
+
+    /// The queue's pace comes, as the world of the mood has it; nothing else.
+    pub fn answer_pace(&mut self, since: Timestamp) {
+        let effects = self.app.update(Event::Changed, self.now);
+        for effect in effects {
+            let Effect::Ask {
+                slot,
+                generation,
+                request,
+            } = effect
+            else {
+                continue;
+            };
+            let (mood, request) = match request {
+                Request::Pace(_) => (self.mood, Request::Pace(since)),
+                other => (Mood::Empty, other),
+            };
+            let answer = Box::new(Answer {
+                slot,
+                generation,
+                reply: world::answer(mood, request),
+            });
+            let effects = self.app.update(Event::Answer(answer), self.now);
+            self.settle(effects);
         }
     }
 
@@ -165,12 +210,13 @@ impl Driver {
         )));
     }
 
-    /// Presses each character of a text; `\n` is enter, `\t` tab, `\u{1b}` esc.
+    /// Presses each character of a text; `\n` is enter, `\t` tab, `\u{8}` backspace, `\u{1b}` esc.
     pub fn keys(&mut self, keys: &str) {
         for c in keys.chars() {
             self.press(match c {
                 '\n' => KeyCode::Enter,
                 '\t' => KeyCode::Tab,
+                '\u{8}' => KeyCode::Backspace,
                 '\u{1b}' => KeyCode::Esc,
                 c => KeyCode::Char(c),
             });

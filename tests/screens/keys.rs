@@ -636,7 +636,7 @@ fn records_are_narrowed_while_typing_and_searched_on_enter() {
     assert_eq!(
         asked(
             &driver,
-            |r| matches!(r, Request::Records { query: Some(q), page: 0, .. } if q == "luna")
+            |r| matches!(r, Request::Records { search, page: 0, .. } if search.query.as_deref() == Some("luna"))
         ),
         1
     );
@@ -1079,7 +1079,7 @@ fn the_help_cuts_nothing() {
 fn the_help_is_the_key_table() {
     let mut driver = at("4");
     driver.keys("?");
-    let text = driver.text(120, 70);
+    let text = driver.text(120, 80);
     assert!(text.contains("Retry every job that matches the filter"));
     assert!(text.contains("tramline queue retry --filter F"));
     assert!(text.contains("tramline.log"));

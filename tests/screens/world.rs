@@ -6,6 +6,7 @@ pub mod drafts;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use tramline::config::Tui;
 use tramline::model::audit::AuditEntry;
 use tramline::model::bulk::{Bulk, BulkAction, BulkState};
@@ -21,16 +22,22 @@ use tramline::model::{
     PauseKind, Problem, Property, PropertyOption, Record, RecordId, RunId, SegmentMatches, Trigger,
     WaitReason, Waiting,
 };
+use tramline::operations::connections::ConnectionSummary;
+use tramline::operations::filters::{FilterOf, SavedFilter};
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary};
+use tramline::operations::pace::Pace;
 use tramline::operations::pauses::Scope;
 use tramline::operations::queue::{Chosen, JobCursor, JobDetail, JobList, JobQuery};
-use tramline::operations::records::{RecordCursor, RecordList, RelatedRecord};
+use tramline::operations::records::file::{Filed, RecordFile, Rows};
+use tramline::operations::records::{
+    RecordCursor, RecordList, RecordOrder, RecordSearch, RelatedRecord,
+};
 use tramline::operations::reload::Reloaded;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
 use tramline::operations::{LogLevel, LogLine};
-use tramline::tui::Options;
 use tramline::tui::request::{Configured, Reply, Request, SchemaDetail};
+use tramline::tui::{Options, Overrides};
 
 /// What the world is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,20 +271,48 @@ pub fn record(mood: Mood, number: u64) -> Record {
     }
 }
 
-fn records(mood: Mood, query: Option<&str>, page: usize, limit: u32) -> RecordList {
-    let total: u64 = match (mood, query) {
+/// Records there are in all.
+fn total(mood: Mood, query: Option<&str>) -> u64 {
+    match (mood, query) {
         (Mood::Empty, _) => 0,
         (_, Some(_)) => 2,
         (Mood::Million, _) => 1_000_000,
         _ => 230,
-    };
+    }
+}
+
+fn records(mood: Mood, search: &RecordSearch, page: usize, limit: u32) -> RecordList {
+    let total = total(mood, search.query.as_deref());
     let from = page as u64 * u64::from(limit);
     let to = (from + u64::from(limit)).min(total);
+    let number = |at| match search.order {
+        RecordOrder::Newest => at,
+        RecordOrder::Oldest => total - 1 - at,
+    };
     RecordList {
-        records: (from..to).map(|n| record(mood, n)).collect(),
+        records: (from..to).map(|at| record(mood, number(at))).collect(),
         total: Some(total),
+        sorted: true,
         next: (to < total).then(|| RecordCursor::Page(page as u32 + 2)),
     }
+}
+
+/// What becomes of a file: `there.csv` is there already, and there is no folder `/nowhere`.
+fn filed(mood: Mood, file: &RecordFile) -> Result<Filed, Problem> {
+    if file.path.starts_with("/nowhere") {
+        let problem = Problem::new(ErrorClass::Store, "/nowhere: No such file or directory");
+        let remedy = "name a folder that is there";
+        return Err(problem.field("path").remedy(remedy));
+    }
+    let path = PathBuf::from(&file.path);
+    if file.path.ends_with("there.csv") && !file.overwrite {
+        return Ok(Filed::Exists(path));
+    }
+    let records = match &file.rows {
+        Rows::These(records) => records.len() as u64,
+        Rows::All { query } => total(mood, query.as_deref()),
+    };
+    done(mood, Filed::Written { path, records })
 }
 
 pub fn mapping(name: &str, object: &str) -> MappingSummary {
@@ -715,6 +750,7 @@ pub fn call(mood: Mood, number: u64) -> Call {
         retry_after: throttled.then_some(3),
         error: (number % 11 == 5).then(|| text(mood, "connection reset")),
         class: None,
+        connection: None,
     }
 }
 
@@ -776,6 +812,7 @@ fn status(mood: Mood) -> Status {
         },
         outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
+        bulks: Vec::new(),
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),
             problem: Problem {
@@ -787,6 +824,64 @@ fn status(mood: Mood) -> Status {
             },
             count: 17,
         }),
+    }
+}
+
+/// Imports settle some hundreds every ten seconds, jobs of their own a few a second; before that there was a rest.
+fn pace(mood: Mood, since: Timestamp) -> Pace {
+    let to_go = match mood {
+        Mood::Empty => return Pace::default(),
+        Mood::Million => 734_000,
+        _ => 1204,
+    };
+    let second = |back: i64| {
+        let at = noon() - SignedDuration::from_secs(back);
+        let number = match back {
+            1..=170 if back % 10 == 3 => 150 + (back as u64 * 7) % 200,
+            1..=170 => back as u64 % 4,
+            _ => 0,
+        };
+        (at, number)
+    };
+    let settled = (0..300).rev().map(second);
+    Pace {
+        settled: settled.filter(|(at, n)| *n > 0 && *at >= since).collect(),
+        to_go,
+    }
+}
+
+/// Two connections, of which the second is paused.
+fn connections(mood: Mood) -> Vec<ConnectionSummary> {
+    let connection = |name: &str, host: &str, location: &str| ConnectionSummary {
+        name: name.into(),
+        account: name.into(),
+        host: text(mood, host),
+        location: location.to_owned(),
+        pauses: Vec::new(),
+    };
+    let mut eu = connection("eu", "acme-eu.api-us1.com", "eu7Kq2mR8h8vShlRW1KT");
+    eu.pauses = pauses().into_iter().take(1).collect();
+    vec![
+        connection("default", "acme.api-us1.com", "ve9EPM428h8vShlRW1KT"),
+        eu,
+    ]
+}
+
+/// What a person has saved.
+fn saved_filters(mood: Mood, of: FilterOf) -> Vec<SavedFilter> {
+    let filter = |name: &str, part: Option<&str>, filter: &str| SavedFilter {
+        of,
+        name: text(mood, name),
+        part: part.map(str::to_owned),
+        filter: filter.to_owned(),
+    };
+    match (mood, of) {
+        (Mood::Empty, _) => Vec::new(),
+        (_, FilterOf::Queue) => vec![
+            filter("bad addresses", Some("failed"), "error:\"invalid e-mail\""),
+            filter("pets of today", None, "mapping:pets age<1d"),
+        ],
+        (_, FilterOf::Activity) => vec![filter("refused calls", Some("calls"), "status:4xx")],
     }
 }
 
@@ -814,11 +909,12 @@ pub fn configured(mood: Mood) -> Configured {
     Configured {
         reloaded: Reloaded::default(),
         problems: vec![],
-        options: Options::of(&Tui::default(), "default".into()),
+        options: Options::of(&Tui::default(), &Overrides::default(), "default".into()),
         account: "acme".into(),
         environment: "sandbox".into(),
         production: false,
         mappings,
+        connections: vec!["default".into()],
         connected: true,
     }
 }
@@ -878,11 +974,18 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::Schema(key, result)
         }
         Request::Records {
-            query, page, limit, ..
+            search,
+            page,
+            limit,
+            ..
         } => Reply::Records {
             page,
-            result: done(mood, records(mood, query.as_deref(), page, limit)),
+            result: done(mood, records(mood, &search, page, limit)),
         },
+        Request::FileRecords(file) => {
+            let result = filed(mood, &file);
+            Reply::Filed(file, result)
+        }
         Request::Record(_, id) => {
             let record = Record {
                 id,
@@ -1025,6 +1128,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             Reply::Begun(action, total, done(mood, BulkId::from("0192b01c")))
         }
         Request::CancelBulk(id) => Reply::Cancelled(id, done(mood, true)),
+        Request::Connections => Reply::Connections(done(mood, connections(mood))),
+        Request::Filters(of) => Reply::Filters(of, done(mood, saved_filters(mood, of))),
+        Request::SaveFilter(filter) => Reply::FilterSaved(done(mood, filter)),
+        Request::DeleteFilter(filter) => Reply::FilterDeleted(filter, done(mood, true)),
+        Request::Pace(since) => Reply::Pace(since, done(mood, pace(mood, since))),
         Request::Bulks => Reply::Bulks(done(mood, vec![bulk(BulkAction::Retry)])),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
         Request::StartExport(..) => {

@@ -213,6 +213,13 @@ impl House {
         });
     }
 
+    /// What a process has for a while without a word from it, it has no longer: as if half a minute had gone by.
+    pub fn end_leases(&self) {
+        self.sql(
+            "UPDATE jobs SET lease_until = 1 WHERE state = 'running'; UPDATE flights SET owner_until = 1",
+        );
+    }
+
     /// Requests whose `METHOD path` contains a text.
     pub fn requests(&self, route: &str) -> Vec<Entry> {
         self.control
@@ -243,6 +250,23 @@ impl Drop for House {
         }
         self.close_sandbox();
     }
+}
+
+/// Runs stories that mostly wait, ten at a time.
+pub fn side_by_side<T: Send>(stories: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
+    let stories: Vec<T> = stories.into_iter().collect();
+    let lanes = stories.len().min(10);
+    let stories = std::sync::Mutex::new(stories.into_iter());
+    let next = || stories.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                while let Some(story) = next() {
+                    run(story);
+                }
+            });
+        }
+    });
 }
 
 /// The binary with nothing of this machine's environment that could matter to it; home is `folder`.

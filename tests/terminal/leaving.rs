@@ -3,6 +3,45 @@
 use super::pty::{Terminal, program, tramline};
 use super::support::{House, eventually, finish};
 use super::{open, room};
+use tramline::sandbox::{Fault, Kind};
+
+const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
+
+/// A file that is being written is gone with the control room, however it is left.
+#[test]
+fn a_half_file_is_left_by_nobody() {
+    for name in ["TERM", "HUP"] {
+        let house = House::new(250);
+        let mut terminal = open(&house);
+        terminal.press("2", "of 250");
+        let parts = || {
+            let files = std::fs::read_dir(house.folder.path()).unwrap();
+            let names = files.map(|file| file.unwrap().file_name());
+            names
+                .map(|name| name.to_string_lossy().into_owned())
+                .filter(|name| name.contains(".part") || name.ends_with(".csv"))
+                .collect::<Vec<_>>()
+        };
+        // The total of the first screen and the page of the second; the file's second page never comes.
+        eventually("the list", || house.requests(SEARCH).len() >= 2);
+        house.control.fault(Fault {
+            skip: 1,
+            ..Fault::once(Kind::Stall, SEARCH)
+        });
+        terminal.press("x", "pets.csv");
+        let path = house.path("pets.csv");
+        // All records, into the folder of the house.
+        terminal.keys("\x1b[C\t\t\x15");
+        terminal.press(&path.to_string_lossy(), "pets.csv");
+        terminal.press("\r", "writing 100 of 250 records");
+        assert_eq!(parts().len(), 1);
+        terminal.signal(name);
+        terminal.ended();
+        assert_eq!(parts(), Vec::<String>::new());
+        let audit = house.expect(0, &["--json", "audit"]).stdout;
+        assert!(audit.contains("stopped after 100 records"), "{audit}");
+    }
+}
 
 #[test]
 fn q_gives_the_terminal_back() {

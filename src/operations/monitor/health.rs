@@ -82,13 +82,16 @@ impl Known {
 }
 
 impl Health {
-    /// Hears of the calls of a connection's accounts on their way to another observer.
+    /// Hears of the calls of a connection's accounts on their way to another observer, which is told whose they are.
     pub fn observer(&self, connection: &ConnectionName, then: Observer) -> Observer {
         let (health, connection) = (self.clone(), connection.clone());
         Arc::new(move |call| {
             crate::metrics::request(&connection, call);
             health.heard(&connection, call);
-            then(call);
+            then(&Call {
+                connection: Some(connection.clone()),
+                ..call.clone()
+            });
         })
     }
 

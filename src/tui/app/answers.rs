@@ -1,8 +1,8 @@
 //! What comes back to the app: answers of effects, texts of the editor, the view of the last session.
 
-use super::App;
+use super::{App, Edit};
 use crate::model::{
-    ContactField, JobState, Level, MappingName, ObjectKey, Pause, Problem, Properties, Record,
+    ContactField, JobState, Level, MappingName, Pause, Problem, Properties, Record,
 };
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
@@ -10,8 +10,10 @@ use crate::tui::context::{Cx, Then};
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::{Action, Tab};
+use crate::tui::remembered::Remembered;
 use crate::tui::request::{Editing, Reply, Request};
 use crate::tui::screens::mappings::{rule_tried, tried};
+use crate::tui::slots::Slot;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::{Choice, Overlay};
@@ -29,13 +31,16 @@ impl App {
             return;
         }
         self.dirty = self.dirty.max(Dirty::Data);
+        if let Some(connection) = self.elsewhere.remove(&slot) {
+            self.ended_elsewhere(&connection, &reply);
+            return;
+        }
         match reply {
             Reply::Remembered(Ok(Some(text))) => self.restore(&text),
             Reply::Remembered(_) => self.with_screen(|screen, cx| screen.open(cx)),
             Reply::Status(result) => {
                 if let Ok(status) = &result {
-                    self.queue.count(status.counts);
-                    self.queue.paused(status.pauses.clone());
+                    self.queue.see(status, self.now);
                 }
                 self.status.finish(result, self.now);
             }
@@ -46,6 +51,10 @@ impl App {
                 }
             }
             Reply::Reloaded(result) => self.reloaded(result),
+            Reply::Connections(result) => self.choose_connection(result),
+            Reply::Filters(of, result) => self.choose_filter(of, result),
+            Reply::FilterSaved(result) => self.filter_saved(result),
+            Reply::FilterDeleted(filter, result) => self.filter_deleted(&filter, result),
             Reply::Trial(result) => {
                 if let Some(Overlay::Source(source)) = self.overlays.last_mut() {
                     source.result = tried(&source.target, result);
@@ -64,15 +73,16 @@ impl App {
                 }
             }
             Reply::FieldCreated(result) => self.field_created(result),
-            Reply::Saved(result) => self.saved(result),
+            Reply::Saved(result) => self.saved(slot, result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
                 let tab = slot.tab().unwrap_or(match &reply {
-                    Reply::Synced(_) | Reply::Deleted(..) => Tab::Records,
+                    Reply::Synced(_) | Reply::Deleted(..) | Reply::Filed(..) => Tab::Records,
                     Reply::Resumed(..)
                     | Reply::Retried(..)
                     | Reply::Begun(..)
                     | Reply::Bulks(_)
+                    | Reply::Pace(..)
                     | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
                     Reply::MappingSaved(..) => Tab::Mappings,
@@ -83,8 +93,18 @@ impl App {
         }
     }
 
-    /// A record was saved, or was not: a form that waits for it says so itself.
-    fn saved(&mut self, result: Result<Record, Problem>) {
+    /// A record was saved, or was not: a form that waits for it says so itself, a text of the editor may be edited again.
+    fn saved(&mut self, slot: Slot, result: Result<Record, Problem>) {
+        if let Some(edit) = self.edit.take_if(|edit| edit.slot == Some(slot))
+            && let Err(problem) = &result
+        {
+            let question = Confirm::new("It was not saved. Edit it again?")
+                .warn(problem.to_string())
+                .line("No drops the edit.")
+                .then(Then::Edit(edit.editing, edit.text));
+            self.overlays.push(Overlay::Confirm(question));
+            return;
+        }
         let form = self.busy_form(|purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..)));
         match (form, result) {
             (Some(at), Ok(record)) => {
@@ -163,7 +183,7 @@ impl App {
     }
 
     /// The form that waits for an answer, by what it is for.
-    fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
+    pub(super) fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
         let waits =
             |o: &Overlay| matches!(o, Overlay::Form(form) if form.busy && of(&form.purpose));
         self.overlays.iter().position(waits)
@@ -220,7 +240,7 @@ impl App {
         }
         let names: Vec<&str> = changes.keys().map(String::as_str).collect();
         let (object, fields) = (editing.object.clone(), names.join(", "));
-        let (request, did) = match editing.record {
+        let (request, did) = match &editing.record {
             Some(record) => (
                 Request::Update(object.clone(), record.clone(), changes),
                 format!(
@@ -233,42 +253,67 @@ impl App {
                 format!("tramline records create {} --data -", object.short()),
             ),
         };
-        self.write(request, did);
+        let before = self.slots.latest_write();
+        self.write(request.clone(), did);
+        self.edit = Some(Edit {
+            request,
+            slot: Some(self.slots.latest_write()).filter(|slot| *slot != before),
+            editing,
+            text,
+        });
     }
 
-    /// The view as JSON text, for the next start.
-    pub(super) fn remembered(&self) -> String {
+    /// The view in force, to be gone back to.
+    pub(super) fn view_now(&self) -> Value {
         let (state, filter) = self.queue.remembered();
+        let (kind, activity) = self.activity.remembered();
         json!({
             "tab": self.tab.title(),
             "queue": { "state": state.map(JobState::name), "filter": filter },
-            "records": { "object": self.records.object().map(ObjectKey::as_str), "query": self.records.query() },
+            "records": self.records.remembered(),
+            "activity": { "kind": kind, "filter": activity },
             "mapping": self.mappings.chosen().map(MappingName::as_str),
         })
-        .to_string()
+    }
+
+    /// Connection and views as JSON text, for the next start; `None` before those of the last session are known, which would
+    /// else be lost.
+    pub fn remembered(&self) -> Option<String> {
+        if self.slots.waits(Slot::Remembered) {
+            return None;
+        }
+        let mut remembered = self.remembered.clone();
+        remembered.keep(&self.session.connection, self.view_now());
+        Some(remembered.text())
     }
 
     /// Goes back to the view of the last session, unless a key was pressed meanwhile.
     fn restore(&mut self, text: &str) {
-        if !self.touched
-            && let Ok(view) = serde_json::from_str::<Value>(text)
-        {
-            let word = |path: &str| view.pointer(path).and_then(Value::as_str);
-            let state = word("/queue/state").and_then(JobState::from_name);
-            let filter = word("/queue/filter").unwrap_or_default();
-            self.queue.restore(state, filter.to_owned());
-            if let Some(object) = word("/records/object") {
-                let query = word("/records/query").map(str::to_owned);
-                self.records.restore(ObjectKey::from(object), query);
-            }
-            if let Some(name) = word("/mapping") {
-                self.mappings.restore(MappingName::from(name));
-            }
-            if let Some(tab) = word("/tab").and_then(Tab::from_title) {
+        self.remembered = Remembered::read(text, &self.session.connection);
+        let view = self.remembered.view(&self.session.connection).cloned();
+        if let Some(view) = view.filter(|_| !self.touched) {
+            self.restore_screens(&view);
+            let tab = view.get("tab").and_then(Value::as_str);
+            if let Some(tab) = tab.and_then(Tab::from_title) {
                 self.tab = tab;
             }
         }
         self.with_screen(|screen, cx| screen.open(cx));
+    }
+
+    /// Gives the screens what is remembered of them.
+    pub(super) fn restore_screens(&mut self, view: &Value) {
+        let word = |path: &str| view.pointer(path).and_then(Value::as_str);
+        let state = word("/queue/state").and_then(JobState::from_name);
+        let filter = word("/queue/filter").unwrap_or_default();
+        self.queue.restore(state, filter.to_owned());
+        let kind = word("/activity/kind").unwrap_or_default();
+        let filter = word("/activity/filter").unwrap_or_default();
+        self.activity.restore(kind, filter);
+        self.records.restore(&view["records"]);
+        if let Some(name) = word("/mapping") {
+            self.mappings.restore(MappingName::from(name));
+        }
     }
 }
 

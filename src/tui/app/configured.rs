@@ -3,7 +3,7 @@
 use super::App;
 use crate::model::{Level, Problem};
 use crate::tui::effect::Effect;
-use crate::tui::keymap::Keymap;
+use crate::tui::keymap::{Action, Keymap};
 use crate::tui::request::Configured;
 use crate::tui::theme::Theme;
 
@@ -24,8 +24,9 @@ impl App {
         }
         if !configured.connected {
             let text = format!(
-                "config.toml has no connection `{}` any more: bring it back, or start the control room again",
-                self.session.connection
+                "config.toml has no connection `{}` any more: bring it back, or choose another one with {}",
+                self.session.connection,
+                self.keymap.key_of(Action::Connections)
             );
             self.toasts.push(Level::Error, text, self.now);
         }
@@ -38,6 +39,8 @@ impl App {
                 .push(level, configured.reloaded.to_string(), self.now);
         }
         self.session.account = configured.account;
+        self.session.connections = configured.connections;
+        self.narrow();
         self.session.environment = configured.environment;
         self.session.production = configured.production;
         self.session.mappings = configured.mappings;

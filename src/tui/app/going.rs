@@ -5,8 +5,10 @@ use crate::model::{JobState, Level, ObjectKey};
 use crate::tui::context::{Cx, Go, Then};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Tab;
+use crate::tui::screens::records::chooser::Chooser;
 use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::form::Form;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
@@ -127,6 +129,16 @@ impl App {
                     self.go(Go::Records(key.clone(), None));
                 }
             }
+            Choice::Connection(connections) => {
+                if let Some((name, account)) = connections.into_iter().nth(at) {
+                    self.connect(name, account);
+                }
+            }
+            Choice::Filter(steps) => {
+                if let Some(step) = steps.into_iter().nth(at) {
+                    self.take_filter_step(step);
+                }
+            }
             Choice::Pause(steps) => {
                 if let Some(step) = steps.into_iter().nth(at) {
                     self.queue.take_step(step, &mut hands!(self));
@@ -154,6 +166,16 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Columns of the records were chosen.
+    pub(in crate::tui) fn columns_chosen(&mut self, chooser: &Chooser) {
+        self.records.take_columns(chooser, &mut hands!(self));
+    }
+
+    /// The form of a file of records was filled in.
+    pub(in crate::tui) fn file_records(&mut self, object: ObjectKey, form: Box<Form>) {
+        self.records.file(object, form, &mut hands!(self));
     }
 
     /// Several items of a list were taken.
@@ -222,7 +244,7 @@ impl App {
     }
 
     pub(super) fn quit_now(&mut self) {
-        self.effects.push(Effect::Remember(self.remembered()));
+        self.effects.extend(self.remembered().map(Effect::Remember));
         self.effects.push(Effect::Quit);
     }
 }

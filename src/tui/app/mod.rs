@@ -16,18 +16,22 @@ macro_rules! hands {
 mod answers;
 mod clock;
 mod configured;
+mod connecting;
+mod filters;
 mod going;
 
-use crate::model::Level;
 use crate::model::filter::Filter;
+use crate::model::{ConnectionName, Level};
 use crate::operations::status::Status;
+use crate::tui::chrome::SMALLEST;
 use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
-use crate::tui::keymap::{Action, Keymap, Tab};
+use crate::tui::keymap::{Action, Key, Keymap, Needs, Tab};
 use crate::tui::load::Load;
-use crate::tui::request::Request;
+use crate::tui::remembered::Remembered;
+use crate::tui::request::{Editing, Request};
 use crate::tui::screens::activity::{Activity, RowFilter};
 use crate::tui::screens::exports::Exports;
 use crate::tui::screens::mappings::Mappings;
@@ -45,8 +49,16 @@ use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+pub use filters::FilterStep;
 use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// True for a key that a text field takes as a character.
+pub(in crate::tui) fn types(key: &KeyEvent) -> bool {
+    let shortcut = KeyModifiers::CONTROL | KeyModifiers::ALT;
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(shortcut)
+}
 
 /// The whole state.
 pub struct App {
@@ -66,8 +78,16 @@ pub struct App {
     pub(in crate::tui) queue: Queue,
     pub(in crate::tui) exports: Exports,
     pub(in crate::tui) activity: Activity,
+    /// The views of other connections, and the last one of this.
+    remembered: Remembered,
+    /// Writes in flight to connections that were in view when they began.
+    elsewhere: HashMap<Slot, ConnectionName>,
     last_did: Option<String>,
+    /// What the editor gave back last, until it is saved.
+    edit: Option<Edit>,
     touched: bool,
+    /// The terminal is too small for more than a notice.
+    small: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
     dirty: Dirty,
@@ -75,11 +95,20 @@ pub struct App {
     wishes: Vec<Wish>,
 }
 
+/// A text of the editor that is being saved: it comes back if it is refused.
+struct Edit {
+    request: Request,
+    /// Where the answer comes; `None` while the person is asked whether it may be written.
+    slot: Option<Slot>,
+    editing: Editing,
+    text: String,
+}
+
 impl App {
     /// The state before anything is known.
     pub fn new(session: Session, keymap: Keymap, theme: Theme, now: Timestamp) -> Self {
         let slow = session.low_bandwidth;
-        Self {
+        let mut app = Self {
             keymap,
             theme,
             now,
@@ -95,14 +124,20 @@ impl App {
             queue: Queue::new(slow),
             exports: Exports::new(slow),
             activity: Activity::new(slow),
+            remembered: Remembered::default(),
+            elsewhere: HashMap::new(),
             last_did: None,
+            edit: None,
             touched: false,
+            small: false,
             busy_at: now,
             dirty: Dirty::Now,
             effects: Vec::new(),
             wishes: Vec::new(),
             session,
-        }
+        };
+        app.narrow();
+        app
     }
 
     /// The questions of the start; the first frame does not wait for them.
@@ -122,6 +157,7 @@ impl App {
                 if key.kind != KeyEventKind::Release {
                     self.touched = true;
                     self.dirty = Dirty::Now;
+                    self.toasts.read();
                     self.key(&key);
                 }
             }
@@ -142,7 +178,10 @@ impl App {
                     self.with_screen(|screen, cx| screen.act(action, cx));
                 }
             }
-            Event::Resize(..) => self.dirty = Dirty::Now,
+            Event::Resize(width, height) => {
+                self.small = width < SMALLEST.0 || height < SMALLEST.1;
+                self.dirty = Dirty::Now;
+            }
             Event::Answer(answer) => self.answer(*answer),
             Event::Changed => {
                 self.busy_at = now;
@@ -237,6 +276,7 @@ impl App {
                     Wish::Toast(level, text) => self.toasts.push(level, text, self.now),
                     Wish::Show(overlay) => self.overlays.push(*overlay),
                     Wish::Did(command) => self.last_did = Some(command),
+                    Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
                     Wish::Go(go) => self.go(go),
                 }
             }
@@ -244,12 +284,28 @@ impl App {
     }
 
     fn key(&mut self, key: &KeyEvent) {
+        if self.small && !self.sees(key) {
+            return;
+        }
         if self.overlays.is_empty() {
             if let Some(action) = self.keymap.action(self.tab, key) {
                 self.act(action);
             }
         } else {
             self.overlay_key(key);
+        }
+    }
+
+    /// True for a key whose effect a terminal that is too small can show: what is not seen is not acted on.
+    fn sees(&self, key: &KeyEvent) -> bool {
+        let action = self.keymap.action(self.tab, key);
+        let leaves = matches!(action, Some(Action::Quit | Action::Suspend | Action::Back));
+        match self.overlays.last() {
+            // The notice shows the question.
+            Some(Overlay::Confirm(_)) => true,
+            // Anything else may be a field that takes the key as a character.
+            Some(_) => leaves && !types(key),
+            None => leaves,
         }
     }
 
@@ -287,6 +343,8 @@ impl App {
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.quit(),
             Action::ChooseObject => self.choose_object(),
+            Action::Connections => hands!(self).ask(Slot::Connections, Request::Connections),
+            Action::Filters => self.ask_filters(),
             Action::Reload => {
                 let mut cx = hands!(self);
                 cx.ask(Slot::Configuration, Request::Reload { credentials: true });
@@ -303,8 +361,32 @@ impl App {
                 );
                 self.toasts.push(Level::Warning, text, self.now);
             }
-            other => self.with_screen(|screen, cx| screen.act(other, cx)),
+            other => match self.lacks(other) {
+                Some(why) => self.toasts.push(Level::Warning, why, self.now),
+                None => self.with_screen(|screen, cx| screen.act(other, cx)),
+            },
         }
+    }
+
+    /// Why an action has nothing to act on.
+    fn lacks(&self, action: Action) -> Option<String> {
+        let screen = self.screen(self.tab);
+        let (needed, there) = match action.needs(self.tab)? {
+            Needs::Row => ("a row", screen.has_row()),
+            Needs::Mapping => ("a mapping", screen.about().is_some()),
+        };
+        if there {
+            return None;
+        }
+        let bound = self.keymap.of(self.tab).chain(self.keymap.everywhere());
+        let bound = bound.filter(|bound| bound.binding.action == action);
+        let key = bound.flat_map(|bound| bound.keys.first()).next();
+        let key = key.map_or_else(|| "this".to_owned(), Key::name);
+        let yet = match self.slots.of_tab(self.tab).is_empty() {
+            true => "",
+            false => " yet",
+        };
+        Some(format!("{key} needs {needed}, and there is none here{yet}"))
     }
 
     /// Yes was said to a question.
@@ -315,10 +397,26 @@ impl App {
                     self.session.writes_allowed = true;
                 }
                 let did = confirm.did.unwrap_or_default();
-                hands!(self).write_now(request, did);
+                hands!(self).write_now(request.clone(), did);
                 self.form_waits();
+                if let Some(edit) = &mut self.edit
+                    && edit.slot.is_none()
+                    && edit.request == request
+                {
+                    edit.slot = Some(self.slots.latest_write());
+                }
+            }
+            Some(Then::Stop(request)) => {
+                let mut cx = hands!(self);
+                let slot = cx.slots.write();
+                cx.ask(slot, request);
             }
             Some(Then::Edit(editing, text)) => self.effects.push(Effect::Edit(editing, text)),
+            Some(Then::Connect(name, account)) => self.switch(name, account),
+            Some(Then::File(file)) => {
+                let did = confirm.did.unwrap_or_default();
+                self.records.write_file(*file, None, did, &mut hands!(self));
+            }
             Some(Then::Quit) => self.quit_now(),
             None => {}
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use key::Key;
-pub use table::{Action, Binding, TABLE, Tab};
+pub use table::{Action, Binding, Needs, TABLE, Tab};
 
 /// What is wrong with `[tui.keys]`.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -175,6 +175,24 @@ mod tests {
                 let parsed = Key::parse(key).unwrap_or_else(|| panic!("{key} is no key"));
                 assert_eq!(parsed.name(), *key);
             }
+        }
+    }
+
+    /// Terminals send some keys as others, and tmux, screen, flow control and editors' plugins keep some to themselves.
+    #[test]
+    fn no_action_hangs_on_a_key_that_may_never_arrive() {
+        let lost = |key: &str| {
+            let ctrl = key.strip_prefix("ctrl-");
+            let taken = ctrl.is_some_and(|key| "abhijklmqs".contains(key) || key == "enter");
+            taken || key.starts_with("alt-")
+        };
+        for binding in TABLE {
+            let keys = binding.keys;
+            assert!(
+                keys.is_empty() || keys.iter().any(|key| !lost(key)),
+                "{} has only {keys:?}",
+                binding.name
+            );
         }
     }
 

@@ -88,6 +88,15 @@ pub enum Action {
     Related,
     ChooseObject,
     CopyJson,
+    SelectRange,
+    SelectAll,
+    Invert,
+    Keep,
+    Columns,
+    Sort,
+    Wider,
+    Narrower,
+    File,
     NextSample,
     Rules,
     Earlier,
@@ -103,10 +112,66 @@ pub enum Action {
     Why,
     OpenRecord,
     Follow,
+    /// Saved filters.
+    Filters,
+    /// The connections of config.toml.
+    Connections,
     Groups,
     Undo,
     Pause,
     Cancel,
+}
+
+/// What must be on a screen for an action to have anything to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// A row under the cursor, or selected rows.
+    Row,
+    /// A mapping in view.
+    Mapping,
+}
+
+impl Action {
+    /// What the action needs on a screen; `None` if it can always be tried.
+    pub fn needs(self, tab: Tab) -> Option<Needs> {
+        match (self, tab) {
+            (
+                Self::New | Self::Survey | Self::Suggest | Self::Rules | Self::CreateField,
+                Tab::Mappings,
+            )
+            | (Self::Switch | Self::Save, Tab::Mappings) => Some(Needs::Mapping),
+            (Self::NextSample, Tab::Mappings) => Some(Needs::Row),
+            (Self::Switch, Tab::Schemas | Tab::Records)
+            | (Self::Pause | Self::Cancel, Tab::Exports) => Some(Needs::Row),
+            (
+                Self::Open
+                | Self::OpenMapping
+                | Self::Select
+                | Self::Sync
+                | Self::SyncSelected
+                | Self::Diff
+                | Self::Edit
+                | Self::EditJson
+                | Self::Delete
+                | Self::Related
+                | Self::Copy
+                | Self::CopyJson
+                | Self::File
+                | Self::Sort
+                | Self::Narrower
+                | Self::Wider
+                | Self::SelectRange
+                | Self::SelectAll
+                | Self::Invert
+                | Self::Retry
+                | Self::Discard
+                | Self::Why
+                | Self::OpenRecord,
+                _,
+            ) => Some(Needs::Row),
+            _ => None,
+        }
+    }
 }
 
 /// One line of the key table.
@@ -187,6 +252,15 @@ pub const TABLE: &[Binding] = &[
     on(Records, A::Related, "related", &["o"], "", "Show related records and contacts", ""),
     on(Records, A::ChooseObject, "choose_object", &["O"], "object", "Choose another object", "tramline schemas list"),
     on(Records, A::CopyJson, "copy_json", &["Y"], "", "Copy this record as JSON", "tramline records get OBJECT RECORD --json"),
+    on(Records, A::File, "file", &["x"], "export", "Export the view into a file, CSV or JSON lines", "tramline records list OBJECT --format csv --columns KEY,... > FILE"),
+    on(Records, A::Columns, "columns", &["c"], "", "Choose the columns, their order, and what is sorted by", "tramline records list OBJECT --columns KEY,..."),
+    on(Records, A::Sort, "sort", &["t"], "", "Sort by the column under the cursor: up, down, as it comes", ""),
+    on(Records, A::Narrower, "narrower", &["<"], "", "Make the column under the cursor narrower", ""),
+    on(Records, A::Wider, "wider", &[">"], "", "Make the column under the cursor wider", ""),
+    on(Records, A::Keep, "keep", &["f"], "", "Keep only those of the rows read that have a text anywhere", ""),
+    on(Records, A::SelectRange, "select_range", &["v"], "", "Begin a range at this row; again, or space, selects it", ""),
+    on(Records, A::SelectAll, "select_all", &["A"], "", "Select all rows that are read and shown", ""),
+    on(Records, A::Invert, "invert", &["I"], "", "Select the rows that are not selected, and only those", ""),
     on(Mappings, A::Edit, "edit", &["t", "e"], "edit", "Change where this contact field comes from, a record field or a template; or this rule", ""),
     on(Mappings, A::New, "new", &["a"], "add", "Fill one more contact field; or add a rule", ""),
     on(Mappings, A::Delete, "delete", &["D"], "", "Take this line or rule out of the mapping", ""),
@@ -216,6 +290,7 @@ pub const TABLE: &[Binding] = &[
     on(Queue, A::Discard, "discard", &["X"], "", "Give this job or the selected ones up; asks with their number", "tramline queue discard ID"),
     on(Queue, A::Undo, "undo", &["u"], "undo", "Take the last retry or discard of many back, or stop the rest of it", ""),
     on(Queue, A::Follow, "follow", &["f"], "follow", "Keep the newest row in view", ""),
+    on(Queue, A::Filters, "filters", &["F"], "saved", "Choose a saved filter, save the one in force, or delete one", "tramline queue list --filter F"),
     on(Exports, A::New, "new", &["a"], "new", "Start an export: mapping, dry run, full", "tramline export MAPPING"),
     on(Exports, A::Pause, "pause", &["p"], "pause/resume", "Pause this run, or go on with it", "tramline exports pause ID"),
     on(Exports, A::Open, "open", &["enter"], "failures", "Show this run's failed jobs in the queue", "tramline queue list --filter run:ID"),
@@ -224,6 +299,7 @@ pub const TABLE: &[Binding] = &[
     on(Activity, A::Switch, "switch", &["tab"], "kind", "Show the next kind: all, calls, log, actions", "tramline activity; tramline audit"),
     on(Activity, A::SwitchBack, "switch_back", &["backtab"], "", "Show the kind before", "tramline activity; tramline audit"),
     on(Activity, A::Follow, "follow", &["f"], "follow", "Keep the newest row in view", ""),
+    on(Activity, A::Filters, "filters", &["F"], "saved", "Choose a saved filter, save the one in force, or delete one", "tramline activity"),
     everywhere(A::Filter, "filter", &["/"], "filter", "Filter or search this screen"),
     everywhere(A::Palette, "palette", &[":"], "command", "Every action of every screen, with its key and its command"),
     everywhere(A::Help, "help", &["?"], "help", "Keys of this screen"),
@@ -232,11 +308,12 @@ pub const TABLE: &[Binding] = &[
     everywhere(A::Twin, "command_line", &["C"], "", "Show and copy the command that does what was just done"),
     everywhere(A::LastError, "last_error", &["!"], "", "Show the jobs of the last error"),
     everywhere(A::Log, "log", &["L"], "", "Show what goes on about this record, job, run or mapping; esc leads back"),
+    Binding { twin: "tramline tui --connection NAME", ..everywhere(A::Connections, "connections", &["@"], "", "Choose another connection: every screen then shows its accounts") },
     everywhere(A::Reload, "reload", &["ctrl-r"], "", "Read this screen, config.toml and the tokens again"),
     everywhere(A::Up, "up", &["up", "k"], "", "One row up"),
     everywhere(A::Down, "down", &["down", "j"], "", "One row down"),
-    everywhere(A::Left, "left", &["left", "h"], "", "Pane to the left, or columns to the left"),
-    everywhere(A::Right, "right", &["right", "l"], "", "Pane to the right, or columns to the right"),
+    everywhere(A::Left, "left", &["left", "h"], "", "Pane or column to the left"),
+    everywhere(A::Right, "right", &["right", "l"], "", "Pane or column to the right"),
     everywhere(A::Top, "top", &["g", "home"], "", "First row"),
     everywhere(A::Bottom, "bottom", &["G", "end"], "", "Last row that is read"),
     everywhere(A::HalfDown, "half_down", &["ctrl-d"], "", "Half a page down"),

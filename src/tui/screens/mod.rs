@@ -27,6 +27,10 @@ pub trait Screen {
     fn back(&mut self, cx: &mut Cx) -> bool;
     /// The filter of the activity for the thing that the cursor is on; `None` where there is none.
     fn about(&self) -> Option<String>;
+    /// True if there is something that an action on one row, or on the selected ones, could be about.
+    fn has_row(&self) -> bool {
+        self.about().is_some()
+    }
     /// The filter text in force.
     fn filter(&self) -> &str;
     /// The filter text while it is typed, and `done` when it is entered.

@@ -103,6 +103,17 @@ impl Field {
         self.chosen.first().copied()
     }
 
+    /// The key of the chosen option of a choice of one.
+    pub fn chosen_key(&self) -> Option<&str> {
+        let (key, _) = self.options.get(self.chosen()?)?;
+        Some(key)
+    }
+
+    /// Puts another text in place of what was typed.
+    pub fn retype(&mut self, text: &str) {
+        self.input = Input::new(text.to_owned());
+    }
+
     /// The keys of the options that are chosen, in the order of the options.
     pub fn chosen_keys(&self) -> Vec<String> {
         let keys = self.chosen.iter().map(|at| self.options[*at].0.clone());

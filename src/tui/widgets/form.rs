@@ -4,6 +4,7 @@ use super::field::{Field, Kind};
 use super::overlay::frame;
 use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
+use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
 use crate::tui::canvas::{Canvas, shown_width};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -16,6 +17,10 @@ pub enum Purpose {
     Edit(ObjectKey, RecordId, Properties),
     Export(Vec<MappingName>),
     Pause(Scope),
+    /// A name for the filter in force.
+    SaveFilter(SavedFilter),
+    /// The records in view, into a file.
+    File(ObjectKey),
     /// A contact field is to be made.
     Field(FieldFor),
 }

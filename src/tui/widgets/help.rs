@@ -3,7 +3,7 @@
 use super::overlay::frame;
 use super::text::{Scroll, Tone, wrap};
 use crate::tui::canvas::Canvas;
-use crate::tui::keymap::{Keymap, Tab};
+use crate::tui::keymap::{Bound, Keymap, Tab};
 use ratatui::layout::Rect;
 
 /// Columns for the keys.
@@ -44,26 +44,19 @@ impl Help {
                 ));
             }
         };
-        for bound in keymap.of(self.tab) {
-            add(
-                &mut lines,
-                &bound.key_names(),
-                bound.binding.help,
-                Tone::Plain,
-            );
+        let bind = |lines: &mut Vec<(String, Tone)>, bound: &Bound| {
+            add(lines, &bound.key_names(), bound.binding.help, Tone::Plain);
             if !bound.binding.twin.is_empty() {
-                add(&mut lines, "", bound.binding.twin, Tone::Muted);
+                add(lines, "", bound.binding.twin, Tone::Muted);
             }
+        };
+        for bound in keymap.of(self.tab) {
+            bind(&mut lines, bound);
         }
         lines.push((String::new(), Tone::Plain));
         lines.push(("Everywhere".to_owned(), Tone::Title));
         for bound in keymap.everywhere() {
-            add(
-                &mut lines,
-                &bound.key_names(),
-                bound.binding.help,
-                Tone::Plain,
-            );
+            bind(&mut lines, bound);
         }
         if let Some(path) = &canvas.session.log_path {
             lines.push((String::new(), Tone::Plain));

@@ -9,11 +9,13 @@ use super::picker::Picker;
 use super::rule::RuleEditor;
 use super::source::Source;
 use super::text::{Paragraphs, Scroll};
-use crate::model::{Action, FieldProposal, ObjectKey, RecordId};
+use crate::model::{Action, ConnectionName, FieldProposal, ObjectKey, RecordId};
 use crate::operations::mappings::SuggestedPair;
+use crate::tui::app::FilterStep;
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Keymap;
 use crate::tui::screens::queue::Step;
+use crate::tui::screens::records::chooser::{self, Chooser};
 use ratatui::layout::Rect;
 
 /// Text in a window.
@@ -41,6 +43,9 @@ pub enum Choice {
     Object(Vec<ObjectKey>),
     Related(Vec<(ObjectKey, RecordId)>),
     Pause(Vec<Step>),
+    /// Connections with the names of their accounts.
+    Connection(Vec<(ConnectionName, String)>),
+    Filter(Vec<FilterStep>),
     /// Contact fields that a mapping does not fill.
     Target(Vec<String>),
     Pair(Vec<SuggestedPair>),
@@ -62,6 +67,7 @@ pub enum Overlay {
     Source(Box<Source>),
     Rule(Box<RuleEditor>),
     Filter(InputLine),
+    Columns(Box<Chooser>),
 }
 
 impl Overlay {
@@ -69,7 +75,7 @@ impl Overlay {
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
-            Self::Help(_) => &[("j k", "scroll"), ("esc", "close")],
+            Self::Help(_) => &[("j k", "scroll"), ("/", "search"), ("esc", "close")],
             Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
             Self::Palette(palette) => palette.picker.keys(),
             Self::Pick(picker, _) => picker.keys(),
@@ -77,6 +83,7 @@ impl Overlay {
             Self::Source(_) => &[("enter", "take"), ("tab", "complete"), ("esc", "leave")],
             Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
             Self::Filter(line) => line.keys(),
+            Self::Columns(_) => chooser::KEYS,
         }
     }
 
@@ -91,6 +98,7 @@ impl Overlay {
             Self::Source(source) => source.draw(canvas, area),
             Self::Rule(rule) => rule.draw(canvas, area),
             Self::Filter(line) => line.draw(canvas, area),
+            Self::Columns(chooser) => chooser.draw(canvas, area),
             Self::Text(text) => {
                 let width = area.width.saturating_sub(4).min(110);
                 let lines = text.text.lines(width.saturating_sub(4));

@@ -63,6 +63,11 @@ impl<T, C: Clone + PartialEq> Paged<T, C> {
         self.end.is_some()
     }
 
+    /// True while one more page can be held beside those that are.
+    pub fn has_room(&self) -> bool {
+        self.pages.len() < self.keep
+    }
+
     fn page_of(&self, row: usize) -> usize {
         self.marks
             .partition_point(|mark| mark.start <= row)

@@ -85,6 +85,11 @@ pub fn of<T>(
             notice(canvas, area, &[(&text, Tone::Muted)]);
             None
         }
+        // Before the first question is answered nobody has given anything up.
+        (false, _) if canvas.slots.is_starting() => {
+            notice(canvas, area, &[(&format!("reading {what}"), Tone::Muted)]);
+            None
+        }
         (false, _) => {
             let text = format!("{what}: not read; {} reads", canvas.key(Action::Reload));
             notice(canvas, area, &[(&text, Tone::Muted)]);

@@ -64,13 +64,25 @@ pub struct Row<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct TableState {
     pub cursor: usize,
-    /// First column shown, for tables wider than the screen.
-    pub column: usize,
+    /// The column that keys act on, in tables whose columns have a cursor of their own; it is kept in sight.
+    pub heading: Option<usize>,
+    /// How wide that column was drawn.
+    heading_width: Shared<u16>,
+    /// Columns that made room to the left, the first never among them.
+    skipped: Shared<usize>,
     offset: Shared<usize>,
     height: Shared<usize>,
 }
 
 impl TableState {
+    /// Of a table whose columns have a cursor of their own.
+    pub fn with_headings() -> Self {
+        Self {
+            heading: Some(0),
+            ..Self::default()
+        }
+    }
+
     /// Rows that fit on the screen, as of the last frame.
     pub fn height(&self) -> usize {
         self.height.get().max(1)
@@ -109,8 +121,33 @@ impl TableState {
     /// Back to the first row.
     pub fn reset(&mut self) {
         self.cursor = 0;
-        self.column = 0;
         self.offset.set(0);
+    }
+
+    /// How wide the column under the cursor was drawn last.
+    pub fn heading_width(&self) -> u16 {
+        self.heading_width.get()
+    }
+
+    /// The columns to draw in a width, with how wide each is.
+    fn columns(&self, columns: &[Column], width: u16) -> Vec<(usize, u16)> {
+        let Some(heading) = self.heading else {
+            return fit(columns, 0, width);
+        };
+        let wanted = heading.min(columns.len().saturating_sub(1));
+        let place = |shown: &[(usize, u16)]| {
+            let mut shown = shown.iter();
+            shown.find(|(at, _)| *at == wanted).map(|(_, width)| *width)
+        };
+        let mut skipped = self.skipped.get().min(wanted.saturating_sub(1));
+        let mut shown = fit(columns, skipped, width);
+        while place(&shown).is_none() && skipped + 1 < wanted {
+            skipped += 1;
+            shown = fit(columns, skipped, width);
+        }
+        self.skipped.set(skipped);
+        self.heading_width.set(place(&shown).unwrap_or_default());
+        shown
     }
 
     /// The rows that [`draw`] will show in an area of this height, its heading included.
@@ -188,11 +225,14 @@ pub fn draw<'r>(
         return;
     }
     let theme = canvas.theme;
-    let shown = fit(columns, state.column, area.width - 2);
-    let heading = theme.muted;
+    let shown = state.columns(columns, area.width - 2);
     let mut x = area.x + 2;
     for (at, width) in &shown {
         let column = &columns[*at];
+        let heading = match focused && state.heading == Some(*at) {
+            true => theme.title,
+            false => theme.muted,
+        };
         if column.right {
             canvas.put_right(x, area.y, *width, &column.title, heading);
         } else {
@@ -262,6 +302,32 @@ mod tests {
         assert_eq!(fit(&columns, 0, 60)[0], (0, 20));
         let used: u16 = fit(&columns, 0, 40).iter().map(|c| c.1 + 2).sum();
         assert!(used - 2 <= 40);
+    }
+
+    #[test]
+    fn the_column_under_the_cursor_is_always_in_sight() {
+        let mut columns = vec![Column::new("first", 0, 10, 10)];
+        columns.extend((1..12u8).map(|at| Column::new(at.to_string(), at, 10, 10)));
+        columns.push(Column::new("time", 2, 10, 10));
+        let mut state = TableState::with_headings();
+        for at in (0..13).chain((0..13).rev()) {
+            state.heading = Some(at);
+            let shown = state.columns(&columns, 60);
+            assert!(
+                shown.iter().any(|(column, _)| *column == at),
+                "{at}: {shown:?}"
+            );
+            assert_eq!(shown[0].0, 0, "the first stays");
+            assert_eq!(state.heading_width(), 10);
+        }
+        assert_eq!(state.columns(&columns, 60), fit(&columns, 0, 60));
+        // Wider than there is room for, or beyond the last: nothing breaks.
+        state.heading = Some(40);
+        state.columns(
+            &[Column::new("one", 0, 90, 90), Column::new("two", 1, 90, 90)],
+            60,
+        );
+        state.columns(&[], 60);
     }
 
     /// A canvas over an empty buffer of a size.

@@ -1,4 +1,4 @@
-//! Short messages that leave by themselves.
+//! Short messages that leave by themselves; an error not before a key was pressed in its sight.
 
 use crate::model::Level;
 use crate::tui::canvas::{Canvas, shown_width};
@@ -11,6 +11,8 @@ pub struct Toast {
     pub level: Level,
     pub text: String,
     pub until: Timestamp,
+    /// An error that nobody has seen yet, as far as keys tell.
+    unread: bool,
 }
 
 /// Messages in view, newest last; at most three.
@@ -18,7 +20,7 @@ pub struct Toast {
 pub struct Toasts(Vec<Toast>);
 
 impl Toasts {
-    /// Shows a message: errors stay longer.
+    /// Shows a message: errors stay longer, and until they are read.
     pub fn push(&mut self, level: Level, text: String, now: Timestamp) {
         let seconds = match level {
             Level::Ok => 4,
@@ -33,13 +35,21 @@ impl Toasts {
             level,
             text,
             until: now + SignedDuration::from_secs(seconds),
+            unread: level == Level::Error,
         });
+    }
+
+    /// Somebody is there: what is in view counts as read.
+    pub fn read(&mut self) {
+        for toast in &mut self.0 {
+            toast.unread = false;
+        }
     }
 
     /// Drops what has had its time; true if something was dropped.
     pub fn expire(&mut self, now: Timestamp) -> bool {
         let before = self.0.len();
-        self.0.retain(|toast| toast.until > now);
+        self.0.retain(|toast| toast.unread || toast.until > now);
         self.0.len() != before
     }
 
@@ -52,7 +62,8 @@ impl Toasts {
 
     /// When the next one leaves.
     pub fn wake(&self) -> Option<Timestamp> {
-        self.0.iter().map(|toast| toast.until).min()
+        let leaving = self.0.iter().filter(|toast| !toast.unread);
+        leaving.map(|toast| toast.until).min()
     }
 
     /// The messages in view.
@@ -81,5 +92,37 @@ impl Toasts {
             canvas.clear(Rect::new(x, y, width, 1));
             canvas.put(x, y, width, &text, style);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stays_until_somebody_is_there() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut toasts = Toasts::default();
+        toasts.push(Level::Error, "the store is locked".into(), at(0));
+        toasts.push(Level::Ok, "saved".into(), at(0));
+        assert_eq!(toasts.wake(), Some(at(4)));
+        assert!(toasts.expire(at(3600)));
+        assert_eq!(toasts.texts().collect::<Vec<_>>(), ["the store is locked"]);
+        // Nobody is woken for what nobody reads.
+        assert_eq!(toasts.wake(), None);
+        toasts.read();
+        assert!(toasts.expire(at(3600)));
+        assert!(!toasts.clear());
+    }
+
+    #[test]
+    fn an_error_that_is_read_at_once_still_has_its_time() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut toasts = Toasts::default();
+        toasts.push(Level::Error, "refused".into(), at(0));
+        toasts.read();
+        assert!(!toasts.expire(at(9)));
+        assert_eq!(toasts.wake(), Some(at(10)));
+        assert!(toasts.expire(at(10)));
     }
 }

@@ -5,6 +5,7 @@ use crate::model::call::{Api, Call};
 use crate::operations::{LogLevel, LogLine};
 use crate::tui::widgets::text::{Paragraphs, Tone};
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What kinds of rows there are.
@@ -137,6 +138,21 @@ impl Entry {
         }
     }
 
+    /// The connection that it is about, where that is known.
+    pub fn connection(&self) -> Option<Cow<'_, str>> {
+        match &self.what {
+            What::Action(action) => {
+                let connection = action.connection.as_ref()?;
+                Some(Cow::Borrowed(connection.as_str()))
+            }
+            What::Call(call, _) if call.connection.is_some() => {
+                let connection = call.connection.as_ref()?;
+                Some(Cow::Borrowed(connection.as_str()))
+            }
+            _ => self.line()?.text("connection").map(Cow::Owned),
+        }
+    }
+
     /// True if a key of the filter has a value here.
     pub fn holds(&self, key: &str, value: &str) -> bool {
         if key == "level" {
@@ -156,6 +172,9 @@ impl Entry {
         }
         if let What::Call(call, _) = &self.what {
             match key {
+                "connection" if call.connection.is_some() => {
+                    return self.connection().is_some_and(|name| name == value);
+                }
                 "api" => return call.api.name() == value || short_name(call.api) == value,
                 "method" => return call.method.eq_ignore_ascii_case(value),
                 "status" => return is_status(call.status, value),

@@ -60,6 +60,11 @@ impl RowFilter {
         })
     }
 
+    /// True if a term is about a key.
+    pub fn names(&self, key: &str) -> bool {
+        self.terms.iter().any(|term| term.key == Some(key))
+    }
+
     /// What the log is read by, so that lines far back are found: no more than what every matching line has.
     pub fn of_log(&self) -> LogFilter {
         let one = |key: &str| {

@@ -7,7 +7,7 @@ mod view;
 use super::{Refresh, Screen, WakeCx, about, find_row};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
-use crate::model::{Level, Problem};
+use crate::model::{ConnectionName, Level, Problem};
 use crate::operations::{Activity as LogPlace, Done, LogFilter, LogLine};
 use crate::tui::canvas::Canvas;
 use crate::tui::command::quoted;
@@ -51,6 +51,8 @@ pub struct Activity {
     calls_read: bool,
     /// The screen that the log was asked for from, and the filter in force before.
     way_back: Option<(Tab, String)>,
+    /// The connection in view, where there are several: what is known to be of another one is left out.
+    only: Option<ConnectionName>,
 }
 
 impl Activity {
@@ -73,7 +75,14 @@ impl Activity {
             late: None,
             calls_read: false,
             way_back: None,
+            only: None,
         }
+    }
+
+    /// Narrows the list to a connection.
+    pub fn narrow(&mut self, only: Option<ConnectionName>) {
+        self.only = only;
+        self.sift();
     }
 
     /// Shows what goes on under a filter, of all kinds; `esc` leads back to that screen, and the filter before it
@@ -89,6 +98,35 @@ impl Activity {
         self.take_filter(&filter);
         self.follow_filter(cx);
         cx.did(self.command());
+    }
+
+    /// Takes a remembered kind and filter.
+    pub fn restore(&mut self, kind: &str, filter: &str) {
+        let known = Kind::ORDER.into_iter();
+        self.kind = known.flatten().find(|k| Kind::title(Some(*k)) == kind);
+        self.take_filter(filter);
+    }
+
+    /// As [`Activity::restore`], by a saved filter.
+    pub fn use_filter(&mut self, kind: &str, filter: &str, cx: &mut Cx) {
+        self.way_back = None;
+        self.restore(kind, filter);
+        self.follow_filter(cx);
+        cx.did(self.command());
+    }
+
+    /// Kind, unless it is all, and filter in force.
+    pub fn in_force(&self) -> (Option<&'static str>, &str) {
+        let kind = self.kind.map(|kind| Kind::title(Some(kind)));
+        (kind, &self.filter)
+    }
+
+    /// Kind and filter in force, for the remembered view: those of before, while the log of one thing is shown.
+    pub fn remembered(&self) -> (&'static str, &str) {
+        match &self.way_back {
+            Some((_, filter)) => (Kind::title(None), filter),
+            None => (Kind::title(self.kind), &self.filter),
+        }
     }
 
     /// The person left for another screen.
@@ -162,13 +200,24 @@ impl Activity {
 
     fn sift(&mut self) {
         let lets = |entry: &Entry| {
-            self.kind.is_none_or(|kind| entry.kind() == kind) && self.rows.matches(entry)
+            self.kind.is_none_or(|kind| entry.kind() == kind)
+                && self.rows.matches(entry)
+                && !self.is_elsewhere(entry)
         };
         let rows = self.entries.iter().enumerate();
         self.shown = rows
             .filter(|(_, entry)| lets(entry))
             .map(|(at, _)| at)
             .collect();
+    }
+
+    fn is_elsewhere(&self, entry: &Entry) -> bool {
+        match (&self.only, entry.connection()) {
+            (Some(only), Some(connection)) => {
+                connection != only.as_str() && !self.rows.names("connection")
+            }
+            _ => false,
+        }
     }
 
     fn current(&self) -> Option<&Entry> {
@@ -381,6 +430,10 @@ impl Screen for Activity {
         self.current()?
             .thing()
             .map(|(key, value)| about(key, &value))
+    }
+
+    fn has_row(&self) -> bool {
+        self.current().is_some()
     }
 
     fn filter(&self) -> &str {

@@ -346,6 +346,10 @@ impl Screen for Mappings {
         self.chosen().map(|name| about("mapping", name.as_str()))
     }
 
+    fn has_row(&self) -> bool {
+        !self.shown().is_empty()
+    }
+
     fn filter(&self) -> &str {
         &self.filter
     }

@@ -63,6 +63,9 @@ impl Mappings {
             None => Some(TableState::default()),
             Some(_) => None,
         };
+        if self.detail.value().is_none() {
+            cx.toast(Level::Warning, "the mapping is not read, nor are its rules");
+        }
         if let (Some(name), true) = (&self.chosen, self.rules.is_some()) {
             cx.did(format!("tramline mappings preview {name}"));
         }

@@ -38,16 +38,19 @@ pub fn show_survey(name: &MappingName, result: Done<Survey>, cx: &mut Cx) {
         Tone::Ok
     };
     text.add(format!("{changed} would change"), tone);
-    let mut rest = vec![format!("{} would not", grouped(survey.unchanged))];
+    // A line each: side by side they would break in their middle on a narrow terminal.
+    text.add(
+        format!("{} would not", grouped(survey.unchanged)),
+        Tone::Muted,
+    );
     for (number, what) in [
         (survey.superseded, "lost to another record of their contact"),
         (survey.skipped, "without an address, left alone"),
     ] {
         if number > 0 {
-            rest.push(format!("{} {what}", counted(number, "record")));
+            text.add(format!("{} {what}", counted(number, "record")), Tone::Muted);
         }
     }
-    text.add(rest.join("   "), Tone::Muted);
     text.gap();
     match survey.failed() {
         0 => text.add("no record fails", Tone::Ok),

@@ -172,11 +172,13 @@ impl Queue {
     }
 
     fn change_group(&mut self, action: BulkAction, cx: &mut Cx) {
-        if let Some(group) = self.groups.current() {
-            let chosen = Chosen::Filter(filter_of(group));
-            let about = format!("The whole group: {}", error_of(group));
-            self.count_first(action, chosen, Some(about), cx);
-        }
+        let Some(group) = self.groups.current() else {
+            cx.toast(Level::Warning, "there is no group here");
+            return;
+        };
+        let chosen = Chosen::Filter(filter_of(group));
+        let about = format!("The whole group: {}", error_of(group));
+        self.count_first(action, chosen, Some(about), cx);
     }
 
     /// Keys while the groups are in view.

@@ -2,6 +2,8 @@
 
 mod groups;
 mod mend;
+mod meter;
+mod pace;
 mod pauses;
 mod screen;
 mod undo;
@@ -9,9 +11,11 @@ mod view;
 
 use super::Refresh;
 use crate::model::bulk::BulkAction;
+use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
-use crate::model::{Job, JobId, JobState, Level, MappingName, Pause, Problem};
+use crate::model::{ConnectionName, Job, JobId, JobState, Level, MappingName, Pause, Problem};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
+use crate::operations::status::Status;
 use crate::tui::canvas::grouped;
 use crate::tui::command::quoted;
 use crate::tui::context::Cx;
@@ -23,6 +27,8 @@ use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
 use groups::Groups;
+use jiff::Timestamp;
+use meter::Meter;
 use std::collections::BTreeSet;
 use undo::Doings;
 
@@ -62,6 +68,7 @@ pub struct Queue {
     ask: Option<Asking>,
     groups: Groups,
     doings: Doings,
+    meter: Meter,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
@@ -70,6 +77,8 @@ pub struct Queue {
     /// What keeps jobs from being claimed.
     pauses: Vec<Pause>,
     low_bandwidth: bool,
+    /// The connection in view, where there are several.
+    only: Option<ConnectionName>,
 }
 
 impl Queue {
@@ -98,12 +107,19 @@ impl Queue {
             ask: None,
             groups: Groups::new(low_bandwidth),
             doings: Doings::new(low_bandwidth),
+            meter: Meter::new(low_bandwidth),
             mending: None,
             watched: None,
             counts: JobCounts::default(),
             pauses: Vec::new(),
             low_bandwidth,
+            only: None,
         }
+    }
+
+    /// Narrows the list to a connection.
+    pub fn narrow(&mut self, only: Option<ConnectionName>) {
+        self.only = only;
     }
 
     /// The store changed: what is shown is read again when it is due.
@@ -111,6 +127,7 @@ impl Queue {
         self.refresh.mark();
         self.groups.mark();
         self.doings.mark();
+        self.meter.mark();
     }
 
     /// Reads the list less often, or at the usual pace again.
@@ -119,17 +136,30 @@ impl Queue {
         self.refresh.pace(low_bandwidth);
         self.groups.pace(low_bandwidth);
         self.doings.pace(low_bandwidth);
+        self.meter.pace(low_bandwidth);
     }
 
-    /// The counts by state, as the status was read last.
-    pub fn count(&mut self, counts: JobCounts) {
-        self.counts = counts;
+    /// What the status says of the queue, as it was read last.
+    pub fn see(&mut self, status: &Status, now: Timestamp) {
+        self.counts = status.counts;
+        self.pauses.clone_from(&status.pauses);
+        self.meter.see(status);
+        self.doings.see(&status.bulks, now);
     }
 
     /// Shows the jobs of a state, or of all, under a filter text.
     pub fn choose(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
         self.restore(state, filter);
         self.restart(cx);
+    }
+
+    /// As [`Queue::choose`], by a saved filter.
+    pub fn use_filter(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
+        self.choose(state, filter, cx);
+        cx.did(format!(
+            "tramline queue list --filter {}",
+            quoted(&self.whole_filter())
+        ));
     }
 
     /// Takes a remembered state and filter.
@@ -146,12 +176,25 @@ impl Queue {
         (self.state, &self.filter)
     }
 
+    /// State, filter, and the connection in view where there are several; a filter that names connections itself is taken at
+    /// its word.
     fn whole_filter(&self) -> String {
-        match self.state {
-            Some(state) if self.filter.is_empty() => format!("state:{}", state.name()),
-            Some(state) => format!("state:{} {}", state.name(), self.filter),
-            None => self.filter.clone(),
-        }
+        let state = self.state.map(|state| format!("state:{}", state.name()));
+        let filter = Some(self.filter.clone()).filter(|filter| !filter.is_empty());
+        let only = self.only.as_ref().filter(|_| !self.names_connections());
+        let only = only.map(|only| {
+            let condition = Condition::Connection(vec![only.to_string()]);
+            Filter::default().and(condition).to_string()
+        });
+        let terms: Vec<String> = [state, filter, only].into_iter().flatten().collect();
+        terms.join(" ")
+    }
+
+    fn names_connections(&self) -> bool {
+        Filter::parse(&self.filter).is_ok_and(|filter| {
+            let mut terms = filter.terms.iter();
+            terms.any(|term| matches!(term.condition, Condition::Connection(_)))
+        })
     }
 
     fn current(&self) -> Option<&Job> {

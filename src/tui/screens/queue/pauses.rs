@@ -115,11 +115,6 @@ pub fn from_form(
 }
 
 impl Queue {
-    /// The pauses in force.
-    pub fn paused(&mut self, pauses: Vec<Pause>) {
-        self.pauses = pauses;
-    }
-
     /// The place that a pause would be about: that of the job or the group in view.
     fn place(&self, session: &Session) -> (ConnectionName, Vec<MappingName>) {
         if self.groups.is_open() {

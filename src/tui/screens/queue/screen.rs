@@ -152,6 +152,7 @@ impl Screen for Queue {
                 }
             }
             Reply::Groups(result) => self.groups_arrived(result, cx),
+            Reply::Pace(since, result) => self.meter.arrived(since, result, cx.now),
             Reply::Paused(scope, Ok(pauses)) => self.pause_begun(&scope, pauses, cx),
             Reply::Resumed(scope, result) => self.pause_ended(&scope, result, cx),
             Reply::Mend(result) => self.mendable(result, cx),
@@ -210,6 +211,13 @@ impl Screen for Queue {
         self.in_view().map(|job| about("job", job.id.as_str()))
     }
 
+    fn has_row(&self) -> bool {
+        match self.groups.is_open() {
+            true => self.groups.current().is_some(),
+            false => self.in_view().is_some() || !self.selected.is_empty(),
+        }
+    }
+
     fn filter(&self) -> &str {
         &self.filter
     }
@@ -242,6 +250,7 @@ impl Screen for Queue {
 
     fn tick(&mut self, cx: &mut Cx) {
         self.doings.tick(cx);
+        self.meter.tick(cx);
         if self.groups.is_open() {
             self.groups.tick(cx);
             return;
@@ -265,6 +274,7 @@ impl Screen for Queue {
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
         let doings = self.doings.wake(cx.now, cx.slots.waits(Slot::Bulks));
+        let pace = self.meter.wake(cx.now, cx.slots.waits(Slot::Pace));
         let shown = if self.groups.is_open() {
             self.groups.wake(cx.slots.waits(Slot::Groups))
         } else if self.load.value().is_none() || cx.slots.waits(Slot::Jobs) {
@@ -272,7 +282,7 @@ impl Screen for Queue {
         } else {
             self.refresh.due_at()
         };
-        [doings, shown].into_iter().flatten().min()
+        [doings, pace, shown].into_iter().flatten().min()
     }
 
     fn view(&self, canvas: &mut Canvas, area: Rect) {

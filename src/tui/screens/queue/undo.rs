@@ -1,17 +1,21 @@
-//! Actions on many jobs: for five seconds they can be taken back whole, then their progress is shown.
+//! Actions on many jobs: for five seconds they can be taken back whole, then their progress is shown. Those that somebody
+//! else began, on the command line or in another control room, are shown as well.
 
 use super::Queue;
 use crate::model::bulk::{Bulk, BulkAction, BulkState};
 use crate::model::{BulkId, Level, Problem};
 use crate::operations::Done;
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped, shown_width};
-use crate::tui::context::Cx;
+use crate::tui::context::{Cx, Then};
 use crate::tui::keymap::Action;
 use crate::tui::request::Request;
 use crate::tui::screens::Refresh;
 use crate::tui::slots::Slot;
+use crate::tui::widgets::confirm::Confirm;
+use crate::tui::widgets::overlay::Overlay;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long an action on many jobs waits, so that it can be taken back.
@@ -19,13 +23,21 @@ pub const WINDOW: Duration = Duration::from_secs(5);
 /// Actions that are named above the list, the newest first.
 const NAMED: usize = 2;
 
-/// An action on many jobs that was begun here and is not over.
+/// An action of another process is shown once it has been open for so long: most are over at once, and so are those that
+/// this process makes of a single key.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_millis(500);
+/// So many ends of actions are remembered, so that an older status does not bring them back.
+const ENDED: usize = 20;
+
+/// An action on many jobs that is not over.
 #[derive(Clone, Debug)]
 struct Doing {
     id: BulkId,
     action: BulkAction,
-    /// Jobs that it was about when it was asked for.
-    total: u64,
+    /// Jobs that it was about when it was asked for; of somebody else's only where they were named.
+    total: Option<u64>,
+    /// Who began it, and the filter it goes by, if that was not here.
+    other: Option<(String, Option<String>)>,
     /// Not applied before then.
     start: Timestamp,
     /// Jobs changed so far.
@@ -34,9 +46,39 @@ struct Doing {
     taken_back: bool,
 }
 
+impl Doing {
+    /// `retry`, or `retry by jo`.
+    fn name(&self) -> String {
+        match &self.other {
+            Some((by, _)) => format!("{} by {by}", self.action.name()),
+            None => self.action.name().to_owned(),
+        }
+    }
+
+    /// How far it is, or when it begins.
+    fn progress(&self, left: u64) -> String {
+        let name = self.name();
+        let what = match (self.total, &self.other) {
+            (Some(total), _) => format!(" of {}", counted(total, "job")),
+            (None, Some((_, Some(filter)))) if !filter.trim().is_empty() => format!(" of {filter}"),
+            _ => String::new(),
+        };
+        match (left, self.total) {
+            (0, Some(total)) => {
+                let changed = grouped(self.changed);
+                format!("{name}: {changed} of {}", counted(total, "job"))
+            }
+            (0, None) => format!("{name}{what}: {} so far", counted(self.changed, "job")),
+            _ => format!("{name}{what} begins in {left} s"),
+        }
+    }
+}
+
 /// What was begun and is not over, the newest last.
 pub(super) struct Doings {
     all: Vec<Doing>,
+    /// Actions that are known to be over.
+    ended: VecDeque<BulkId>,
     refresh: Refresh,
 }
 
@@ -44,6 +86,7 @@ impl Doings {
     pub(super) fn new(low_bandwidth: bool) -> Self {
         Self {
             all: Vec::new(),
+            ended: VecDeque::new(),
             refresh: Refresh::new(low_bandwidth),
         }
     }
@@ -55,6 +98,31 @@ impl Doings {
 
     pub(super) fn pace(&mut self, low_bandwidth: bool) {
         self.refresh.pace(low_bandwidth);
+    }
+
+    /// Takes in what others began, of the actions that are open.
+    pub(super) fn see(&mut self, open: &[Bulk], now: Timestamp) {
+        for bulk in open.iter().rev() {
+            let known = self.all.iter().any(|doing| doing.id == bulk.id);
+            let lasts = bulk.start_at > now || now.duration_since(bulk.created_at) >= SHOWN_AFTER;
+            if known || !lasts || self.ended.contains(&bulk.id) {
+                continue;
+            }
+            self.all.push(Doing {
+                id: bulk.id.clone(),
+                action: bulk.action,
+                total: bulk.jobs,
+                other: Some((bulk.by.clone(), bulk.filter.clone())),
+                start: bulk.start_at,
+                changed: bulk.changed,
+                taken_back: false,
+            });
+        }
+    }
+
+    fn end(&mut self, id: BulkId) {
+        self.ended.push_front(id);
+        self.ended.truncate(ENDED);
     }
 
     /// Reads how far they are, once that may have changed.
@@ -105,10 +173,13 @@ impl Queue {
         match result {
             Ok(id) => {
                 self.selected.clear();
+                // The status may have told of it before its answer came.
+                self.doings.all.retain(|doing| doing.id != id);
                 self.doings.all.push(Doing {
                     id,
                     action,
-                    total,
+                    total: Some(total),
+                    other: None,
                     start: cx.now
                         + SignedDuration::try_from(WINDOW).unwrap_or(SignedDuration::ZERO),
                     changed: 0,
@@ -125,13 +196,17 @@ impl Queue {
         if cx.refused() {
             return;
         }
-        let last = self
-            .doings
-            .all
-            .iter_mut()
-            .rev()
-            .find(|doing| !doing.taken_back);
-        let Some(doing) = last else {
+        let mut open = self.doings.all.iter_mut().rev();
+        let mine = open.find(|doing| doing.other.is_none() && !doing.taken_back);
+        let Some(doing) = mine else {
+            if let Some(doing) = self.doings.all.last().filter(|doing| doing.other.is_some()) {
+                let question = Confirm::new(format!("Stop the {}?", doing.name()))
+                    .line(doing.progress(seconds_left(doing, cx.now)))
+                    .line("What it has changed by then stays changed.");
+                let request = Request::CancelBulk(doing.id.clone());
+                cx.show(Overlay::Confirm(question.then(Then::Stop(request))));
+                return;
+            }
             let text = format!(
                 "nothing to take back: only a retry or discard of many can be, for {} s and while it goes on",
                 WINDOW.as_secs()
@@ -175,11 +250,16 @@ impl Queue {
         for mut doing in before {
             let Some(bulk) = bulks.iter().find(|bulk| bulk.id == doing.id) else {
                 // So many others came after it that it is not among the latest any more.
+                self.doings.end(doing.id);
                 continue;
             };
             doing.changed = bulk.changed;
             doing.start = bulk.start_at;
-            let action = doing.action;
+            let (name, action) = (doing.name(), doing.action);
+            let whose = match &doing.other {
+                Some(_) => format!("{name}: "),
+                None => String::new(),
+            };
             let (level, text) = match (bulk.state, bulk.changed) {
                 (BulkState::Open, _) => {
                     self.doings.all.push(doing);
@@ -187,26 +267,24 @@ impl Queue {
                 }
                 (BulkState::Done, 0) => (
                     Level::Warning,
-                    format!(
-                        "{}: none of the jobs was left for it; all had changed meanwhile",
-                        action.name()
-                    ),
+                    format!("{name}: none of the jobs was left for it; all had changed meanwhile"),
                 ),
-                (BulkState::Done, changed) => (Level::Ok, ended(action, changed)),
-                (BulkState::Cancelled, 0) => (
-                    Level::Ok,
-                    format!("{} taken back: no job was changed", action.name()),
-                ),
-                (BulkState::Cancelled, changed) => (
-                    Level::Warning,
-                    format!(
-                        "{} stopped: {} of {}; the rest stays as it was",
-                        action.name(),
-                        ended(action, changed),
-                        grouped(doing.total)
-                    ),
-                ),
+                (BulkState::Done, changed) => {
+                    (Level::Ok, format!("{whose}{}", ended(action, changed)))
+                }
+                (BulkState::Cancelled, 0) => {
+                    (Level::Ok, format!("{name} taken back: no job was changed"))
+                }
+                (BulkState::Cancelled, changed) => {
+                    let of = doing.total.map(|total| format!(" of {}", grouped(total)));
+                    let changed = ended(action, changed) + &of.unwrap_or_default();
+                    (
+                        Level::Warning,
+                        format!("{name} stopped: {changed}; the rest stays as it was"),
+                    )
+                }
             };
+            self.doings.end(doing.id);
             cx.toast(level, text);
         }
     }
@@ -218,11 +296,7 @@ impl Queue {
         let mut rest = area;
         for doing in self.doings.all.iter().rev().take(NAMED) {
             let left = seconds_left(doing, canvas.now);
-            let (name, total) = (doing.action.name(), grouped(doing.total));
-            let text = match left {
-                0 => format!("{name}: {} of {total} jobs", grouped(doing.changed)),
-                _ => format!("{name} of {total} jobs begins in {left} s"),
-            };
+            let text = doing.progress(left);
             let hint = match (doing.taken_back, left) {
                 (true, _) => "taking it back".to_owned(),
                 (false, 0) => format!("{key} stops the rest"),

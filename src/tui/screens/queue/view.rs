@@ -57,7 +57,8 @@ impl Queue {
         } else {
             self.draw_states(canvas, area);
         }
-        let body = self.draw_doings(canvas, below(area, 1));
+        let body = self.draw_pace(canvas, below(area, 1));
+        let body = self.draw_doings(canvas, body);
         let body = self.draw_pauses(canvas, body);
         if self.groups.is_open() {
             self.draw_groups(canvas, body);

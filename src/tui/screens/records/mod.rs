@@ -1,16 +1,24 @@
 //! The records of one object: list, detail, sync, edit.
 
+mod arrange;
+pub mod chooser;
+mod columns;
 mod detail;
+mod filing;
+mod layout;
+mod marks;
 mod screen;
 mod table;
 pub mod value;
 mod write;
 
+pub(in crate::tui) use filing::follow_format;
+
 use super::{contains, find_row};
 use crate::model::SegmentMatches;
 use crate::model::view::Preview;
 use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
-use crate::operations::records::RecordCursor;
+use crate::operations::records::{RecordCursor, RecordSearch};
 use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
@@ -18,11 +26,15 @@ use crate::tui::request::Request;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::form::Form;
 use crate::tui::widgets::json::Tree;
+use crate::tui::widgets::line::InputLine;
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
+use filing::Filing;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use layout::Layout;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records a page: the most a search gives (fact sheet §2.7).
 pub const PAGE: u32 = 100;
@@ -51,12 +63,24 @@ pub struct Records {
     list: Paged<Record, RecordCursor>,
     load: Load<()>,
     query: Option<String>,
-    /// The filter over the rows that are read, while it is typed.
+    /// The filter over the rows that are read, as it is typed.
     local: String,
+    /// The same, as it stays once it is entered.
+    kept: String,
+    /// True while a text is typed that is to stay, rather than one to search for.
+    keeping: bool,
+    /// The rows read that are shown, in order; `None` for all as they came.
     shown: Option<Vec<usize>>,
+    /// How each object's list looks, in view or not.
+    layouts: BTreeMap<ObjectKey, Layout>,
+    /// HighLevel refused to sort.
+    unsorted: bool,
     find: String,
     table: TableState,
     selected: BTreeSet<RecordId>,
+    /// The row at which a range was begun.
+    range: Option<usize>,
+    filing: Option<Filing>,
     open: bool,
     in_detail: bool,
     view: View,
@@ -87,10 +111,16 @@ impl Records {
             load: Load::Idle,
             query: None,
             local: String::new(),
+            kept: String::new(),
+            keeping: false,
             shown: None,
+            layouts: BTreeMap::new(),
+            unsorted: false,
             find: String::new(),
-            table: TableState::default(),
+            table: TableState::with_headings(),
             selected: BTreeSet::new(),
+            range: None,
+            filing: None,
             open: false,
             in_detail: false,
             view: View::default(),
@@ -109,6 +139,8 @@ impl Records {
         if self.object.as_ref() != Some(&object) {
             *self = Self {
                 object: Some(object),
+                layouts: std::mem::take(&mut self.layouts),
+                filing: self.filing.take(),
                 ..Self::default()
             };
         }
@@ -131,15 +163,32 @@ impl Records {
         self.object.as_ref()
     }
 
-    /// The search in force, for the remembered view.
-    pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+    /// Object, search, filter and layouts, for the next start.
+    pub fn remembered(&self) -> Value {
+        let layouts = self.layouts.iter();
+        let layouts: Map<String, Value> = layouts
+            .filter_map(|(object, layout)| Some((object.to_string(), layout.remembered()?)))
+            .collect();
+        json!({
+            "object": self.object.as_ref().map(ObjectKey::as_str),
+            "query": self.query,
+            "filter": self.kept,
+            "layouts": layouts,
+        })
     }
 
-    /// Takes a remembered object and search.
-    pub fn restore(&mut self, object: ObjectKey, query: Option<String>) {
-        self.object = Some(object);
-        self.query = query;
+    /// Takes up what was remembered; what cannot be read is as at the first start.
+    pub fn restore(&mut self, view: &Value) {
+        let layouts = view["layouts"].as_object().into_iter().flatten();
+        self.layouts = layouts
+            .map(|(object, layout)| (ObjectKey::from(object.as_str()), Layout::restored(layout)))
+            .collect();
+        if let Some(object) = view["object"].as_str() {
+            self.object = Some(ObjectKey::from(object));
+            self.query = view["query"].as_str().map(str::to_owned);
+            self.kept = view["filter"].as_str().unwrap_or_default().to_owned();
+            self.local = self.kept.clone();
+        }
     }
 
     fn rows(&self) -> usize {
@@ -161,9 +210,12 @@ impl Records {
 
     fn restart(&mut self, cx: &mut Cx) {
         self.list.reset();
-        self.shown = None;
-        self.local.clear();
+        self.range = None;
+        self.unsorted = false;
         self.table.reset();
+        self.shown = self.arranged();
+        // Rows of an older question say nothing about this one.
+        self.load = Load::Idle;
         self.load.start();
         self.ask_page(0, None, cx);
     }
@@ -172,12 +224,15 @@ impl Records {
         let Some(object) = self.object.clone() else {
             return;
         };
-        let query = self.query.clone();
+        let search = RecordSearch {
+            query: self.query.clone(),
+            order: self.order(),
+        };
         cx.ask(
             Slot::Records,
             Request::Records {
                 object,
-                query,
+                search,
                 page,
                 cursor,
                 limit: PAGE,
@@ -187,14 +242,30 @@ impl Records {
 
     /// Reads the next page that the cursor comes near to.
     fn read_ahead(&mut self, cx: &mut Cx) {
-        if self.shown.is_some()
-            || cx.slots.waits(Slot::Records)
+        if self.shown.is_some() {
+            return;
+        }
+        self.read_near(self.table.near(), cx);
+    }
+
+    /// Reads on once the end of filtered or sorted rows is near. Only for a person who moves there: a row that sorts last
+    /// would read all pages.
+    fn read_on(&mut self, cx: &mut Cx) {
+        let near = self.table.cursor + self.table.height() >= self.rows();
+        if self.shown.is_some() && near && !self.list.is_whole() && self.list.has_room() {
+            let read = self.list.len();
+            self.read_near(read..read + 1, cx);
+        }
+    }
+
+    fn read_near(&mut self, rows: std::ops::Range<usize>, cx: &mut Cx) {
+        if cx.slots.waits(Slot::Records)
             || self.load.value().is_none()
             || self.load.problem().is_some()
         {
             return;
         }
-        if let Some((page, cursor)) = self.list.wanted(self.table.near()) {
+        if let Some((page, cursor)) = self.list.wanted(rows) {
             self.ask_page(page, cursor, cx);
         }
     }
@@ -204,6 +275,7 @@ impl Records {
         self.field = 0;
         self.tree.reset();
         self.read_ahead(cx);
+        self.read_on(cx);
         if self.open && self.view == View::Sync {
             self.settle = Some(cx.now + SETTLE);
         }
@@ -271,12 +343,26 @@ impl Records {
     }
 
     fn filter_local(&mut self, text: &str) {
+        if self.local == text {
+            return;
+        }
         self.local = text.to_owned();
-        self.shown = (!text.is_empty()).then(|| {
-            let rows = self.list.held().filter(|(_, r)| self.text_of(r, text));
-            rows.map(|(row, _)| row).collect()
-        });
+        self.range = None;
+        self.shown = self.arranged();
         self.table.reset();
+    }
+
+    /// Lets a person type a filter that stays over the rows read.
+    fn keep_filter(&mut self, cx: &mut Cx) {
+        self.keeping = true;
+        cx.show(Overlay::Filter(InputLine::new(&self.kept, None)));
+    }
+
+    /// The line of the filter was left: what was in force before is in force again.
+    pub fn leave_filter(&mut self) {
+        self.keeping = false;
+        let kept = self.kept.clone();
+        self.filter_local(&kept);
     }
 
     fn detail_act(&mut self, action: Action) -> bool {

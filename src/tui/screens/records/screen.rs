@@ -1,5 +1,6 @@
 //! Keys and answers of the screen.
 
+use super::layout::Sort;
 use super::{BESIDE, Records, SETTLE, SYNC_BESIDE, View, detail};
 use crate::model::Level;
 use crate::tui::canvas::Canvas;
@@ -65,16 +66,20 @@ impl Screen for Records {
             Action::Diff => {
                 self.show_view(View::Sync, cx);
             }
-            Action::Select => {
-                if let Some(id) = self.current().map(|record| record.id.clone()) {
-                    if !self.selected.remove(&id) {
-                        self.selected.insert(id);
-                    }
-                    let rows = self.rows();
-                    self.table.act(Action::Down, rows);
-                    self.moved(cx);
+            Action::Select => self.select_one(cx),
+            Action::SelectRange => self.select_range(cx),
+            Action::SelectAll => self.select_all(cx),
+            Action::Invert => self.invert(cx),
+            Action::Keep => self.keep_filter(cx),
+            Action::File => self.ask_for_file(cx),
+            Action::Columns => self.choose_columns(cx),
+            Action::Sort => {
+                if let Some(column) = self.column() {
+                    let next = Sort::next(self.sort(), column);
+                    self.sort_by(next, cx);
                 }
             }
+            Action::Wider | Action::Narrower => self.resize(action == Action::Wider, cx),
             Action::Sync | Action::SyncSelected => self.sync(action == Action::SyncSelected, cx),
             Action::Edit => self.edit(cx, false),
             Action::New => self.edit(cx, true),
@@ -105,11 +110,7 @@ impl Screen for Records {
                 self.detail_act(action);
             }
             Action::Right if self.open => self.in_detail = true,
-            Action::Right => {
-                let columns = self.schema.value().map_or(0, |s| s.properties.len());
-                self.table.column = (self.table.column + 1).min(columns.saturating_sub(1));
-            }
-            Action::Left => self.table.column = self.table.column.saturating_sub(1),
+            Action::Right | Action::Left => self.move_heading(action == Action::Right),
             _ => {
                 let rows = self.rows();
                 if self.table.act(action, rows) {
@@ -122,12 +123,26 @@ impl Screen for Records {
     fn answer(&mut self, reply: Reply, cx: &mut Cx) {
         match reply {
             Reply::Schema(object, result) if self.object.as_ref() == Some(&object) => {
+                let (before, first) = (self.order(), self.schema.value().is_none());
                 self.schema.finish(result.map(|d| d.schema), cx.now);
+                if self.order() != before {
+                    self.restart(cx);
+                }
+                match first {
+                    true => self.shown = self.arranged(),
+                    false => self.arrange(),
+                }
             }
             Reply::Records { page, result } => match result {
                 Ok(list) => {
                     self.list.insert(page, list.records, list.next, list.total);
+                    self.unsorted |= !list.sorted;
+                    let first = self.load.value().is_none();
                     self.load.finish(Ok(()), cx.now);
+                    match first {
+                        true => self.shown = self.arranged(),
+                        false => self.arrange(),
+                    }
                     let rows = self.rows();
                     self.table.clamp(rows);
                     self.read_ahead(cx);
@@ -159,7 +174,10 @@ impl Screen for Records {
                 let items = related.iter().map(|r| Item {
                     label: r.title.clone().unwrap_or_else(|| r.record.to_string()),
                     note: format!("{} {} {}", r.association, r.object, r.record),
-                    key: String::new(),
+                    key: match r.object.as_str() {
+                        "contact" => "copy its id".to_owned(),
+                        _ => "open".to_owned(),
+                    },
                 });
                 let picker = Picker::new("Related records and contacts", items.collect());
                 let choice = related.into_iter().map(|r| (r.object, r.record)).collect();
@@ -172,6 +190,7 @@ impl Screen for Records {
                     self.show_view(View::Sync, cx);
                 }
             }
+            Reply::Filed(file, result) => self.filed(*file, result, cx),
             Reply::Synced(result) => self.synced(result, cx),
             Reply::Saved(Ok(record)) => self.saved(record, cx),
             Reply::Deleted(deleted, problem) => self.deleted(&deleted, problem, cx),
@@ -180,11 +199,17 @@ impl Screen for Records {
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
+        if self.range.take().is_some() {
+            return true;
+        }
         if self.open {
             self.open = false;
             self.in_detail = false;
             self.pinned = None;
+        } else if self.stop_file() {
+            // Its answer says how far it came.
         } else if !self.local.is_empty() {
+            self.kept.clear();
             self.filter_local("");
         } else if !self.selected.is_empty() {
             self.selected.clear();
@@ -201,6 +226,10 @@ impl Screen for Records {
             .map(|record| about("record", record.id.as_str()))
     }
 
+    fn has_row(&self) -> bool {
+        self.current().is_some() || !self.selected.is_empty()
+    }
+
     fn filter(&self) -> &str {
         self.query.as_deref().unwrap_or(&self.local)
     }
@@ -211,6 +240,12 @@ impl Screen for Records {
             return;
         }
         self.find = text.to_owned();
+        if std::mem::take(&mut self.keeping) {
+            self.kept = text.to_owned();
+            self.filter_local(text);
+            return;
+        }
+        self.kept.clear();
         let query = (!text.is_empty()).then(|| text.to_owned());
         self.filter_local("");
         if query != self.query {

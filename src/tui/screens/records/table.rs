@@ -1,14 +1,16 @@
 //! The columns and rows of the list of records.
 
-use super::Records;
-use super::value;
+use super::layout::{Layout, Sort};
+use super::{Records, value};
 use crate::model::{DataType, ObjectSchema, Property, Record};
-use crate::tui::canvas::{Canvas, below, grouped, short_id};
+use crate::operations::records::csv;
+use crate::tui::canvas::{Canvas, below, counted, grouped, short_id};
 use crate::tui::keymap::Action;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
 use crate::tui::widgets::text::Tone;
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 /// A schema's properties in the order of the columns: the one that names the record first.
@@ -18,16 +20,55 @@ pub fn ordered(schema: &ObjectSchema) -> Vec<&Property> {
     properties
 }
 
-fn column(at: usize, property: &Property) -> Column {
-    let (min, max) = match property.data_type {
-        DataType::Numerical | DataType::Monetory | DataType::Date => (10, 14),
-        DataType::LargeText | DataType::FileUpload | DataType::TextboxList => (12, 40),
-        DataType::Email => (14, 32),
+/// The heading of a column.
+pub fn column_title(schema: Option<&ObjectSchema>, column: &csv::Column) -> String {
+    match column {
+        csv::Column::Id => "id".to_owned(),
+        csv::Column::Created => "created".to_owned(),
+        csv::Column::Updated => "updated".to_owned(),
+        csv::Column::Property(key) => {
+            let property = schema.and_then(|schema| schema.property(key));
+            property.map_or_else(|| key.clone(), |property| property.name.clone())
+        }
+    }
+}
+
+/// Columns of the terminal that a column takes, at least and at most.
+fn width_of(property: Option<&Property>, column: &csv::Column) -> (u16, u16) {
+    match (column, property.map(|property| &property.data_type)) {
+        (csv::Column::Id, _) => (24, 24),
+        (csv::Column::Created | csv::Column::Updated, _) => (11, 11),
+        (_, Some(DataType::Numerical | DataType::Monetory | DataType::Date)) => (10, 14),
+        (_, Some(DataType::LargeText | DataType::FileUpload | DataType::TextboxList)) => (12, 40),
+        (_, Some(DataType::Email)) => (14, 32),
         _ => (10, 26),
+    }
+}
+
+/// One column of the list. The time of the last change stays long unless a person chose the columns.
+fn column(
+    at: usize,
+    wanted: &csv::Column,
+    schema: Option<&ObjectSchema>,
+    layout: &Layout,
+    arrow: &str,
+) -> Column {
+    let property = match wanted {
+        csv::Column::Property(key) => schema.and_then(|schema| schema.property(key)),
+        _ => None,
     };
-    let column = Column::new(property.name.clone(), (at + 1).min(250) as u8, min, max);
-    match property.data_type {
-        DataType::Numerical | DataType::Monetory => column.right(),
+    let (min, max) = match layout.width(wanted) {
+        Some(width) => (width, width),
+        None => width_of(property, wanted),
+    };
+    let priority = match wanted {
+        csv::Column::Updated if !layout.is_chosen() => 2,
+        _ => (at + 1).min(250) as u8,
+    };
+    let title = format!("{arrow}{}", column_title(schema, wanted));
+    let column = Column::new(title, priority, min, max);
+    match property.map(|property| &property.data_type) {
+        Some(DataType::Numerical | DataType::Monetory) => column.right(),
         _ => column,
     }
 }
@@ -42,6 +83,57 @@ pub fn title(schema: Option<&ObjectSchema>, record: &Record) -> String {
 }
 
 impl Records {
+    /// What is said beside the title: what is searched for, filtered and sorted by, selected, written.
+    fn said(&self, canvas: &Canvas) -> Vec<String> {
+        let glyphs = canvas.theme.glyphs;
+        let mut said = Vec::new();
+        if let Some(filing) = &self.filing {
+            let key = canvas.key(Action::Back);
+            said.push(format!("{}; {key} stops", filing.text()));
+        }
+        if let Some(query) = &self.query {
+            said.push(format!("search {query}"));
+        }
+        let held = self.list.held().count() as u64;
+        let (text, rows) = (&self.local, grouped(self.rows() as u64));
+        match (text.is_empty(), self.keeping) {
+            (true, _) => {}
+            (false, true) => said.push(format!(
+                "/{text}  {rows} of the rows read; enter keeps them"
+            )),
+            (false, false) if *text == self.kept => {
+                said.push(format!("/{text}  {rows} of {} read", grouped(held)));
+            }
+            (false, false) => {
+                said.push(format!(
+                    "/{text}  {rows} of the rows read; enter searches all"
+                ));
+            }
+        }
+        if let Some(sort) = self.sort() {
+            let by = column_title(self.schema.value(), &sort.column);
+            let direction = direction(canvas, sort);
+            let whole = self.list.is_whole() && self.list.len() as u64 == held;
+            said.push(match self.local_sort() {
+                None => format!("{direction} {by}, by HighLevel"),
+                // How much is read stands beside the filter already.
+                Some(_) if whole || !text.is_empty() => format!("{direction} {by}"),
+                Some(_) => format!("{direction} {by}, of {} read", grouped(held)),
+            });
+        }
+        if let Some(rows) = self.ranged() {
+            let rows = counted(rows.count() as u64, "row");
+            said.push(format!("{} range of {rows}", glyphs.selected));
+        } else if !self.selected.is_empty() {
+            said.push(format!(
+                "{} {} selected",
+                glyphs.selected,
+                self.selected.len()
+            ));
+        }
+        said
+    }
+
     fn view_title(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
         let name = self.schema.value().map_or_else(
@@ -49,43 +141,9 @@ impl Records {
             |s| s.plural.clone(),
         );
         let mut x = area.x + canvas.put(area.x, area.y, area.width, &name, theme.title);
-        if let Some(query) = &self.query {
-            let text = format!("  search {query}");
-            x += canvas.put(
-                x,
-                area.y,
-                area.right().saturating_sub(x),
-                &text,
-                theme.accent,
-            );
-        }
-        if !self.local.is_empty() {
-            let text = format!(
-                "  /{}  {} of the rows read; enter searches all",
-                self.local,
-                self.rows()
-            );
-            x += canvas.put(
-                x,
-                area.y,
-                area.right().saturating_sub(x),
-                &text,
-                theme.accent,
-            );
-        }
-        if !self.selected.is_empty() {
-            let text = format!(
-                "  {} {} selected",
-                theme.glyphs.selected,
-                self.selected.len()
-            );
-            x += canvas.put(
-                x,
-                area.y,
-                area.right().saturating_sub(x),
-                &text,
-                theme.accent,
-            );
+        for text in self.said(canvas) {
+            let room = area.right().saturating_sub(x);
+            x += canvas.put(x, area.y, room, &format!("  {text}"), theme.accent);
         }
         let mut place = match (self.rows(), self.list.total()) {
             (0, _) => String::new(),
@@ -117,6 +175,12 @@ impl Records {
         if rows == 0 {
             let text = match (&self.query, self.local.is_empty()) {
                 (Some(_), _) => "no record matches the search; esc clears it".to_owned(),
+                (None, false) if self.local == self.kept && !self.keeping => {
+                    "none of the rows read matches; esc clears the filter".to_owned()
+                }
+                (None, false) if self.keeping => {
+                    "none of the rows read matches; esc leaves the filter".to_owned()
+                }
                 (None, false) => {
                     "none of the rows read matches; enter searches all, esc clears".to_owned()
                 }
@@ -131,43 +195,55 @@ impl Records {
             return;
         }
         let schema = self.schema.value();
-        let properties = schema.map(ordered).unwrap_or_default();
-        let mut columns: Vec<Column> = properties
+        let layout = self.layout();
+        let wanted = layout.columns(schema);
+        let sort = self.sort();
+        let arrow = |column: &csv::Column| match sort.filter(|sort| sort.column == *column) {
+            Some(sort) => format!("{} ", direction(canvas, sort)),
+            None => String::new(),
+        };
+        let columns: Vec<Column> = wanted
             .iter()
             .enumerate()
-            .map(|(at, property)| column(at, property))
+            .map(|(at, wanted)| column(at, wanted, schema, &layout, &arrow(wanted)))
             .collect();
-        if columns.is_empty() {
-            columns.push(Column::new("record", 0, 24, 24));
-        }
-        columns.push(Column::new("updated", 2, 11, 11));
-        let times = canvas.session.time_zone.clone();
-        let now = canvas.now;
+        let (session, now) = (canvas.session, canvas.now);
         table::draw(canvas, area, &columns, &self.table, rows, focused, |at| {
             let record = self.record_at(at)?;
-            let mut cells: Vec<TableCell> = properties
+            let time = |at: Option<Timestamp>| {
+                let text = at.map(|at| session.time(at, now)).unwrap_or_default();
+                TableCell::new(text, theme.muted)
+            };
+            let cells = wanted
                 .iter()
-                .map(|property| TableCell::new(value::of(property, &record.properties), theme.text))
-                .collect();
-            if cells.is_empty() {
-                cells.push(TableCell::new(record.id.as_str(), theme.text));
-            } else if cells[0].text.is_empty() {
-                cells[0] = TableCell::new(short_id(record.id.as_str()), theme.muted);
-            }
-            let updated = record.updated_at.map(|at| {
-                let (at, now) = (at.to_zoned(times.clone()), now.to_zoned(times.clone()));
-                let format = if at.date() == now.date() {
-                    "%H:%M:%S"
-                } else {
-                    "%m-%d %H:%M"
-                };
-                at.strftime(format).to_string()
-            });
-            cells.push(TableCell::new(updated.unwrap_or_default(), theme.muted));
+                .enumerate()
+                .map(|(place, column)| match column {
+                    csv::Column::Id => TableCell::new(record.id.as_str(), theme.text),
+                    csv::Column::Created => time(record.created_at),
+                    csv::Column::Updated => time(record.updated_at),
+                    csv::Column::Property(key) => {
+                        let property = schema.and_then(|schema| schema.property(key));
+                        let text = property.map(|p| value::of(p, &record.properties));
+                        match text.unwrap_or_default() {
+                            text if text.is_empty() && place == 0 => {
+                                TableCell::new(short_id(record.id.as_str()), theme.muted)
+                            }
+                            text => TableCell::new(text, theme.text),
+                        }
+                    }
+                });
             Some(Row {
-                cells,
-                selected: self.selected.contains(&record.id),
+                cells: cells.collect(),
+                selected: self.is_selected(at, &record.id),
             })
         });
+    }
+}
+
+/// The mark of a sort's direction.
+fn direction(canvas: &Canvas, sort: &Sort) -> &'static str {
+    match sort.descending {
+        true => canvas.theme.glyphs.descending,
+        false => canvas.theme.glyphs.ascending,
     }
 }

@@ -15,6 +15,9 @@ use crate::tui::widgets::text::{Paragraphs, Tone};
 
 impl Records {
     pub(super) fn sync(&mut self, selected: bool, cx: &mut Cx) {
+        if selected {
+            self.take_range(cx);
+        }
         let Some(object) = &self.object else { return };
         let Some(mapping) = cx.session.mapping_of(object).map(|m| m.name.clone()) else {
             let text = format!("no mapping of {object}: add [mappings.NAME] to config.toml");
@@ -117,6 +120,7 @@ impl Records {
     }
 
     pub(super) fn delete(&mut self, cx: &mut Cx) {
+        self.take_range(cx);
         let Some(object) = self.object.clone() else {
             return;
         };
@@ -159,6 +163,7 @@ impl Records {
             self.pinned = Some(record.clone());
             held = true;
         }
+        self.arrange();
         self.preview = None;
         if !held && self.object.as_ref() == Some(&record.object) {
             self.restart(cx);
