@@ -123,8 +123,9 @@ fn an_export_goes_on_after_the_line_was_cut() {
     let run = house.expect(0, &["--json", "exports", "list"]).summary();
     assert_ne!(run["state"], "completed", "{run}");
 
-    let mut again = open(&house);
-    again.press("5", "completed");
+    // The view that was lost with the line comes back.
+    let mut again = Terminal::start(room(&house), 120, 40);
+    again.until("completed");
     again.keys("q");
     assert_eq!(again.ended().exit_code(), 0);
     let after = house.expect(0, &["--json", "exports", "list"]).summary();
