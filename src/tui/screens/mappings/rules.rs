@@ -63,7 +63,7 @@ impl Mappings {
             None => Some(TableState::default()),
             Some(_) => None,
         };
-        if self.detail.value().is_none() {
+        if self.detail.problem().is_some() {
             cx.toast(Level::Warning, "the mapping is not read, nor are its rules");
         }
         if let (Some(name), true) = (&self.chosen, self.rules.is_some()) {
