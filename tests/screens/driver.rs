@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
+use tramline::mapping::MappingSpec;
 use tramline::model::bulk::Bulk;
 use tramline::operations::status::Status;
 use tramline::tui::app::App;
@@ -56,6 +57,16 @@ pub fn session() -> Session {
 }
 
 impl Driver {
+    /// Saves the mapping in view, with the yes that it asks for; what was saved.
+    pub fn save_mapping(&mut self) -> MappingSpec {
+        self.keys("wy");
+        let saved = self.asked.iter().rev().find_map(|request| match request {
+            Request::SaveMapping(_, both) => Some(both.1.clone()),
+            _ => None,
+        });
+        saved.unwrap()
+    }
+
     pub fn new(mood: Mood) -> Self {
         Self::with(mood, session(), ThemeName::Dark, false)
     }

@@ -20,15 +20,6 @@ fn created(driver: &Driver) -> Vec<NewField> {
     created.collect()
 }
 
-fn saved(driver: &mut Driver) -> MappingSpec {
-    driver.keys("wy");
-    let saved = driver.asked.iter().rev().find_map(|request| match request {
-        Request::SaveMapping(_, both) => Some(both.1.clone()),
-        _ => None,
-    });
-    saved.unwrap()
-}
-
 fn source<'a>(spec: &'a MappingSpec, target: &str) -> Option<&'a str> {
     spec.fields.get(target).map(FieldSpec::source)
 }
@@ -113,7 +104,7 @@ fn a_field_for_a_record_field_comes_with_a_line() {
     driver.keys("\ny");
     assert_eq!(created(&driver)[0].tag.as_deref(), Some("FEE"));
     assert!(driver.text(120, 40).contains("1 change, w saves"));
-    assert_eq!(source(&saved(&mut driver), "%FEE%"), Some("fee"));
+    assert_eq!(source(&driver.save_mapping(), "%FEE%"), Some("fee"));
 }
 
 #[test]
@@ -173,7 +164,7 @@ fn the_line_follows_the_tag_that_the_account_made() {
             .join(" ")
             .contains("%MOODS% is %MOODS_2% now")
     );
-    let after = saved(&mut driver);
+    let after = driver.save_mapping();
     assert_eq!(source(&after, "%MOODS_2%"), Some("temperament"));
     assert_eq!(source(&after, "%MOODS%"), None);
 }
@@ -254,7 +245,7 @@ fn several_suggested_pairs_are_taken_as_one_change() {
     driver.keys("A");
     driver.press(KeyCode::Down);
     driver.keys("\t\n");
-    let after = saved(&mut driver);
+    let after = driver.save_mapping();
     assert_eq!(source(&after, "%STATE_OF_THE_PET%"), Some("status"));
     assert_eq!(source(&after, "%CHIP%"), None);
 }

@@ -5,22 +5,12 @@ use crate::view;
 use crate::world::Mood;
 use crate::world::drafts::spec;
 use crossterm::event::KeyCode;
-use tramline::mapping::{MappingSpec, RuleSpec};
+use tramline::mapping::RuleSpec;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
 use tramline::tui::event::Event;
 use tramline::tui::request::Request;
 use tramline::tui::theme::ThemeName;
-
-/// The mapping that was saved last.
-fn saved(driver: &mut Driver) -> MappingSpec {
-    driver.keys("wy");
-    let saved = driver.asked.iter().rev().find_map(|request| match request {
-        Request::SaveMapping(_, both) => Some(both.1.clone()),
-        _ => None,
-    });
-    saved.unwrap()
-}
 
 /// The rule that was tried last.
 fn tried(driver: &Driver) -> RuleSpec {
@@ -101,7 +91,7 @@ fn a_rule_is_added_with_its_condition_tried_while_it_is_typed() {
         "{text}"
     );
     driver.press(KeyCode::Esc);
-    let after = saved(&mut driver);
+    let after = driver.save_mapping();
     assert_eq!(after.rules.len(), 3);
     let young = &after.rules[2];
     assert_eq!((young.name.as_str(), young.on_first_sync), ("young", true));
@@ -152,7 +142,7 @@ fn lists_automations_and_events_are_chosen_from_what_the_account_has() {
     driver.press(KeyCode::Backspace);
     assert!(tried(&driver).record_event.is_empty());
     driver.keys("\n");
-    let after = saved(&mut driver);
+    let after = driver.save_mapping();
     assert_eq!(after.rules[0].subscribe.0, ["Newsletter"]);
     assert!(after.rules[0].resubscribe);
 }
@@ -207,7 +197,7 @@ fn rules_are_moved_taken_out_and_brought_back() {
     driver.keys("u");
     assert!(driver.text(120, 40).contains("status == 'adopted'"));
     driver.keys("D");
-    let after = saved(&mut driver);
+    let after = driver.save_mapping();
     let names: Vec<&str> = after.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["heavy"]);
 }

@@ -107,19 +107,12 @@ impl App {
         }
         let form = self.busy_form(|purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..)));
         match (form, result) {
-            (Some(at), Ok(record)) => {
-                self.overlays.remove(at);
-                self.keep(record);
-            }
-            (Some(at), Err(problem)) => {
-                if let Overlay::Form(form) = &mut self.overlays[at] {
-                    form.failed(problem);
+            (form, Err(problem)) => self.refused(form, problem),
+            (form, Ok(record)) => {
+                if let Some(at) = form {
+                    self.overlays.remove(at);
                 }
-            }
-            (None, Ok(record)) => self.keep(record),
-            (None, Err(problem)) => {
-                self.toasts
-                    .push(Level::Error, problem.to_string(), self.now);
+                self.keep(record);
             }
         }
     }
@@ -132,19 +125,21 @@ impl App {
         })
     }
 
+    /// What was asked for was refused: the form that waits for it says so, where there is one.
+    fn refused(&mut self, form: Option<usize>, problem: Problem) {
+        match form.map(|at| &mut self.overlays[at]) {
+            Some(Overlay::Form(form)) => form.failed(problem),
+            _ => self
+                .toasts
+                .push(Level::Error, problem.to_string(), self.now),
+        }
+    }
+
     /// A contact field was created, or was not: the form that waits for it keeps what was typed.
     fn field_created(&mut self, result: Done<ContactField>) {
         let form = self.busy_form(|purpose| matches!(purpose, Purpose::Field(_)));
         match (form, result) {
-            (Some(at), Err(problem)) => {
-                if let Overlay::Form(form) = &mut self.overlays[at] {
-                    form.failed(problem);
-                }
-            }
-            (None, Err(problem)) => {
-                self.toasts
-                    .push(Level::Error, problem.to_string(), self.now);
-            }
+            (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(field)) => {
                 let wanted = form.and_then(|at| match self.overlays.remove(at) {
                     Overlay::Form(form) => match form.purpose {
@@ -163,15 +158,7 @@ impl App {
     fn paused(&mut self, scope: Scope, result: Done<Vec<Pause>>) {
         let form = self.busy_form(|purpose| *purpose == Purpose::Pause(scope.clone()));
         match (form, result) {
-            (Some(at), Err(problem)) => {
-                if let Overlay::Form(form) = &mut self.overlays[at] {
-                    form.failed(problem);
-                }
-            }
-            (None, Err(problem)) => {
-                self.toasts
-                    .push(Level::Error, problem.to_string(), self.now);
-            }
+            (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(pauses)) => {
                 if let Some(at) = form {
                     self.overlays.remove(at);
