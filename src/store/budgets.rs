@@ -11,7 +11,7 @@ impl Store {
         F: FnOnce(&mut String) -> R,
     {
         let mut writer = self.writer_soon().await;
-        let mut tx = writer.begin_hasty().await?;
+        let mut tx = writer.begin_quiet().await?;
         let before: Option<String> = sqlx::query_scalar("SELECT state FROM budgets WHERE key = $1")
             .bind(key)
             .fetch_optional(&mut *tx)

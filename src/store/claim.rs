@@ -135,7 +135,7 @@ impl Store {
         }
         let now = self.now_micros();
         let mut writer = self.writer().await;
-        let mut tx = writer.begin_hasty().await?;
+        let mut tx = writer.begin_quiet().await?;
         let mut lost = Vec::new();
         for (id, epoch) in held {
             let done = sqlx::query(

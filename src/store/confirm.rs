@@ -2,7 +2,7 @@
 
 use super::batch_rows::{Span, batch_head, move_to_end, recount};
 use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE, STATE_CONFLICT};
-use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, any_unresolved, fail, upsert};
+use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, UNRESOLVED, fail, upsert};
 use super::error::Result;
 use super::links::LINK_CONFLICT;
 use super::outbox::{Batch, missing};
@@ -117,6 +117,10 @@ struct Chosen {
     states: bool,
     /// With some, effects went along.
     riding: bool,
+    /// Somebody else wrote to the contact of one while it was on its way.
+    overtaken: bool,
+    /// The mapping has jobs that may be of these records: usually not, and then they need no look.
+    unresolved: bool,
 }
 
 /// A batch while its result is written.
@@ -263,7 +267,9 @@ impl Settling {
     ) -> Result<()> {
         let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
         let chosen = self.chosen(tx, at_least).await?;
-        self.send_overtaken(tx, at_least).await?;
+        if chosen.overtaken {
+            self.send_overtaken(tx, at_least).await?;
+        }
         let mut query = QueryBuilder::new(
             "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
                  created_by_us, confirmed_at)
@@ -279,7 +285,7 @@ impl Settling {
         if chosen.riding {
             self.end_riding(tx, at_least).await?;
         }
-        if any_unresolved(tx, connection, mapping).await? {
+        if chosen.unresolved {
             let mut query = QueryBuilder::new("UPDATE jobs SET updated_at = ");
             query.push_bind(self.now);
             query.push(format!(
@@ -302,14 +308,23 @@ impl Settling {
     /// What is known of the rows that are to be confirmed, before anything is written.
     async fn chosen(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<Chosen> {
         let mut query = QueryBuilder::new(
-            "SELECT coalesce(sum(1 - replanned), 0), count(properties) > 0, count(rides) > 0 ",
+            "SELECT coalesce(sum(1 - replanned), 0), count(properties) > 0, count(rides) > 0, EXISTS (SELECT 1 ",
         );
+        self.push_overtaken(&mut query, at_least);
+        query.push(format!("), ({UNRESOLVED} WHERE connection = "));
+        query.push_bind(self.row.connection.as_str());
+        query
+            .push(" AND mapping = ")
+            .push_bind(self.row.mapping.as_str())
+            .push(") ");
         self.push_chosen(&mut query, at_least);
         let row = query.build().fetch_one(tx).await?;
         Ok(Chosen {
             counted: row.try_get(0)?,
             states: row.try_get(1)?,
             riding: row.try_get::<bool, _>(2)? && self.head.kind == BatchKind::Import,
+            overtaken: row.try_get(3)?,
+            unresolved: row.try_get(4)?,
         })
     }
 
@@ -349,17 +364,8 @@ impl Settling {
     /// Contacts that somebody else wrote while this batch was on its way: the batch may have come last, so the record that
     /// was written in between is synced once more.
     async fn send_overtaken(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
-        let mut query = QueryBuilder::new("SELECT record_id FROM links WHERE connection = ");
-        query.push_bind(self.row.connection.as_str());
-        query
-            .push(" AND mapping = ")
-            .push_bind(self.row.mapping.as_str());
-        query
-            .push(" AND confirmed_at > ")
-            .push_bind(self.head.sent_at.as_microsecond());
-        query.push(" AND email IN (SELECT email ");
-        self.push_chosen(&mut query, at_least);
-        query.push(")");
+        let mut query = QueryBuilder::new("SELECT record_id ");
+        self.push_overtaken(&mut query, at_least);
         let records: Vec<String> = query.build_query_scalar().fetch_all(&mut *tx).await?;
         for record in records {
             let job = NewJob {
@@ -373,6 +379,20 @@ impl Settling {
             upsert(tx, &job, self.now).await?;
         }
         Ok(())
+    }
+
+    fn push_overtaken(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push("FROM links WHERE connection = ");
+        query.push_bind(self.row.connection.as_str());
+        query
+            .push(" AND mapping = ")
+            .push_bind(self.row.mapping.as_str());
+        query
+            .push(" AND confirmed_at > ")
+            .push_bind(self.head.sent_at.as_microsecond());
+        query.push(" AND email IN (SELECT email ");
+        self.push_chosen(query, at_least);
+        query.push(")");
     }
 
     fn push_chosen(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {

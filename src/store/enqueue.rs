@@ -261,21 +261,21 @@ pub(super) async fn insert_attempt(
     Ok(())
 }
 
+/// Whether a mapping has jobs that an export may resolve; which mapping, a `WHERE` behind it says.
+pub(super) const UNRESOLVED: &str = "SELECT coalesce(sum(CASE WHEN state IN ('failed', 'unknown') THEN number END), 0) > 0 FROM job_counts";
+
 /// True if the mapping has jobs that an export may resolve: usually not, and then the records need no look.
 pub(super) async fn any_unresolved(
     tx: &mut SqliteConnection,
     connection: &str,
     mapping: &str,
 ) -> Result<bool> {
-    let number: Option<i64> = sqlx::query_scalar(
-        "SELECT sum(number) FROM job_counts
-         WHERE connection = $1 AND mapping = $2 AND state IN ('failed', 'unknown')",
-    )
-    .bind(connection)
-    .bind(mapping)
-    .fetch_one(tx)
-    .await?;
-    Ok(number.unwrap_or(0) > 0)
+    let sql = format!("{UNRESOLVED} WHERE connection = $1 AND mapping = $2");
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(connection)
+        .bind(mapping)
+        .fetch_one(tx)
+        .await?)
 }
 
 /// Failed and unknown jobs of one record become done: an export has brought the record in step, and no effect is open.

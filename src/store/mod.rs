@@ -151,6 +151,11 @@ impl Writer {
         self.lock(sqlite::BEGIN_HASTY).await
     }
 
+    /// As [`Writer::begin_hasty`], for what concerns nobody else: committed by itself, not by [`Store::commit`].
+    async fn begin_quiet(&mut self) -> Result<Transaction<'_, Sqlite>> {
+        self.lock(sqlite::BEGIN_QUIET).await
+    }
+
     /// The connection, with no transaction on it: for a statement that is one by itself.
     async fn alone(&mut self) -> Result<&mut SqliteConnection> {
         self.leave_transaction().await?;
@@ -198,10 +203,7 @@ impl Store {
     }
 
     /// Commits and tells who listens that something changed, here and in other processes.
-    async fn commit(&self, mut tx: Transaction<'_, Sqlite>) -> Result<()> {
-        sqlx::query("UPDATE changes SET number = number + 1")
-            .execute(&mut *tx)
-            .await?;
+    async fn commit(&self, tx: Transaction<'_, Sqlite>) -> Result<()> {
         let committed = tx.commit().await;
         committed.map_err(|error| StoreError::from(error).at(&self.inner.path))?;
         self.inner.changes.send_modify(|number| *number += 1);

@@ -10,7 +10,7 @@ use super::runs::{RunRow, Spent, run_row};
 use super::{BatchKind, Store, ahead};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
-use sqlx::{QueryBuilder, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
 /// What planning made of pages that follow each other.
@@ -91,6 +91,10 @@ impl Planned {
     fn competes(&self) -> bool {
         !matches!(self, Self::Skipped | Self::Failed { .. })
     }
+
+    fn needs_nothing(&self) -> bool {
+        !matches!(self, Self::Send { .. } | Self::Failed { .. })
+    }
 }
 
 /// A record that a run has planned already.
@@ -131,6 +135,8 @@ impl Store {
     /// twice. A dry run is only counted (the caller gives every record once).
     pub async fn page_planned(&self, run: &RunId, page: &PagePlan) -> Result<()> {
         let now = self.now_micros();
+        let sends: Vec<Send<'_>> = page.rows.iter().filter_map(Send::of).collect();
+        let (records, outbox) = (records(run, &page.rows), outbox(run, &sends));
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
         let row = run_row(&mut tx, run).await?;
@@ -162,15 +168,14 @@ impl Store {
             change.add(outcome, 1);
         }
         if !row.dry_run {
-            upsert_records(&mut tx, run, &row, &page.rows).await?;
-            let sends: Vec<Send<'_>> = page.rows.iter().filter_map(Send::of).collect();
+            execute(&mut tx, records).await?;
             if page.met {
                 let contacts: Vec<(&str, &str)> =
                     sends.iter().map(|send| (send.email, send.record)).collect();
                 displace(&mut tx, run, &row, &contacts, &mut change, now).await?;
                 sync_once_more(&mut tx, run, &row, &page.rows, now).await?;
             }
-            insert_outbox(&mut tx, run, &row, &sends).await?;
+            execute(&mut tx, outbox).await?;
             plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
         }
@@ -189,34 +194,30 @@ impl Store {
     }
 }
 
-async fn upsert_records(
-    tx: &mut SqliteConnection,
-    run: &RunId,
-    row: &RunRow,
-    rows: &[PlannedRow],
-) -> Result<()> {
-    for chunk in chunks(rows) {
-        let mut query = QueryBuilder::new(
-            "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
-                 superseded_by, holds) ",
-        );
+/// What was seen of the records, in statements that are written before the write lock is taken.
+fn records<'a>(run: &'a RunId, rows: &'a [PlannedRow]) -> Vec<QueryBuilder<Sqlite>> {
+    let statement = |chunk: &'a [PlannedRow]| {
+        let mut query =
+            QueryBuilder::new("WITH seen (id, email, version, competes, outcome, by) AS (");
         query.push_values(chunk, |mut values, planned| {
-            values.push_bind(row.connection.as_str());
-            values.push_bind(row.mapping.as_str());
             values.push_bind(planned.record.as_str());
             values.push_bind(planned.email.as_ref().map(Email::as_str));
             values.push_bind(planned.version);
             values.push_bind(i64::from(planned.plan.competes()));
-            values.push_bind(run.as_str());
-            values.push_bind(planned.plan.outcome());
             values.push_bind(planned.plan.outcome());
             values.push_bind(match &planned.plan {
                 Planned::Superseded { by } => Some(by.as_str()),
                 _ => None,
             });
-            values.push_bind(i64::from(matches!(planned.plan, Planned::Send { .. })));
         });
         // A page may be older than what a single sync has seen meanwhile.
+        query.push(format!(
+            ") INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
+                 superseded_by, holds)
+             SELECT runs.connection, runs.mapping, seen.id, email, version, competes, runs.id, outcome, outcome, by,
+                 outcome = '{SENT}' FROM seen, runs WHERE runs.id = "
+        ));
+        query.push_bind(run.as_str());
         query.push(
             " ON CONFLICT (connection, mapping, record_id) DO UPDATE SET run_id = excluded.run_id,
                  run_outcome = excluded.run_outcome,
@@ -229,26 +230,18 @@ async fn upsert_records(
                      WHEN excluded.outcome = 'unchanged' AND records.email = excluded.email THEN records.holds ELSE 0 END,
                  version = CASE WHEN records.version > excluded.version THEN records.version ELSE excluded.version END",
         );
-        query.build().execute(&mut *tx).await?;
-    }
-    Ok(())
+        query
+    };
+    chunks(rows).map(statement).collect()
 }
 
-async fn insert_outbox(
-    tx: &mut SqliteConnection,
-    run: &RunId,
-    row: &RunRow,
-    sends: &[Send<'_>],
-) -> Result<()> {
-    for chunk in chunks(sends) {
+/// The writes that go to the outbox, in statements that are written before the write lock is taken.
+fn outbox<'a>(run: &'a RunId, sends: &'a [Send<'a>]) -> Vec<QueryBuilder<Sqlite>> {
+    let statement = |chunk: &'a [Send<'a>]| {
         let mut query = QueryBuilder::new(
-            "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
-                 size, kind, rides) ",
+            "WITH sends (email, record, version, write, properties, fingerprint, size, kind, rides) AS (",
         );
         query.push_values(chunk, |mut values, send| {
-            values.push_bind(row.connection.as_str());
-            values.push_bind(row.mapping.as_str());
-            values.push_bind(run.as_str());
             values.push_bind(send.email);
             values.push_bind(send.record);
             values.push_bind(send.version);
@@ -259,7 +252,21 @@ async fn insert_outbox(
             values.push_bind(send.kind.name());
             values.push_bind(send.rides);
         });
-        query.build().execute(&mut *tx).await?;
+        query.push(
+            ") INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
+                 size, kind, rides)
+             SELECT runs.connection, runs.mapping, runs.id, email, record, version, write, properties, fingerprint,
+                 size, kind, rides FROM sends, runs WHERE runs.id = ",
+        );
+        query.push_bind(run.as_str());
+        query
+    };
+    chunks(sends).map(statement).collect()
+}
+
+async fn execute(tx: &mut SqliteConnection, statements: Vec<QueryBuilder<Sqlite>>) -> Result<()> {
+    for mut statement in statements {
+        statement.build().execute(&mut *tx).await?;
     }
     Ok(())
 }
@@ -379,11 +386,14 @@ async fn plan_effects(
         keep_state(tx, connection, mapping, state).await?;
     }
     let (connection, mapping) = (connection.as_str(), mapping.as_str());
-    if any_open(tx, connection, mapping).await? {
-        for row in &page.rows {
-            if matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped) {
-                void(tx, connection, mapping, row.record.as_str(), now).await?;
-            }
+    let without: Vec<&PlannedRow> = page
+        .rows
+        .iter()
+        .filter(|row| matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped))
+        .collect();
+    if !without.is_empty() && any_open(tx, connection, mapping).await? {
+        for row in without {
+            void(tx, connection, mapping, row.record.as_str(), now).await?;
         }
     }
     Ok(())
@@ -397,7 +407,9 @@ async fn settle_jobs(
     rows: &[PlannedRow],
     now: i64,
 ) -> Result<()> {
-    let resolves = any_unresolved(tx, row.connection.as_str(), row.mapping.as_str()).await?;
+    let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
+    let resolves = rows.iter().any(|row| row.plan.needs_nothing())
+        && any_unresolved(tx, connection, mapping).await?;
     for planned in rows {
         match &planned.plan {
             Planned::Failed {
@@ -418,8 +430,7 @@ async fn settle_jobs(
                 };
                 fail(tx, &failed, now).await?;
             }
-            Planned::Unchanged | Planned::Superseded { .. } | Planned::Skipped if resolves => {
-                let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
+            plan if resolves && plan.needs_nothing() => {
                 resolve(tx, connection, mapping, planned.record.as_str(), now).await?;
             }
             _ => {}

@@ -35,12 +35,20 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
         .await?)
 }
 
-/// Begins a transaction with the write lock; its commit waits for the disk. One statement, since each of them costs a wake-up
-/// of SQLite's thread.
-pub(super) const BEGIN: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+/// Begins a transaction with the write lock, of which others will hear; its commit waits for the disk. One statement, since each
+/// of them costs a wake-up of SQLite's thread.
+pub(super) const BEGIN: &str =
+    "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; UPDATE changes SET number = number + 1";
 
 /// As [`BEGIN`]; the commit does not wait.
-pub(super) const BEGIN_HASTY: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+pub(super) const BEGIN_HASTY: &str =
+    "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; UPDATE changes SET number = number + 1";
+
+/// What tells other processes that something changed, in a transaction that was not begun with it.
+pub(super) const TOLD: &str = "UPDATE changes SET number = number + 1";
+
+/// As [`BEGIN_HASTY`], for what concerns nobody else.
+pub(super) const BEGIN_QUIET: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 
 /// Goes before a statement that is a transaction of its own, whose commit does not wait for the disk.
 pub(super) const HASTY: &str = "PRAGMA synchronous = NORMAL";

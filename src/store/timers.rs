@@ -159,7 +159,7 @@ impl Store {
     pub async fn keep_timer(&self, key: &TimerKey, owner: &str) -> Result<bool> {
         let until = self.now_micros() + LEASE;
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_quiet().await?;
         let kept = sqlx::query(
             "UPDATE timers SET lease_until = $1 WHERE connection = $2 AND mapping = $3 AND duty = $4 AND owner = $5",
         )

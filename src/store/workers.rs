@@ -5,6 +5,7 @@
 
 use super::error::{Result, StoreError};
 use super::rows::{from_json, time, to_json};
+use super::sqlite::TOLD;
 use super::{Store, steps};
 use crate::model::{ConnectionName, MappingName};
 use jiff::Timestamp;
@@ -115,7 +116,7 @@ impl Store {
     /// A worker is alive: every third of a lease. Notes the time, too.
     pub async fn worker_beats(&self, owner: &str) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin().await?;
+        let mut tx = writer.begin_quiet().await?;
         // Read under the lock, so that the times of several workers are noted in their order.
         let now = self.now_micros();
         let step = steps::note(&mut tx, now).await?;
@@ -126,6 +127,7 @@ impl Store {
             .await?;
         if step.is_some() {
             tell_step(step);
+            sqlx::query(TOLD).execute(&mut *tx).await?;
             return self.commit(tx).await;
         }
         // Nobody looks anew for it.
