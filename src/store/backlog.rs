@@ -3,7 +3,7 @@
 use super::Store;
 use super::claim::{Claim, Open, PERSON, claim, claim_columns};
 use super::error::Result;
-use super::rows::chunks;
+use super::rows::{chunks, push_list};
 use crate::model::{ConnectionName, MappingName, ObjectKey};
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::collections::{HashMap, HashSet};
@@ -110,8 +110,8 @@ async fn take(
 ) -> Result<Vec<Claim>> {
     let mut claims = Vec::with_capacity(seqs.len());
     for chunk in chunks(seqs) {
-        let mut query = QueryBuilder::new("SELECT seq, updated_at FROM jobs WHERE seq IN (");
-        push_numbers(&mut query, chunk);
+        let mut query = QueryBuilder::new("SELECT seq, updated_at FROM jobs WHERE seq IN ");
+        push_list(&mut query, chunk.iter().copied());
         let mut ready_since: HashMap<i64, i64> = HashMap::with_capacity(chunk.len());
         for row in query.build().fetch_all(&mut *tx).await? {
             ready_since.insert(row.try_get(0)?, row.try_get(1)?);
@@ -122,8 +122,8 @@ async fn take(
         query
             .push(", epoch = epoch + 1, updated_at = ")
             .push_bind(now);
-        query.push(" WHERE seq IN (");
-        push_numbers(&mut query, chunk);
+        query.push(" WHERE seq IN ");
+        push_list(&mut query, chunk.iter().copied());
         query.push(format!(" RETURNING {}, seq", claim_columns()));
         for row in query.build().fetch_all(&mut *tx).await? {
             let since = ready_since.get(&row.try_get("seq")?).copied();
@@ -131,13 +131,4 @@ async fn take(
         }
     }
     Ok(claims)
-}
-
-/// Appends `value, …)`.
-fn push_numbers(query: &mut QueryBuilder<sqlx::Sqlite>, numbers: &[i64]) {
-    let mut list = query.separated(", ");
-    for number in numbers {
-        list.push_bind(*number);
-    }
-    query.push(")");
 }

@@ -4,13 +4,14 @@ use super::Store;
 use super::enqueue::{NewJob, upsert_changed};
 use super::error::Result;
 use super::pauses::Stops;
-use super::rows::{JOB, job, push_list, time};
+use super::rows::{JOB, chunks, job, push_list, time};
 use super::sqlite::{BACKLOG_OF, READY, READY_OF};
 use crate::metrics;
 use crate::model::{ConnectionName, Job, JobId, MappingName, Trigger};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -136,22 +137,25 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin_quiet().await?;
-        let mut lost = Vec::new();
-        for (id, epoch) in held {
-            let done = sqlx::query(
-                "UPDATE jobs SET lease_until = $1 WHERE id = $2 AND epoch = $3 AND state = 'running'",
-            )
-            .bind(now + self.lease_micros())
-            .bind(id.as_str())
-            .bind(epoch)
-            .execute(&mut *tx)
-            .await?;
-            if done.rows_affected() == 0 {
-                lost.push(id.clone());
+        let mut kept: HashSet<(String, i64)> = HashSet::with_capacity(held.len());
+        for chunk in chunks(held) {
+            let mut query = QueryBuilder::new("UPDATE jobs SET lease_until = ");
+            query.push_bind(now + self.lease_micros());
+            query.push(" WHERE state = 'running' AND (id, epoch) IN (");
+            query.push_values(chunk, |mut values, (id, epoch)| {
+                values.push_bind(id.as_str());
+                values.push_bind(*epoch);
+            });
+            query.push(") RETURNING id, epoch");
+            for row in query.build().fetch_all(&mut *tx).await? {
+                kept.insert((row.try_get(0)?, row.try_get(1)?));
             }
         }
         tx.commit().await?;
-        Ok(lost)
+        let lost = held
+            .iter()
+            .filter(|(id, epoch)| !kept.contains(&(id.as_str().to_owned(), *epoch)));
+        Ok(lost.map(|(id, _)| id.clone()).collect())
     }
 
     /// Gives a claimed job back, because the process ends: it is due at once. With `until`, something may still be on its

@@ -8,9 +8,9 @@ use super::links::{
     Candidate, RecordSeen, candidates_of, candidates_of_many, linked_by_record, see,
 };
 use super::outbox::{BatchKind, HOLD};
-use super::rows::email;
-use crate::model::{ConnectionName, Email, Job, MappingName, RecordId};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use super::rows::{chunks, email, push_list};
+use crate::model::{ConnectionName, Email, Job, JobId, MappingName, RecordId};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 
 /// What came of asking for a contact.
@@ -68,13 +68,15 @@ impl Store {
             return Ok(Held::Lost);
         };
         if let Some(seen) = seen {
-            see(&mut tx, connection, mapping, seen).await?;
-            if let Some(newer) = newer_version(&mut tx, connection, mapping, seen).await? {
-                return Ok(Held::Overtaken(newer));
+            see(&mut tx, connection, mapping, &[seen]).await?;
+            let newer = newer_versions(&mut tx, connection, mapping, &[seen]).await?;
+            if let Some(newer) = newer.get(&seen.record) {
+                return Ok(Held::Overtaken(*newer));
             }
         }
-        let held = if let Some(kind) = export_has(&mut tx, connection, contact, now).await? {
-            Held::ByExport(kind)
+        let exported = exports_have(&mut tx, connection, &[contact], now).await?;
+        let held = if let Some(kind) = exported.get(contact) {
+            Held::ByExport(*kind)
         } else if holder(&mut tx, connection, contact, now)
             .await?
             .is_some_and(|holder| holder != seq)
@@ -83,7 +85,7 @@ impl Store {
         } else if is_in_flight(&mut tx, connection, contact).await? {
             Held::ByExport(BatchKind::Import)
         } else {
-            take(&mut tx, connection, contact, seq, epoch).await?;
+            take(&mut tx, connection, &[(contact.clone(), seq, epoch)]).await?;
             Held::Mine(candidates_of(&mut tx, connection, mapping, contact, limit).await?)
         };
         self.commit(tx).await?;
@@ -102,46 +104,43 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
-        let mut seqs: Vec<std::result::Result<i64, Held>> = Vec::with_capacity(asked.len());
-        for one in asked {
-            let seq: Option<i64> = sqlx::query_scalar(
-                "SELECT seq FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running' AND lease_until > $3",
-            )
-            .bind(one.job.id.as_str())
-            .bind(one.epoch)
-            .bind(now)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(seq) = seq else {
-                seqs.push(Err(Held::Lost));
-                continue;
-            };
-            see(&mut tx, connection, mapping, one.seen).await?;
-            let newer = newer_version(&mut tx, connection, mapping, one.seen).await?;
-            seqs.push(newer.map_or(Ok(seq), |newer| Err(Held::Overtaken(newer))));
-        }
+        let running = running(&mut tx, asked, now).await?;
+        let seq_of = |one: &Asked<'_>| running.get(&(one.job.id.clone(), one.epoch)).copied();
+        let seen: Vec<&RecordSeen> = asked
+            .iter()
+            .filter(|one| seq_of(one).is_some())
+            .map(|one| one.seen)
+            .collect();
+        see(&mut tx, connection, mapping, &seen).await?;
+        let newer = newer_versions(&mut tx, connection, mapping, &seen).await?;
+        let mine = |one: &Asked<'_>| match newer.get(&one.seen.record) {
+            Some(newer) => Err(Held::Overtaken(*newer)),
+            None => seq_of(one).ok_or(Held::Lost),
+        };
         let busy = held_by_jobs(&mut tx, connection, now).await?;
+        let contacts: Vec<&Email> = asked.iter().map(|one| one.contact).collect();
+        let exported = exports_have(&mut tx, connection, &contacts, now).await?;
         let mut taken: HashMap<&Email, Held> = HashMap::new();
-        let mut free: Vec<Email> = Vec::new();
-        for (one, seq) in asked.iter().zip(&seqs) {
-            let Ok(seq) = seq else {
+        let mut free: Vec<(Email, i64, i64)> = Vec::new();
+        for one in asked {
+            let Ok(seq) = mine(one) else {
                 continue;
             };
             if !one.takes || taken.contains_key(one.contact) {
                 continue;
             }
-            let held = if let Some(kind) = export_has(&mut tx, connection, one.contact, now).await?
-            {
-                Held::ByExport(kind)
+            let held = if let Some(kind) = exported.get(one.contact) {
+                Held::ByExport(*kind)
             } else if busy.contains(one.contact) {
                 Held::ByJob
             } else {
-                take(&mut tx, connection, one.contact, *seq, one.epoch).await?;
-                free.push(one.contact.clone());
+                free.push((one.contact.clone(), seq, one.epoch));
                 Held::Mine(Vec::new())
             };
             taken.insert(one.contact, held);
         }
+        take(&mut tx, connection, &free).await?;
+        let free: Vec<Email> = free.into_iter().map(|(contact, ..)| contact).collect();
         let mut candidates = candidates_of_many(&mut tx, connection, mapping, &free, limit).await?;
         for (contact, held) in &mut taken {
             if let Held::Mine(mine) = held {
@@ -150,11 +149,10 @@ impl Store {
         }
         self.commit(tx).await?;
         let answer = |one: &Asked<'_>| taken.get(one.contact).cloned().unwrap_or(Held::ByJob);
-        Ok(asked
+        let answers = asked
             .iter()
-            .zip(seqs)
-            .map(|(one, seq)| seq.map_or_else(|denied| denied, |_| answer(one)))
-            .collect())
+            .map(|one| mine(one).map_or_else(|denied| denied, |_| answer(one)));
+        Ok(answers.collect())
     }
 
     /// The contacts that running jobs of a connection have for themselves.
@@ -171,8 +169,8 @@ impl Store {
     #[cfg(test)]
     pub async fn contact_busy(&self, connection: &ConnectionName, email: &Email) -> Result<bool> {
         let mut reader = self.readers().acquire().await?;
-        let busy = export_has(&mut reader, connection, email, self.now_micros()).await?;
-        Ok(busy.is_some())
+        let busy = exports_have(&mut reader, connection, &[email], self.now_micros()).await?;
+        Ok(!busy.is_empty())
     }
 
     /// The contacts a record has or competes for: those it leaves when its address changes or it is gone.
@@ -198,41 +196,71 @@ impl Store {
     }
 }
 
-/// The version of a record that is known, if it is newer than what was seen of it now.
-async fn newer_version(
+/// The rows of those jobs that run, as this worker's.
+async fn running(
+    tx: &mut SqliteConnection,
+    asked: &[Asked<'_>],
+    now: i64,
+) -> Result<HashMap<(JobId, i64), i64>> {
+    let mut found = HashMap::with_capacity(asked.len());
+    for chunk in chunks(asked) {
+        let mut query = QueryBuilder::new(
+            "SELECT id, epoch, seq FROM jobs WHERE state = 'running' AND lease_until > ",
+        );
+        query.push_bind(now).push(" AND id IN ");
+        push_list(&mut query, chunk.iter().map(|one| one.job.id.as_str()));
+        for row in query.build().fetch_all(&mut *tx).await? {
+            let id: String = row.try_get(0)?;
+            found.insert((id.into(), row.try_get(1)?), row.try_get(2)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The records of which a newer version is known than was seen now, with that version.
+async fn newer_versions(
     tx: &mut SqliteConnection,
     connection: &ConnectionName,
     mapping: &MappingName,
-    seen: &RecordSeen,
-) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar(
-        "SELECT version FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND version > $4",
-    )
-    .bind(connection.as_str())
-    .bind(mapping.as_str())
-    .bind(seen.record.as_str())
-    .bind(seen.version)
-    .fetch_optional(tx)
-    .await?)
+    seen: &[&RecordSeen],
+) -> Result<HashMap<RecordId, i64>> {
+    let mut newer = HashMap::new();
+    for chunk in chunks(seen) {
+        let mut query = QueryBuilder::new("WITH seen (id, at) AS (");
+        query.push_values(chunk, |mut values, seen| {
+            values.push_bind(seen.record.as_str());
+            values.push_bind(seen.version);
+        });
+        query.push(") SELECT record_id, version FROM seen JOIN records ON record_id = id AND version > at AND connection = ");
+        query.push_bind(connection.as_str());
+        query.push(" AND mapping = ").push_bind(mapping.as_str());
+        for row in query.build().fetch_all(&mut *tx).await? {
+            newer.insert(row.try_get::<String, _>(0)?.into(), row.try_get(1)?);
+        }
+    }
+    Ok(newer)
 }
 
+/// Gives contacts to running jobs: address, job and epoch.
 async fn take(
     tx: &mut SqliteConnection,
     connection: &ConnectionName,
-    contact: &Email,
-    job_seq: i64,
-    epoch: i64,
+    contacts: &[(Email, i64, i64)],
 ) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO contact_holds (connection, email, job_seq, epoch) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (connection, email) DO UPDATE SET job_seq = excluded.job_seq, epoch = excluded.epoch",
-    )
-    .bind(connection.as_str())
-    .bind(contact.as_str())
-    .bind(job_seq)
-    .bind(epoch)
-    .execute(tx)
-    .await?;
+    for chunk in chunks(contacts) {
+        let mut query =
+            QueryBuilder::new("INSERT INTO contact_holds (connection, email, job_seq, epoch) ");
+        query.push_values(chunk, |mut values, (contact, seq, epoch)| {
+            values.push_bind(connection.as_str());
+            values.push_bind(contact.as_str());
+            values.push_bind(*seq);
+            values.push_bind(*epoch);
+        });
+        query.push(
+            " ON CONFLICT (connection, email) DO UPDATE SET job_seq = excluded.job_seq, epoch = excluded.epoch",
+        );
+        query.build().execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
@@ -275,37 +303,41 @@ async fn holder(
     .await?)
 }
 
-/// How an export writes to a contact, if one does.
-async fn export_has(
+/// The contacts that an export writes to, and how.
+async fn exports_have(
     reader: &mut SqliteConnection,
     connection: &ConnectionName,
-    contact: &Email,
+    contacts: &[&Email],
     now: i64,
-) -> Result<Option<BatchKind>> {
-    let kind: Option<String> = sqlx::query_scalar(
-        "SELECT p.kind FROM outbox p JOIN runs r ON r.id = p.run_id
-         WHERE p.email = $1 AND p.connection = $2 AND r.updated_at > $3
-             AND p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END LIMIT 1",
-    )
-    .bind(contact.as_str())
-    .bind(connection.as_str())
-    .bind(now - HOLD)
-    .fetch_optional(reader)
-    .await?;
-    Ok(kind.map(|kind| {
-        if kind == BatchKind::Import.name() {
-            BatchKind::Import
-        } else {
-            BatchKind::Single
+) -> Result<HashMap<Email, BatchKind>> {
+    let mut had = HashMap::new();
+    for chunk in chunks(contacts) {
+        let mut query = QueryBuilder::new(
+            "SELECT p.email, p.kind FROM outbox p JOIN runs r ON r.id = p.run_id
+             WHERE p.id <= CASE p.kind WHEN 'import' THEN r.taken_import ELSE r.taken_single END AND r.updated_at > ",
+        );
+        query.push_bind(now - HOLD).push(" AND p.connection = ");
+        query
+            .push_bind(connection.as_str())
+            .push(" AND p.email IN ");
+        push_list(&mut query, chunk.iter().map(|contact| contact.as_str()));
+        for row in query.build().fetch_all(&mut *reader).await? {
+            let kind = match row.try_get::<&str, _>(1)? {
+                kind if kind == BatchKind::Import.name() => BatchKind::Import,
+                _ => BatchKind::Single,
+            };
+            had.insert(email(row.try_get(0)?)?, kind);
         }
-    }))
+    }
+    Ok(had)
 }
 
-/// A settled job keeps no contact.
-pub(super) async fn release(tx: &mut SqliteConnection, job_seq: i64) -> Result<()> {
-    sqlx::query("DELETE FROM contact_holds WHERE job_seq = $1")
-        .bind(job_seq)
-        .execute(tx)
-        .await?;
+/// Settled jobs keep no contact.
+pub(super) async fn release(tx: &mut SqliteConnection, job_seqs: &[i64]) -> Result<()> {
+    for chunk in chunks(job_seqs) {
+        let mut query = QueryBuilder::new("DELETE FROM contact_holds WHERE job_seq IN ");
+        push_list(&mut query, chunk.iter().copied());
+        query.build().execute(&mut *tx).await?;
+    }
     Ok(())
 }

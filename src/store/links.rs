@@ -216,7 +216,7 @@ impl Store {
     ) -> Result<()> {
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
-        see(&mut tx, connection, mapping, record).await?;
+        see(&mut tx, connection, mapping, &[record]).await?;
         self.commit(tx).await
     }
 
@@ -497,32 +497,38 @@ pub(super) async fn write_link(
     Ok(())
 }
 
-/// Keeps what a single sync saw; the run that saw the record last stays named. An older version than the
-/// kept one changes nothing.
+/// Keeps what single syncs saw; the run that saw a record last stays named. An older version than the kept one changes
+/// nothing.
 pub(super) async fn see(
     tx: &mut SqliteConnection,
     connection: &ConnectionName,
     mapping: &MappingName,
-    record: &RecordSeen,
+    records: &[&RecordSeen],
 ) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, outcome, superseded_by)
-         VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8)
-         ON CONFLICT (connection, mapping, record_id) DO UPDATE SET email = excluded.email, version = excluded.version,
-             competes = excluded.competes, outcome = excluded.outcome, superseded_by = excluded.superseded_by,
-             holds = CASE WHEN records.email = excluded.email THEN records.holds ELSE 0 END
-         WHERE records.version <= excluded.version",
-    )
-    .bind(connection.as_str())
-    .bind(mapping.as_str())
-    .bind(record.record.as_str())
-    .bind(record.email.as_ref().map(Email::as_str))
-    .bind(record.version)
-    .bind(i64::from(record.competes))
-    .bind(record.outcome.name())
-    .bind(record.superseded_by.as_ref().map(RecordId::as_str))
-    .execute(tx)
-    .await?;
+    for chunk in chunks(records) {
+        let mut query = QueryBuilder::new(
+            "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, outcome, superseded_by) ",
+        );
+        query.push_values(chunk, |mut values, record| {
+            values.push_bind(connection.as_str());
+            values.push_bind(mapping.as_str());
+            values.push_bind(record.record.as_str());
+            values.push_bind(record.email.as_ref().map(Email::as_str));
+            values.push_bind(record.version);
+            values.push_bind(i64::from(record.competes));
+            values.push("NULL");
+            values.push_bind(record.outcome.name());
+            values.push_bind(record.superseded_by.as_ref().map(RecordId::as_str));
+        });
+        query.push(
+            " ON CONFLICT (connection, mapping, record_id) DO UPDATE SET email = excluded.email,
+                 version = excluded.version, competes = excluded.competes, outcome = excluded.outcome,
+                 superseded_by = excluded.superseded_by,
+                 holds = CASE WHEN records.email = excluded.email THEN records.holds ELSE 0 END
+             WHERE records.version <= excluded.version",
+        );
+        query.build().execute(&mut *tx).await?;
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{Encode, QueryBuilder, Row, Sqlite, Type};
 
 /// True for the states in which a job stands for its record; the text is that of the index `jobs_open`.
 pub(super) const OPEN: &str = "state NOT IN ('done', 'discarded')";
@@ -27,9 +27,9 @@ pub(super) fn chunks<T>(items: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// Appends `(value, …)`.
-pub(super) fn push_list<'a>(
+pub(super) fn push_list<'a, T: Encode<'a, Sqlite> + Type<Sqlite>>(
     query: &mut QueryBuilder<Sqlite>,
-    values: impl IntoIterator<Item = &'a str>,
+    values: impl IntoIterator<Item = T>,
 ) {
     query.push("(");
     let mut list = query.separated(", ");

@@ -2,22 +2,24 @@
 
 use super::Store;
 use super::deletions::settle_deletion;
-use super::effects::{end_riding, first_open, void};
-use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert, upsert_changed};
+use super::effects::{any_open, end_riding, first_open, void};
+use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert_changed};
 use super::error::Result;
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
-use super::rows::{JOB, job};
+use super::rows::{JOB, job, push_list};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{
-    ContactId, Email, ErrorClass, Job, JobState, Problem, Trigger, WaitReason, Waiting,
+    ConnectionName, ContactId, Email, ErrorClass, Job, JobId, JobState, MappingName, Problem,
+    Trigger, WaitReason, Waiting,
 };
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// What became of a claimed job.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,86 +86,156 @@ impl Store {
         Ok(settled.pop().unwrap_or(false))
     }
 
-    /// As [`Store::settle`], for many jobs in one transaction; the answers stand in the order of the jobs. When this returns, they
-    /// are on disk; others may write while it waits for that.
+    /// As [`Store::settle`], for many jobs; the answers stand in the order of the jobs. When this returns, they are on disk;
+    /// others may write between some of them and the next, and while it waits for the disk.
     pub async fn settle_many(&self, jobs: &[(&Job, i64, &Settlement)]) -> Result<Vec<bool>> {
-        if jobs.is_empty() {
-            return Ok(Vec::new());
-        }
         let now = self.now_micros();
-        let mut writer = self.writer().await;
-        let mut tx = writer.begin_hasty().await?;
         let mut settled = Vec::with_capacity(jobs.len());
         let mut changed = false;
-        for (claimed, epoch, settlement) in jobs {
-            let held = settle_in(&mut tx, claimed, *epoch, settlement, now).await?;
-            changed |= held || settlement.sent;
-            settled.push(held);
+        for together in jobs.chunks(TOGETHER) {
+            let mut writer = self.writer().await;
+            let mut tx = writer.begin_hasty().await?;
+            let mine = settle_in(&mut tx, together, now).await?;
+            let mut ended = together.iter().zip(&mine);
+            if ended.any(|((_, _, settlement), mine)| *mine || settlement.sent) {
+                self.commit(tx).await?;
+                changed = true;
+            }
+            settled.extend(mine);
         }
         if changed {
-            self.commit(tx).await?;
-            drop(writer);
             self.flush().await?;
         }
         Ok(settled)
     }
 }
 
+/// Jobs that are settled in one transaction at most: who else has something to write waits for no more of them.
+const TOGETHER: usize = 50;
+
+/// A running job as the store has it.
+struct Held {
+    seq: i64,
+    epoch: i64,
+    job: Job,
+    /// The trigger of what came meanwhile.
+    follow_up: Option<String>,
+    changed_at: Option<i64>,
+}
+
+/// Which of these jobs were this worker's, and are settled.
 async fn settle_in(
     tx: &mut SqliteConnection,
-    claimed: &Job,
-    epoch: i64,
-    settlement: &Settlement,
+    jobs: &[(&Job, i64, &Settlement)],
     now: i64,
-) -> Result<bool> {
-    let held = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {JOB}, seq, follow_up, changed_at FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'running'"
-        )))
-        .bind(claimed.id.as_str())
-        .bind(epoch)
-        .fetch_optional(&mut *tx)
-        .await?;
-    let Some(held) = held else {
-        if settlement.sent {
-            upsert(tx, &again(claimed), now).await?;
+) -> Result<Vec<bool>> {
+    let mut running = running(tx, jobs).await?;
+    let effects = mappings_with_effects(tx, &running).await?;
+    let mut settled = Vec::with_capacity(jobs.len());
+    let mut seqs = Vec::with_capacity(jobs.len());
+    // Made at the end: one job may ask for the record of another that is settled with it.
+    let mut next: Vec<(NewJob, Option<i64>)> = Vec::new();
+    for (claimed, epoch, settlement) in jobs {
+        let held = running
+            .remove(&claimed.id)
+            .filter(|held| held.epoch == *epoch);
+        settled.push(held.is_some());
+        let Some(held) = held else {
+            next.extend(settlement.sent.then(|| (again(claimed), None)));
+            continue;
+        };
+        let effects = effects.contains(&of(&held.job));
+        settle_one(tx, &held, settlement, effects, now).await?;
+        seqs.push(held.seq);
+        next.extend(settlement.follow.iter().map(|job| (job.clone(), None)));
+        if let Some(trigger) = held.follow_up {
+            let job = NewJob {
+                connection: held.job.connection,
+                mapping: held.job.mapping,
+                object: held.job.object,
+                record: held.job.record,
+                trigger: Trigger::from(trigger),
+                not_before: None,
+            };
+            next.push((job, held.changed_at));
         }
-        return Ok(false);
-    };
-    let seq: i64 = held.try_get("seq")?;
-    let follow_up = held.try_get::<Option<String>, _>("follow_up")?;
-    let changed_at: Option<i64> = held.try_get("changed_at")?;
-    let held = job(&held)?;
-    if settlement.rode {
-        end_riding(tx, &held, now).await?;
     }
-    let settlement = &with_effects(tx, &held, settlement, now).await?;
-    write_state(tx, seq, &held, settlement, now).await?;
+    release(tx, &seqs).await?;
+    for (job, changed_at) in &next {
+        upsert_changed(tx, job, now, *changed_at).await?;
+    }
+    Ok(settled)
+}
+
+/// Those of the jobs that still run, whoever has them.
+async fn running(
+    tx: &mut SqliteConnection,
+    jobs: &[(&Job, i64, &Settlement)],
+) -> Result<HashMap<JobId, Held>> {
+    let mut query = QueryBuilder::new(format!(
+        "SELECT {JOB}, seq, epoch, follow_up, changed_at FROM jobs WHERE state = 'running' AND id IN "
+    ));
+    push_list(&mut query, jobs.iter().map(|(job, ..)| job.id.as_str()));
+    let rows = query.build().fetch_all(tx).await?;
+    rows.iter()
+        .map(|row| {
+            let held = Held {
+                seq: row.try_get("seq")?,
+                epoch: row.try_get("epoch")?,
+                follow_up: row.try_get("follow_up")?,
+                changed_at: row.try_get("changed_at")?,
+                job: job(row)?,
+            };
+            Ok((held.job.id.clone(), held))
+        })
+        .collect()
+}
+
+/// A job's mapping among those of all connections.
+fn of(job: &Job) -> (ConnectionName, MappingName) {
+    (job.connection.clone(), job.mapping.clone())
+}
+
+/// The mappings of these jobs that have effects which are not over: usually none, and then their records need no look.
+async fn mappings_with_effects(
+    tx: &mut SqliteConnection,
+    running: &HashMap<JobId, Held>,
+) -> Result<HashSet<(ConnectionName, MappingName)>> {
+    let mut mappings: HashSet<_> = running.values().map(|held| of(&held.job)).collect();
+    for mapping in mappings.clone() {
+        if !any_open(tx, mapping.0.as_str(), mapping.1.as_str()).await? {
+            mappings.remove(&mapping);
+        }
+    }
+    Ok(mappings)
+}
+
+async fn settle_one(
+    tx: &mut SqliteConnection,
+    held: &Held,
+    settlement: &Settlement,
+    effects: bool,
+    now: i64,
+) -> Result<()> {
+    let mut settlement = Cow::Borrowed(settlement);
+    if effects {
+        if settlement.rode {
+            end_riding(tx, &held.job, now).await?;
+        }
+        settlement = with_effects(tx, &held.job, settlement, now).await?;
+    }
+    let settlement = settlement.as_ref();
+    write_state(tx, held.seq, &held.job, settlement, now).await?;
     if let Some(attempt) = &settlement.attempt {
         let outcome = match settlement.outcome {
             Outcome::Waiting => "retry",
             outcome => outcome.name(),
         };
-        let connection = held.connection.as_str();
+        let connection = held.job.connection.as_str();
         let error = settlement.error.as_ref();
-        insert_attempt(tx, connection, seq, attempt, outcome, error).await?;
+        insert_attempt(tx, connection, held.seq, attempt, outcome, error).await?;
     }
-    release(tx, seq).await?;
-    write_links(tx, &held, settlement, now).await?;
-    for next in &settlement.follow {
-        upsert(tx, next, now).await?;
-    }
-    if let Some(follow_up) = follow_up {
-        let next = NewJob {
-            connection: held.connection,
-            mapping: held.mapping,
-            object: held.object,
-            record: held.record,
-            trigger: Trigger::from(follow_up),
-            not_before: None,
-        };
-        upsert_changed(tx, &next, now, changed_at).await?;
-    }
-    Ok(true)
+    write_links(tx, &held.job, settlement, now).await
 }
 
 /// A job is done when all its effects are over. A record that does not have its contact gives up its effects; what may have
@@ -171,18 +243,18 @@ async fn settle_in(
 async fn with_effects<'a>(
     tx: &mut SqliteConnection,
     held: &Job,
-    settlement: &'a Settlement,
+    settlement: Cow<'a, Settlement>,
     now: i64,
 ) -> Result<Cow<'a, Settlement>> {
     if settlement.state != JobState::Done {
-        return Ok(Cow::Borrowed(settlement));
+        return Ok(settlement);
     }
     let (connection, mapping) = (held.connection.as_str(), held.mapping.as_str());
     if settlement.gone || matches!(settlement.outcome, Outcome::Superseded | Outcome::Skipped) {
         void(tx, connection, mapping, held.record.as_str(), now).await?;
     }
     let Some(open) = first_open(tx, held).await? else {
-        return Ok(Cow::Borrowed(settlement));
+        return Ok(settlement);
     };
     let problem = Problem::new(
         ErrorClass::Unknown,
@@ -195,7 +267,7 @@ async fn with_effects<'a>(
     Ok(Cow::Owned(Settlement {
         state: JobState::Unknown,
         error: Some(problem),
-        ..settlement.clone()
+        ..settlement.into_owned()
     }))
 }
 
@@ -228,7 +300,7 @@ async fn write_links(
         supersede(tx, connection, mapping, &link.email, &link.record).await?;
     }
     if let Some(record) = &settlement.record {
-        see(tx, connection, mapping, record).await?;
+        see(tx, connection, mapping, &[record]).await?;
     }
     if settlement.gone {
         see_gone(tx, connection, mapping, &held.record).await?;

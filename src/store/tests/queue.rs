@@ -67,6 +67,29 @@ async fn a_change_while_running_makes_exactly_one_follow_up() {
 }
 
 #[tokio::test]
+async fn a_record_that_another_job_asks_for_is_due_again_though_both_are_settled_together() {
+    let (store, _) = store().await;
+    for record in ["r1", "r2"] {
+        let job = new_job(record, Trigger::Webhook);
+        store.enqueue(&job).await.unwrap();
+    }
+    let claims = store.claim("w", &[connection()], 2).await.unwrap();
+    let done = settlement(&store, Outcome::Synced, JobState::Done);
+    let mut asks = done.clone();
+    asks.follow = vec![new_job(claims[1].job.record.as_str(), Trigger::Manual)];
+    let both = [
+        (&claims[0].job, claims[0].epoch, &asks),
+        (&claims[1].job, claims[1].epoch, &done),
+    ];
+    assert_eq!(store.settle_many(&both).await.unwrap(), [true, true]);
+    let next = claim_one(&store).await;
+    assert_eq!(next.job.record, claims[1].job.record);
+    assert_eq!(next.job.trigger, Trigger::Manual);
+    // Neither is this worker's any more.
+    assert_eq!(store.settle_many(&both).await.unwrap(), [false, false]);
+}
+
+#[tokio::test]
 async fn a_stale_epoch_changes_nothing() {
     let (store, clock) = store().await;
     let id = store
