@@ -1,14 +1,14 @@
 //! The inbox: webhooks as they came, and what became of them.
 
-use super::Store;
 use super::deletions::{Evidence, announce, withdraw};
 use super::enqueue::{NewJob, upsert_changed};
 use super::error::Result;
 use super::rows::{chunks, count, time};
+use super::{Store, TOGETHER};
 use crate::model::{ConnectionName, JobId, MappingName, RecordId};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::collections::HashSet;
 
 /// A webhook to be kept.
@@ -138,46 +138,20 @@ impl Store {
         count(&row, 0)
     }
 
-    /// Writes down what webhooks came to, and makes the jobs that follow, in one transaction. One that another process
-    /// settled meanwhile makes no job here. Returns the ids of the jobs. The commit does not wait for the disk: a webhook whose
-    /// settling is lost is there to be settled again.
+    /// Writes down what webhooks came to, and makes the jobs that follow, each with its jobs in one transaction. One that another
+    /// process settled meanwhile makes no job here. Returns the ids of the jobs. The commit does not wait for the disk: a webhook
+    /// whose settling is lost is there to be settled again.
     pub async fn settle_events(&self, settled: &[SettledEvent]) -> Result<Vec<JobId>> {
-        if settled.is_empty() {
-            return Ok(Vec::new());
-        }
         let now = self.now_micros();
         let mut ids = Vec::new();
-        let mut writer = self.writer().await;
-        let mut tx = writer.begin_hasty().await?;
-        for event in settled {
-            let mine = sqlx::query(
-                "UPDATE events SET state = $1, note = $2 WHERE seq = $3 AND state = 'new'",
-            )
-            .bind(if event.note.is_some() {
-                "ignored"
-            } else {
-                "done"
-            })
-            .bind(event.note.as_deref())
-            .bind(event.seq)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if mine == 0 {
-                continue;
+        for together in settled.chunks(TOGETHER) {
+            let mut writer = self.writer().await;
+            let mut tx = writer.begin_hasty().await?;
+            for event in together {
+                ids.extend(settle_event(&mut tx, event, now).await?);
             }
-            let said = event.happened_at.map_or(now, Timestamp::as_microsecond);
-            for job in &event.jobs {
-                if event.deleted {
-                    announce(&mut tx, job, Evidence::Event, said).await?;
-                } else {
-                    withdraw(&mut tx, job, said).await?;
-                }
-                let changed_at = event.changed_at.map(Timestamp::as_microsecond);
-                ids.push(upsert_changed(&mut tx, job, now, changed_at).await?);
-            }
+            self.commit(tx).await?;
         }
-        self.commit(tx).await?;
         Ok(ids)
     }
 
@@ -241,6 +215,41 @@ impl Store {
         }
         Ok(known)
     }
+}
+
+/// The ids of the jobs that a webhook made.
+async fn settle_event(
+    tx: &mut SqliteConnection,
+    event: &SettledEvent,
+    now: i64,
+) -> Result<Vec<JobId>> {
+    let state = match event.note {
+        Some(_) => "ignored",
+        None => "done",
+    };
+    let mine =
+        sqlx::query("UPDATE events SET state = $1, note = $2 WHERE seq = $3 AND state = 'new'")
+            .bind(state)
+            .bind(event.note.as_deref())
+            .bind(event.seq)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+    let mut ids = Vec::new();
+    if mine == 0 {
+        return Ok(ids);
+    }
+    let said = event.happened_at.map_or(now, Timestamp::as_microsecond);
+    for job in &event.jobs {
+        if event.deleted {
+            announce(tx, job, Evidence::Event, said).await?;
+        } else {
+            withdraw(tx, job, said).await?;
+        }
+        let changed_at = event.changed_at.map(Timestamp::as_microsecond);
+        ids.push(upsert_changed(tx, job, now, changed_at).await?);
+    }
+    Ok(ids)
 }
 
 fn event(row: &SqliteRow) -> Result<Event> {

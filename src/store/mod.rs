@@ -90,6 +90,9 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 /// Jobs that a person's action, or pruning, touches in one transaction.
 const SLICE: u32 = 500;
 
+/// Jobs or webhooks that are settled in one transaction at most: who else has something to write waits for no more of them.
+const TOGETHER: usize = 16;
+
 /// Where the store's time comes from: it decides leases and waits, so tests own it.
 pub trait Clock: Send + Sync {
     /// The present moment.

@@ -1,6 +1,5 @@
 //! Settling a claimed job: its state, its attempt, what was confirmed, and its follow-up, in one transaction.
 
-use super::Store;
 use super::deletions::settle_deletion;
 use super::effects::{any_open, end_riding, first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert_changed};
@@ -8,6 +7,7 @@ use super::error::Result;
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
 use super::rows::{JOB, job, push_list};
+use super::{Store, TOGETHER};
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
 use crate::model::job::JobContact;
@@ -109,9 +109,6 @@ impl Store {
         Ok(settled)
     }
 }
-
-/// Jobs that are settled in one transaction at most: who else has something to write waits for no more of them.
-const TOGETHER: usize = 50;
 
 /// A running job as the store has it.
 struct Held {
