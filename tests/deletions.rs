@@ -20,7 +20,10 @@ fn pet(house: &House, name: &str, email: &str) -> String {
 }
 
 fn house(on_delete: &str, more: &str) -> House {
-    let house = House::new(10);
+    furnished(House::new(10), on_delete, more)
+}
+
+fn furnished(house: House, on_delete: &str, more: &str) -> House {
     house.edit_config(
         "email = \"owner_email\"",
         &format!("email = \"owner_email\"\non_delete = \"{on_delete}\""),
@@ -210,6 +213,60 @@ fn only_a_contact_that_tramline_made_is_deleted() {
         "{job}"
     );
     assert!(house.control.contact(REX).is_some());
+}
+
+/// An import's result that leaves a row out names the ids of contacts that were there before like those it made.
+#[test]
+fn a_contact_that_an_import_found_is_not_taken_for_its_own() {
+    let quirky = House::quirky(20, |quirks| quirks.exclusions_are_named = false);
+    let house = furnished(quirky, "delete", "");
+    house.write(
+        "contact.json",
+        &json!({"contact": {"email": REX, "firstName": "Jo"}}).to_string(),
+    );
+    let sync = ["api", "activecampaign", "POST", "/contact/sync"];
+    house.expect(0, &[&sync[..], &["--data", "contact.json"]].concat());
+    // Times of contacts have whole seconds, and an import may begin a moment before its answer comes.
+    std::thread::sleep(std::time::Duration::from_millis(3_100));
+    let rex = pet(&house, "Rex", REX);
+    let luna = pet(&house, "Luna", "luna@example.org");
+    pet(&house, "Milo", "milo@example.org");
+    house.control.exclude("milo@example.org");
+    house.run(&["export", "pets"]);
+    let worker = house.worker("worker");
+    house.subscribe(&worker, |_| {});
+    house.control.delete_record(PETS, &luna);
+    eventually("the end of a contact that the import made", || {
+        house.control.contact("luna@example.org").is_none()
+    });
+    house.control.delete_record(PETS, &rex);
+    let job = ended(&house, &rex, "failed");
+    let message = job["error"]["message"].as_str().unwrap();
+    assert!(message.contains("did not create"), "{job}");
+    assert!(house.control.contact(REX).is_some());
+}
+
+/// What stands between may answer with a page of its own, and any status: it knows nothing of the record.
+#[test]
+fn a_web_page_does_not_say_that_a_record_is_gone() {
+    let house = house("delete", "");
+    let (worker, rex) = with_rex(&house);
+    let read = format!("GET /objects/{PETS}/records/{rex}");
+    house.control.fault(Fault::once(Kind::Html(404), &read));
+    let event = json!({"type": "RecordDelete", "id": rex, "objectKey": PETS, "webhookId": "w-page",
+        "locationId": LOCATION_ID});
+    assert_eq!(house.announce(&worker, &event).body["status"], "accepted");
+    // The record is there: what was announced is not so.
+    ended(&house, &rex, "done");
+    assert!(house.control.contact(REX).is_some());
+    let log = house.control.log();
+    assert!(
+        log.iter()
+            .filter(|entry| entry.path.ends_with(&rex))
+            .count()
+            >= 2,
+        "the record was not asked for again"
+    );
 }
 
 #[test]

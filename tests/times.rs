@@ -7,9 +7,9 @@ mod support;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use support::{House, PETS, eventually};
-use tramline::model::{ConnectionName, MappingName};
+use tramline::model::{ConnectionName, MappingName, Trigger};
 use tramline::sandbox::Sort;
-use tramline::store::{Duty, Store, SystemClock, TimerKey};
+use tramline::store::{Duty, NewJob, Store, SystemClock, TimerKey};
 use tramline::triggers::Reconciled;
 
 const HOUR: i64 = 3_600_000;
@@ -321,6 +321,46 @@ fn the_daily_reconcile_tells_and_mends_what_nobody_announced() {
         pet_name(&house, "milo@example.org").as_deref(),
         Some("milo")
     );
+}
+
+/// The webhooks stopped long ago, so that nothing that is kept tells of them, and the change was too young for the reconcile
+/// before.
+#[test]
+fn a_reconcile_finds_what_the_one_before_left_and_needs_no_webhook_for_it() {
+    let house = House::new(20);
+    with(&house, "");
+    let minute = HOUR / 60;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let id = pet(&house, "rex", "rex@example.org");
+    house.control.set_updated(PETS, &id, now - 3 * HOUR);
+    let job = NewJob {
+        connection: "default".into(),
+        mapping: "pets".into(),
+        object: PETS.into(),
+        record: "another".into(),
+        trigger: Trigger::Webhook,
+        not_before: None,
+    };
+    in_store(&house, async move |store| {
+        store.enqueue(&job).await.unwrap();
+    });
+    house.expect(0, &["sync", "pets", &id]);
+    let reconcile = || {
+        let ran = house.expect(0, &["--json", "reconcile", "pets"]);
+        let report = ran.lines().remove(0);
+        (report["unannounced"].clone(), report["enqueued"].clone())
+    };
+    reconcile();
+    let before = jiff::Timestamp::from_millisecond(now - 20 * minute).unwrap();
+    house.sql(&format!(
+        "DELETE FROM jobs; DELETE FROM events;
+         UPDATE meta SET value = json_set(value, '$.at', '{before}') WHERE key = 'reconcile.pets'"
+    ));
+    house
+        .control
+        .set_property(PETS, &id, "name", json!("rex the second"));
+    house.control.set_updated(PETS, &id, now - 25 * minute);
+    assert_eq!(reconcile(), (json!(1), json!(1)));
 }
 
 #[test]

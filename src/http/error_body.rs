@@ -15,6 +15,8 @@ pub(super) struct ErrorBody {
     /// The field of `source.pointer`, or the word a HighLevel validation message begins with.
     pub field: Option<String>,
     pub trace_id: Option<String>,
+    /// A web page, which neither API sends for what it refuses: something between has answered.
+    pub page: bool,
 }
 
 impl ErrorBody {
@@ -24,6 +26,7 @@ impl ErrorBody {
             Ok(value) => Self::of_json(&value),
             Err(_) => Self {
                 message: plain_text(body),
+                page: body.trim_ascii_start().starts_with(b"<"),
                 ..Self::default()
             },
         }

@@ -138,6 +138,10 @@ async fn reads_are_tried_again_and_writes_are_not() {
         told(200, "{\"cut\": \"of"),
         told(200, ""),
         told(522, ""),
+        // Something between: the API itself refuses in JSON.
+        told(400, "<html><title>Bad request</title></html>"),
+        told(404, "\n<!DOCTYPE html><title>Not here</title>"),
+        told(403, "<html><title>Just a moment...</title></html>"),
     ] {
         let shown = body.clone();
         let server = Server::start(move |_, before| match before {

@@ -13,13 +13,17 @@ pub(super) fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -
     let says = |text: &str| message.to_ascii_lowercase().contains(text);
     match status {
         429 => ErrorClass::Throttled,
+        // The body of ActiveCampaign's refusal of a token is not known; that of any other refusal is JSON, or nothing.
+        401 | 402 => ErrorClass::Auth,
+        403 if api == Api::ActiveCampaign && body.page => ErrorClass::Auth,
+        400..=499 if body.page => ErrorClass::Transient,
         // ActiveCampaign: import limits come as 400, and an overrun at times as 503.
         400 if api == Api::ActiveCampaign && says("rate limit exceeded") => ErrorClass::Throttled,
         503 if api == Api::ActiveCampaign && pressed => ErrorClass::Throttled,
         400 | 403 if says("no result found") => ErrorClass::Missing,
         400 if api == Api::HighLevel && says("not found") => ErrorClass::Missing,
         403 if says("could not create") || says("field id not valid") => ErrorClass::Invalid,
-        401..=403 => ErrorClass::Auth,
+        403 => ErrorClass::Auth,
         404 | 410 => ErrorClass::Missing,
         408 | 425 | 500.. => ErrorClass::Transient,
         300..=399 => ErrorClass::Config,

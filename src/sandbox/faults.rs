@@ -46,8 +46,8 @@ fn kind<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Er
 pub enum Kind {
     /// `"429"`, `"503"`, `"500"`, `"511"`, `"401"`, `"403"`, …: that status; no effect.
     Status(u16),
-    /// `html`: 200 with an HTML page; no effect.
-    Html,
+    /// `html`: 200 with an HTML page, `html_404`: that status with one; no effect.
+    Html(u16),
     /// `empty_200`: 200 without a body; no effect.
     Empty200,
     /// `reset`: the connection is reset unanswered; no effect.
@@ -74,12 +74,18 @@ pub enum Kind {
     ImportInterrupted,
 }
 
+/// A status that says that something went wrong.
+fn status_of(text: &str) -> Option<u16> {
+    let status = text.parse().ok()?;
+    (400..600).contains(&status).then_some(status)
+}
+
 impl Kind {
     /// The kind of a name as the control route takes it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
-            "html" => Self::Html,
+            "html" => Self::Html(200),
             "empty_200" => Self::Empty200,
             "reset" => Self::Reset,
             "stall" => Self::Stall,
@@ -92,12 +98,10 @@ impl Kind {
             "import_limit" => Self::ImportLimit,
             "import_failed" => Self::ImportFailed,
             "import_interrupted" => Self::ImportInterrupted,
-            status => Self::Status(
-                status
-                    .parse()
-                    .ok()
-                    .filter(|status| (400..600).contains(status))?,
-            ),
+            other => match other.strip_prefix("html_") {
+                Some(status) => Self::Html(status_of(status)?),
+                None => Self::Status(status_of(other)?),
+            },
         })
     }
 
@@ -106,7 +110,8 @@ impl Kind {
     pub fn name(self) -> String {
         match self {
             Self::Status(status) => return status.to_string(),
-            Self::Html => "html",
+            Self::Html(200) => "html",
+            Self::Html(status) => return format!("html_{status}"),
             Self::Empty200 => "empty_200",
             Self::Reset => "reset",
             Self::Stall => "stall",
@@ -213,6 +218,7 @@ mod tests {
             "429",
             "511",
             "html",
+            "html_404",
             "late_answer",
             "lost_ack",
             "stall_body",
@@ -221,5 +227,6 @@ mod tests {
             assert_eq!(Kind::from_name(name).unwrap().name(), name);
         }
         assert_eq!(Kind::from_name("200"), None);
+        assert_eq!(Kind::from_name("html_200"), None);
     }
 }

@@ -45,6 +45,9 @@ pub struct Quirks {
     pub v3_refuses_body_location: bool,
     /// Whether `import/info` names updated contacts in `success[]` (else only the newly created ones).
     pub success_names_updated: bool,
+    /// Whether a row on the exclusion list is named in `failure[]` (else it is left out without a word; ActiveCampaign fact
+    /// sheet §3.3).
+    pub exclusions_are_named: bool,
     /// Whether a rate-limit answer carries `Retry-After` (both APIs).
     pub retry_after: bool,
     /// Status of ActiveCampaign's rate-limit answer: 429, or 503 as once reported.
@@ -87,6 +90,7 @@ impl Default for Quirks {
             put_merges: true,
             v3_refuses_body_location: false,
             success_names_updated: true,
+            exclusions_are_named: true,
             retry_after: true,
             throttle_status: 429,
             rate_headers: true,

@@ -133,7 +133,7 @@ async fn answer(shared: &Shared, api: Api, call: &Call, fault: Option<&Fault>) -
     };
     match fault.kind {
         Kind::Status(status) => status_fault(api, status, fault.retry_after),
-        Kind::Html => Reply::html(200),
+        Kind::Html(status) => Reply::html(status),
         Kind::Empty200 | Kind::Reset | Kind::Stall => Reply::text(200, ""),
         Kind::Slow => {
             pause().await;

@@ -3,9 +3,9 @@
 use super::deletions::{Evidence, announce, withdraw};
 use super::enqueue::{NewJob, upsert_changed};
 use super::error::Result;
-use super::rows::{chunks, count, time};
+use super::rows::{chunks, count, time, trigger_kind};
 use super::{Store, TOGETHER};
-use crate::model::{ConnectionName, JobId, MappingName, RecordId};
+use crate::model::{ConnectionName, JobId, MappingName, RecordId, Trigger};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
@@ -181,12 +181,20 @@ impl Store {
         .await
     }
 
-    /// True if a webhook that is still kept led to a job of this connection.
-    pub async fn heard_of(&self, connection: &ConnectionName) -> Result<bool> {
+    /// True if a webhook of HighLevel's led to a job of this connection, or a workflow's to one of this mapping, as far as they are
+    /// still kept.
+    pub async fn heard_of(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<bool> {
         Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE connection = $1 AND state = 'done')",
+            "SELECT EXISTS (SELECT 1 FROM events WHERE connection = $1 AND state = 'done')
+                 OR EXISTS (SELECT 1 FROM jobs WHERE connection = $1 AND mapping = $2 AND trigger_kind = $3)",
         )
         .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .bind(trigger_kind(&Trigger::Webhook))
         .fetch_one(self.readers())
         .await?)
     }

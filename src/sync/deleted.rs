@@ -42,7 +42,9 @@ impl Desk {
     pub async fn says_gone(&self, job: &Job, error: &ApiError) -> Result<bool, StoreError> {
         Ok(match error.status {
             _ if error.class == ErrorClass::Missing => true,
-            Some(400 | 422) => self.is_believed_gone(job).await?,
+            Some(400 | 422) if error.class == ErrorClass::Invalid => {
+                self.is_believed_gone(job).await?
+            }
             _ => false,
         })
     }

@@ -74,6 +74,17 @@ pub fn walked_from(sent_at: Timestamp) -> Timestamp {
         .unwrap_or(sent_at)
 }
 
+/// True if a contact came to be with an import that was sent then. One that was there before is named as changed by some
+/// answers, and by others not at all (fact sheet §3.4); a clock that is behind costs no more than that the contact counts as
+/// another's.
+pub fn made_since(contact: &Contact, sent_at: Timestamp) -> bool {
+    // Times of the server's have whole seconds.
+    let floor = sent_at
+        .checked_sub(Duration::from_secs(2))
+        .unwrap_or(sent_at);
+    contact.created_at.is_some_and(|at| at >= floor)
+}
+
 /// True if a contact holds what was sent; without its values, or with tags and lists that went along (`rode`), if it was
 /// written since.
 pub fn holds(

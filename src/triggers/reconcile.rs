@@ -79,6 +79,8 @@ pub async fn reconcile(
     let object = ObjectKey::from_input(&spec.object);
     let started = store.now();
     let until = started.checked_sub(GRACE).unwrap_or(started);
+    // What was too young for the reconcile before is looked at now.
+    let since = since.map(|since| since.checked_sub(GRACE).unwrap_or(since));
     let since = since.or_else(|| started.checked_sub(SignedDuration::from_hours(24)).ok());
     let sorted = honours_sort(&account, &object).await?;
     let mut walk = Walk::whole(&account, &object, sorted);
@@ -129,7 +131,7 @@ pub async fn reconcile(
             "most records that were known are not met any more: check the token and location_id; nothing is done about them");
     }
     // Where nothing announces changes, none was missed.
-    let expected = spec.poll.is_some() || store.heard_of(connection).await?;
+    let expected = spec.poll.is_some() || is_announced(store, connection, mapping).await?;
     if expected {
         let jobs: Vec<NewJob> = unannounced.into_iter().map(job).collect();
         for slice in jobs.chunks(SLICE) {
@@ -146,6 +148,24 @@ pub async fn reconcile(
     tracing::info!(%mapping, records = report.records, unannounced = report.unannounced, absent = report.absent,
         complete = report.complete, enqueued = report.enqueued, "reconciled");
     Ok(Some(report))
+}
+
+/// True if webhooks once told of a mapping's records. It is kept once it is known: when they stop coming, what told of it is
+/// pruned one day, and that is when it matters.
+async fn is_announced(
+    store: &Store,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+) -> Result<bool, Problem> {
+    let key = format!("announced.{mapping}");
+    if store.get(connection, &key).await?.is_some() {
+        return Ok(true);
+    }
+    let heard = store.heard_of(connection, mapping).await?;
+    if heard {
+        store.set(connection, &key, Some("webhooks")).await?;
+    }
+    Ok(heard)
 }
 
 /// Of changed records, those that the mapping has neither seen in this version nor has a job about.

@@ -64,7 +64,7 @@ fn no_credential_is_shown_said_or_written() {
             (Kind::Status(401), "records/search"),
             (Kind::Status(403), "contact/sync"),
             (Kind::Status(422), "contact/sync"),
-            (Kind::Html, "bulk_import"),
+            (Kind::Html(200), "bulk_import"),
         ] {
             house.control.fault(Fault::once(kind, route));
         }
@@ -247,7 +247,7 @@ fn no_credential_of_an_app_or_a_command_is_shown_said_or_written() {
     house
         .control
         .set_property("custom_objects.pets", synced, "name", "another name".into());
-    for kind in [Kind::Html, Kind::Status(422)] {
+    for kind in [Kind::Html(200), Kind::Status(422)] {
         house.control.fault(Fault::once(kind, "contact/sync"));
     }
     let failed = run(&["--json", "sync", "pets", synced]);

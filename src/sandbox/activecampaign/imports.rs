@@ -134,6 +134,8 @@ pub(in crate::sandbox) struct Imports {
     waiting: VecDeque<String>,
     /// Whether `success[]` also names updated contacts.
     pub success_names_updated: bool,
+    /// Whether `failure[]` names rows of the exclusion list.
+    pub exclusions_are_named: bool,
 }
 
 impl Account {
@@ -171,7 +173,9 @@ impl Account {
         };
         for contact in contacts {
             if self.excluded.contains(&contact.email.to_lowercase()) {
-                done.failure.push(contact.email.clone());
+                if self.imports.exclusions_are_named {
+                    done.failure.push(contact.email.clone());
+                }
                 continue;
             }
             let (id, created) = self.upsert(&contact.email, now);

@@ -144,6 +144,7 @@ pub(in crate::sandbox) fn account(options: &Options, url: &str) -> Account {
     };
     let mut account = Account::new(url, options.quirks.empty_date_clears, fields());
     account.imports.success_names_updated = options.quirks.success_names_updated;
+    account.imports.exclusions_are_named = options.quirks.exclusions_are_named;
     account.lists = vec![
         named(1, "Master Contact List", true, false),
         named(2, "Adopters", true, false),

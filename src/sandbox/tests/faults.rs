@@ -34,7 +34,7 @@ async fn each_fault_is_what_it_says() {
     }
     for (kind, status, takes_effect) in [
         (Kind::Status(503), 503, false),
-        (Kind::Html, 200, false),
+        (Kind::Html(200), 200, false),
         (Kind::Empty200, 200, false),
         (Kind::Slow, 201, true),
     ] {

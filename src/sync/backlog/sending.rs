@@ -381,7 +381,7 @@ impl Delivery<'_> {
                 _ => open.push(place),
             }
         }
-        // Ids that no row knows are of contacts the import made: their addresses are asked for, 100 a call.
+        // Ids that no row knows are of contacts that the import made, or found there: they are asked for, 100 a call.
         let made: Vec<ContactId> = info
             .succeeded
             .iter()
@@ -402,7 +402,10 @@ impl Delivery<'_> {
             let mut left = Vec::with_capacity(open.len());
             for place in open {
                 match by_email.remove(&self.rows[place].write.email) {
-                    Some(contact) => self.confirmed(place, Some(contact.id), true, &queued.id),
+                    Some(contact) => {
+                        let made = import::made_since(&contact, queued.sent_at);
+                        self.confirmed(place, Some(contact.id), made, &queued.id);
+                    }
                     None => left.push(place),
                 }
             }

@@ -202,7 +202,7 @@ impl<'a> Confirmer<'a> {
                 confirmed.push(row.email.clone());
             }
         }
-        // Ids that no row knows are of contacts the import made: their addresses are asked for, 100 a call.
+        // Ids that no row knows are of contacts that the import made, or found there: they are asked for, 100 a call.
         let ours: HashSet<&ContactId> = batch
             .rows
             .iter()
@@ -231,8 +231,8 @@ impl<'a> Confirmer<'a> {
                 {
                     known.push(KnownContact {
                         email: email.clone(),
+                        created: import::made_since(&contact, batch.sent_at),
                         contact_id: contact.id,
-                        created: true,
                     });
                     confirmed.push(email);
                 }
