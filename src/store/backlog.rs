@@ -1,8 +1,9 @@
 //! Jobs that are worked together: claiming many of one mapping at once, and what is asked about all of them.
 
 use super::Store;
-use super::claim::{Claim, Open, PERSON, claim, claim_columns};
+use super::claim::{Claim, PERSON, claim, claim_columns};
 use super::error::Result;
+use super::open_queues::Open;
 use super::rows::{chunks, push_list};
 use crate::model::{ConnectionName, MappingName, ObjectKey};
 use sqlx::{QueryBuilder, Row, SqliteConnection};

@@ -2,11 +2,10 @@
 //! sends, and keeps it until it is settled or its lease ends.
 
 use super::Store;
+use super::candidates::{Candidate, candidates_of, candidates_of_many};
 use super::error::Result;
 use super::flights::is_in_flight;
-use super::links::{
-    Candidate, RecordSeen, candidates_of, candidates_of_many, linked_by_record, see,
-};
+use super::links::{RecordSeen, linked_by_record, see};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::{chunks, email, push_list};
 use crate::model::{ConnectionName, Email, Job, JobId, MappingName, RecordId};

@@ -1,7 +1,7 @@
 //! Opening a store: its folder and file, what is refused, and what is known about it.
 
-use super::claim::LEASE;
 use super::error::{Result, StoreError};
+use super::leases::LEASE;
 use super::{Clock, Inner, Store, SystemClock, Writer, sqlite};
 use sqlx::{Connection, SqliteConnection};
 use std::fs::{self, OpenOptions};

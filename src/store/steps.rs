@@ -8,7 +8,7 @@
 //! A clock that is set forward needs nothing: leases end early, and their jobs are done once more under new epochs.
 
 use super::error::Result;
-use super::{claim, pauses, runs, timers};
+use super::{leases, pauses, runs, timers};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ const SMALLEST: i64 = 2_000_000;
 
 /// Ends that never lie further ahead than so many microseconds.
 const BOUNDED: [(&str, &str, i64); 5] = [
-    ("jobs", "lease_until", claim::LEASE),
+    ("jobs", "lease_until", leases::LEASE),
     ("runs", "owner_until", runs::OWNER_LEASE),
     ("timers", "lease_until", timers::LEASE),
-    ("workers", "alive_until", claim::LEASE),
+    ("workers", "alive_until", leases::LEASE),
     ("pauses", "probe_at", pauses::LONGEST_PROBE * 1_000_000),
 ];
 
