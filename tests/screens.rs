@@ -25,6 +25,8 @@ mod keys;
 mod limits;
 #[path = "screens/looks.rs"]
 mod looks;
+#[path = "screens/mouse.rs"]
+mod mouse;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/readme.rs"]
@@ -33,6 +35,8 @@ mod readme;
 mod records;
 #[path = "screens/rules.rs"]
 mod rules;
+#[path = "screens/shape.rs"]
+mod shape;
 #[path = "screens/world.rs"]
 mod world;
 
