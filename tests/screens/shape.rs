@@ -63,9 +63,11 @@ fn what_is_said_of_the_budgets_does_not_change_with_every_call() {
 #[test]
 fn the_last_error_says_more_on_a_wide_terminal_than_on_a_narrow_one() {
     let message: String = ('a'..='z').cycle().take(200).collect();
-    let driver = with_status(|status| {
+    let mut driver = with_status(|status| {
         status.last_error.as_mut().unwrap().problem = Problem::new(ErrorClass::Invalid, &message);
     });
+    // The screen with the most keys.
+    driver.keys("4");
     let said = |(width, height)| {
         let text = driver.text(width, height);
         let fits = |part: &usize| text.contains(&message[..*part]);
@@ -323,46 +325,51 @@ fn under_read_only_no_form_opens_that_would_write() {
 
 #[test]
 fn a_line_from_an_unknown_field_is_called_so_and_shows_no_old_sample() {
-    let mut driver = view(Mood::Normal, "3");
-    driver.silent = true;
-    driver.ctrl('r');
-    let (slot, generation) = driver.waiting(|r| matches!(r, Request::MappingDetail(_)));
-    let Request::MappingDetail(name) = driver
-        .asked
-        .iter()
-        .rev()
-        .find(|r| matches!(r, Request::MappingDetail(_)))
-        .unwrap()
-        .clone()
-    else {
-        unreachable!()
+    let mut driver = view(Mood::Normal, "3jjjt");
+    let before = driver.text(200, 60);
+    let line = |text: &str| {
+        let line = text.lines().find(|line| line.contains("TEMPERAMENT "));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
     };
+    assert!(line(&before).contains("calm, shy"), "{before}");
+    driver.ctrl('u');
+    driver.silent = true;
+    driver.keys("temperamnt\n");
+    let drafted = |request: &Request| match request {
+        Request::DraftDetail(name, _) => Some(name.clone()),
+        _ => None,
+    };
+    let (slot, generation) = driver.waiting(|request| drafted(request).is_some());
+    let name = driver.asked.iter().rev().find_map(drafted).unwrap();
     let Reply::MappingDetail(name, Ok(mut detail)) =
         world::answer(Mood::Normal, Request::MappingDetail(name))
     else {
         panic!("the world has no mapping");
     };
-    let line = detail
-        .lines
-        .iter_mut()
-        .find(|line| line.source == "temperament")
-        .unwrap();
-    line.source = "temperamnt".into();
-    line.source_type = None;
+    let lines = &mut detail.lines;
+    let edited = lines.iter_mut().find(|line| line.source == "temperament");
+    let edited = edited.unwrap();
+    edited.source = "temperamnt".into();
+    edited.source_type = None;
     let reply = Reply::MappingDetail(name, Ok(detail));
     driver.event(Event::Answer(Box::new(Answer {
         slot,
         generation,
         reply,
     })));
-    let text = driver.text(200, 60);
-    let line = text
-        .lines()
-        .find(|line| line.contains("temperamnt"))
-        .unwrap();
+    // A mapping that does not fit the schema sends no sample through.
+    let (slot, generation) = driver.waiting(|request| matches!(request, Request::DraftPreview(..)));
+    let problem = Problem::new(ErrorClass::Config, "pets has no field temperamnt");
+    driver.event(Event::Answer(Box::new(Answer {
+        slot,
+        generation,
+        reply: Reply::SamplePreview(Err(problem)),
+    })));
+    let after = line(&driver.text(200, 60));
+    assert!(after.contains("temperamnt"), "{after}");
     assert!(
-        line.contains("unknown") && !line.contains("template"),
-        "{line}"
+        after.contains("unknown") && !after.contains("template"),
+        "{after}"
     );
-    assert!(!line.to_lowercase().contains("calm"), "{line}");
+    assert!(!after.to_lowercase().contains("calm"), "{after}");
 }
