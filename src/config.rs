@@ -413,6 +413,7 @@ pub struct Tui {
     pub fps: u16,
     pub low_bandwidth: bool,
     pub ascii: bool,
+    /// Clicks and the wheel are taken; the terminal's own selection then needs shift.
     pub mouse: bool,
     pub theme: Theme,
     /// Action = key, list of keys, or an empty list to unbind.

@@ -25,6 +25,8 @@ mod keys;
 mod limits;
 #[path = "screens/looks.rs"]
 mod looks;
+#[path = "screens/mouse.rs"]
+mod mouse;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/readme.rs"]
@@ -33,6 +35,8 @@ mod readme;
 mod records;
 #[path = "screens/rules.rs"]
 mod rules;
+#[path = "screens/shape.rs"]
+mod shape;
 #[path = "screens/world.rs"]
 mod world;
 
@@ -324,6 +328,55 @@ fn several_connections() {
                 format!("connections-{name}-{width}x{height}"),
                 driver.text(width, height)
             );
+        }
+    }
+}
+
+/// Lists and editors above a screen that show what comes from elsewhere.
+const NEWER: [(&str, &str); 6] = [
+    ("columns", "2c"),
+    ("rules", "3r"),
+    ("rule", "3r\n"),
+    ("names", "3r\n\t "),
+    ("saved", "4F"),
+    ("pairs", "3A"),
+];
+
+#[test]
+fn lists_and_editors_in_every_mood_and_in_ascii() {
+    for (name, keys) in NEWER {
+        let moods = [Mood::Empty, Mood::Broken, Mood::Hostile];
+        let moods = moods.map(|mood| (format!("{mood:?}").to_lowercase(), view(mood, keys)));
+        let ascii = led(looks::driver(ThemeName::Dark, true), keys);
+        for (mood, driver) in moods.into_iter().chain([("ascii".to_owned(), ascii)]) {
+            for (width, height) in SIZES {
+                let name = format!("newer-{name}-{mood}-{width}x{height}");
+                insta::assert_snapshot!(name, driver.text(width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_and_editors_while_they_load() {
+    for (name, keys) in NEWER {
+        let mut driver = Driver::new(Mood::Normal).start();
+        driver.silent = true;
+        driver.keys(keys);
+        driver.wait(400);
+        insta::assert_snapshot!(format!("newer-{name}-loading"), driver.text(80, 24));
+    }
+}
+
+#[test]
+fn the_choice_of_a_connection_in_every_mood() {
+    for mood in [Mood::Broken, Mood::Hostile] {
+        let mut driver = connections::room(mood);
+        driver.keys("@");
+        driver.wait(200);
+        for (width, height) in SIZES {
+            let name = format!("connections-choice-{mood:?}-{width}x{height}").to_lowercase();
+            insta::assert_snapshot!(name, driver.text(width, height));
         }
     }
 }

@@ -21,6 +21,8 @@ mod journey;
 mod leaving;
 #[path = "terminal/mappings.rs"]
 mod mappings;
+#[path = "terminal/mouse.rs"]
+mod mouse;
 #[path = "terminal/pty.rs"]
 mod pty;
 #[path = "terminal/reload.rs"]

@@ -38,6 +38,9 @@ pub struct MappingLine {
     pub source: String,
     /// `None` for a template or an unknown field.
     pub source_type: Option<DataType>,
+    /// True where it is a template rather than a record field.
+    #[serde(default)]
+    pub template: bool,
     /// True where the value passes a template, `map`, `default` or another transform.
     pub transform: bool,
     /// The contact field as config.toml names it.
@@ -107,6 +110,7 @@ impl Operations {
                     source_type: schema
                         .property_or_member(source)
                         .map(|(property, _)| property.data_type.clone()),
+                    template: is_template(source),
                     transform: match field {
                         FieldSpec::Short(text) => is_template(text),
                         FieldSpec::Table(_) => true,

@@ -2,6 +2,7 @@
 //! here passes the sanitiser, is measured by display width and cut with `…`.
 
 use super::cells;
+use super::hits::{Hit, Hits};
 use super::slots::{SPINNER_AFTER, Slot, Slots};
 use super::theme::Theme;
 use crate::tui::context::Session;
@@ -21,6 +22,8 @@ pub struct Canvas<'a> {
     pub slots: &'a Slots,
     pub session: &'a Session,
     pub keymap: &'a Keymap,
+    /// What the mouse can hit.
+    pub hits: &'a Hits,
     /// Where the terminal's own cursor stands: in the text field that takes the keys.
     pub cursor: Option<Position>,
 }
@@ -78,25 +81,35 @@ impl Canvas<'_> {
     }
 
     /// A text that is being typed, scrolled so that the place where it goes on is in sight; `under` puts the terminal's
-    /// cursor there. `at` counts characters.
+    /// cursor there. `at` counts characters. What is hidden before it is told by the mark of a cut, as at the end.
     pub fn typed(&mut self, area: Rect, text: &str, at: usize, style: Style, under: bool) {
+        if !under {
+            // Nobody types here: the text is shown from its beginning.
+            self.put(area.x, area.y, area.width, text, style);
+            return;
+        }
         let room = usize::from(area.width.saturating_sub(1));
         let before: String = text.chars().take(at).collect();
-        let mut left = shown_width(&before).saturating_sub(room);
+        let wide = shown_width(&before);
         let mut skipped = 0;
-        for cluster in before.graphemes(true) {
-            if left == 0 {
-                break;
+        let mut start = area.x;
+        if wide > room {
+            let mark = self.put(area.x, area.y, area.width, self.theme.glyphs.cut, style);
+            start += mark;
+            let mut left = (wide + usize::from(mark)).saturating_sub(room);
+            for cluster in before.graphemes(true) {
+                if left == 0 {
+                    break;
+                }
+                left = left.saturating_sub(shown_width(cluster));
+                skipped += cluster.len();
             }
-            left = left.saturating_sub(shown_width(cluster));
-            skipped += cluster.len();
         }
-        self.put(area.x, area.y, area.width, &text[skipped..], style);
-        if under {
-            let x = area.x + shown_width(&before[skipped..]) as u16;
-            let x = x.min(area.right().saturating_sub(1));
-            self.cursor = Some(Position::new(x, area.y));
-        }
+        let shown = area.right().saturating_sub(start);
+        self.put(start, area.y, shown, &text[skipped..], style);
+        let x = start + shown_width(&before[skipped..]) as u16;
+        let x = x.min(area.right().saturating_sub(1));
+        self.cursor = Some(Position::new(x, area.y));
     }
 
     /// As [`Canvas::put`], ending at the right edge of the `width` columns.
@@ -138,6 +151,11 @@ impl Canvas<'_> {
             used += self.put(x + used, y, width - used, text, *style);
         }
         used
+    }
+
+    /// Remembers what a click on an area hits.
+    pub fn hit(&self, area: Rect, hit: Hit) {
+        self.hits.add(area, hit);
     }
 
     /// A line across.

@@ -13,6 +13,8 @@
 
 use super::app::App;
 use super::canvas::{Canvas, counted, cut, grouped, shown_width, span};
+use super::context::Go;
+use super::hits::Hit;
 use super::keymap::{Action, Tab};
 use super::screens::exports::{left_ms, percent};
 use super::slots::{SPINNER_AFTER, Slot};
@@ -24,16 +26,40 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
+/// Columns of a tab's title in short: ` 2 Rec `.
+const SHORT_TAB: u16 = 7;
+/// Columns that the names of connection and account keep, whatever else wants room.
+const LEAST_NAME: u16 = 6;
+
 /// The smallest usable size.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
 /// From this width on the status and the keys share the last line.
 const WIDE: u16 = 150;
-/// Columns that the last error keeps beside the keys.
-const LEAST_ERROR: u16 = 26;
+/// The part of a wide last line that the last error keeps beside the keys, if it has so much to say.
+const ERROR_PART: u16 = 3;
 
 /// Pieces of text with their styles.
 type Pieces = Vec<(String, Style)>;
+
+/// How much is said about the budgets beside what is left of them.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    bars: bool,
+    /// What is left of the day.
+    daily: bool,
+    window: bool,
+}
+
+impl Said {
+    fn of(bars: bool, daily: bool, window: bool) -> Self {
+        Self {
+            bars,
+            daily,
+            window,
+        }
+    }
+}
 
 fn width_of(pieces: &Pieces) -> u16 {
     pieces
@@ -53,6 +79,7 @@ impl App {
     /// Draws the whole frame; answers where the terminal's cursor belongs.
     pub fn view(&self, buf: &mut Buffer) -> Option<Position> {
         let area = buf.area;
+        self.hits.clear();
         let mut canvas = Canvas {
             buf,
             theme: &self.theme,
@@ -60,6 +87,7 @@ impl App {
             slots: &self.slots,
             session: &self.session,
             keymap: &self.keymap,
+            hits: &self.hits,
             cursor: None,
         };
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -88,6 +116,8 @@ impl App {
                 Overlay::Filter(_) => Rect::new(area.x, area.y + 2, area.width, area.height - 4),
                 _ => screen,
             };
+            // What lies beneath is not in reach.
+            self.hits.clear();
             overlay.draw(&mut canvas, place, &self.keymap);
         }
         self.toasts.draw(&mut canvas, screen);
@@ -121,34 +151,53 @@ impl App {
     fn view_header(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
         let session = canvas.session;
-        let mut left: Pieces = vec![(" Tramline  ".to_owned(), theme.title)];
         let place = if session.production {
             theme.production
         } else {
             theme.accent
         };
         let dot = format!(" {} ", theme.glyphs.dot);
+        let mut names: Pieces = Vec::new();
         if let Some(connection) = session.only() {
-            left.push((connection.to_string(), theme.title));
+            names.push((connection.to_string(), theme.title));
         }
         // Where there are several, the connection's name says which; that of the account is shown where there is room.
         let named = session.only().is_some();
         let other = session.account != session.connection.as_str();
         if !session.account.is_empty() && (!named || other && area.width >= WIDE) {
             if named {
-                left.push((dot.clone(), theme.muted));
+                names.push((dot.clone(), theme.muted));
             }
-            left.push((session.account.clone(), theme.text));
+            names.push((session.account.clone(), theme.text));
         }
+        let mut badges: Pieces = Vec::new();
         if !session.environment.is_empty() {
-            left.push((dot, theme.muted));
-            left.push((session.environment.clone(), place));
+            badges.push((dot, theme.muted));
+            badges.push((session.environment.clone(), place));
         }
         if session.read_only {
-            left.push(("  read-only".to_owned(), theme.warn));
+            badges.push(("  read-only".to_owned(), theme.warn));
         }
-        let mut x = area.x;
-        for (text, style) in &left {
+        // The tabs keep a part of their titles: the program's name gives way to them, then a part of the account's. Which
+        // tab is in view does not matter, or the header would jump.
+        let longest = Tab::ALL.iter().map(|tab| tab.title().len() as u16).max();
+        let short = SHORT_TAB * (Tab::ALL.len() as u16 - 1) + longest.unwrap_or_default() + 4;
+        let room = area.width.saturating_sub(short + 1);
+        let program = " Tramline  ";
+        let (name, badge) = (width_of(&names), width_of(&badges));
+        let (program, name) = if program.len() as u16 + name + badge <= room {
+            (program, name)
+        } else if 1 + name.min(LEAST_NAME) + badge <= room {
+            (" ", name.min(room - 1 - badge))
+        } else {
+            (program, name.min(area.width / 2))
+        };
+        let mut x = area.x + canvas.put(area.x, area.y, area.width, program, theme.title);
+        let end = x + name;
+        for (text, style) in &names {
+            x += canvas.put(x, area.y, end.saturating_sub(x), text, *style);
+        }
+        for (text, style) in &badges {
             x += canvas.put(x, area.y, area.width / 2, text, *style);
         }
         let hint = format!("{} help ", self.keymap.key_of(Action::Help));
@@ -157,8 +206,7 @@ impl App {
         let full: u16 = Tab::ALL.iter().map(|t| t.title().len() as u16 + 4).sum();
         let room = area.right().saturating_sub(x + 3);
         let titles = full + hint_width <= room;
-        let longest = self.tab.title().len() as u16;
-        let short = 7 * Tab::ALL.len() as u16 + longest <= room + 2;
+        let short = short <= area.right().saturating_sub(x + 1);
         let mut tabs: Pieces = Vec::new();
         for tab in Tab::ALL {
             let number = (tab.index() + 1).to_string();
@@ -175,10 +223,12 @@ impl App {
         let mut at = if titles {
             x + 3
         } else {
-            (x + 2).min(area.right().saturating_sub(wide))
+            (x + 2).min(area.right().saturating_sub(wide)).max(x + 1)
         };
-        for (text, style) in &tabs {
-            at += canvas.put(at, area.y, area.right().saturating_sub(at), text, *style);
+        for (tab, (text, style)) in Tab::ALL.into_iter().zip(&tabs) {
+            let used = canvas.put(at, area.y, area.right().saturating_sub(at), text, *style);
+            canvas.hit(Rect::new(at, area.y, used, 1), Hit::Go(Go::Tab(tab)));
+            at += used;
         }
         if hinted {
             canvas.put_right(
@@ -256,7 +306,7 @@ impl App {
         }
         // Where both budgets would not be in view, what waits gives way first, for it goes on by itself; then what
         // a person has time for.
-        let least = self.budgets(canvas, status, false, false, false);
+        let least = self.budgets(canvas, status, Said::default(), true);
         let both = least.into_iter();
         let both = both.take_while(|(text, _)| !text.starts_with("import"));
         let least = width_of(&both.collect());
@@ -274,31 +324,31 @@ impl App {
         // Both budgets are always in view: what is said about them is what gives way.
         let bars = !self.session.low_bandwidth;
         let room = end.saturating_sub(area.x + 2);
-        let pieces = [
-            (bars, true, true),
-            (bars, false, true),
-            (false, true, true),
-            (false, false, true),
-            (false, false, false),
+        // What is said must not come and go with every call: it is what has room while the budgets are full.
+        let fits = |said: &Said| width_of(&self.budgets(canvas, status, *said, true)) <= room;
+        let said = [
+            Said::of(bars, true, true),
+            Said::of(bars, false, true),
+            Said::of(false, true, true),
+            Said::of(false, false, true),
         ]
         .into_iter()
-        .map(|(bars, daily, window)| self.budgets(canvas, status, bars, daily, window))
-        .find(|pieces| width_of(pieces) <= room)
-        .unwrap_or_else(|| self.budgets(canvas, status, false, false, false));
+        .find(fits)
+        .unwrap_or_default();
+        let pieces = self.budgets(canvas, status, said, false);
         let mut x = area.x + 1;
         for (text, style) in &pieces {
             x += canvas.put(x, area.y, end.saturating_sub(x + 1), text, *style);
         }
     }
 
-    fn budgets(
-        &self,
-        canvas: &Canvas,
-        status: &Status,
-        bars: bool,
-        daily: bool,
-        window: bool,
-    ) -> Pieces {
+    /// The budgets in so many words; `full`: as wide as they ever are.
+    fn budgets(&self, canvas: &Canvas, status: &Status, said: Said, full: bool) -> Pieces {
+        let Said {
+            bars,
+            daily,
+            window,
+        } = said;
         let theme = canvas.theme;
         let mut pieces: Pieces = Vec::new();
         let all = [
@@ -325,7 +375,8 @@ impl App {
                 pieces.push((full, style));
                 pieces.push((format!("{empty} "), theme.muted));
             }
-            pieces.push((format!("{}/{}", budget.left, budget.size), style));
+            let left = if full { budget.size } else { budget.left };
+            pieces.push((format!("{left}/{}", budget.size), style));
             if window && name != "import" {
                 let span = span(budget.window_ms).replace(' ', "");
                 pieces.push((
@@ -394,8 +445,8 @@ impl App {
         let left = self.at_work(theme);
         let gaps = 3 * left.len() as u16;
         let taken = area.x + 1 + width_of(&left) + gaps;
-        let failed = self.status.value().is_some_and(|s| s.last_error.is_some());
-        let least = if failed { LEAST_ERROR } else { 0 };
+        let error = self.last_error_text(canvas, area.width / ERROR_PART);
+        let least = error.map_or(0, |text| shown_width(&text) as u16 + 1);
         let keys = self.keys(theme, area.right().saturating_sub(taken + least));
         let start = area.right().saturating_sub(width_of(&keys)).max(area.x);
         let mut x = area.x + 1;

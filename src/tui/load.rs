@@ -67,6 +67,15 @@ impl<T> Load<T> {
         }
     }
 
+    /// As [`Load::value`], for what is known of a part of it before it is read again.
+    pub fn value_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Ready { value, .. } => Some(value),
+            Self::Loading { last } | Self::Failed { last, .. } => last.as_mut().map(|(v, _)| v),
+            Self::Idle => None,
+        }
+    }
+
     /// When [`Load::value`] was read.
     pub fn read_at(&self) -> Option<Timestamp> {
         match self {

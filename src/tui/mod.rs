@@ -13,6 +13,7 @@ pub mod effect;
 pub mod event;
 mod foreign;
 pub mod frame;
+mod hits;
 pub mod keymap;
 pub mod load;
 mod overlays;
@@ -63,7 +64,7 @@ pub struct Options {
     pub low_bandwidth: bool,
     /// Draws with ASCII only.
     pub ascii: bool,
-    /// Takes the mouse wheel; the terminal's own selection then needs shift.
+    /// Takes clicks and the wheel; the terminal's own selection then needs shift.
     pub mouse: bool,
     pub theme: ThemeName,
     /// Action → keys, none to unbind it.

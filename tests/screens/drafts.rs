@@ -46,6 +46,7 @@ pub fn lacking() -> MappingLine {
     MappingLine {
         source: "temperament".into(),
         source_type: Some(DataType::MultipleOptions),
+        template: false,
         transform: false,
         target: "%MOODS%".into(),
         target_type: None,

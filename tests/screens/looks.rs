@@ -17,7 +17,9 @@ const THEMES: [ThemeName; 4] = [
 ];
 
 /// Keys that open what is coloured in a way of its own, beside the views.
-const ABOVE: [&str; 8] = ["1?", "1:", "2e", "2D", "3r", "3jt", "4vR", "5a"];
+const ABOVE: [&str; 14] = [
+    "1?", "1:", "2e", "2c", "2D", "3r", "3r\n", "3r\n\t ", "3A", "3jt", "4F", "4vR", "5a", "1@",
+];
 
 /// The app in other clothes.
 pub fn driver(theme: ThemeName, ascii: bool) -> Driver {

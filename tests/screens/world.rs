@@ -338,6 +338,7 @@ fn line(
     MappingLine {
         source: source.into(),
         source_type: kind,
+        template: source.contains("{{"),
         transform,
         target: target.into(),
         builtin: to.is_none(),

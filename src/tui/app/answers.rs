@@ -76,6 +76,9 @@ impl App {
             Reply::Saved(result) => self.saved(slot, result),
             Reply::Paused(scope, result) => self.paused(scope, result),
             reply => {
+                if let Reply::Deleted(records, _) = &reply {
+                    self.mappings.samples_gone(records, &mut hands!(self));
+                }
                 let tab = slot.tab().unwrap_or(match &reply {
                     Reply::Synced(_) | Reply::Deleted(..) | Reply::Filed(..) => Tab::Records,
                     Reply::Resumed(..)
@@ -187,9 +190,10 @@ impl App {
             text.push_str(&format!("; {key} retries its job"));
         }
         self.toasts.push(Level::Ok, text, self.now);
-        self.with(Tab::Records, |screen, cx| {
-            screen.answer(Reply::Saved(Ok(record)), cx)
-        });
+        for tab in [Tab::Records, Tab::Mappings] {
+            let reply = Reply::Saved(Ok(record.clone()));
+            self.with(tab, |screen, cx| screen.answer(reply, cx));
+        }
     }
 
     /// The editor came back.

@@ -15,7 +15,7 @@ use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
 
 impl App {
-    pub(super) fn go(&mut self, go: Go) {
+    pub(in crate::tui) fn go(&mut self, go: Go) {
         let tab = match go {
             Go::Tab(tab) => tab,
             Go::Records(object, schema) => {

@@ -28,6 +28,7 @@ use crate::tui::context::{Cx, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
+use crate::tui::hits::{Click, Hits};
 use crate::tui::keymap::{Action, Key, Keymap, Needs, Tab};
 use crate::tui::load::Load;
 use crate::tui::remembered::Remembered;
@@ -49,7 +50,7 @@ use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
 use crate::tui::widgets::source::SourceOutcome;
 use crate::tui::widgets::toast::Toasts;
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use filters::FilterStep;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -86,6 +87,9 @@ pub struct App {
     /// What the editor gave back last, until it is saved.
     edit: Option<Edit>,
     touched: bool,
+    /// What the mouse can hit on the last frame.
+    pub(in crate::tui) hits: Hits,
+    pub(in crate::tui) clicked: Option<Click>,
     /// The terminal is too small for more than a notice.
     small: bool,
     /// When something last happened that budgets and counts follow.
@@ -129,6 +133,8 @@ impl App {
             last_did: None,
             edit: None,
             touched: false,
+            hits: Hits::default(),
+            clicked: None,
             small: false,
             busy_at: now,
             dirty: Dirty::Now,
@@ -158,6 +164,7 @@ impl App {
                     self.touched = true;
                     self.dirty = Dirty::Now;
                     self.toasts.read();
+                    self.clicked = None;
                     self.key(&key);
                 }
             }
@@ -166,16 +173,10 @@ impl App {
                 self.paste(&text);
             }
             Event::Mouse(mouse) => {
-                let action = match mouse.kind {
-                    MouseEventKind::ScrollDown => Some(Action::Down),
-                    MouseEventKind::ScrollUp => Some(Action::Up),
-                    _ => None,
-                };
-                if let Some(action) = action
-                    && self.overlays.is_empty()
-                {
+                if !self.small && self.mouse(mouse) {
+                    self.touched = true;
                     self.dirty = Dirty::Now;
-                    self.with_screen(|screen, cx| screen.act(action, cx));
+                    self.toasts.read();
                 }
             }
             Event::Resize(width, height) => {
@@ -263,7 +264,7 @@ impl App {
         f(screen, &mut cx);
     }
 
-    fn with_screen(&mut self, f: impl FnOnce(&mut dyn Screen, &mut Cx)) {
+    pub(in crate::tui) fn with_screen(&mut self, f: impl FnOnce(&mut dyn Screen, &mut Cx)) {
         self.with(self.tab, f);
     }
 

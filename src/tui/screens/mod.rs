@@ -21,6 +21,8 @@ pub trait Screen {
     fn open(&mut self, cx: &mut Cx);
     /// An action of the key table that the app does not do itself.
     fn act(&mut self, action: Action, cx: &mut Cx);
+    /// One of its two panes is to take the keys: the right one, or the left one.
+    fn focus(&mut self, _right: bool, _cx: &mut Cx) {}
     /// An answer to a question of this screen.
     fn answer(&mut self, reply: Reply, cx: &mut Cx);
     /// `esc`: closes or clears the innermost thing; false if there was none.

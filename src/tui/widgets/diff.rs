@@ -5,6 +5,7 @@ use super::text::{Tone, wrap};
 use crate::model::SegmentMatches;
 use crate::model::view::{Preview, PreviewField};
 use crate::tui::canvas::{Canvas, below, cut, short_id, shown_width};
+use crate::tui::hits::Hit;
 use crate::tui::load::Load;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -105,7 +106,8 @@ fn line(canvas: &mut Canvas, area: Rect, widths: [u16; 4], field: &PreviewField,
     ];
     let mut x = area.x;
     for ((text, style), width) in cells.iter().zip(widths) {
-        canvas.put(x, area.y, width, text, *style);
+        let room = width.min(area.right().saturating_sub(x));
+        canvas.put(x, area.y, room, text, *style);
         x += width + 1;
     }
     canvas.put(x, area.y, area.right().saturating_sub(x), &mark.0, mark.1);
@@ -203,14 +205,18 @@ fn fields(
     foot: &[(String, Tone)],
 ) {
     // The mark takes what is left: it says why, so it wants room.
-    let widths = [30, 17, 19, 14].map(|part| (area.width * part / 100).max(4));
+    let titles = ["field", "record", "will send", "contact now"];
+    let parts = [30, 17, 19, 14];
+    // A column is at least as wide as its heading.
+    let widths = std::array::from_fn(|at| {
+        let part = area.width * parts[at] / 100;
+        part.max(shown_width(titles[at]) as u16)
+    });
     let mut x = area.x;
-    for (title, width) in ["field", "record", "will send", "contact now"]
-        .iter()
-        .zip(widths)
-    {
+    for (title, width) in titles.iter().zip(widths) {
         let style = canvas.theme.muted;
-        canvas.put(x, area.y, width, title, style);
+        let room = width.min(area.right().saturating_sub(x));
+        canvas.put(x, area.y, room, title, style);
         x += width + 1;
     }
     let body = below(area, 1);
@@ -223,6 +229,7 @@ fn fields(
     let mut y = body.y;
     for (at, field) in shown.take(usize::from(room)) {
         let row = Rect::new(body.x, y, body.width, 1);
+        canvas.hit(row, Hit::Row(at as isize - cursor as isize));
         line(canvas, row, widths, field, focused && at == cursor);
         y += 1;
     }

@@ -228,18 +228,31 @@ impl Field {
             canvas.typed(area, self.input.value(), at, theme.text, under);
             return;
         }
+        let wide = |(_, label): &(String, String)| shown_width(label) + 4;
+        let all: usize = self.options.iter().map(wide).sum();
+        let room = usize::from(area.width);
+        let cut = theme.glyphs.cut;
+        // The option under the cursor must be in sight whole, with one before it, however many there are.
+        let mut from = 0;
+        if all > room + 2 {
+            let at = if under {
+                self.at
+            } else {
+                self.chosen().unwrap_or(0)
+            };
+            from = at.saturating_sub(1);
+            let both: usize = self.options[from..=at.min(self.options.len() - 1)]
+                .iter()
+                .map(wide)
+                .sum();
+            if both > room.saturating_sub(2) {
+                from = at;
+            }
+        }
         let mut x = area.x;
-        let all: usize = self
-            .options
-            .iter()
-            .map(|(_, label)| shown_width(label) + 4)
-            .sum();
-        // The option under the cursor must be in sight, however many there are.
-        let from = match under {
-            _ if all <= usize::from(area.width) => 0,
-            true => self.at.saturating_sub(2),
-            false => self.chosen().unwrap_or(0),
-        };
+        if from > 0 {
+            x += canvas.put(x, area.y, area.width, cut, theme.muted) + 1;
+        }
         for (at, (_, label)) in self.options.iter().enumerate().skip(from) {
             let chosen = self.chosen.contains(&at);
             let mark = if chosen {
@@ -255,7 +268,15 @@ impl Field {
                 theme.muted
             };
             let text = format!("{mark} {label}");
-            x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+            let last = at + 1 == self.options.len();
+            let room = area.right().saturating_sub(x);
+            // The mark of what follows needs its column too.
+            let needs = shown_width(&text) as u16 + if last { 0 } else { 3 };
+            if needs > room && at > from {
+                canvas.put(x, area.y, room, cut, theme.muted);
+                break;
+            }
+            x += canvas.put(x, area.y, room, &text, style) + 2;
             if x >= area.right() {
                 break;
             }

@@ -6,9 +6,13 @@ use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
-use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::canvas::Canvas;
+use crate::tui::hits::Hit;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
+
+/// Lines that the problem of a field takes at most: the foot of the form says it whole.
+const PROBLEM_LINES: usize = 2;
 
 /// What a form is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,6 +199,20 @@ impl Form {
         FormOutcome::Stay
     }
 
+    /// The first field to show in so many rows, so that the one under the cursor is in sight with its problem.
+    fn first_shown(&self, problems: &[Vec<String>], rows: usize) -> usize {
+        let mut room = rows;
+        let mut from = self.cursor + 1;
+        for lines in problems.iter().take(self.cursor + 1).rev() {
+            let Some(left) = room.checked_sub(1 + lines.len()) else {
+                break;
+            };
+            room = left;
+            from -= 1;
+        }
+        from.min(self.cursor)
+    }
+
     /// Draws it over the screen.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let width = area.width.saturating_sub(4).min(100);
@@ -204,7 +222,20 @@ impl Form {
         });
         let error = error.unwrap_or_default();
         let error_height = error.len().clamp(1, 4) as u16;
-        let height = (self.fields.len() as u16)
+        let label = (width.saturating_sub(4) / 3).min(28);
+        // What is wrong with a field stands below it, so that it hides nothing of the field.
+        let problems: Vec<Vec<String>> = self
+            .fields
+            .iter()
+            .map(|field| {
+                let text = field.problem.as_ref();
+                let text = text.map(|text| format!("{} {text}", canvas.theme.glyphs.cross));
+                let lines = text.map(|text| wrap(&text, width.saturating_sub(5 + label)));
+                lines.into_iter().flatten().take(PROBLEM_LINES).collect()
+            })
+            .collect();
+        let taken: usize = problems.iter().map(|lines| 1 + lines.len()).sum();
+        let height = (taken as u16)
             .saturating_add(4 + error_height)
             .min(area.height);
         let inner = frame(canvas, area, width, height, &self.title);
@@ -212,30 +243,45 @@ impl Form {
             return;
         }
         let theme = canvas.theme;
-        let label = (inner.width / 3).min(28);
-        let rows = usize::from(inner.height.saturating_sub(1 + error_height).max(1));
-        let from = (self.cursor + 1).saturating_sub(rows);
-        for (line, field) in self.fields.iter().skip(from).take(rows).enumerate() {
-            let y = inner.y + line as u16;
-            let under = from + line == self.cursor;
+        let end = (inner.bottom() - 1)
+            .saturating_sub(error_height)
+            .max(inner.y + 1);
+        let rows = usize::from(end - inner.y);
+        let from = self.first_shown(&problems, rows);
+        let mut y = inner.y;
+        let mut shown = from;
+        for (at, (field, problem)) in self.fields.iter().zip(&problems).enumerate().skip(from) {
+            if y >= end {
+                break;
+            }
+            shown = at + 1;
+            let under = at == self.cursor;
+            let steps = at as isize - self.cursor as isize;
+            canvas.hit(Rect::new(inner.x, y, inner.width, 1), Hit::Row(steps));
             let style = if under { theme.title } else { theme.muted };
             let star = if field.required { " *" } else { "" };
             canvas.put(inner.x, y, label, &format!("{}{star}", field.label), style);
             let x = inner.x + label + 1;
-            let mut room = inner.right().saturating_sub(x);
-            if let Some(problem) = &field.problem {
-                let text = format!("{} {problem}", theme.glyphs.cross);
-                let wide = (shown_width(&text) as u16).min(room / 2);
-                canvas.put_right(inner.right() - wide, y, wide, &text, theme.error);
-                room = room.saturating_sub(wide + 1);
-            }
+            let room = inner.right().saturating_sub(x);
             field.draw(canvas, Rect::new(x, y, room, 1), under);
+            y += 1;
+            for line in problem.iter().take(usize::from(end - y)) {
+                canvas.put(x, y, room, line, theme.error);
+                y += 1;
+            }
         }
-        let top = (inner.bottom() - 1)
-            .saturating_sub(error_height)
-            .max(inner.y);
+        // A form that is taller than the screen says so in its frame.
+        for (hidden, y, way) in [
+            (from, inner.y - 1, "above"),
+            (self.fields.len() - shown, inner.bottom(), "below"),
+        ] {
+            if hidden > 0 {
+                let text = format!(" {hidden} more {way} ");
+                canvas.put_right(inner.x, y, inner.width, &text, theme.accent);
+            }
+        }
         for (at, line) in error.iter().take(usize::from(error_height)).enumerate() {
-            let y = top + at as u16;
+            let y = end + at as u16;
             canvas.put(inner.x, y, inner.width, line, theme.error);
         }
         let (key, muted) = (theme.key, theme.muted);

@@ -2,6 +2,7 @@
 
 use super::overlay::frame;
 use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -288,6 +289,8 @@ impl Picker {
             let y = inner.y + 1 + line as u16;
             let item = &self.items[*at];
             let under = from + line == self.cursor;
+            let steps = (from + line) as isize - self.cursor as isize;
+            canvas.hit(Rect::new(inner.x, y, inner.width, 1), Hit::Row(steps));
             if under {
                 let accent = canvas.theme.accent;
                 canvas.put(inner.x, y, 1, canvas.theme.glyphs.marker, accent);

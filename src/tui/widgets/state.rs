@@ -23,8 +23,8 @@ pub fn notice(canvas: &mut Canvas, area: Rect, lines: &[(&str, Tone)]) {
     }
 }
 
-/// A problem in the place of the data: what happened, what to do, how to try again.
-pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem) {
+/// A problem in the place of the data: what happened, what to do, and the keys that lead on.
+pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem, keys: &str) {
     let cross = canvas.theme.glyphs.cross;
     let mut first = format!("{cross} ");
     if let Some(status) = problem.status {
@@ -45,8 +45,7 @@ pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem) {
     if let Some(request) = &request {
         lines.push((request, Tone::Muted));
     }
-    let again = format!("{} reads it again", canvas.key(Action::Reload));
-    lines.push((&again, Tone::Muted));
+    lines.push((keys, Tone::Muted));
     notice(canvas, area, &lines);
 }
 
@@ -74,7 +73,8 @@ pub fn of<T>(
         }
         (true, _) => Some(area),
         (false, Load::Failed { problem: p, .. }) => {
-            problem(canvas, area, p);
+            let again = format!("{} reads it again", canvas.key(Action::Reload));
+            problem(canvas, area, p, &again);
             None
         }
         (false, Load::Loading { .. }) => {

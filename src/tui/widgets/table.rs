@@ -1,6 +1,7 @@
 //! A table that knows only the rows it shows: its cost does not depend on how many there are.
 
 use crate::tui::canvas::Canvas;
+use crate::tui::hits::Hit;
 use crate::tui::keymap::Action;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -246,6 +247,8 @@ pub fn draw<'r>(
         let number = offset + line;
         let y = area.y + 1 + line as u16;
         let under = number == state.cursor;
+        let steps = number as isize - state.cursor as isize;
+        canvas.hit(Rect::new(area.x, y, area.width, 1), Hit::Row(steps));
         let Some(row) = row(number) else {
             canvas.put(area.x + 2, y, area.width - 2, theme.glyphs.dot, theme.muted);
             continue;
@@ -283,6 +286,7 @@ pub fn draw<'r>(
 mod tests {
     use super::*;
     use crate::tui::context::Session;
+    use crate::tui::hits::Hits;
     use crate::tui::keymap::Keymap;
     use crate::tui::slots::Slots;
     use crate::tui::theme::{Theme, ThemeName};
@@ -343,6 +347,7 @@ mod tests {
             slots: &slots,
             session: &session,
             keymap: &keymap,
+            hits: &Hits::default(),
             cursor: None,
         };
         draw(&mut canvas, area);

@@ -102,7 +102,9 @@ impl Exports {
         let all = self.runs.value().map(Vec::as_slice).unwrap_or_default();
         all.iter()
             .filter(|run| {
-                let text = format!("{} {} {}", run.mapping, run.state.name(), run.id);
+                let (name, state) = (&run.mapping, run.state.name());
+                let options = view::options(run).join(", ");
+                let text = format!("{name} {state} {options} {}", run.id);
                 super::contains(&text, &self.filter)
             })
             .collect()
@@ -140,26 +142,26 @@ impl Exports {
             .map(|n| (n.to_string(), n.to_string()))
             .collect();
         let first = json!(names[0].as_str());
-        let yes_no = || {
-            vec![
-                ("no".to_owned(), "no".to_owned()),
-                ("yes".to_owned(), "yes".to_owned()),
-            ]
+        let words = |words: &[&str]| {
+            words
+                .iter()
+                .map(|w| (w.to_string(), w.to_string()))
+                .collect()
+        };
+        let (yes_no, yes) = (["no", "yes"], ["yes"]);
+        // What writes cannot be chosen under --read-only.
+        let (dry, label) = match cx.session.read_only {
+            true => (&yes[..], "Dry run (read-only)"),
+            false => (&yes_no[..], "Dry run: write nothing"),
         };
         let fields = vec![
             Field::choice("mapping", "Mapping", Kind::One, options, Some(first)),
-            Field::choice(
-                "dry_run",
-                "Dry run: write nothing",
-                Kind::One,
-                yes_no(),
-                Some(json!("yes")),
-            ),
+            Field::choice("dry_run", label, Kind::One, words(dry), Some(json!("yes"))),
             Field::choice(
                 "full",
                 "Unchanged ones as well",
                 Kind::One,
-                yes_no(),
+                words(&yes_no),
                 Some(json!("no")),
             ),
             Field::text("limit", "At most so many records", Kind::Number, None),
@@ -176,7 +178,7 @@ pub fn from_form(
 ) -> Option<(MappingName, ExportOptions, String)> {
     let yes = |key: &str| {
         let field = form.fields.iter().find(|field| field.key == key);
-        field.and_then(Field::chosen) == Some(1)
+        field.and_then(Field::chosen_key) == Some("yes")
     };
     let mapping = form.fields.first().and_then(Field::chosen)?;
     let mapping = names.get(mapping)?.clone();

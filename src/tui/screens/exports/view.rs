@@ -241,7 +241,7 @@ impl Exports {
 }
 
 /// What a run was asked to do, in words.
-fn options(run: &Run) -> Vec<String> {
+pub(super) fn options(run: &Run) -> Vec<String> {
     let mut words = Vec::new();
     if run.options.dry_run {
         words.push("dry run".to_owned());

@@ -51,7 +51,12 @@ impl Mappings {
         let name = self.chosen.clone()?;
         let draft = self.drafts.get(&name).cloned();
         if draft.is_none() {
-            cx.toast(Level::Warning, "the mapping is still being read");
+            let failed = self.detail.problem().is_some();
+            let text = match failed {
+                true => "the mapping could not be read",
+                false => "the mapping is still being read",
+            };
+            cx.toast(Level::Warning, text);
         }
         Some((name, draft?))
     }

@@ -13,7 +13,7 @@ pub use rules::rule_tried;
 
 use super::{Screen, about, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
-use crate::model::{ActionNames, Finding, Level, MappingName, Record};
+use crate::model::{ActionNames, Finding, Level, MappingName, Record, RecordId};
 use crate::operations::draft::Draft;
 use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
@@ -124,6 +124,33 @@ impl Mappings {
         }
     }
 
+    /// A record was written: where it is a sample, it is one as it is now.
+    fn sample_saved(&mut self, record: Record, cx: &mut Cx) {
+        let samples = self.samples.value_mut().into_iter().flatten();
+        let Some((at, sample)) = samples.enumerate().find(|(_, held)| held.id == record.id) else {
+            return;
+        };
+        *sample = record;
+        if at == self.sample {
+            self.preview = Load::Idle;
+            self.read_preview(cx);
+        }
+    }
+
+    /// Records were deleted: they are no samples any more.
+    pub fn samples_gone(&mut self, gone: &[RecordId], cx: &mut Cx) {
+        let Some(samples) = self.samples.value_mut() else {
+            return;
+        };
+        let before = samples.len();
+        samples.retain(|sample| !gone.contains(&sample.id));
+        if samples.len() < before {
+            self.sample = self.sample.min(samples.len().saturating_sub(1));
+            self.preview = Load::Idle;
+            self.read_preview(cx);
+        }
+    }
+
     fn shown(&self) -> Vec<&MappingLine> {
         let all = self
             .detail
@@ -135,9 +162,11 @@ impl Mappings {
             .collect()
     }
 
+    /// What the sample has for a line; nothing if it went through when the line came from elsewhere.
     fn sampled(&self, line: &MappingLine) -> Option<&PreviewField> {
         let fields = &self.preview.value()?.fields;
-        fields.iter().find(|field| field.field == line.target)
+        let of = |field: &&PreviewField| field.field == line.target && field.source == line.source;
+        fields.iter().find(of)
     }
 
     fn step(&mut self, forward: bool, cx: &mut Cx) {
@@ -305,6 +334,7 @@ impl Screen for Mappings {
                 self.sample = self.sample.min(count.saturating_sub(1));
                 self.read_preview(cx);
             }
+            Reply::Saved(Ok(record)) => self.sample_saved(record, cx),
             Reply::SamplePreview(result) => self.preview.finish(result, cx.now),
             Reply::Draft(name, result) if Some(&name) == self.chosen.as_ref() => {
                 self.draft_read(name, result, cx);

@@ -6,6 +6,8 @@ use crate::model::view::PreviewField;
 use crate::operations::draft::{Change, Draft};
 use crate::operations::mappings::MappingDetail;
 use crate::tui::canvas::{Canvas, below, counted, short_id, shown_width};
+use crate::tui::context::Go;
+use crate::tui::hits::Hit;
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::screens::records::value;
@@ -53,13 +55,11 @@ impl Mappings {
             for mapping in &canvas.session.mappings {
                 let here = Some(&mapping.name) == self.chosen.as_ref();
                 let style = if here { theme.cursor } else { theme.muted };
-                x += canvas.put(
-                    x,
-                    area.y,
-                    area.right().saturating_sub(x),
-                    mapping.name.as_str(),
-                    style,
-                ) + 2;
+                let room = area.right().saturating_sub(x);
+                let used = canvas.put(x, area.y, room, mapping.name.as_str(), style);
+                let place = Rect::new(x, area.y, used, 1);
+                canvas.hit(place, Hit::Go(Go::Mapping(mapping.name.clone())));
+                x += used + 2;
             }
             self.view_mapping(canvas, below(area, 1));
         }
@@ -86,6 +86,8 @@ impl Mappings {
                 break;
             }
             let here = Some(&mapping.name) == self.chosen.as_ref();
+            let row = Rect::new(area.x, y, area.width, 1);
+            canvas.hit(row, Hit::Go(Go::Mapping(mapping.name.clone())));
             let style = match (here, mapping.enabled) {
                 (true, _) => theme.cursor,
                 (false, true) => theme.text,
@@ -196,12 +198,16 @@ impl Mappings {
             (_, Some(samples)) if !samples.is_empty() => {
                 let record = &samples[self.sample.min(samples.len() - 1)];
                 let title = self.preview.value().map_or("", |p| p.title.as_str());
-                format!(
-                    "sample {} of {}: {title} {}",
+                let id = short_id(record.id.as_str());
+                let mut text = format!(
+                    "sample {} of {}: {title} {id}",
                     self.sample + 1,
-                    samples.len(),
-                    short_id(record.id.as_str())
-                )
+                    samples.len()
+                );
+                if let Some(at) = self.samples.read_at() {
+                    text.push_str(&format!("  read {}", canvas.time(at)));
+                }
+                text
             }
             (_, Some(_)) => "no record to try: the object is empty".to_owned(),
             (Load::Failed { problem, .. }, None) => {
@@ -291,7 +297,11 @@ impl Mappings {
                     },
                     (_, None) => (String::new(), theme.muted),
                 };
-                let source_type = line.source_type.as_ref().map_or("template", |t| t.as_str());
+                let (source_type, source_style) = match (&line.source_type, line.template) {
+                    (_, true) => ("template", theme.muted),
+                    (Some(kind), false) => (kind.as_str(), theme.muted),
+                    (None, false) => ("unknown", theme.error),
+                };
                 let target_type = match (&line.target_type, line.builtin) {
                     (_, true) => "built-in",
                     (Some(kind), false) => kind.as_str(),
@@ -305,7 +315,7 @@ impl Mappings {
                 let mut cells = vec![
                     TableCell::new(change.map_or("", Change::mark), theme.warn),
                     TableCell::new(line.source.as_str(), theme.text),
-                    TableCell::new(source_type, theme.muted),
+                    TableCell::new(source_type, source_style),
                     TableCell::new(arrow, arrow_style),
                     TableCell::new(line.target.trim_matches('%'), theme.text),
                     TableCell::new(target_type, theme.muted),

@@ -11,6 +11,9 @@ use crate::tui::widgets::overlay::Overlay;
 
 impl Queue {
     pub(super) fn mend(&mut self, cx: &mut Cx) {
+        if cx.refused() {
+            return;
+        }
         let Some(job) = self.in_view() else { return };
         let request = Request::Mend(job.object.clone(), job.record.clone());
         self.mending = Some((job.mapping.clone(), job.error.clone()));

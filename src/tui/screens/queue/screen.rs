@@ -127,6 +127,10 @@ impl Screen for Queue {
         }
     }
 
+    fn focus(&mut self, right: bool, _cx: &mut Cx) {
+        self.in_detail = right && self.open;
+    }
+
     fn answer(&mut self, reply: Reply, cx: &mut Cx) {
         match reply {
             Reply::Jobs { page, result } => self.arrived(page, result, cx),

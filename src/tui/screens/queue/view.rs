@@ -1,9 +1,12 @@
 //! How the queue looks.
 
 use super::Queue;
+use crate::model::filter::Filter;
 use crate::model::{Attempt, Effect, EffectState, Job, JobState};
 use crate::operations::queue::JobDetail;
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped, short_id, shown_width, span};
+use crate::tui::context::Go;
+use crate::tui::hits::Hit;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
@@ -68,19 +71,18 @@ impl Queue {
             self.draw_list(canvas, body, true);
         } else if area.width >= BESIDE {
             let left = area.width / 2;
-            self.draw_list(
-                canvas,
-                Rect {
-                    width: left,
-                    ..body
-                },
-                !self.in_detail,
-            );
+            let list = Rect {
+                width: left,
+                ..body
+            };
+            canvas.hit(list, Hit::Pane(false));
+            self.draw_list(canvas, list, !self.in_detail);
             let right = canvas.divide(Rect {
                 x: body.x + left,
                 width: body.width - left,
                 ..body
             });
+            canvas.hit(right, Hit::Pane(true));
             self.draw_detail(canvas, right);
         } else {
             self.draw_detail(canvas, body);
@@ -112,7 +114,10 @@ impl Queue {
                 _ => theme.muted,
             };
             let text = format!("{name} {}", grouped(count));
-            x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
+            let used = canvas.put(x, area.y, area.right().saturating_sub(x), &text, style);
+            let state = Go::Queue(state, self.filter.clone());
+            canvas.hit(Rect::new(x, area.y, used, 1), Hit::Go(state));
+            x += used + 2;
         }
         let mut notes = Vec::new();
         if let Some(spinner) = canvas.spinner(Slot::Mend) {
@@ -158,6 +163,16 @@ impl Queue {
     }
 
     fn draw_list(&self, canvas: &mut Canvas, area: Rect, focused: bool) {
+        if let (Some(problem), Err(_)) = (self.load.problem(), Filter::parse(&self.filter)) {
+            // A filter that cannot be read says the same however often it is asked.
+            let keys = format!(
+                "{} changes the filter, {} clears it",
+                canvas.key(Action::Filter),
+                canvas.key(Action::Back)
+            );
+            state::problem(canvas, area, problem, &keys);
+            return;
+        }
         let Some(area) = state::of(canvas, area, &self.load, Slot::Jobs, "jobs") else {
             return;
         };

@@ -3,6 +3,7 @@
 use super::layout::Sort;
 use crate::operations::records::csv::Column;
 use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::hits::Hit;
 use crate::tui::widgets::overlay::frame;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -134,6 +135,8 @@ impl Chooser {
         for (line, choice) in self.choices.iter().skip(from).take(rows).enumerate() {
             let y = inner.y + line as u16;
             let under = from + line == self.cursor;
+            let steps = (from + line) as isize - self.cursor as isize;
+            canvas.hit(Rect::new(inner.x, y, inner.width, 1), Hit::Row(steps));
             if under {
                 canvas.put(inner.x, y, 1, theme.glyphs.marker, theme.accent);
             }

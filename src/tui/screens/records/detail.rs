@@ -4,6 +4,7 @@ use super::table::{ordered, title};
 use super::{Records, View, value};
 use crate::model::Record;
 use crate::tui::canvas::{Canvas, below, shown_width};
+use crate::tui::hits::Hit;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::text::{Tone, wrap};
@@ -92,6 +93,8 @@ impl Records {
                 break;
             }
             let under = focused && at == cursor;
+            let steps = at as isize - cursor as isize;
+            canvas.hit(Rect::new(area.x, y, area.width, 1), Hit::Row(steps));
             let style = if under { theme.cursor } else { theme.accent };
             canvas.put(area.x, y, label, name, style);
             if kind > 0 {

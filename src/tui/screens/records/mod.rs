@@ -396,6 +396,9 @@ impl Records {
     }
 
     fn edit(&mut self, cx: &mut Cx, new: bool) {
+        if cx.refused() {
+            return;
+        }
         let Some(schema) = self.schema.value() else {
             cx.toast(Level::Warning, "the object's fields are not read yet");
             return;

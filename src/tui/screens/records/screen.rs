@@ -6,6 +6,7 @@ use crate::model::Level;
 use crate::tui::canvas::Canvas;
 use crate::tui::command::quoted;
 use crate::tui::context::Cx;
+use crate::tui::hits::Hit;
 use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Reply, Request};
 use crate::tui::screens::{Screen, WakeCx, about};
@@ -118,6 +119,10 @@ impl Screen for Records {
                 }
             }
         }
+    }
+
+    fn focus(&mut self, right: bool, _cx: &mut Cx) {
+        self.in_detail = right && self.open;
     }
 
     fn answer(&mut self, reply: Reply, cx: &mut Cx) {
@@ -305,19 +310,18 @@ impl Screen for Records {
             self.view_list(canvas, area, true);
         } else if area.width >= beside {
             let left = area.width * 2 / 5;
-            self.view_list(
-                canvas,
-                Rect {
-                    width: left,
-                    ..area
-                },
-                !self.in_detail,
-            );
+            let list = Rect {
+                width: left,
+                ..area
+            };
+            canvas.hit(list, Hit::Pane(false));
+            self.view_list(canvas, list, !self.in_detail);
             let right = canvas.divide(Rect {
                 x: area.x + left,
                 width: area.width - left,
                 ..area
             });
+            canvas.hit(right, Hit::Pane(true));
             self.view_detail(canvas, right, self.in_detail);
         } else {
             self.view_detail(canvas, area, true);

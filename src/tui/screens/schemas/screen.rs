@@ -94,6 +94,13 @@ impl Screen for Schemas {
         }
     }
 
+    fn focus(&mut self, right: bool, cx: &mut Cx) {
+        self.in_fields = right;
+        if right {
+            self.follow(cx);
+        }
+    }
+
     fn answer(&mut self, reply: Reply, cx: &mut Cx) {
         match reply {
             Reply::Schemas { totals, result } => {

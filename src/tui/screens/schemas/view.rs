@@ -4,6 +4,7 @@ use super::{CUSTOM_OBJECTS, Schemas};
 use crate::model::DataType;
 use crate::operations::schemas::SchemaSummary;
 use crate::tui::canvas::{Canvas, below, counted, grouped};
+use crate::tui::hits::Hit;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
@@ -19,13 +20,12 @@ impl Schemas {
             return;
         }
         let left = (area.width * 2 / 5).clamp(26, 60);
-        self.view_objects(
-            canvas,
-            Rect {
-                width: left.min(area.width),
-                ..area
-            },
-        );
+        let objects = Rect {
+            width: left.min(area.width),
+            ..area
+        };
+        canvas.hit(objects, Hit::Pane(false));
+        self.view_objects(canvas, objects);
         if area.width > left + 10 {
             let right = Rect {
                 x: area.x + left,
@@ -33,6 +33,7 @@ impl Schemas {
                 ..area
             };
             let right = canvas.divide(right);
+            canvas.hit(right, Hit::Pane(true));
             self.view_fields(canvas, right);
         }
     }
