@@ -11,6 +11,8 @@ mod answers;
 mod cat;
 #[path = "screens/connections.rs"]
 mod connections;
+#[path = "screens/copying.rs"]
+mod copying;
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/editor.rs"]

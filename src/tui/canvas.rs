@@ -77,9 +77,14 @@ impl Canvas<'_> {
         end - x + 1
     }
 
-    /// A text that is being typed, scrolled so that the place where it goes on is in sight; `under` puts the terminal's
-    /// cursor there. `at` counts characters.
+    /// A text that is being typed: `under` the cursor scrolled so that the place where it goes on is in sight, with a mark where
+    /// its head is not, and the terminal's cursor there. `at` counts characters.
     pub fn typed(&mut self, area: Rect, text: &str, at: usize, style: Style, under: bool) {
+        if !under {
+            // Nobody types here: the text from its beginning.
+            self.put(area.x, area.y, area.width, text, style);
+            return;
+        }
         let room = usize::from(area.width.saturating_sub(1));
         let before: String = text.chars().take(at).collect();
         let mut left = shown_width(&before).saturating_sub(room);
@@ -91,12 +96,28 @@ impl Canvas<'_> {
             left = left.saturating_sub(shown_width(cluster));
             skipped += cluster.len();
         }
-        self.put(area.x, area.y, area.width, &text[skipped..], style);
-        if under {
-            let x = area.x + shown_width(&before[skipped..]) as u16;
-            let x = x.min(area.right().saturating_sub(1));
-            self.cursor = Some(Position::new(x, area.y));
+        if skipped > 0 {
+            // The mark takes the place of as much as it is wide.
+            let mark = self.theme.glyphs.cut;
+            let mut left = shown_width(mark);
+            let mut hidden = skipped;
+            for cluster in text[skipped..].graphemes(true) {
+                if left == 0 {
+                    break;
+                }
+                left = left.saturating_sub(shown_width(cluster));
+                hidden += cluster.len();
+            }
+            let gap = shown_width(&text[skipped..hidden]) as u16;
+            self.put(area.x, area.y, gap.min(area.width), mark, self.theme.muted);
+            let (x, width) = (area.x + gap, area.width.saturating_sub(gap));
+            self.put(x, area.y, width, &text[hidden..], style);
+        } else {
+            self.put(area.x, area.y, area.width, text, style);
         }
+        let x = area.x + shown_width(&before[skipped..]) as u16;
+        let x = x.min(area.right().saturating_sub(1));
+        self.cursor = Some(Position::new(x, area.y));
     }
 
     /// As [`Canvas::put`], ending at the right edge of the `width` columns.

@@ -228,18 +228,23 @@ impl Field {
             canvas.typed(area, self.input.value(), at, theme.text, under);
             return;
         }
-        let mut x = area.x;
-        let all: usize = self
-            .options
-            .iter()
-            .map(|(_, label)| shown_width(label) + 4)
-            .sum();
-        // The option under the cursor must be in sight, however many there are.
-        let from = match under {
-            _ if all <= usize::from(area.width) => 0,
-            true => self.at.saturating_sub(2),
+        // The option under the cursor, or the chosen one, must be in sight, however many there are.
+        let shown = match under {
+            true => self.at,
             false => self.chosen().unwrap_or(0),
         };
+        let wide = |at: usize| shown_width(&self.options[at].1) + 4;
+        let mut from = 0;
+        // Marks stand for what is left out before and behind.
+        let most = usize::from(area.width).saturating_sub(4);
+        let all: usize = (0..self.options.len()).map(wide).sum();
+        while all > most && from < shown && (from..=shown).map(wide).sum::<usize>() > most {
+            from += 1;
+        }
+        let (mut x, cut) = (area.x, theme.glyphs.cut);
+        if from > 0 {
+            x += canvas.put(x, area.y, area.width, cut, theme.muted) + 1;
+        }
         for (at, (_, label)) in self.options.iter().enumerate().skip(from) {
             let chosen = self.chosen.contains(&at);
             let mark = if chosen {
@@ -255,6 +260,12 @@ impl Field {
                 theme.muted
             };
             let text = format!("{mark} {label}");
+            let last = at + 1 == self.options.len();
+            let left = usize::from(area.right().saturating_sub(x));
+            if left < shown_width(&text) + if last { 0 } else { 2 } && at > from {
+                canvas.put(x, area.y, area.right().saturating_sub(x), cut, theme.muted);
+                break;
+            }
             x += canvas.put(x, area.y, area.right().saturating_sub(x), &text, style) + 2;
             if x >= area.right() {
                 break;

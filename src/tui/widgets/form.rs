@@ -6,7 +6,7 @@ use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
-use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::canvas::Canvas;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
@@ -23,6 +23,22 @@ pub enum Purpose {
     File(ObjectKey),
     /// A contact field is to be made.
     Field(FieldFor),
+}
+
+/// Lines that say what is wrong with a field, at most.
+const PROBLEM_LINES: usize = 3;
+
+impl Purpose {
+    /// What enter does, in a word.
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::New(_) | Self::Field(_) => "create",
+            Self::Edit(..) | Self::SaveFilter(_) => "save",
+            Self::Export(_) => "start",
+            Self::Pause(_) => "pause",
+            Self::File(_) => "write",
+        }
+    }
 }
 
 /// What a contact field is made for.
@@ -195,16 +211,60 @@ impl Form {
         FormOutcome::Stay
     }
 
+    /// The keys that it takes, for the footer.
+    pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
+        match self.purpose.verb() {
+            "create" => &[("tab", "next field"), ("enter", "create"), ("esc", "leave")],
+            "start" => &[("tab", "next field"), ("enter", "start"), ("esc", "leave")],
+            "pause" => &[("tab", "next field"), ("enter", "pause"), ("esc", "leave")],
+            "write" => &[("tab", "next field"), ("enter", "write"), ("esc", "leave")],
+            _ => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
+        }
+    }
+
+    /// What is wrong with a field, in lines beneath it.
+    fn problem_lines(field: &Field, cross: &str, room: u16) -> Vec<String> {
+        let Some(problem) = &field.problem else {
+            return Vec::new();
+        };
+        let mut lines = wrap(&format!("{cross} {problem}"), room);
+        lines.truncate(PROBLEM_LINES);
+        lines
+    }
+
+    /// The fields to draw in so many lines: all of the one under the cursor, and as many before it as have room.
+    fn in_sight(&self, heights: &[usize], rows: usize) -> std::ops::Range<usize> {
+        let to = (self.cursor + 1).min(heights.len());
+        let mut from = 0;
+        while from + 1 < to && heights[from..to].iter().sum::<usize>() > rows {
+            from += 1;
+        }
+        let mut used = 0;
+        let fits = heights[from..].iter().take_while(|height| {
+            used += **height;
+            used <= rows
+        });
+        from..(from + fits.count()).max(to)
+    }
+
     /// Draws it over the screen.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let width = area.width.saturating_sub(4).min(100);
+        let cross = canvas.theme.glyphs.cross;
         let error = self.error.as_ref().map(|problem| {
-            let text = format!("{} {problem}", canvas.theme.glyphs.cross);
+            let text = format!("{cross} {problem}");
             wrap(&text, width.saturating_sub(4))
         });
         let error = error.unwrap_or_default();
         let error_height = error.len().clamp(1, 4) as u16;
-        let height = (self.fields.len() as u16)
+        let label = (width.saturating_sub(4) / 3).min(28);
+        let room = width.saturating_sub(4 + label + 1);
+        let problems = self.fields.iter();
+        let problems: Vec<_> = problems
+            .map(|field| Self::problem_lines(field, cross, room))
+            .collect();
+        let heights: Vec<usize> = problems.iter().map(|lines| 1 + lines.len()).collect();
+        let height = (heights.iter().sum::<usize>() as u16)
             .saturating_add(4 + error_height)
             .min(area.height);
         let inner = frame(canvas, area, width, height, &self.title);
@@ -212,24 +272,34 @@ impl Form {
             return;
         }
         let theme = canvas.theme;
-        let label = (inner.width / 3).min(28);
         let rows = usize::from(inner.height.saturating_sub(1 + error_height).max(1));
-        let from = (self.cursor + 1).saturating_sub(rows);
-        for (line, field) in self.fields.iter().skip(from).take(rows).enumerate() {
-            let y = inner.y + line as u16;
-            let under = from + line == self.cursor;
+        let sight = self.in_sight(&heights, rows);
+        let mut y = inner.y;
+        for at in sight.clone() {
+            let field = &self.fields[at];
+            let under = at == self.cursor;
             let style = if under { theme.title } else { theme.muted };
             let star = if field.required { " *" } else { "" };
             canvas.put(inner.x, y, label, &format!("{}{star}", field.label), style);
             let x = inner.x + label + 1;
-            let mut room = inner.right().saturating_sub(x);
-            if let Some(problem) = &field.problem {
-                let text = format!("{} {problem}", theme.glyphs.cross);
-                let wide = (shown_width(&text) as u16).min(room / 2);
-                canvas.put_right(inner.right() - wide, y, wide, &text, theme.error);
-                room = room.saturating_sub(wide + 1);
-            }
             field.draw(canvas, Rect::new(x, y, room, 1), under);
+            y += 1;
+            for line in &problems[at] {
+                if y < inner.y + rows as u16 {
+                    canvas.put(x, y, room, line, theme.error);
+                    y += 1;
+                }
+            }
+        }
+        let (above, below) = (sight.start, self.fields.len() - sight.end);
+        for (count, what, y) in [
+            (above, "above", inner.y - 1),
+            (below, "below", inner.bottom()),
+        ] {
+            if count > 0 {
+                let text = format!(" {count} more {what} ");
+                canvas.put_right(inner.x, y, inner.width, &text, theme.accent);
+            }
         }
         let top = (inner.bottom() - 1)
             .saturating_sub(error_height)
@@ -239,16 +309,17 @@ impl Form {
             canvas.put(inner.x, y, inner.width, line, theme.error);
         }
         let (key, muted) = (theme.key, theme.muted);
+        let verb = format!(" {}   ", self.purpose.verb());
         let foot: &[(&str, _)] = if self.busy {
             &[
-                ("saving; ", muted),
+                ("waiting for the answer; ", muted),
                 ("esc", key),
                 (" leaves the form, the write goes on", muted),
             ]
         } else {
             &[
                 ("enter", key),
-                (" save   ", muted),
+                (&verb, muted),
                 ("tab", key),
                 (" next   ", muted),
                 ("arrows space", key),
