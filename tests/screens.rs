@@ -27,6 +27,8 @@ mod keys;
 mod limits;
 #[path = "screens/looks.rs"]
 mod looks;
+#[path = "screens/manners.rs"]
+mod manners;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/readme.rs"]

@@ -382,7 +382,7 @@ impl Room {
                     self.runner.cancel(slot);
                     None
                 }
-                Effect::Copy { what, text } => Some(self.copy(&what, &text)?),
+                Effect::Copy { what, text } => Some(self.copy(&what, &text).await?),
                 Effect::Remember(view) => {
                     self.runner.remember(view);
                     self.kept = true;
@@ -430,9 +430,13 @@ impl Room {
         Ok(())
     }
 
-    fn copy(&mut self, what: &str, text: &str) -> anyhow::Result<Event> {
+    async fn copy(&mut self, what: &str, text: &str) -> anyhow::Result<Event> {
         let term = std::env::var("TERM").unwrap_or_default();
-        let taker = Taker::of(std::env::var_os("TMUX").is_some(), &term);
+        let inside = std::env::var_os("TMUX").is_some();
+        if inside && text.len() <= clipboard::MOST && clipboard::load("tmux", text).await {
+            return Ok(Event::Note(Level::Ok, clipboard::kept(what)));
+        }
+        let taker = Taker::of(inside, &term);
         Ok(match clipboard::sequence(text, taker) {
             Some(sequence) => {
                 let painter = &mut self.painter;
