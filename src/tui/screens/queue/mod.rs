@@ -389,7 +389,10 @@ impl Queue {
             _ if about.is_some() => about.unwrap_or_default(),
             Chosen::Filter(filter) if filter.is_empty() => "All that can be retried.".to_owned(),
             Chosen::Filter(filter) => format!("All that match {filter}"),
-            Chosen::Ids(ids) => match self.in_view().filter(|job| ids == &[job.id.clone()]) {
+            Chosen::Ids(ids) => match self
+                .in_view()
+                .filter(|job| ids.as_slice() == std::slice::from_ref(&job.id))
+            {
                 Some(job) => format!("That of record {}, {}.", job.record, job.state.name()),
                 None => "The chosen ones.".to_owned(),
             },
