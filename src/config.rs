@@ -81,6 +81,15 @@ pub fn default_path() -> PathBuf {
     xdg_folder("XDG_CONFIG_HOME", ".config").join("config.toml")
 }
 
+/// The path that `--config` must be given so that a command in another shell reads a file: absolute; `None` for the file in
+/// the XDG folder. `TRAMLINE_CONFIG` is of this shell: another one may have none, or another.
+pub fn to_name(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = xdg_folder("XDG_CONFIG_HOME", ".config").join("config.toml");
+    let elsewhere = default_path() != found;
+    (elsewhere || path != found).then_some(path)
+}
+
 /// The folder of store and log: `tramline` in the XDG state folder.
 pub fn state_folder() -> PathBuf {
     xdg_folder("XDG_STATE_HOME", ".local/state")

@@ -11,6 +11,8 @@ mod answers;
 mod cat;
 #[path = "screens/connections.rs"]
 mod connections;
+#[path = "screens/copying.rs"]
+mod copying;
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/editor.rs"]
@@ -25,6 +27,8 @@ mod keys;
 mod limits;
 #[path = "screens/looks.rs"]
 mod looks;
+#[path = "screens/manners.rs"]
+mod manners;
 #[path = "screens/mouse.rs"]
 mod mouse;
 #[path = "screens/pace.rs"]

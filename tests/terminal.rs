@@ -13,6 +13,8 @@ mod bytes;
 mod canary;
 #[path = "terminal/connections.rs"]
 mod connections;
+#[path = "terminal/copying.rs"]
+mod copying;
 #[path = "terminal/hands.rs"]
 mod hands;
 #[path = "terminal/journey.rs"]

@@ -23,7 +23,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let result = if headless {
         story(context, &demo).await
     } else {
-        tui::show(&demo.operations, None, &arguments.look).await
+        tui::show(&demo.operations, None, &arguments.look, true).await
     };
     demo.end().await;
     result

@@ -267,3 +267,34 @@ impl Context {
 fn usage(message: impl Into<String>, remedy: impl Into<String>) -> Problem {
     Problem::new(ErrorClass::Config, message).remedy(remedy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::command::CONNECTED;
+    use std::collections::BTreeSet;
+
+    /// The paths of the commands that take an option, but for those whose scope is in what they say already.
+    fn with_option(command: &clap::Command, path: &[String], found: &mut BTreeSet<String>) {
+        if command.get_arguments().any(|a| a.get_id() == "connection") {
+            found.insert(path.join(" "));
+        }
+        for inner in command.get_subcommands() {
+            let mut path = path.to_vec();
+            path.push(inner.get_name().to_owned());
+            with_option(inner, &path, found);
+        }
+    }
+
+    #[test]
+    fn what_the_control_room_knows_of_connections_is_what_the_commands_take() {
+        let mut found = BTreeSet::new();
+        with_option(&Cli::command(), &[], &mut found);
+        // A pause says what it is about: a mapping, or a connection.
+        for scoped in ["queue pause", "queue resume"] {
+            assert!(found.remove(scoped), "{scoped}");
+        }
+        let known: BTreeSet<String> = CONNECTED.iter().map(|path| path.join(" ")).collect();
+        assert_eq!(found, known);
+    }
+}

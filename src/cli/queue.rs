@@ -7,7 +7,7 @@ mod show;
 
 use super::output::time;
 use super::{Context, Exit};
-use crate::model::Problem;
+use crate::model::{ConnectionName, Problem};
 use crate::operations::Operations;
 use crate::operations::queue::JobQuery;
 use clap::Subcommand;
@@ -35,6 +35,9 @@ pub enum Action {
         /// At most so many groups
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
+        /// Only those of a connection [default: all connections]
+        #[arg(long)]
+        connection: Option<String>,
     },
     /// Make failed, unknown or waiting jobs ready again; a worker does the rest
     Retry(change::Select),
@@ -70,7 +73,10 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             }
             Ok(Exit::Done)
         }
-        Action::Groups { limit } => groups(context, &operations, limit).await,
+        Action::Groups { limit, connection } => {
+            let only = connection.map(|name| operations.connection(Some(&name)));
+            groups(context, &operations, limit, only.transpose()?.as_ref()).await
+        }
         Action::Edit(arguments) => edit::run(context, &operations, arguments).await,
         Action::Batches { limit } => batches(context, &operations, limit).await,
         Action::Retry(select) => change::run(context, &operations, select, true).await,
@@ -82,8 +88,13 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     exit
 }
 
-async fn groups(context: &Context, operations: &Operations, limit: u32) -> Result<Exit, Problem> {
-    let groups = operations.failure_groups(limit, None).await?;
+async fn groups(
+    context: &Context,
+    operations: &Operations,
+    limit: u32,
+    only: Option<&ConnectionName>,
+) -> Result<Exit, Problem> {
+    let groups = operations.failure_groups(limit, only).await?;
     let columns = [
         "GROUP",
         "COUNT",

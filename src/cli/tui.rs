@@ -63,6 +63,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         &operations,
         arguments.connection.as_deref(),
         &arguments.look,
+        false,
     )
     .await;
     operations.close().await;
@@ -76,11 +77,13 @@ pub fn has_terminal() -> bool {
         && std::env::var("TERM").as_deref() != Ok("dumb")
 }
 
-/// Runs the control room to its end, on a connection, or on the one that was in view last.
+/// Runs the control room to its end, on a connection, or on the one that was in view last. `passing`: configuration and store
+/// end with it.
 pub async fn show(
     operations: &Operations,
     connection: Option<&str>,
     look: &Look,
+    passing: bool,
 ) -> Result<Exit, Problem> {
     let last = match connection {
         Some(_) => None,
@@ -90,7 +93,7 @@ pub async fn show(
         Some(last) => last,
         None => operations.connection(connection)?,
     };
-    let result = crate::tui::run(operations.clone(), connection, look.into()).await;
+    let result = crate::tui::run(operations.clone(), connection, look.into(), passing).await;
     match result {
         Ok(Ended::Quit) => Ok(Exit::Done),
         Ok(Ended::Interrupted) => Ok(Exit::Interrupted),

@@ -115,6 +115,12 @@ impl Operations {
         self.state().config.connections.keys().cloned().collect()
     }
 
+    /// The path that `--config` must be given so that a command in another shell reads this configuration; `None` where it
+    /// finds it by itself.
+    pub fn config_to_name(&self) -> Option<PathBuf> {
+        crate::config::to_name(&self.state().config.path)
+    }
+
     /// How the control room looks and listens: `[tui]` of config.toml.
     pub fn tui(&self) -> Tui {
         self.state().config.tui.clone()

@@ -35,6 +35,8 @@ pub struct Status {
     pub outdated: Vec<MappingName>,
     /// Running exports, newest first.
     pub exports: Vec<Run>,
+    /// Exports that this process works on, of whatever connection: they stop with it.
+    pub at_work: Vec<Run>,
     /// Actions on many jobs that are not over, whoever began them, the newest first.
     pub bulks: Vec<Bulk>,
     pub last_error: Option<LastError>,
@@ -51,6 +53,11 @@ impl Operations {
         let only = self.only(connection);
         let mut exports = store.runs_of(20, None, only).await?;
         exports.retain(|run| run.state == RunState::Running);
+        let mut at_work = match only {
+            Some(_) => store.runs_of(20, None, None).await?,
+            None => exports.clone(),
+        };
+        at_work.retain(|run| run.state == RunState::Running && self.export_at_work(&run.id));
         let mut pauses = store.pauses().await?;
         pauses.retain(|pause| only.is_none_or(|only| pause.connection == *only));
         Ok(Status {
@@ -67,6 +74,7 @@ impl Operations {
                 .map(|version| version.mapping)
                 .collect(),
             exports,
+            at_work,
             bulks: store.open_bulks().await?,
             last_error: self.last_error(only).await?,
         })

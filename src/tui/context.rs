@@ -1,11 +1,13 @@
 //! What `update` may touch: the session, the slots, and the list of effects it answers with.
 
+use super::command::Aim;
 use super::effect::Effect;
 use super::keymap::Tab;
 use super::request::Request;
 use super::slots::{Slot, Slots};
 use super::widgets::confirm::Confirm;
 use super::widgets::overlay::Overlay;
+use super::widgets::toast::About;
 use crate::model::{
     ConnectionName, JobState, Level, MappingName, ObjectKey, ObjectSchema, RecordId,
 };
@@ -33,6 +35,10 @@ pub struct Session {
     pub log_path: Option<PathBuf>,
     /// Where files of a person go unless another folder is named.
     pub working_dir: PathBuf,
+    /// The configuration, where a command would not find it by itself.
+    pub config: Option<PathBuf>,
+    /// True if configuration and store end with this program, as those of the demo do.
+    pub passing: bool,
     pub time_zone: TimeZone,
     pub low_bandwidth: bool,
     /// The mappings of this connection.
@@ -53,6 +59,8 @@ impl Session {
             writes_allowed: false,
             log_path: None,
             working_dir: PathBuf::new(),
+            config: None,
+            passing: false,
             time_zone: TimeZone::UTC,
             low_bandwidth: false,
             mappings: Vec::new(),
@@ -74,6 +82,15 @@ impl Session {
     /// The connection that lists are narrowed to: none where there is only one.
     pub fn only(&self) -> Option<&ConnectionName> {
         (self.connections.len() > 1).then_some(&self.connection)
+    }
+
+    /// What a command must say to be about the accounts in view.
+    pub fn aim(&self) -> Aim {
+        let alone = self.connections == [self.connection.clone()];
+        Aim {
+            connection: (!alone).then(|| self.connection.clone()),
+            config: self.config.clone(),
+        }
     }
 
     /// The mapping of an object: the first by name.
@@ -103,6 +120,10 @@ pub enum Go {
 #[derive(Debug)]
 pub enum Wish {
     Toast(Level, String),
+    /// As [`Wish::Toast`], until it is taken back.
+    ToastAbout(About, Level, String),
+    /// Take back what was said about something.
+    Retract(About),
     Show(Box<Overlay>),
     Go(Go),
     /// The command that does what was just done.
@@ -168,7 +189,7 @@ impl Cx<'_> {
             (Some(question), false) => Some(question),
             (None, true) => Some(
                 Confirm::new("Write to production?")
-                    .line(did.clone())
+                    .line(self.session.aim().short(&did))
                     .warn("This is production: yes allows writes until you quit."),
             ),
             (None, false) => None,
@@ -202,6 +223,17 @@ impl Cx<'_> {
     /// Says something for a few seconds.
     pub fn toast(&mut self, level: Level, text: impl Into<String>) {
         self.wishes.push(Wish::Toast(level, text.into()));
+    }
+
+    /// As [`Cx::toast`], until it is taken back.
+    pub fn toast_about(&mut self, about: About, level: Level, text: impl Into<String>) {
+        self.wishes
+            .push(Wish::ToastAbout(about, level, text.into()));
+    }
+
+    /// Takes back what was said about something.
+    pub fn retract(&mut self, about: About) {
+        self.wishes.push(Wish::Retract(about));
     }
 
     /// Opens something above the screen.

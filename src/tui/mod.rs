@@ -6,7 +6,7 @@ pub mod canvas;
 mod cells;
 mod chrome;
 mod clipboard;
-mod command;
+pub mod command;
 pub mod context;
 mod editor;
 pub mod effect;
@@ -32,6 +32,7 @@ use crate::model::{ConnectionName, Level};
 use crate::operations::Operations;
 use anyhow::Context as _;
 use app::App;
+use clipboard::Taker;
 use context::Session;
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use effect::{Doors, Effect, Runner};
@@ -125,11 +126,12 @@ pub enum Ended {
 }
 
 /// Opens the control room and runs it until the person quits or a signal ends it. The terminal is given back
-/// on every way out. Fails if the key table is wrong or the terminal cannot be used.
+/// on every way out. `passing`: configuration and store end with it, as those of the demo do. Fails if the key table is wrong or the terminal cannot be used.
 pub async fn run(
     operations: Operations,
     connection: ConnectionName,
     overrides: Overrides,
+    passing: bool,
 ) -> anyhow::Result<Ended> {
     let options = Options::of(&operations.tui(), &overrides, connection);
     let session = Session {
@@ -142,6 +144,8 @@ pub async fn run(
         writes_allowed: false,
         log_path: operations.log_path(),
         working_dir: std::env::current_dir().unwrap_or_default(),
+        config: operations.config_to_name(),
+        passing,
         time_zone: jiff::tz::TimeZone::system(),
         low_bandwidth: options.low_bandwidth,
         mappings: Vec::new(),
@@ -379,7 +383,7 @@ impl Room {
                     self.runner.cancel(slot);
                     None
                 }
-                Effect::Copy { what, text } => Some(self.copy(&what, &text)?),
+                Effect::Copy { what, text } => Some(self.copy(&what, &text).await?),
                 Effect::Remember(view) => {
                     self.runner.remember(view);
                     self.kept = true;
@@ -427,18 +431,18 @@ impl Room {
         Ok(())
     }
 
-    fn copy(&mut self, what: &str, text: &str) -> anyhow::Result<Event> {
-        let tmux = std::env::var_os("TMUX").is_some();
-        Ok(match clipboard::sequence(text, tmux) {
+    async fn copy(&mut self, what: &str, text: &str) -> anyhow::Result<Event> {
+        let term = std::env::var("TERM").unwrap_or_default();
+        let inside = std::env::var_os("TMUX").is_some();
+        if inside && text.len() <= clipboard::MOST && clipboard::load("tmux", text).await {
+            return Ok(Event::Note(Level::Ok, clipboard::kept(what)));
+        }
+        let taker = Taker::of(inside, &term);
+        Ok(match clipboard::sequence(text, taker) {
             Some(sequence) => {
                 let painter = &mut self.painter;
                 terminal::write_frame(|| painter.pass(&sequence))?;
-                let way = if tmux {
-                    "OSC 52 through tmux"
-                } else {
-                    "OSC 52"
-                };
-                Event::Note(Level::Ok, format!("{what} copied by {way}"))
+                Event::Note(Level::Ok, taker.told(what))
             }
             None => Event::Note(
                 Level::Warning,

@@ -1,7 +1,7 @@
 //! Keys while something lies above the screen.
 
 use super::app::{App, types};
-use super::command::quoted;
+use super::command::set;
 use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
@@ -18,7 +18,6 @@ use super::widgets::picker::PickOutcome;
 use super::widgets::rule::RuleOutcome;
 use super::widgets::source::SourceOutcome;
 use crossterm::event::{KeyCode, KeyEvent};
-use serde_json::Value;
 
 impl App {
     /// Gives a key to the topmost overlay.
@@ -88,10 +87,7 @@ impl App {
                 PickOutcome::Dropped | PickOutcome::Taken => false,
                 PickOutcome::Chosen(at) => {
                     if let Some((tab, action)) = palette.action(at) {
-                        if let Some(tab) = tab.filter(|tab| *tab != self.tab) {
-                            self.act(Action::Show(tab));
-                        }
-                        self.act(action);
+                        self.intend(tab, action);
                     }
                     return;
                 }
@@ -195,18 +191,6 @@ impl App {
             return;
         };
         form.error = None;
-        let set = || -> String {
-            changes
-                .iter()
-                .map(|(key, value)| {
-                    let value = match value {
-                        Value::String(text) => text.clone(),
-                        other => other.to_string(),
-                    };
-                    format!(" --set {}", quoted(&format!("{key}={value}")))
-                })
-                .collect()
-        };
         match form.purpose.clone() {
             Purpose::Export(names) => {
                 if let Some((mapping, options, did)) = from_form(&form, &names) {
@@ -237,7 +221,11 @@ impl App {
                 }
             }
             Purpose::New(object) => {
-                let did = format!("tramline records create {}{}", object.short(), set());
+                let did = format!(
+                    "tramline records create {}{}",
+                    object.short(),
+                    set(&changes)
+                );
                 self.wait_for(form, Request::Create(object, changes.clone()), did);
             }
             Purpose::Edit(..) if changes.is_empty() => {}
@@ -245,7 +233,7 @@ impl App {
                 let did = format!(
                     "tramline records update {} {record}{}",
                     object.short(),
-                    set()
+                    set(&changes)
                 );
                 self.wait_for(form, Request::Update(object, record, changes.clone()), did);
             }

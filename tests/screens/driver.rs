@@ -50,6 +50,8 @@ pub fn session() -> Session {
         writes_allowed: false,
         log_path: Some("/home/jo/.local/state/tramline/tramline.log".into()),
         working_dir: "/home/jo".into(),
+        config: None,
+        passing: false,
         time_zone: jiff::tz::TimeZone::UTC,
         low_bandwidth: false,
         mappings: Vec::new(),

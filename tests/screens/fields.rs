@@ -120,7 +120,7 @@ fn what_is_wrong_is_said_at_its_place_and_what_was_typed_stays() {
     driver.press(KeyCode::Backspace);
     driver.silent = true;
     driver.keys("\ny");
-    assert!(driver.text(120, 40).contains("saving; "));
+    assert!(driver.text(120, 40).contains("waiting for the answer; "));
     let half =
         "%CHIP% (id 8) was created, but is attached to no list: the server did not answer in time";
     let problem = Problem::new(ErrorClass::Transient, half)

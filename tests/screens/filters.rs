@@ -53,7 +53,7 @@ fn f_lists_saved_filters_with_what_they_stand_for_and_enter_uses_one() {
     let twin = format!("tramline queue list --filter '{wanted}'");
     assert_eq!(copied(&driver), Some(twin.as_str()));
     // What is saved already is not offered to be saved again.
-    driver.keys("\u{1b}F");
+    driver.keys("F");
     assert!(!driver.text(80, 24).contains("save the filter"));
 }
 
@@ -133,7 +133,7 @@ fn the_activity_has_saved_filters_of_its_own() {
     assert!(text.contains("/status:4xx"), "{text}");
     driver.keys("C");
     assert_eq!(copied(&driver), Some("tramline activity"));
-    driver.keys("\u{1b}\u{1b}\t\t/level:warn\nFsave\nwarnings\n");
+    driver.keys("\u{1b}\t\t/level:warn\nFsave\nwarnings\n");
     let saved = |r: &Request| {
         matches!(r, Request::SaveFilter(SavedFilter { of: FilterOf::Activity, part: Some(kind), filter, .. })
             if kind == "actions" && filter == "level:warn")

@@ -813,6 +813,7 @@ fn status(mood: Mood) -> Status {
         },
         outdated: Vec::new(),
         exports: vec![run(mood, 1, RunState::Running)],
+        at_work: Vec::new(),
         bulks: Vec::new(),
         last_error: Some(LastError {
             at: "2026-11-23T14:02:11Z".parse().unwrap(),

@@ -107,7 +107,7 @@ fn nothing_that_a_record_says_is_taken_by_the_terminal() {
 fn a_copy_is_the_only_sequence_that_speaks_to_the_clipboard() {
     let house = House::new(30);
     let mut terminal = open(&house);
-    terminal.press("y", "copied by OSC 52");
+    terminal.press("y", "clipboard by OSC 52");
     terminal.keys("q");
     terminal.ended();
     let text = String::from_utf8(terminal.bytes()).unwrap();

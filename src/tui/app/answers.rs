@@ -6,6 +6,7 @@ use crate::model::{
 };
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
+use crate::tui::command::set;
 use crate::tui::context::{Cx, Then};
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
@@ -229,19 +230,15 @@ impl App {
                 .push(Level::Ok, "nothing was changed".to_owned(), self.now);
             return;
         }
-        let names: Vec<&str> = changes.keys().map(String::as_str).collect();
-        let (object, fields) = (editing.object.clone(), names.join(", "));
+        let (object, words) = (editing.object.clone(), set(&changes));
         let (request, did) = match &editing.record {
             Some(record) => (
                 Request::Update(object.clone(), record.clone(), changes),
-                format!(
-                    "tramline records update {} {record} --data -   # {fields}",
-                    object.short()
-                ),
+                format!("tramline records update {} {record}{words}", object.short()),
             ),
             None => (
                 Request::Create(object.clone(), changes),
-                format!("tramline records create {} --data -", object.short()),
+                format!("tramline records create {}{words}", object.short()),
             ),
         };
         let before = self.slots.latest_write();

@@ -6,6 +6,7 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::request::Configured;
 use crate::tui::theme::Theme;
+use crate::tui::widgets::toast::About;
 
 impl App {
     /// config.toml was read again, or cannot be used.
@@ -13,11 +14,15 @@ impl App {
         let configured = match result {
             Ok(configured) => *configured,
             Err(problem) => {
+                let text = problem.to_string();
+                self.toasts.retract(About::Configuration);
                 self.toasts
-                    .push(Level::Error, problem.to_string(), self.now);
+                    .push_about(About::Configuration, Level::Error, text, self.now);
                 return;
             }
         };
+        // The file is good again.
+        self.toasts.retract(About::Configuration);
         for problem in &configured.problems {
             let text = format!("{problem}; the old token stays");
             self.toasts.push(Level::Error, text, self.now);
@@ -28,7 +33,8 @@ impl App {
                 self.session.connection,
                 self.keymap.key_of(Action::Connections)
             );
-            self.toasts.push(Level::Error, text, self.now);
+            self.toasts
+                .push_about(About::Configuration, Level::Error, text, self.now);
         }
         if !configured.reloaded.is_nothing() {
             let level = match configured.reloaded.restart.is_empty() {
@@ -49,7 +55,8 @@ impl App {
             Ok(keymap) => self.keymap = keymap,
             Err(error) => {
                 let text = format!("{error}; the keys stay as they were");
-                self.toasts.push(Level::Error, text, self.now);
+                self.toasts
+                    .push_about(About::Configuration, Level::Error, text, self.now);
             }
         }
         self.theme = Theme::new(options.theme, options.ascii);

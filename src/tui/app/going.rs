@@ -1,10 +1,13 @@
 //! From one place to another: tabs, what a row leads to, back, out.
 
 use super::App;
+use crate::model::export::Run;
 use crate::model::{JobState, Level, ObjectKey};
+use crate::tui::canvas::{counted, grouped};
 use crate::tui::context::{Cx, Go, Then};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Tab;
+use crate::tui::screens::exports::goal;
 use crate::tui::screens::records::chooser::Chooser;
 use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
@@ -49,14 +52,18 @@ impl App {
     }
 
     pub(super) fn back(&mut self) {
+        // A message takes no key for itself.
+        self.toasts.clear();
         let slow: Vec<Slot> = self
             .slots
             .of_tab(self.tab)
             .into_iter()
             .filter(|slot| {
-                self.slots
-                    .waited(*slot, self.now)
-                    .is_some_and(|w| w >= SPINNER_AFTER)
+                self.screen(self.tab).awaits(*slot)
+                    && self
+                        .slots
+                        .waited(*slot, self.now)
+                        .is_some_and(|w| w >= SPINNER_AFTER)
             })
             .collect();
         if !slow.is_empty() {
@@ -64,9 +71,6 @@ impl App {
                 hands!(self).give_up(slot);
                 self.with_screen(|screen, _| screen.cancelled(slot));
             }
-            return;
-        }
-        if self.toasts.clear() {
             return;
         }
         self.with_screen(|screen, cx| {
@@ -221,31 +225,51 @@ impl App {
     }
 
     pub(super) fn quit(&mut self) {
-        let writing = self.slots.writing();
+        let (mut titles, mut lines) = (Vec::new(), Vec::new());
         let unsaved = self.mappings.unsaved();
         if !unsaved.is_empty() {
-            let question = Confirm::new("Quit without saving?")
-                .line(format!(
-                    "Changes of {} are in no file yet.",
-                    unsaved.join(", ")
-                ))
-                .then(Then::Quit);
-            self.overlays.push(Overlay::Confirm(question));
-            return;
+            titles.push("Quit without saving?");
+            lines.push(format!(
+                "Changes of {} are in no file yet.",
+                unsaved.join(", ")
+            ));
         }
-        if writing == 0 {
+        let at_work = self.status.value().map(|status| status.at_work.as_slice());
+        let at_work = at_work.unwrap_or_default();
+        if !at_work.is_empty() {
+            titles.push("Quit while an export runs?");
+            lines.extend(at_work.iter().map(far));
+            lines.push(match self.session.passing {
+                true => "It ends with the demo.".to_owned(),
+                false => "It stops here, and goes on with the next start or with a worker that runs; nothing of it is lost or sent twice.".to_owned(),
+            });
+        }
+        let writing = self.slots.writing();
+        if writing > 0 {
+            titles.push("Quit while something is being written?");
+            lines.push(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."));
+        }
+        let Some(title) = titles.first() else {
             self.quit_now();
             return;
-        }
-        let question = Confirm::new("Quit while something is being written?")
-            .line(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."))
-            .then(Then::Quit);
+        };
+        let question = Confirm::new(*title).then(Then::Quit);
+        let question = lines.into_iter().fold(question, Confirm::line);
         self.overlays.push(Overlay::Confirm(question));
     }
 
     pub(super) fn quit_now(&mut self) {
         self.effects.extend(self.remembered().map(Effect::Remember));
         self.effects.push(Effect::Quit);
+    }
+}
+
+/// How far a run is: `pets: 394 of 10,000 records`.
+fn far(run: &Run) -> String {
+    let done = grouped(run.counts.settled());
+    match goal(run) {
+        Some(goal) => format!("{}: {done} of {}.", run.mapping, counted(goal, "record")),
+        None => format!("{}: {done} records so far.", run.mapping),
     }
 }
 

@@ -84,6 +84,8 @@ pub struct App {
     /// Writes in flight to connections that were in view when they began.
     elsewhere: HashMap<Slot, ConnectionName>,
     last_did: Option<String>,
+    /// An action that was chosen by name, until its screen is read.
+    intended: Option<Action>,
     /// What the editor gave back last, until it is saved.
     edit: Option<Edit>,
     touched: bool,
@@ -131,6 +133,7 @@ impl App {
             remembered: Remembered::default(),
             elsewhere: HashMap::new(),
             last_did: None,
+            intended: None,
             edit: None,
             touched: false,
             hits: Hits::default(),
@@ -165,6 +168,7 @@ impl App {
                     self.dirty = Dirty::Now;
                     self.toasts.read();
                     self.clicked = None;
+                    self.intended = None;
                     self.key(&key);
                 }
             }
@@ -210,6 +214,7 @@ impl App {
                 self.toasts.push(level, text, now);
             }
         }
+        self.pursue();
         self.grant();
         self.pending();
         std::mem::take(&mut self.effects)
@@ -275,6 +280,10 @@ impl App {
                 self.dirty = self.dirty.max(Dirty::Data);
                 match wish {
                     Wish::Toast(level, text) => self.toasts.push(level, text, self.now),
+                    Wish::ToastAbout(about, level, text) => {
+                        self.toasts.push_about(about, level, text, self.now);
+                    }
+                    Wish::Retract(about) => self.toasts.retract(about),
                     Wish::Show(overlay) => self.overlays.push(*overlay),
                     Wish::Did(command) => self.last_did = Some(command),
                     Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
@@ -316,7 +325,7 @@ impl App {
             Action::Show(tab) => self.go(Go::Tab(tab)),
             Action::Help => self.overlays.push(Overlay::Help(Help::new(self.tab))),
             Action::Palette => {
-                let palette = Palette::new(&self.keymap, self.tab);
+                let palette = Palette::new(&self.keymap, self.tab, &self.session.aim());
                 self.overlays.push(Overlay::Palette(palette));
             }
             Action::Filter => {
@@ -330,10 +339,7 @@ impl App {
             }
             Action::Back => self.back(),
             Action::Twin => match self.last_did.clone() {
-                Some(command) => {
-                    self.toasts.push(Level::Ok, command.clone(), self.now);
-                    hands!(self).copy("command", command);
-                }
+                Some(command) => self.copy_command(&command),
                 None => {
                     let text = "nothing was done yet that has a command".to_owned();
                     self.toasts.push(Level::Warning, text, self.now);
@@ -369,6 +375,44 @@ impl App {
         }
     }
 
+    /// Does an action that was chosen by name, on the screen that it belongs to.
+    pub(in crate::tui) fn intend(&mut self, tab: Option<Tab>, action: Action) {
+        let Some(tab) = tab.filter(|tab| *tab != self.tab) else {
+            self.act(action);
+            return;
+        };
+        self.act(Action::Show(tab));
+        if matches!(action, Action::Sync | Action::Retry) {
+            // They write unasked, and nobody has seen yet which row they would be about.
+            let text = format!(
+                "choose the row: {} is for the one under the cursor",
+                self.key_name(action)
+            );
+            self.toasts.push(Level::Ok, text, self.now);
+            return;
+        }
+        self.intended = Some(action);
+    }
+
+    /// Does what was chosen by name once its screen has what it needs, or is read and has not.
+    fn pursue(&mut self) {
+        let Some(action) = self.intended else { return };
+        let read = self.slots.of_tab(self.tab).is_empty();
+        let enough = action.needs(self.tab).is_some() && self.lacks(action).is_none();
+        if read || enough {
+            self.intended = None;
+            self.act(action);
+        }
+    }
+
+    /// The first key of an action on the screen in view.
+    fn key_name(&self, action: Action) -> String {
+        let bound = self.keymap.of(self.tab).chain(self.keymap.everywhere());
+        let bound = bound.filter(|bound| bound.binding.action == action);
+        let key = bound.flat_map(|bound| bound.keys.first()).next();
+        key.map_or_else(|| "this".to_owned(), Key::name)
+    }
+
     /// Why an action has nothing to act on.
     fn lacks(&self, action: Action) -> Option<String> {
         let screen = self.screen(self.tab);
@@ -379,10 +423,7 @@ impl App {
         if there {
             return None;
         }
-        let bound = self.keymap.of(self.tab).chain(self.keymap.everywhere());
-        let bound = bound.filter(|bound| bound.binding.action == action);
-        let key = bound.flat_map(|bound| bound.keys.first()).next();
-        let key = key.map_or_else(|| "this".to_owned(), Key::name);
+        let key = self.key_name(action);
         let yet = match self.slots.of_tab(self.tab).is_empty() {
             true => "",
             false => " yet",
@@ -425,6 +466,17 @@ impl App {
 
     pub(in crate::tui) fn set_filter(&mut self, text: &str, done: bool) {
         self.with_screen(|screen, cx| screen.set_filter(text, done, cx));
+    }
+
+    /// Shows and copies a command that is about the accounts in view wherever it is pasted.
+    fn copy_command(&mut self, command: &str) {
+        let command = self.session.aim().whole(command);
+        let text = match self.session.passing {
+            true => format!("{command}\nit works as long as this demo is open"),
+            false => command.clone(),
+        };
+        self.toasts.push(Level::Ok, text, self.now);
+        self.copy("command", command);
     }
 
     /// Copies text to the terminal's clipboard.

@@ -132,6 +132,23 @@ pub enum Needs {
 }
 
 impl Action {
+    /// True if the action only moves the cursor.
+    pub fn moves(self) -> bool {
+        matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::Left
+                | Self::Right
+                | Self::Top
+                | Self::Bottom
+                | Self::HalfDown
+                | Self::HalfUp
+                | Self::PageDown
+                | Self::PageUp
+        )
+    }
+
     /// What the action needs on a screen; `None` if it can always be tried.
     pub fn needs(self, tab: Tab) -> Option<Needs> {
         match (self, tab) {
@@ -329,5 +346,5 @@ pub const TABLE: &[Binding] = &[
     everywhere(A::Show(Exports), "exports", &["5"], "", "Exports"),
     everywhere(A::Show(Activity), "activity", &["6"], "", "Activity"),
     everywhere(A::Suspend, "suspend", &["ctrl-z"], "", "Suspend to the shell; fg comes back"),
-    everywhere(A::Quit, "quit", &["q", "ctrl-c"], "", "Quit; asks while something is being written"),
+    everywhere(A::Quit, "quit", &["q", "ctrl-c"], "", "Quit; asks while something is being written, unsaved or exported here"),
 ];

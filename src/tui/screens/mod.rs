@@ -37,6 +37,10 @@ pub trait Screen {
     fn filter(&self) -> &str;
     /// The filter text while it is typed, and `done` when it is entered.
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx);
+    /// True if it shows that a question's answer is awaited, on top of what is open: only then `esc` gives it up, and closes nothing.
+    fn awaits(&self, _slot: Slot) -> bool {
+        true
+    }
     /// A question was given up.
     fn cancelled(&mut self, slot: Slot);
     /// The screen is in view and something may be due.

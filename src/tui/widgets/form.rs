@@ -29,6 +29,19 @@ pub enum Purpose {
     Field(FieldFor),
 }
 
+impl Purpose {
+    /// What enter does, in a word.
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::New(_) | Self::Field(_) => "create",
+            Self::Edit(..) | Self::SaveFilter(_) => "save",
+            Self::Export(_) => "start",
+            Self::Pause(_) => "pause",
+            Self::File(_) => "write",
+        }
+    }
+}
+
 /// What a contact field is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldFor {
@@ -199,6 +212,17 @@ impl Form {
         FormOutcome::Stay
     }
 
+    /// The keys that it takes, for the footer.
+    pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
+        match self.purpose.verb() {
+            "create" => &[("tab", "next field"), ("enter", "create"), ("esc", "leave")],
+            "start" => &[("tab", "next field"), ("enter", "start"), ("esc", "leave")],
+            "pause" => &[("tab", "next field"), ("enter", "pause"), ("esc", "leave")],
+            "write" => &[("tab", "next field"), ("enter", "write"), ("esc", "leave")],
+            _ => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
+        }
+    }
+
     /// The first field to show in so many rows, so that the one under the cursor is in sight with its problem.
     fn first_shown(&self, problems: &[Vec<String>], rows: usize) -> usize {
         let mut room = rows;
@@ -216,8 +240,9 @@ impl Form {
     /// Draws it over the screen.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let width = area.width.saturating_sub(4).min(100);
+        let cross = canvas.theme.glyphs.cross;
         let error = self.error.as_ref().map(|problem| {
-            let text = format!("{} {problem}", canvas.theme.glyphs.cross);
+            let text = format!("{cross} {problem}");
             wrap(&text, width.saturating_sub(4))
         });
         let error = error.unwrap_or_default();
@@ -229,7 +254,7 @@ impl Form {
             .iter()
             .map(|field| {
                 let text = field.problem.as_ref();
-                let text = text.map(|text| format!("{} {text}", canvas.theme.glyphs.cross));
+                let text = text.map(|text| format!("{cross} {text}"));
                 let lines = text.map(|text| wrap(&text, width.saturating_sub(5 + label)));
                 lines.into_iter().flatten().take(PROBLEM_LINES).collect()
             })
@@ -285,16 +310,17 @@ impl Form {
             canvas.put(inner.x, y, inner.width, line, theme.error);
         }
         let (key, muted) = (theme.key, theme.muted);
+        let verb = format!(" {}   ", self.purpose.verb());
         let foot: &[(&str, _)] = if self.busy {
             &[
-                ("saving; ", muted),
+                ("waiting for the answer; ", muted),
                 ("esc", key),
                 (" leaves the form, the write goes on", muted),
             ]
         } else {
             &[
                 ("enter", key),
-                (" save   ", muted),
+                (&verb, muted),
                 ("tab", key),
                 (" next   ", muted),
                 ("arrows space", key),

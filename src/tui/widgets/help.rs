@@ -44,10 +44,11 @@ impl Help {
                 ));
             }
         };
+        let aim = canvas.session.aim();
         let bind = |lines: &mut Vec<(String, Tone)>, bound: &Bound| {
             add(lines, &bound.key_names(), bound.binding.help, Tone::Plain);
             if !bound.binding.twin.is_empty() {
-                add(lines, "", bound.binding.twin, Tone::Muted);
+                add(lines, "", &aim.short(bound.binding.twin), Tone::Muted);
             }
         };
         for bound in keymap.of(self.tab) {

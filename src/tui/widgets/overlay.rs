@@ -81,7 +81,7 @@ impl Overlay {
             Self::Pick(picker, _) => picker.keys(),
             Self::Rule(rule) => rule.keys(),
             Self::Source(_) => &[("enter", "take"), ("tab", "complete"), ("esc", "leave")],
-            Self::Form(_) => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
+            Self::Form(form) => form.keys(),
             Self::Filter(line) => line.keys(),
             Self::Columns(_) => chooser::KEYS,
         }

@@ -1,6 +1,7 @@
 //! Every action of every screen, with its key and its command.
 
 use super::picker::{Item, Picker};
+use crate::tui::command::Aim;
 use crate::tui::keymap::{Action, Bound, Keymap, Tab};
 
 /// The palette, and the actions in the order of its items.
@@ -11,24 +12,26 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// All actions, those of the screen in view first.
-    pub fn new(keymap: &Keymap, tab: Tab) -> Self {
+    /// All actions, those of the screen in view first, with the commands for the accounts in view.
+    pub fn new(keymap: &Keymap, tab: Tab, aim: &Aim) -> Self {
+        let moves = |bound: &&Bound| bound.binding.action.moves();
         let here = keymap.of(tab);
+        let (moving, everywhere): (Vec<_>, Vec<_>) = keymap.everywhere().partition(moves);
         let others = keymap
             .all()
             .iter()
             .filter(|bound| bound.binding.tab.is_some_and(|other| other != tab));
         let (mut items, mut actions) = (Vec::new(), Vec::new());
-        for bound in here.chain(keymap.everywhere()).chain(others) {
-            // Plain movements would only be noise in a list of commands.
-            if bound.binding.help.ends_with("row") || bound.binding.action == Action::Palette {
+        // Plain movements come last: they are found by their name, and in nobody's way.
+        for bound in here.chain(everywhere).chain(others).chain(moving) {
+            if bound.binding.action == Action::Palette {
                 continue;
             }
-            items.push(item(bound));
+            items.push(item(bound, aim));
             actions.push((bound.binding.tab, bound.binding.action));
         }
         Self {
-            picker: Picker::new("Commands", items),
+            picker: Picker::new("Commands", items).whole(),
             actions,
         }
     }
@@ -39,14 +42,14 @@ impl Palette {
     }
 }
 
-fn item(bound: &Bound) -> Item {
+fn item(bound: &Bound, aim: &Aim) -> Item {
     let place = match bound.binding.tab {
         Some(tab) => format!("{}: ", tab.title()),
         None => String::new(),
     };
     Item {
         label: format!("{place}{}", bound.binding.help),
-        note: bound.binding.twin.to_owned(),
+        note: aim.short(bound.binding.twin),
         key: bound.key_names(),
     }
 }

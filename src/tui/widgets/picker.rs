@@ -1,6 +1,7 @@
 //! A list to choose one or several from, narrowed by typing.
 
 use super::overlay::frame;
+use super::text::wrap;
 use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
@@ -47,7 +48,14 @@ pub struct Picker {
     shown: Vec<usize>,
     cursor: usize,
     marks: Option<Marks>,
+    /// The item under the cursor stands whole beneath the list, where lines have no room for it.
+    whole: bool,
 }
+
+/// Columns that a list takes where there is room; more where its items want more.
+const USUAL: u16 = 90;
+/// Lines that a label, and a note, take at most beneath the list.
+const BENEATH: usize = 2;
 
 impl Picker {
     /// A list under a title.
@@ -59,9 +67,40 @@ impl Picker {
             input: Input::default(),
             cursor: 0,
             marks: None,
+            whole: false,
         };
         picker.narrow();
         picker
+    }
+
+    /// What is under the cursor is shown whole beneath the list, where its line has no room for it.
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// Columns that the widest item wants.
+    fn wanted(&self) -> u16 {
+        let wide = |item: &Item| {
+            let parts = [&item.label, &item.note, &item.key];
+            let parts = parts.map(|part| shown_width(part)).into_iter();
+            parts
+                .filter(|width| *width > 0)
+                .map(|width| width + 2)
+                .sum()
+        };
+        let widest: usize = self.items.iter().map(wide).max().unwrap_or(0);
+        let marks = if self.marks.is_some() { 2 } else { 0 };
+        // Frame and cursor.
+        u16::try_from(widest + marks + 6).unwrap_or(u16::MAX)
+    }
+
+    /// An item whole, in lines of a width: its label, then its note.
+    fn lines(item: &Item, width: u16) -> [Vec<String>; 2] {
+        [&item.label, &item.note].map(|text| match text.is_empty() {
+            true => Vec::new(),
+            false => wrap(text, width),
+        })
     }
 
     /// Several can be taken: those that are marked, else the one under the cursor.
@@ -263,8 +302,19 @@ impl Picker {
 
     /// Draws it over the screen.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
-        let width = area.width.saturating_sub(4).min(90);
-        let height = (self.items.len() as u16 + 4).clamp(6, area.height.saturating_sub(2).max(6));
+        let (most, wanted) = (area.width.saturating_sub(4), self.wanted());
+        let width = most.min(wanted.max(USUAL));
+        let beneath = match self.whole && wanted > width {
+            true => {
+                let lines = |item| Self::lines(item, width.saturating_sub(4));
+                let lines = |item| lines(item).iter().map(|l| l.len().min(BENEATH)).sum();
+                let most: usize = self.items.iter().map(lines).max().unwrap_or(0);
+                most as u16 + 1
+            }
+            false => 0,
+        };
+        let height = (self.items.len() as u16).saturating_add(4 + beneath);
+        let height = height.clamp(6, area.height.saturating_sub(2).max(6));
         let inner = frame(canvas, area, width, height.min(area.height), &self.title);
         if inner.height < 2 {
             return;
@@ -274,7 +324,29 @@ impl Picker {
         let place = Rect::new(inner.x + 2, inner.y, inner.width.saturating_sub(2), 1);
         let at = self.input.cursor();
         canvas.typed(place, self.input.value(), at, text, true);
-        let rows = usize::from(inner.height - 1);
+        // The list goes before what is said about one of its items.
+        let beneath = if inner.height > beneath + 3 {
+            beneath
+        } else {
+            0
+        };
+        let rows = usize::from(inner.height - 1 - beneath);
+        if let Some(item) = self.shown.get(self.cursor).map(|at| &self.items[*at])
+            && beneath > 0
+        {
+            let mut y = inner.bottom() - beneath;
+            canvas.rule(inner.x, y, inner.width);
+            let accent = canvas.theme.accent;
+            for (lines, style) in Self::lines(item, inner.width)
+                .into_iter()
+                .zip([text, accent])
+            {
+                for line in lines.iter().take(BENEATH) {
+                    y += 1;
+                    canvas.put(inner.x, y, inner.width, line, style);
+                }
+            }
+        }
         let from = (self.cursor + 1).saturating_sub(rows);
         if self.rows() == 0 {
             canvas.put(

@@ -1,9 +1,24 @@
-//! Short messages that leave by themselves; an error not before a key was pressed in its sight.
+//! Short messages that leave by themselves; an error not before a key was pressed in its sight. What a later event makes
+//! untrue is taken back by what it is about.
 
+use super::text::wrap;
 use crate::model::Level;
-use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::canvas::{Canvas, cut, shown_width};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
+
+/// What a message is about that may not be true for as long as it would stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What is wrong with config.toml.
+    Configuration,
+    /// The last change of a mapping.
+    Change,
+}
+
+/// Columns and lines that a message takes at most.
+const WIDEST: u16 = 100;
+const LINES: usize = 5;
 
 /// One message and the time it leaves.
 #[derive(Clone, Debug)]
@@ -11,6 +26,7 @@ pub struct Toast {
     pub level: Level,
     pub text: String,
     pub until: Timestamp,
+    about: Option<About>,
     /// An error that nobody has seen yet, as far as keys tell.
     unread: bool,
 }
@@ -22,6 +38,20 @@ pub struct Toasts(Vec<Toast>);
 impl Toasts {
     /// Shows a message: errors stay longer, and until they are read.
     pub fn push(&mut self, level: Level, text: String, now: Timestamp) {
+        self.add(None, level, text, now);
+    }
+
+    /// Shows a message that may be taken back.
+    pub fn push_about(&mut self, about: About, level: Level, text: String, now: Timestamp) {
+        self.add(Some(about), level, text, now);
+    }
+
+    /// Takes back what was said about something.
+    pub fn retract(&mut self, about: About) {
+        self.0.retain(|toast| toast.about != Some(about));
+    }
+
+    fn add(&mut self, about: Option<About>, level: Level, text: String, now: Timestamp) {
         let seconds = match level {
             Level::Ok => 4,
             Level::Warning => 6,
@@ -35,6 +65,7 @@ impl Toasts {
             level,
             text,
             until: now + SignedDuration::from_secs(seconds),
+            about,
             unread: level == Level::Error,
         });
     }
@@ -53,11 +84,9 @@ impl Toasts {
         self.0.len() != before
     }
 
-    /// Drops all; true if there was one.
-    pub fn clear(&mut self) -> bool {
-        let any = !self.0.is_empty();
+    /// Drops all.
+    pub fn clear(&mut self) {
         self.0.clear();
-        any
     }
 
     /// When the next one leaves.
@@ -71,26 +100,38 @@ impl Toasts {
         self.0.iter().map(|toast| toast.text.as_str())
     }
 
-    /// Draws them in the lower right corner of an area.
+    /// Draws them in the lower right corner of an area, the newest lowest: each whole as far as its lines go.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
-        for (at, toast) in self.0.iter().rev().enumerate() {
-            let Some(y) = area.bottom().checked_sub(1 + at as u16) else {
-                return;
-            };
-            if y < area.y {
-                return;
-            }
+        let room = area.width.saturating_sub(4).min(WIDEST);
+        let mut bottom = area.bottom();
+        for toast in self.0.iter().rev() {
             let glyphs = canvas.theme.glyphs;
             let (glyph, style) = match toast.level {
                 Level::Ok => (glyphs.check, canvas.theme.ok),
                 Level::Warning => ("!", canvas.theme.warn),
                 Level::Error => (glyphs.cross, canvas.theme.error),
             };
-            let text = format!(" {glyph} {} ", toast.text);
-            let width = shown_width(&text).min(usize::from(area.width)) as u16;
+            let mut lines = wrap(&toast.text, room);
+            if lines.len() > LINES {
+                lines.truncate(LINES);
+                if let Some(last) = lines.last_mut() {
+                    last.push_str(&glyphs.cut.repeat(2));
+                    *last = cut(last, room, glyphs.cut);
+                }
+            }
+            let height = lines.len() as u16;
+            let widest = lines.iter().map(|line| shown_width(line)).max();
+            let width = (widest.unwrap_or(0) as u16 + 4).min(area.width);
+            let Some(top) = bottom.checked_sub(height).filter(|top| *top >= area.y) else {
+                return;
+            };
+            bottom = top;
             let x = area.right() - width;
-            canvas.clear(Rect::new(x, y, width, 1));
-            canvas.put(x, y, width, &text, style);
+            canvas.clear(Rect::new(x, top, width, height));
+            for (line, y) in lines.iter().zip(top..) {
+                let mark = if y == top { glyph } else { " " };
+                canvas.put(x, y, width, &format!(" {mark} {line} "), style);
+            }
         }
     }
 }
@@ -112,7 +153,7 @@ mod tests {
         assert_eq!(toasts.wake(), None);
         toasts.read();
         assert!(toasts.expire(at(3600)));
-        assert!(!toasts.clear());
+        assert_eq!(toasts.texts().count(), 0);
     }
 
     #[test]

@@ -450,6 +450,11 @@ impl Screen for Activity {
         }
     }
 
+    fn awaits(&self, slot: Slot) -> bool {
+        // What streams is read without a word, as long as there is something to see.
+        slot == Slot::Log && self.shown.is_empty()
+    }
+
     fn cancelled(&mut self, slot: Slot) {
         match slot {
             Slot::Log => self.log.cancel(),

@@ -6,6 +6,7 @@ use crate::model::{JobState, Level};
 use crate::operations::Done;
 use crate::operations::queue::{JobList, JobQuery};
 use crate::tui::canvas::{counted, short_id};
+use crate::tui::command::quoted;
 use crate::tui::context::{Cx, Go};
 use crate::tui::request::Request;
 use crate::tui::slots::Slot;
@@ -18,8 +19,8 @@ impl Exports {
             cx.toast(Level::Ok, "no record of this run failed");
         } else if run.options.dry_run {
             let text = format!(
-                "a dry run makes no jobs; tramline export {} --dry-run lists the {failed} that would fail",
-                run.mapping
+                "a dry run makes no jobs; v in Mappings says what would fail, and tramline export {} --dry-run lists the {failed}",
+                quoted(run.mapping.as_str())
             );
             cx.toast(Level::Warning, text);
         } else {

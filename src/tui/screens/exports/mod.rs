@@ -309,7 +309,14 @@ impl Screen for Exports {
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
         let filtered = !self.filter.is_empty();
+        let under = self.current().map(|run| run.id);
         self.filter.clear();
+        // The cursor stays on its run.
+        let row = self
+            .shown()
+            .iter()
+            .position(|run| Some(&run.id) == under.as_ref());
+        self.table.cursor = row.unwrap_or(0);
         self.follow();
         filtered
     }
@@ -326,6 +333,11 @@ impl Screen for Exports {
         self.filter = text.to_owned();
         self.table.reset();
         self.follow();
+    }
+
+    fn awaits(&self, slot: Slot) -> bool {
+        // The list is read again without a word, as long as there is one.
+        slot != Slot::Exports || self.runs.value().is_none()
     }
 
     fn cancelled(&mut self, slot: Slot) {

@@ -9,6 +9,7 @@ use crate::operations::drafts::{FieldChoice, MappingDraft};
 use crate::operations::mappings::SuggestedPair;
 use crate::operations::reload::Reloaded;
 use crate::tui::canvas::counted;
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::request::Request;
 use crate::tui::slots::Slot;
@@ -17,6 +18,7 @@ use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::source::Source;
 use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::toast::About;
 
 /// Changes that a question names; of more there is only the number.
 const NAMED: usize = 12;
@@ -90,7 +92,7 @@ impl Mappings {
         }
     }
 
-    fn target(&self) -> Option<String> {
+    pub(super) fn target(&self) -> Option<String> {
         let shown = self.shown();
         Some(shown.get(self.lines.cursor)?.target.clone())
     }
@@ -154,7 +156,8 @@ impl Mappings {
         let taken = self.put(&name, |draft| draft.with_sources(pairs), cx);
         if taken && pairs.len() > 1 {
             let number = counted(pairs.len() as u64, "line");
-            cx.toast(Level::Ok, format!("{number} added; undo takes them back"));
+            let text = format!("{number} added; undo takes them back");
+            cx.toast_about(About::Change, Level::Ok, text);
         }
     }
 
@@ -196,10 +199,8 @@ impl Mappings {
         if let Some(draft) = self.drafts.get_mut(&name)
             && draft.put(draft.without(&target))
         {
-            cx.toast(
-                Level::Ok,
-                format!("{target} is taken out; undo brings it back"),
-            );
+            let text = format!("{target} is taken out; undo brings it back");
+            cx.toast_about(About::Change, Level::Ok, text);
             self.changed(cx);
         }
     }
@@ -211,6 +212,7 @@ impl Mappings {
             .as_ref()
             .and_then(|name| self.drafts.get_mut(name));
         if draft.is_some_and(Draft::undo) {
+            cx.retract(About::Change);
             self.changed(cx);
         } else {
             cx.toast(Level::Warning, "no change to take back");
@@ -253,7 +255,7 @@ impl Mappings {
             ));
         }
         let both = Box::new((draft.before.clone(), draft.spec.clone()));
-        let did = format!("tramline mappings show {name}");
+        let did = format!("tramline mappings show {}", quoted(name.as_str()));
         cx.write(
             Request::SaveMapping(name.clone(), both),
             Some(question),

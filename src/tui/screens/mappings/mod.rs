@@ -17,6 +17,7 @@ use crate::model::{ActionNames, Finding, Level, MappingName, Record, RecordId};
 use crate::operations::draft::Draft;
 use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
+use crate::tui::command::quoted;
 use crate::tui::context::{Cx, Session};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
@@ -266,6 +267,7 @@ impl Screen for Mappings {
                     self.read_preview(cx);
                     let record = self.samples.value().and_then(|s| s.get(self.sample));
                     if let (Some(name), Some(record)) = (&self.chosen, record) {
+                        let name = quoted(name.as_str());
                         cx.did(format!("tramline mappings preview {name} {}", record.id));
                     }
                 }
@@ -284,7 +286,8 @@ impl Screen for Mappings {
             Action::CreateField => self.ask_field(cx),
             Action::Suggest => {
                 if let Some((name, draft)) = self.at_hand(cx) {
-                    cx.did(format!("tramline mappings suggest {name}"));
+                    let quoted = quoted(name.as_str());
+                    cx.did(format!("tramline mappings suggest {quoted}"));
                     cx.ask(
                         Slot::Suggestions,
                         Request::Suggest(name, Box::new(draft.spec)),
@@ -366,7 +369,17 @@ impl Screen for Mappings {
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
         if !self.filter.is_empty() {
+            let (under, rule) = (self.target(), self.rule_at());
             self.filter.clear();
+            // The cursor stays on its line or rule.
+            if let (Some(table), Some(rule)) = (&mut self.rules, rule) {
+                table.cursor = rule;
+            }
+            let row = self
+                .shown()
+                .iter()
+                .position(|line| Some(&line.target) == under.as_ref());
+            self.lines.cursor = row.unwrap_or(0);
             return true;
         }
         self.rules.take().is_some()
@@ -390,6 +403,10 @@ impl Screen for Mappings {
         if let Some(rules) = &mut self.rules {
             rules.reset();
         }
+    }
+
+    fn awaits(&self, slot: Slot) -> bool {
+        !matches!(slot, Slot::Draft | Slot::Trial | Slot::ActionNames)
     }
 
     fn cancelled(&mut self, slot: Slot) {

@@ -6,6 +6,7 @@ use crate::model::{Action as Effect, ActionNames, Finding, Level, MappingName};
 use crate::operations::Done;
 use crate::operations::draft::{Draft, MappingSpec, RuleSpec};
 use crate::operations::rules::RuleTrial;
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
 use crate::tui::request::Request;
@@ -16,6 +17,7 @@ use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::rule::RuleEditor;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::toast::About;
 use jiff::Timestamp;
 
 impl Mappings {
@@ -34,7 +36,7 @@ impl Mappings {
     }
 
     /// The place of the rule under the cursor.
-    fn rule_at(&self) -> Option<usize> {
+    pub(super) fn rule_at(&self) -> Option<usize> {
         let cursor = self.rules.as_ref()?.cursor;
         Some(self.shown_rules().get(cursor)?.0)
     }
@@ -67,6 +69,7 @@ impl Mappings {
             cx.toast(Level::Warning, "the mapping is not read, nor are its rules");
         }
         if let (Some(name), true) = (&self.chosen, self.rules.is_some()) {
+            let name = quoted(name.as_str());
             cx.did(format!("tramline mappings preview {name}"));
         }
     }
@@ -181,7 +184,7 @@ impl Mappings {
                 table.clamp(rows);
             }
             let text = format!("the rule {rule} is taken out; undo brings it back");
-            cx.toast(Level::Ok, text);
+            cx.toast_about(About::Change, Level::Ok, text);
         }
     }
 

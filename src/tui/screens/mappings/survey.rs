@@ -5,6 +5,7 @@ use crate::model::survey::Survey;
 use crate::model::{Level, MappingName};
 use crate::operations::Done;
 use crate::tui::canvas::{counted, grouped};
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::request::Request;
 use crate::tui::slots::Slot;
@@ -15,7 +16,8 @@ impl Mappings {
     /// Asks what the mapping, as it is to be, makes of all records.
     pub(super) fn ask_survey(&self, cx: &mut Cx) {
         if let Some((name, draft)) = self.at_hand(cx) {
-            cx.did(format!("tramline export {name} --dry-run"));
+            let quoted = quoted(name.as_str());
+            cx.did(format!("tramline export {quoted} --dry-run"));
             cx.ask(Slot::Survey, Request::Survey(name, Box::new(draft.spec)));
         }
     }

@@ -58,6 +58,8 @@ pub struct Queue {
     refresh: Refresh,
     table: TableState,
     under: Option<JobId>,
+    /// The job that the cursor is to be on again, while the list is read anew: until then it is on none.
+    seeking: Option<JobId>,
     selected: BTreeSet<JobId>,
     follow: bool,
     open: bool,
@@ -97,6 +99,7 @@ impl Queue {
             refresh: Refresh::new(low_bandwidth),
             table: TableState::default(),
             under: None,
+            seeking: None,
             selected: BTreeSet::new(),
             follow: false,
             open: false,
@@ -198,6 +201,9 @@ impl Queue {
     }
 
     fn current(&self) -> Option<&Job> {
+        if self.seeking.is_some() {
+            return None;
+        }
         self.list.get(self.table.cursor)
     }
 
@@ -205,11 +211,53 @@ impl Queue {
         self.list.reset();
         self.table.reset();
         self.under = None;
+        self.seeking = None;
         self.load = Load::Idle;
         self.load.start();
         self.refresh = Refresh::new(self.low_bandwidth);
         self.refresh.take(cx.now);
         self.ask_page(0, None, cx);
+    }
+
+    /// Reads the list anew with the cursor on the job that it was on, if that is listed still.
+    fn read_anew(&mut self, cx: &mut Cx) {
+        let under = self.under.take().filter(|_| !self.follow);
+        self.restart(cx);
+        self.seeking = under;
+    }
+
+    /// A page came in which the job is looked for; true once the cursor has its place.
+    fn found(&mut self, cx: &mut Cx) -> bool {
+        let Some(sought) = self.seeking.take() else {
+            return true;
+        };
+        let row = self.list.held().find(|(_, job)| job.id == sought);
+        if let Some((row, _)) = row {
+            self.table.cursor = row;
+            return true;
+        }
+        let read = self.list.len();
+        match self.list.wanted(read..read + 1) {
+            Some((page, after)) if !self.list.is_whole() && self.list.has_room() => {
+                self.seeking = Some(sought);
+                self.ask_page(page, after, cx);
+                false
+            }
+            _ => {
+                let text = match self.list.is_whole() {
+                    true => {
+                        "the job under the cursor is not in this list: the cursor is on the first"
+                            .to_owned()
+                    }
+                    false => format!(
+                        "the job under the cursor is not among the latest {}: the cursor is on the first",
+                        grouped(read as u64)
+                    ),
+                };
+                cx.toast(Level::Warning, text);
+                true
+            }
+        }
     }
 
     fn ask_page(&mut self, page: usize, after: Option<JobCursor>, cx: &mut Cx) {
@@ -241,6 +289,8 @@ impl Queue {
     }
 
     fn moved(&mut self, cx: &mut Cx) {
+        // A person who moves wants the row that is there.
+        self.seeking = None;
         self.under = self.current().map(|job| job.id.clone());
         self.read_ahead(cx);
         if self.open {
@@ -339,7 +389,13 @@ impl Queue {
             _ if about.is_some() => about.unwrap_or_default(),
             Chosen::Filter(filter) if filter.is_empty() => "All that can be retried.".to_owned(),
             Chosen::Filter(filter) => format!("All that match {filter}"),
-            Chosen::Ids(_) => "The chosen ones.".to_owned(),
+            Chosen::Ids(ids) => match self
+                .in_view()
+                .filter(|job| ids.as_slice() == std::slice::from_ref(&job.id))
+            {
+                Some(job) => format!("That of record {}, {}.", job.record, job.state.name()),
+                None => "The chosen ones.".to_owned(),
+            },
         };
         let number = grouped(count);
         let question = match action {
@@ -382,6 +438,9 @@ impl Queue {
             Ok(list) => {
                 self.list.insert(page, list.jobs, list.next, list.total);
                 self.load.finish(Ok(()), cx.now);
+                if !self.found(cx) {
+                    return;
+                }
                 if self.follow {
                     self.table.cursor = 0;
                 } else if let Some(under) = &self.under {
@@ -396,7 +455,10 @@ impl Queue {
                 self.under = self.current().map(|job| job.id.clone());
                 self.read_ahead(cx);
             }
-            Err(problem) => self.load.finish(Err(problem), cx.now),
+            Err(problem) => {
+                self.seeking = None;
+                self.load.finish(Err(problem), cx.now);
+            }
         }
     }
 }

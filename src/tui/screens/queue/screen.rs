@@ -32,10 +32,10 @@ impl Screen for Queue {
             _ if self.groups.is_open() => self.act_on_groups(action, cx),
             Action::Groups => self.switch_groups(cx),
             Action::Reload => {
-                self.restart(cx);
                 if self.open {
                     self.read_job(cx);
                 }
+                self.read_anew(cx);
             }
             Action::Switch => self.next_state(true, cx),
             Action::SwitchBack => self.next_state(false, cx),
@@ -198,10 +198,10 @@ impl Screen for Queue {
             return true;
         } else if !self.filter.is_empty() {
             self.filter.clear();
-            self.restart(cx);
+            self.read_anew(cx);
         } else if self.state.is_some() {
             self.state = None;
-            self.restart(cx);
+            self.read_anew(cx);
         } else {
             return false;
         }
@@ -238,9 +238,21 @@ impl Screen for Queue {
         }
     }
 
+    fn awaits(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Jobs => self.load.value().is_none() && !self.open && !self.groups.is_open(),
+            Slot::Job => self.why || (self.open && self.detail.value().is_none()),
+            Slot::Groups => self.groups.is_open(),
+            _ => true,
+        }
+    }
+
     fn cancelled(&mut self, slot: Slot) {
         match slot {
-            Slot::Jobs => self.load.cancel(),
+            Slot::Jobs => {
+                self.seeking = None;
+                self.load.cancel();
+            }
             Slot::Job => {
                 self.why = false;
                 self.detail.cancel();

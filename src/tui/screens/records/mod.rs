@@ -19,6 +19,7 @@ use crate::model::SegmentMatches;
 use crate::model::view::Preview;
 use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
 use crate::operations::records::{RecordCursor, RecordSearch};
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
@@ -278,6 +279,16 @@ impl Records {
         self.read_on(cx);
         if self.open && self.view == View::Sync {
             self.settle = Some(cx.now + SETTLE);
+            self.looked(cx);
+        }
+    }
+
+    /// A person looks at a record beside its contact: what is only read again does not count as done.
+    fn looked(&self, cx: &mut Cx) {
+        let Some(record) = self.current() else { return };
+        if let Some(mapping) = cx.session.mapping_of(&record.object) {
+            let name = quoted(mapping.name.as_str());
+            cx.did(format!("tramline mappings preview {name} {}", record.id));
         }
     }
 
@@ -302,7 +313,6 @@ impl Records {
         }
         self.segments = Load::Idle;
         cx.give_up(Slot::Segments);
-        cx.did(format!("tramline mappings preview {mapping} {id}"));
         cx.ask(Slot::Preview, Request::Preview(mapping, id));
     }
 
@@ -312,6 +322,7 @@ impl Records {
         self.view = view;
         self.field = 0;
         if view == View::Sync {
+            self.looked(cx);
             let at_hand = self.current().is_some_and(|record| {
                 matches!(&self.preview, Some((id, Load::Ready { .. })) if *id == record.id)
             });

@@ -211,11 +211,20 @@ impl Screen for Records {
             self.open = false;
             self.in_detail = false;
             self.pinned = None;
+            for slot in [Slot::Preview, Slot::Segments] {
+                cx.give_up(slot);
+                self.cancelled(slot);
+            }
         } else if self.stop_file() {
             // Its answer says how far it came.
         } else if !self.local.is_empty() {
+            let under = self.current().map(|record| record.id.clone());
             self.kept.clear();
             self.filter_local("");
+            // The cursor stays on its record.
+            let row =
+                |id| (0..self.rows()).find(|row| self.record_at(*row).is_some_and(|r| r.id == id));
+            self.table.cursor = under.and_then(row).unwrap_or(0);
         } else if !self.selected.is_empty() {
             self.selected.clear();
         } else if self.query.take().is_some() {
@@ -263,6 +272,16 @@ impl Screen for Records {
                 ));
             }
             self.restart(cx);
+        }
+    }
+
+    fn awaits(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Preview => self.open && self.view == View::Sync && self.range.is_none(),
+            // What the segments are stands below the rest, which is there.
+            Slot::Segments => false,
+            Slot::Records | Slot::RecordSchema => !self.open && self.range.is_none(),
+            _ => true,
         }
     }
 

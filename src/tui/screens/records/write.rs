@@ -6,6 +6,7 @@ use crate::model::view::{Outcome, SyncResult};
 use crate::model::{Level, Problem, Record, RecordId};
 use crate::operations::Done;
 use crate::tui::canvas::counted;
+use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::effect::Effect;
 use crate::tui::request::{Editing, Request};
@@ -34,7 +35,11 @@ impl Records {
             return;
         }
         let names: Vec<&str> = ids.iter().map(RecordId::as_str).collect();
-        let did = format!("tramline sync {mapping} {}", names.join(" "));
+        let did = format!(
+            "tramline sync {} {}",
+            quoted(mapping.as_str()),
+            names.join(" ")
+        );
         let question = selected.then(|| {
             Confirm::new(format!("Sync {}?", counted(ids.len() as u64, "record"))).line(format!(
                 "Through the mapping {mapping}, now, one contact each."
