@@ -61,6 +61,16 @@ impl Config {
         read::parse(text, path)
     }
 
+    /// An error of its own kind, for what others find wrong with a value: the file is looked at once more for the line.
+    pub fn fault(&self, key: &[&str], message: &str, remedy: &str) -> ConfigError {
+        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let place = place::Place {
+            text: &text,
+            path: &self.path,
+        };
+        place.error(key, message, remedy)
+    }
+
     /// The folder that relative paths start from.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))

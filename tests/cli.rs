@@ -7,6 +7,8 @@ mod support;
 #[allow(dead_code, reason = "the room's tests use the rest of it")]
 #[path = "terminal/pty.rs"]
 mod pty;
+#[path = "cli/words.rs"]
+mod words;
 
 use serde_json::{Value, json};
 use support::{House, PETS, Ran, VISITS, eventually, finish, redact, tramline};

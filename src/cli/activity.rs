@@ -81,7 +81,11 @@ fn readable(line: &LogLine) -> String {
         .chars()
         .take(19)
         .collect();
-    let mut out = format!("{at} {:5} {}", text("level"), text("message"));
+    // The level that --level goes by: of a call that failed it is a higher one than the log has.
+    let level = line
+        .level()
+        .map_or_else(|| text("level"), |level| level.name().to_ascii_uppercase());
+    let mut out = format!("{at} {level:5} {}", text("message"));
     for key in line.0.keys() {
         if !KNOWN.contains(&key.as_str())
             && let Some(value) = line.text(key)

@@ -16,7 +16,7 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let result = match action {
         Action::List => operations.alerts().await.map(|alerts| {
-            let columns = ["condition", "connection", "state", "since", "told"];
+            let columns = ["CONDITION", "CONNECTION", "STATE", "SINCE", "TOLD"];
             context.output.list(&alerts, &columns, |alert| {
                 vec![
                     alert.condition.clone(),

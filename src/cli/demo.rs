@@ -43,7 +43,7 @@ async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
     let check = demo.check().await;
     note(format!(
         "    {} good, {} warnings, {} errors",
-        check.0, check.1, check.2
+        check.good, check.warnings, check.errors
     ));
     note("2/4 export: every pet to its contact, under the real rate limits".into());
     let run = demo.export().await?;
@@ -121,7 +121,7 @@ async fn tell(context: &Context, demo: &Demo) -> Result<Exit, Problem> {
             ));
         }
     }
-    Ok(if check.2 == 0 {
+    Ok(if check.errors == 0 {
         Exit::Done
     } else {
         Exit::Failed

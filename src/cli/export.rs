@@ -150,7 +150,7 @@ impl Rehearsals {
         for rule in &result.rules {
             *self.fired.entry(rule.rule.clone()).or_default() += 1;
         }
-        super::sync::print(context, &[result]);
+        super::sync::print(context, &[result], true);
     }
 
     /// In JSON each record's line names its rules.

@@ -164,9 +164,8 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             } else {
                 print(context, &preview);
             }
-            if preview.problem.is_some()
-                || preview.fields.iter().any(|field| field.problem.is_some())
-            {
+            let broken = preview.fields.iter().any(|field| field.problem.is_some());
+            if !preview.skips && (preview.problem.is_some() || broken) {
                 Exit::Partly
             } else {
                 Exit::Done
@@ -199,6 +198,9 @@ fn print(context: &Context, preview: &Preview) {
     ));
     if let Some(problem) = &preview.problem {
         context.output.line(&format!("✗ {problem}"));
+    }
+    if preview.skips {
+        context.output.line(Preview::SKIPPED);
     }
     if let Some(winner) = &preview.superseded_by {
         context

@@ -12,6 +12,8 @@ mod exports;
 mod fields;
 mod init;
 mod input;
+mod keys;
+mod limit;
 mod locate;
 mod login;
 mod mappings;
@@ -152,6 +154,8 @@ enum Command {
     Api(api::Arguments),
     /// Say where config.toml, store, log and login are
     Locate,
+    /// Name the actions of the control room, with the keys that they have
+    Keys,
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -223,6 +227,7 @@ async fn perform(context: &Context, command: Command) -> Result<Exit, Problem> {
         Command::Sandbox(arguments) => sandbox::run(context, arguments).await,
         Command::Api(arguments) => api::run(context, arguments).await,
         Command::Locate => locate::run(context),
+        Command::Keys => keys::run(context),
         Command::Completions(arguments) => shell::completions(arguments, Cli::command()),
         Command::Man => shell::man(Cli::command()),
     }
@@ -241,7 +246,9 @@ impl Context {
             .config
             .clone()
             .unwrap_or_else(config::default_path);
-        Ok(Config::read(&path)?)
+        let config = Config::read(&path)?;
+        crate::tui::check_keys(&config)?;
+        Ok(config)
     }
 
     /// Opens configuration, store and clients. With `worker`, jobs of the queue are worked in this process.

@@ -5,6 +5,7 @@ mod edit;
 mod pauses;
 mod show;
 
+use super::limit::Limit;
 use super::output::time;
 use super::{Context, Exit};
 use crate::model::{ConnectionName, Problem};
@@ -19,9 +20,8 @@ pub enum Action {
         /// Such as 'state:failed mapping:pets age>1h "invalid e-mail"'
         #[arg(long, value_name = "F", default_value = "")]
         filter: String,
-        /// At most so many jobs
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u64,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Show a job with its attempts and effects
     Show {
@@ -145,7 +145,7 @@ async fn list(
     context: &Context,
     operations: &Operations,
     filter: String,
-    limit: u64,
+    limit: Limit,
 ) -> Result<Exit, Problem> {
     let mut query = JobQuery {
         filter,
@@ -153,10 +153,12 @@ async fn list(
         limit: 0,
     };
     let mut jobs = Vec::new();
-    while (jobs.len() as u64) < limit {
-        query.limit = (limit - jobs.len() as u64).min(500) as u32;
+    let (most, mut total) = (limit.number(), None);
+    while (jobs.len() as u64) < most {
+        query.limit = (most - jobs.len() as u64).min(500) as u32;
         let page = operations.jobs(&query).await?;
         jobs.extend(page.jobs);
+        total = total.or(page.total);
         query.after = page.next;
         if query.after.is_none() {
             break;
@@ -164,10 +166,7 @@ async fn list(
     }
     if !context.output.is_json() {
         for pause in operations.pauses().await? {
-            let what = match &pause.mapping {
-                Some(mapping) => format!("mapping {mapping}"),
-                None => format!("connection {}", pause.connection),
-            };
+            let what = pauses::what(&pause);
             context.output.note(&format!(
                 "{what} is paused ({}) by {} since {}: {}",
                 pause.kind.name(),
@@ -206,5 +205,6 @@ async fn list(
             ]
         },
     );
+    limit.tell(context, "jobs", jobs.len(), total, query.after.is_some());
     Ok(Exit::Done)
 }

@@ -47,7 +47,9 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         }
     };
     operations.close().await;
-    print(context, &reports);
+    if !reports.is_empty() || result.is_ok() {
+        print(context, &reports);
+    }
     result?;
     let sure = |report: &Report| report.found.complete && report.found.believed;
     Ok(if reports.iter().all(sure) {

@@ -4,6 +4,7 @@ mod print;
 mod rows;
 
 use super::input::{confirm, read_text};
+use super::limit::Limit;
 use super::output::{cell, time};
 use super::{Context, Exit, usage};
 use crate::model::{ObjectKey, Problem, RecordId};
@@ -24,9 +25,8 @@ pub enum Action {
         /// HighLevel's own search over the searchable properties
         #[arg(long, value_name = "Q")]
         query: Option<String>,
-        /// At most so many records
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u64,
+        #[command(flatten)]
+        limit: Limit,
         #[arg(long, value_enum)]
         format: Option<Format>,
         /// Which record comes first: the one that changed last, or the one that has not changed for longest
@@ -129,17 +129,26 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                     Order::Oldest => RecordOrder::Oldest,
                 },
             };
-            let size = limit.min(PAGE) as u32;
+            let most = limit.number();
+            let size = most.min(PAGE) as u32;
             let mut walk = operations.walk_records(&connection, &object, search, size)?;
             let mut records = Vec::new();
-            while (records.len() as u64) < limit {
+            let mut more = true;
+            while more && (records.len() as u64) < most {
                 match walk.next().await? {
                     Some(page) => records.extend(page),
-                    None => break,
+                    None => more = false,
                 }
             }
-            records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            records.truncate(usize::try_from(most).unwrap_or(usize::MAX));
             print::list(context, &schema, &records, format, chosen);
+            limit.tell(
+                context,
+                "records",
+                records.len(),
+                walk.total(),
+                more && !walk.is_over(),
+            );
             Ok(Exit::Done)
         }
         Action::Get {

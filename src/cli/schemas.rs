@@ -2,6 +2,7 @@
 
 use super::{Context, Exit};
 use crate::model::{ConnectionName, ObjectKey, Problem};
+use crate::operations::schemas::reads;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -73,7 +74,7 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
                     .map(|property| {
                         let targets: Vec<&str> = mapped
                             .iter()
-                            .filter(|(key, _)| *key == property.key)
+                            .filter(|(name, _)| reads(name, &property.key))
                             .map(|(_, target)| target.as_str())
                             .collect();
                         let options: Vec<&str> = property

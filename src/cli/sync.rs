@@ -18,8 +18,9 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     let operations = context.open(false).await?;
     let mapping = MappingName::from(arguments.mapping);
     let records: Vec<RecordId> = arguments.records.into_iter().map(RecordId::from).collect();
+    let dry_run = arguments.dry_run;
     let results = tokio::select! {
-        results = operations.sync(&mapping, &records, arguments.dry_run) => results,
+        results = operations.sync(&mapping, &records, dry_run) => results,
         exit = signals::stop() => {
             operations.close().await;
             context.output.note("stopped; what was begun goes on with the next worker");
@@ -28,7 +29,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     };
     operations.close().await;
     let results = results?;
-    print(context, &results);
+    print(context, &results, dry_run);
     let count = |outcome: Outcome| {
         let same = results.iter().filter(|result| result.outcome == outcome);
         same.count()
@@ -41,8 +42,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     })
 }
 
-/// One line a record, and beneath it each field that changes.
-pub fn print(context: &Context, results: &[SyncResult]) {
+/// One line a record, and beneath it what rules do and each field that changes. `rehearsed`: nothing was done.
+pub fn print(context: &Context, results: &[SyncResult], rehearsed: bool) {
     for result in results {
         if context.output.is_json() {
             context.output.document(result);
@@ -53,29 +54,34 @@ pub fn print(context: &Context, results: &[SyncResult]) {
             .as_ref()
             .map(|id| format!("  contact {id}"))
             .unwrap_or_default();
-        let error = result
-            .error
-            .as_ref()
-            .map(|error| format!("  {error}"))
+        // What a sync waits for tells of its error as well.
+        let error = result.error.as_ref().map(ToString::to_string);
+        let reason = result.why.clone().or(error);
+        let reason = reason
+            .map(|reason| format!("  {reason}"))
             .unwrap_or_default();
+        let outcome = match rehearsed {
+            true => would(result.outcome),
+            false => result.outcome.name(),
+        };
         let winner = result
             .superseded_by
             .as_ref()
             .map(|winner| format!(" by record {winner}"))
             .unwrap_or_default();
         context.output.line(&format!(
-            "{}  {}{winner}{contact}{error}",
-            result.record,
-            result.outcome.name()
+            "{}  {outcome}{winner}{contact}{reason}",
+            result.record
         ));
         if let Some(warning) = &result.warning {
             context.output.line(&format!("    warning: {warning}"));
         }
         for rule in &result.rules {
+            let fires = if rehearsed { "would fire" } else { "fired" };
             let actions = rule.actions.join(", ");
             context
                 .output
-                .line(&format!("    rule {} would fire: {actions}", rule.rule));
+                .line(&format!("    rule {} {fires}: {actions}", rule.rule));
         }
         for field in &result.fields {
             if let Some(problem) = &field.problem {
@@ -92,5 +98,17 @@ pub fn print(context: &Context, results: &[SyncResult]) {
                 ));
             }
         }
+    }
+}
+
+/// An outcome that a dry run foresees.
+fn would(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Synced => "would be synced",
+        Outcome::Unchanged => "would stay unchanged",
+        Outcome::Superseded => "would be superseded",
+        Outcome::Skipped => "would be skipped",
+        Outcome::Failed => "would fail",
+        Outcome::Unknown | Outcome::Waiting => outcome.name(),
     }
 }

@@ -51,6 +51,12 @@ impl From<&Look> for Overrides {
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
+    if is_dumb() && on_terminal() {
+        return Err(usage(
+            "the control room cannot be drawn on this terminal: TERM is dumb",
+            "set TERM to what the terminal is, such as xterm-256color, or use a command, see `tramline --help`",
+        ));
+    }
     if !has_terminal() {
         return Err(usage(
             "the control room needs a terminal on standard input and output",
@@ -72,9 +78,16 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
 
 /// True if a full-screen program can run here.
 pub fn has_terminal() -> bool {
-    std::io::stdin().is_terminal()
-        && std::io::stdout().is_terminal()
-        && std::env::var("TERM").as_deref() != Ok("dumb")
+    on_terminal() && !is_dumb()
+}
+
+fn on_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// True if the terminal says of itself that its cursor cannot be moved.
+fn is_dumb() -> bool {
+    std::env::var("TERM").as_deref() == Ok("dumb")
 }
 
 /// Runs the control room to its end, on a connection, or on the one that was in view last. `passing`: configuration and store

@@ -23,6 +23,7 @@ pub enum InvalidBaseUrl {
 pub struct BaseUrl {
     text: String,
     host: String,
+    port: u16,
     loopback: bool,
 }
 
@@ -59,6 +60,7 @@ impl BaseUrl {
         Ok(Self {
             text: text.to_owned(),
             host: host.to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
             loopback,
         })
     }
@@ -79,6 +81,11 @@ impl BaseUrl {
     /// The host's name.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Where connections go: host and port, also the usual one.
+    pub fn endpoint(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 }
 

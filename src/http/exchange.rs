@@ -53,7 +53,7 @@ pub(super) async fn read(mut response: reqwest::Response) -> Result<Answer, Brok
 
 /// Says in words why no answer came.
 pub(super) fn describe(error: &reqwest::Error, base: &BaseUrl, timeout: Duration) -> String {
-    let host = base.host();
+    let host = base.endpoint();
     if error.is_connect() {
         format!("cannot connect to {host}: {}", innermost(error))
     } else if error.is_timeout() {

@@ -1,5 +1,6 @@
 //! One line of `[mappings.NAME.fields]`: a record field, a template, or a table.
 
+use super::scope::Scope;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -155,6 +156,21 @@ impl FieldSpec {
                 .or(table.template.as_deref())
                 .unwrap_or_default(),
         }
+    }
+
+    /// What it reads of a record, each with the parts behind dots: `name`, `notes.kitchen`, and of a template every name in
+    /// it, those of `record` and `related` left out. Nothing where a template cannot be read.
+    pub fn reads(&self) -> Vec<String> {
+        let source = self.source();
+        if !is_template(source) {
+            return match source {
+                "" => Vec::new(),
+                name => vec![name.to_owned()],
+            };
+        }
+        let mut names = super::template::names_in(source).unwrap_or_default();
+        names.retain(|name| !matches!(Scope::head(name), "record" | "related"));
+        names
     }
 }
 

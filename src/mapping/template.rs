@@ -162,6 +162,15 @@ impl Templates {
     }
 }
 
+/// Names that a template reads, each with the parts behind dots, without knowing the schema.
+pub(super) fn names_in(source: &str) -> Result<Vec<String>, TemplateError> {
+    let env = Environment::new();
+    let template = env.template_from_str(source)?;
+    let mut names: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+    names.sort();
+    Ok(names)
+}
+
 fn is_empty(value: &Value) -> bool {
     value.is_undefined()
         || value.is_none()

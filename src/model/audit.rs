@@ -19,6 +19,6 @@ pub struct AuditEntry {
     pub reason: Option<String>,
     /// Number of jobs or records that it changed.
     pub count: Option<u64>,
-    /// `done`, or what went wrong; `None` if it was begun and its process ended before it did.
+    /// `done`, what was not (`1 waiting`), or what went wrong; `None` if it was begun and its process ended before it did.
     pub outcome: Option<String>,
 }

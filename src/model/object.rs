@@ -1,6 +1,6 @@
 //! HighLevel objects: what a record of one may hold (fact sheet §2.2, §2.3).
 
-use super::ObjectKey;
+use super::{ObjectKey, Properties};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -211,6 +211,19 @@ impl ObjectSchema {
 }
 
 impl Property {
+    /// The members of a text box list that some properties have, by label, in the order of the options; none of another type.
+    pub fn members<'a>(
+        &'a self,
+        properties: &'a Properties,
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let list = self.data_type == DataType::TextboxList;
+        let options = self.options.iter().filter(move |_| list);
+        options.filter_map(move |option| {
+            let value = properties.get(&format!("{}.{}", self.key, option.key))?;
+            Some((option.label.as_str(), value))
+        })
+    }
+
     /// The key of an option given by key or by label; a text of its own where the property allows one.
     pub fn option_key(&self, text: &str) -> Option<String> {
         self.options

@@ -54,7 +54,7 @@ pub struct Preview {
     pub rules: Vec<PreviewRule>,
     /// Why the record cannot be synced at all: no e-mail, a malformed one.
     pub problem: Option<Problem>,
-    /// The record has no e-mail, and the mapping says to skip such records.
+    /// The record has no e-mail, and the mapping says to skip such records: that is no problem, and nothing is sent.
     pub skips: bool,
     /// What a sync would do all the same, and a person should know of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,9 +70,14 @@ pub struct Preview {
 }
 
 impl Preview {
+    /// What is said of a record that is skipped.
+    pub const SKIPPED: &str =
+        "skipped: the record has no e-mail address, and the mapping skips such records";
+
     /// True if a sync would change nothing.
     pub fn in_step(&self) -> bool {
         self.problem.is_none()
+            && !self.skips
             && self.contact_id.is_some()
             && self
                 .fields
@@ -151,13 +156,26 @@ pub struct SyncResult {
     /// What was done all the same, and a person should know of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
-    /// In a dry run: the rules that would fire.
+    /// The rules that fired, with what was done of them; in a dry run, those that would fire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<FiringRule>,
+    /// Of a sync that waits: one sentence on what for, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     pub error: Option<Problem>,
 }
 
-/// A rule that would fire.
+impl SyncResult {
+    /// True if nothing is left to be done.
+    pub fn is_over(&self) -> bool {
+        match self.outcome {
+            Outcome::Synced | Outcome::Unchanged | Outcome::Superseded | Outcome::Skipped => true,
+            Outcome::Failed | Outcome::Unknown | Outcome::Waiting => false,
+        }
+    }
+}
+
+/// A rule that fires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FiringRule {
     pub rule: String,

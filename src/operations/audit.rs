@@ -32,6 +32,14 @@ impl Act {
     }
 }
 
+/// What is written down of how an action ended.
+pub(super) struct Told {
+    /// `done`, or what is not.
+    pub outcome: String,
+    /// Number of jobs or records that it changed.
+    pub number: Option<u64>,
+}
+
 impl Operations {
     /// Does what a person wants and keeps who, when, what and how it ended. What cannot be written down is not done.
     pub(super) async fn audited<T>(
@@ -40,12 +48,29 @@ impl Operations {
         doing: impl Future<Output = Done<T>>,
         number: impl Fn(&T) -> Option<u64>,
     ) -> Done<T> {
+        let told = |value: &T| Told {
+            outcome: "done".to_owned(),
+            number: number(value),
+        };
+        self.audited_as(act, doing, told).await
+    }
+
+    /// As [`Operations::audited`], where what is done may end in more than one way.
+    pub(super) async fn audited_as<T>(
+        &self,
+        act: Act,
+        doing: impl Future<Output = Done<T>>,
+        told: impl Fn(&T) -> Told,
+    ) -> Done<T> {
         let store = &self.inner.store;
         let seq = store.audit_begins(&act.0).await?;
         let result = doing.await;
-        let (outcome, number) = match &result {
-            Ok(value) => ("done".to_owned(), number(value)),
-            Err(problem) => (problem.to_string(), None),
+        let Told { outcome, number } = match &result {
+            Ok(value) => told(value),
+            Err(problem) => Told {
+                outcome: problem.to_string(),
+                number: None,
+            },
         };
         // It was done, whether or not this can be written down: the row that began tells of it.
         if let Err(error) = store.audit_ends(seq, &outcome, number).await {

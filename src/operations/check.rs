@@ -35,7 +35,8 @@ impl Operations {
             let activecampaign = self.check_activecampaign(name, opened, &mut findings).await;
             findings.push(check_clock(name, opened));
             if highlevel && activecampaign {
-                check_mappings(config, name, opened, &mut findings).await;
+                self.check_mappings(config, name, opened, &mut findings)
+                    .await;
             } else {
                 findings.push(Finding::warning(
                     item(name, "mappings"),
@@ -67,6 +68,29 @@ impl Operations {
                 Ok(_) => Finding::ok("webhooks token", "workflows must send it"),
                 Err(problem) => bad("webhooks token", &problem),
             });
+        }
+    }
+
+    async fn check_mappings(
+        &self,
+        config: &Config,
+        name: &ConnectionName,
+        opened: &Opened,
+        findings: &mut Vec<Finding>,
+    ) {
+        for (mapping, spec) in config
+            .mappings
+            .iter()
+            .filter(|(_, spec)| config.connection_of(spec) == *name)
+        {
+            match opened.account.compile(mapping, spec).await {
+                Ok(compiled) => {
+                    findings.extend(compiled.findings);
+                    check_rules(opened, mapping, spec, findings).await;
+                    findings.extend(self.check_states(name, mapping, spec).await);
+                }
+                Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
+            }
         }
     }
 
@@ -255,27 +279,6 @@ fn check_clock(name: &ConnectionName, opened: &Opened) -> Finding {
                 format!("this machine is {} s {how} {api}", skew.abs().as_secs()),
             )
             .remedy("set the clock, best by NTP")
-        }
-    }
-}
-
-async fn check_mappings(
-    config: &Config,
-    name: &ConnectionName,
-    opened: &Opened,
-    findings: &mut Vec<Finding>,
-) {
-    for (mapping, spec) in config
-        .mappings
-        .iter()
-        .filter(|(_, spec)| config.connection_of(spec) == *name)
-    {
-        match opened.account.compile(mapping, spec).await {
-            Ok(compiled) => {
-                findings.extend(compiled.findings);
-                check_rules(opened, mapping, spec, findings).await;
-            }
-            Err(error) => findings.push(bad(format!("mapping {mapping}"), &error.into())),
         }
     }
 }

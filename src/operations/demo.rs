@@ -21,11 +21,18 @@ pub struct Demo {
     folder: tempfile::TempDir,
 }
 
+/// Numbers of findings of the check.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Checked {
+    pub good: usize,
+    pub warnings: usize,
+    pub errors: usize,
+}
+
 /// What the headless demo did, as its summary on stdout.
 #[derive(Debug, Serialize)]
 pub struct Story {
-    /// Findings of the check: good, warnings, errors.
-    pub check: (usize, usize, usize),
+    pub check: Checked,
     pub export: Summary,
     /// A record was changed and synced: the contact's new values. `None` where no record can be synced.
     pub changed: Option<SyncResult>,
@@ -104,8 +111,8 @@ impl Demo {
         let _ = self.folder.close();
     }
 
-    /// Checks all that can be checked; the numbers of good findings, warnings and errors.
-    pub async fn check(&self) -> (usize, usize, usize) {
+    /// Checks all that can be checked.
+    pub async fn check(&self) -> Checked {
         let findings = self.operations.check().await;
         let count = |level| {
             findings
@@ -113,7 +120,11 @@ impl Demo {
                 .filter(|finding| finding.level == level)
                 .count()
         };
-        (count(Level::Ok), count(Level::Warning), count(Level::Error))
+        Checked {
+            good: count(Level::Ok),
+            warnings: count(Level::Warning),
+            errors: count(Level::Error),
+        }
     }
 
     /// Starts the export of all pets.

@@ -27,6 +27,14 @@ pub struct MappingDraft {
     pub proposals: Vec<FieldProposal>,
 }
 
+/// A mapping that was written into config.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    pub reloaded: Reloaded,
+    /// It has its first rules and has synced records before: what that means for them, and what to do.
+    pub unknown_states: Option<(String, String)>,
+}
+
 impl Operations {
     /// A mapping with the fields that its lines may name.
     ///
@@ -116,7 +124,7 @@ impl Operations {
         mapping: &MappingName,
         before: &MappingSpec,
         after: &MappingSpec,
-    ) -> Done<Reloaded> {
+    ) -> Done<Saved> {
         self.writable()?;
         let state = self.state();
         let path = state.config.path.clone();
@@ -132,8 +140,17 @@ impl Operations {
             })??;
             self.reload().await
         };
-        let act =
-            Act::new("mapping saved", mapping.as_str()).of(&state.config.connection_of(after));
-        self.audited(act, saving, |_| None).await
+        let connection = state.config.connection_of(after);
+        let act = Act::new("mapping saved", mapping.as_str()).of(&connection);
+        let reloaded = self.audited(act, saving, |_| None).await?;
+        let unknown = match before.rules.is_empty() {
+            // It is saved, whether or not the store can tell.
+            true => self.unknown_states(&connection, mapping, after).await,
+            false => Ok(None),
+        };
+        Ok(Saved {
+            reloaded,
+            unknown_states: unknown.ok().flatten(),
+        })
     }
 }

@@ -1,21 +1,23 @@
 //! Mappings: what they say, what is wrong with them, what they make of a record.
 
-use super::audit::Act;
+use super::audit::{Act, Told};
 use super::records::RecordSearch;
-use super::{Done, Operations};
+use super::{Done, Operations, states};
 use crate::mapping::{
     EmailOutcome, EmailSource, EmailSpec, FieldSpec, Mapping, MappingSpec, OnMissingEmail,
     is_template,
 };
 use crate::model::job::Edit;
-use crate::model::view::{Preview, SyncResult};
+use crate::model::view::{FiringRule, Outcome, Preview, SyncResult};
 use crate::model::{
-    Builtin, ConnectionName, DataType, FieldKind, Finding, Level, MappingName, ObjectKey,
-    Properties, Record, RecordId,
+    Builtin, ConnectionName, DataType, EffectState, FieldKind, Finding, JobId, Level, MappingName,
+    ObjectKey, Properties, Record, RecordId,
 };
 use crate::sync::contest::{self, Verdict};
 use crate::sync::{Account, edited, related, write};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A mapping as config.toml gives it, without asking either API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,7 +140,9 @@ impl Operations {
         let (spec, connection) = state.spec(mapping)?;
         let account = state.person(&connection)?;
         account.forget().await;
-        Ok(account.compile(mapping, spec).await?.findings)
+        let mut findings = account.compile(mapping, spec).await?.findings;
+        findings.extend(self.check_states(&connection, mapping, spec).await);
+        Ok(findings)
     }
 
     /// The first records of the mapping's object, newest first, for live samples.
@@ -229,6 +233,9 @@ impl Operations {
                 }
             }
         }
+        let skips = address.is_err()
+            && mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
+            && mapping.spec().on_missing_email == OnMissingEmail::Skip;
         let ids = std::slice::from_ref(&record.id);
         let mut states = store
             .confirmed_states(connection, mapping.name(), ids)
@@ -236,19 +243,34 @@ impl Operations {
         let previous: Option<Properties> = states
             .remove(&record.id)
             .and_then(|state| serde_json::from_str(&state.properties_json).ok());
+        let mut rules = mapping.preview_rules(&record, related.as_ref(), previous.as_ref());
+        let mut warnings: Vec<String> = warning.into_iter().collect();
+        if previous.is_none()
+            && mapping.has_rules()
+            && self
+                .was_synced(connection, mapping.name(), &record.id)
+                .await?
+        {
+            warnings.push(states::warning(mapping.name(), mapping.spec()));
+            for rule in rules.iter_mut().filter(|rule| !rule.fires) {
+                rule.note = Some(match &rule.note {
+                    Some(note) if !rule.holds => format!("{note}; {}", states::NOTE),
+                    _ => states::NOTE.to_owned(),
+                });
+            }
+        }
         Ok(Preview {
             mapping: mapping.name().to_string(),
             title: mapping.title(&record),
             fields,
-            rules: mapping.preview_rules(&record, related.as_ref(), previous.as_ref()),
+            rules,
             email,
             contact_id: contact.map(|contact| contact.id),
-            skips: mapping.address(&record, related.as_ref()) == EmailOutcome::Missing
-                && mapping.spec().on_missing_email == OnMissingEmail::Skip,
-            problem: address.err().or(contested),
+            skips,
+            problem: address.err().filter(|_| !skips).or(contested),
             last_sent: link.map(|link| link.confirmed_at),
             superseded_by: winner,
-            warning,
+            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
             edit,
             surroundings,
             record,
@@ -319,11 +341,81 @@ impl Operations {
         let account = state.person(&connection)?;
         let compiled = account.mapping(mapping, spec).await?;
         let engine = &self.inner.engine;
-        let doing = engine.sync_now(&account, &compiled, records);
+        let doing = async {
+            let began = Timestamp::now();
+            let unknown = self.without_state(&compiled, &connection, records).await?;
+            let ended = engine.sync_now(&account, &compiled, records).await?;
+            let mut results = Vec::with_capacity(ended.len());
+            for (job, mut result) in ended {
+                if compiled.has_rules() {
+                    result.rules = self.fired(&job, began).await?;
+                }
+                if unknown.contains(&result.record)
+                    && matches!(result.outcome, Outcome::Synced | Outcome::Unchanged)
+                {
+                    let told = result.warning.take().into_iter();
+                    let told: Vec<String> = told.chain([states::AFTER.to_owned()]).collect();
+                    result.warning = Some(told.join("; "));
+                }
+                if result.outcome == Outcome::Waiting {
+                    result.why = Some(self.job(job.as_str()).await?.why);
+                }
+                results.push(result);
+            }
+            Ok(results)
+        };
         let ids: Vec<&str> = records.iter().take(20).map(RecordId::as_str).collect();
         let act = Act::new("sync", format!("{mapping} {}", ids.join(" "))).of(&connection);
-        self.audited(act, doing, |results| Some(results.len() as u64))
-            .await
+        self.audited_as(act, doing, |results| Told {
+            outcome: how_it_ended(results),
+            number: Some(results.iter().filter(|one| one.is_over()).count() as u64),
+        })
+        .await
+    }
+
+    /// Those of some records that the mapping has synced, and whose state its rules do not know.
+    async fn without_state(
+        &self,
+        mapping: &Mapping,
+        connection: &ConnectionName,
+        records: &[RecordId],
+    ) -> Done<BTreeSet<RecordId>> {
+        let mut unknown = BTreeSet::new();
+        if !mapping.has_rules() {
+            return Ok(unknown);
+        }
+        let store = &self.inner.store;
+        let states = store.confirmed_states(connection, mapping.name(), records);
+        let states = states.await?;
+        for record in records.iter().filter(|record| !states.contains_key(record)) {
+            if self.was_synced(connection, mapping.name(), record).await? {
+                unknown.insert(record.clone());
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// What rules did in the course of a job since a moment, whichever process worked it.
+    async fn fired(&self, job: &JobId, since: Timestamp) -> Done<Vec<FiringRule>> {
+        let store = &self.inner.store;
+        let Some(job) = store.job(job).await? else {
+            return Ok(Vec::new());
+        };
+        let mut fired: Vec<FiringRule> = Vec::new();
+        let effects = store.effects_of_job(&job).await?.into_iter();
+        for effect in
+            effects.filter(|effect| effect.state == EffectState::Done && effect.updated_at >= since)
+        {
+            let action = effect.act.to_string();
+            match fired.iter_mut().find(|known| known.rule == effect.rule) {
+                Some(known) => known.actions.push(action),
+                None => fired.push(FiringRule {
+                    rule: effect.rule,
+                    actions: vec![action],
+                }),
+            }
+        }
+        Ok(fired)
     }
 
     async fn rehearse(&self, mapping: &MappingName, record: &RecordId) -> SyncResult {
@@ -331,6 +423,21 @@ impl Operations {
             Ok(preview) => crate::sync::rehearsed(&preview),
             Err(problem) => crate::sync::failed(record.clone(), problem),
         }
+    }
+}
+
+/// For the audit: `done`, or how many did not come to their end, such as `1 waiting` or `2 failed, 1 unknown`.
+fn how_it_ended(results: &[SyncResult]) -> String {
+    let open: Vec<String> = [Outcome::Failed, Outcome::Unknown, Outcome::Waiting]
+        .into_iter()
+        .filter_map(|outcome| {
+            let number = results.iter().filter(|one| one.outcome == outcome).count();
+            (number > 0).then(|| format!("{number} {}", outcome.name()))
+        })
+        .collect();
+    match open.is_empty() {
+        true => "done".to_owned(),
+        false => open.join(", "),
     }
 }
 

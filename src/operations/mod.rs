@@ -31,6 +31,7 @@ pub mod sandbox;
 pub mod schemas;
 pub mod segments;
 mod state;
+mod states;
 pub mod status;
 pub mod triggers;
 mod values;

@@ -7,7 +7,8 @@ mod walk;
 use super::audit::Act;
 use super::{Done, Operations};
 use crate::highlevel::{HighLevel, Order, PAGE_REACH, PageCursor, Search};
-use crate::model::{ConnectionName, ObjectKey, Problem, Properties, Record, RecordId};
+use crate::http::ApiError;
+use crate::model::{ConnectionName, ErrorClass, ObjectKey, Problem, Properties, Record, RecordId};
 use serde::{Deserialize, Serialize};
 
 pub use walk::Walk;
@@ -212,6 +213,24 @@ impl Operations {
     }
 }
 
+/// Why records cannot be listed. The search is for custom objects and, at some locations, companies (fact sheet §2.1): of
+/// other standard objects the API says no more than that it finds nothing, and the key is as it should be.
+fn unlisted(object: &ObjectKey, error: ApiError) -> Problem {
+    let standard = object.as_str() == object.short();
+    if !standard || error.class != ErrorClass::Missing {
+        return error.into();
+    }
+    let problem = Problem::from(error);
+    Problem {
+        message: format!(
+            "{object} is a standard object, and HighLevel lists no records of it by this way ({})",
+            problem.message
+        ),
+        remedy: Some("look at them in HighLevel; records of custom objects are listed here".into()),
+        ..problem
+    }
+}
+
 /// A page of a search, in the lane of the client.
 async fn page(
     highlevel: &HighLevel,
@@ -239,10 +258,11 @@ async fn page(
     let found = match highlevel.search(object, &search).await {
         Err(error) if error.field.as_deref() == Some("sort") => {
             search.sort = None;
-            highlevel.search(object, &search).await?
+            highlevel.search(object, &search).await
         }
-        result => result?,
+        result => result,
     };
+    let found = found.map_err(|error| unlisted(object, error))?;
     let full = found.records.len() >= limit as usize;
     let next = match page {
         _ if !full => None,

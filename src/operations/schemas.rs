@@ -2,7 +2,6 @@
 
 use super::{Done, Operations};
 use crate::highlevel::{PageCursor, Search};
-use crate::mapping::is_template;
 use crate::model::{ConnectionName, ErrorClass, ObjectKey, ObjectSchema, Problem};
 use serde::Serialize;
 
@@ -73,7 +72,8 @@ impl Operations {
             .clone())
     }
 
-    /// Where an object's properties go: pairs of property key and contact field name, over all mappings.
+    /// Where an object's properties go: pairs of what a line reads and the contact field that it fills, over all mappings. A
+    /// line reads a property (`name`), a part of one (`notes.kitchen`), or, as a template, several: see [`reads`].
     pub fn mapped_to(
         &self,
         connection: &ConnectionName,
@@ -89,8 +89,24 @@ impl Operations {
                     && ObjectKey::from_input(&spec.object) == *object
             })
             .flat_map(|spec| spec.fields.iter())
-            .filter(|(_, field)| !is_template(field.source()))
-            .map(|(target, field)| (field.source().to_owned(), target.to_owned()))
+            .flat_map(|(target, field)| {
+                let names = field.reads().into_iter();
+                names.map(move |name| (short(&name, object), target.to_owned()))
+            })
             .collect()
     }
+}
+
+/// A name as the object's properties have it; config.toml may name a property by its full key.
+fn short(name: &str, object: &ObjectKey) -> String {
+    name.strip_prefix(object.as_str())
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(name)
+        .to_owned()
+}
+
+/// True if what a line reads is a property or a part of it.
+pub fn reads(name: &str, property: &str) -> bool {
+    name.strip_prefix(property)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

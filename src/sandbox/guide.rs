@@ -88,7 +88,8 @@ token = {activecampaign_token}
     }
 }
 
-/// What `tramline sandbox` prints: addresses, tokens, and a config.toml that works once the tokens are exported.
+/// What `tramline sandbox` prints: a config.toml that works once the tokens are exported, with addresses and tokens in its
+/// comments. Its store is its own: one that has met the sandbox's accounts takes no others.
 #[must_use]
 pub fn banner(sandbox: &Sandbox) -> String {
     let events = format!(
@@ -99,17 +100,18 @@ pub fn banner(sandbox: &Sandbox) -> String {
         "{ env = \"GHL_TOKEN\" }",
         "{ env = \"ACTIVECAMPAIGN_TOKEN\" }",
         &events,
-        "\n[webhooks]\npublic_key = { env = \"WEBHOOK_KEY\" }\n",
+        "\n[store]\nurl = \"sqlite:sandbox.db\"\n\n[webhooks]\npublic_key = { env = \"WEBHOOK_KEY\" }\n",
     );
     let highlevel = &sandbox.highlevel_url;
     format!(
-        "HighLevel       {highlevel}\nActiveCampaign  {}\nControl         {highlevel}/_sandbox/log · stats · contacts · records · webhooks · faults\n\n\
-         export GHL_TOKEN={HIGHLEVEL_TOKEN}\nexport ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
-         export AC_EVENT_KEY={EVENT_KEY}\nexport WEBHOOK_KEY={}\n\n\
+        "# config.toml of this sandbox. These lines too may go into the file; the tokens go into the shell:\n\
+         # export GHL_TOKEN={HIGHLEVEL_TOKEN}\n# export ACTIVECAMPAIGN_TOKEN={ACTIVECAMPAIGN_TOKEN}\n\
+         # export AC_EVENT_KEY={EVENT_KEY}\n# export WEBHOOK_KEY={}\n#\n\
+         # HighLevel       {highlevel}\n# ActiveCampaign  {}\n\
+         # Control         {highlevel}/_sandbox/log · stats · contacts · records · webhooks · faults\n\
          # An app in place of GHL_TOKEN: client_id {OAUTH_CLIENT_ID}, client_secret {OAUTH_CLIENT_SECRET},\n\
-         # consent_url {highlevel}/v2/oauth/chooselocation\n\n\
-         # config.toml\n{config}",
-        sandbox.activecampaign_url,
-        sandbox.control().webhook_key()
+         # consent_url {highlevel}/v2/oauth/chooselocation\n\n{config}",
+        sandbox.control().webhook_key(),
+        sandbox.activecampaign_url
     )
 }

@@ -5,7 +5,7 @@ use super::Store;
 use super::enqueue::WIRE_LIMIT;
 use super::error::{Result, StoreError};
 use super::outbox::OutboxRow;
-use super::rows::{bounded, chunks, from_json, push_list, time, to_json};
+use super::rows::{bounded, chunks, count, from_json, push_list, time, to_json};
 use crate::model::{
     Act, Action, ConnectionName, ContactId, Effect, EffectState, Job, MappingName, Problem,
     RecordId, RunId,
@@ -113,6 +113,26 @@ pub struct EffectEnd {
 const OPEN_ROW: &str = "seq, record_id, rule, action, target, state, version, contact_id, known, sent_at, turned_from, previous";
 
 impl Store {
+    /// How many contacts follow a record of which no state is confirmed, as it is when a mapping gets its first rule: what
+    /// turns true in such a record next cannot be told from what was true already.
+    pub async fn unknown_states(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<u64> {
+        let row = sqlx::query(
+            "SELECT count(*) FROM links JOIN records USING (connection, mapping, record_id)
+             WHERE connection = $1 AND mapping = $2 AND competes = 1 AND NOT EXISTS (
+                 SELECT 1 FROM confirmed_states AS states WHERE states.connection = links.connection
+                     AND states.mapping = links.mapping AND states.record_id = links.record_id)",
+        )
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        count(&row, 0)
+    }
+
     /// What was last confirmed of these records.
     pub async fn confirmed_states(
         &self,

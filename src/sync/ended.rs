@@ -104,6 +104,7 @@ impl Ended {
                 .and_then(|record| record.superseded_by.clone()),
             warning: self.warning.clone(),
             rules: Vec::new(),
+            why: None,
             error: self.error.clone(),
         }
     }
@@ -187,6 +188,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
         superseded_by: None,
         warning: None,
         rules: Vec::new(),
+        why: None,
         error: Some(problem),
     }
 }
@@ -199,7 +201,7 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
         .find_map(|field| field.problem.clone());
     let error = preview.problem.clone().or(first);
     let outcome = match &error {
-        Some(_) if preview.skips => Outcome::Skipped,
+        _ if preview.skips => Outcome::Skipped,
         Some(_) => Outcome::Failed,
         None if preview.superseded_by.is_some() => Outcome::Superseded,
         None if preview.in_step() => Outcome::Unchanged,
@@ -209,10 +211,9 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
         record: preview.record.id.clone(),
         outcome,
         contact_id: preview.contact_id.clone(),
-        fields: if outcome == Outcome::Superseded {
-            Vec::new()
-        } else {
-            fields(preview.fields.clone())
+        fields: match outcome {
+            Outcome::Superseded | Outcome::Skipped => Vec::new(),
+            _ => fields(preview.fields.clone()),
         },
         superseded_by: preview
             .superseded_by
@@ -231,6 +232,7 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
                 actions: rule.actions.clone(),
             })
             .collect(),
+        why: None,
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

@@ -316,7 +316,7 @@ impl Engine {
         account: &Account,
         mapping: &Arc<Mapping>,
         records: &[RecordId],
-    ) -> Result<Vec<SyncResult>, Problem> {
+    ) -> Result<Vec<(JobId, SyncResult)>, Problem> {
         let store = self.store();
         let mut results = self.inner.results.subscribe();
         let jobs: Vec<NewJob> = records
@@ -358,7 +358,8 @@ impl Engine {
                 }
             }
         }
-        Ok(ids.iter().filter_map(|id| done.get(id).cloned()).collect())
+        let result = |id: JobId| Some((id.clone(), done.get(&id)?.clone()));
+        Ok(ids.into_iter().filter_map(result).collect())
     }
 
     /// True if a job that waits is not waited for: it needs more than a moment.
@@ -402,6 +403,7 @@ impl Engine {
                 .pop()
                 .and_then(|attempt| attempt.warning),
             rules: Vec::new(),
+            why: None,
             error: job.error,
         }))
     }

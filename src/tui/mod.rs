@@ -26,7 +26,7 @@ mod terminal;
 pub mod theme;
 pub mod widgets;
 
-use crate::config::{self, Keys};
+use crate::config::{self, Config, ConfigError, Keys};
 use crate::model::call::Call;
 use crate::model::{ConnectionName, Level};
 use crate::operations::Operations;
@@ -41,10 +41,11 @@ use foreign::{Foreign, Told};
 use frame::Pacer;
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use keymap::Keymap;
+use keymap::{Key, Keymap, Tab};
 use painter::Painter;
 use ratatui::layout::Size;
 use remembered::Remembered;
+use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufWriter, Stdout, stdout};
 use std::sync::Arc;
@@ -92,19 +93,66 @@ impl Options {
             true => ThemeName::Mono,
             false => ThemeName::parse(settings.theme.name()).unwrap_or_default(),
         };
-        let keys = settings.keys.iter();
         Self {
             fps: overrides.fps.unwrap_or(settings.fps),
             low_bandwidth: overrides.low_bandwidth || settings.low_bandwidth,
             ascii: overrides.ascii || settings.ascii,
             mouse: settings.mouse,
             theme: overrides.theme.unwrap_or(theme),
-            keys: keys
-                .map(|(action, keys)| (action.clone(), Keys::list(keys)))
-                .collect(),
+            keys: key_lists(settings),
             connection,
         }
     }
+}
+
+/// An action of the key table with the keys that are in force.
+#[derive(Debug, Serialize)]
+pub struct KeyLine {
+    /// The name used in `[tui.keys]`.
+    pub action: &'static str,
+    /// `None` where it works on every screen.
+    pub screen: Option<&'static str>,
+    pub keys: Vec<String>,
+    pub help: &'static str,
+}
+
+/// All actions with their keys; the default ones without a configuration.
+///
+/// # Errors
+/// As [`check_keys`].
+pub fn keys(config: Option<&Config>) -> Result<Vec<KeyLine>, ConfigError> {
+    let keymap = match config {
+        Some(config) => keymap_of(config)?,
+        None => Keymap::default(),
+    };
+    let lines = keymap.all().iter().map(|bound| KeyLine {
+        action: bound.binding.name,
+        screen: bound.binding.tab.map(Tab::title),
+        keys: bound.keys.iter().map(Key::name).collect(),
+        help: bound.binding.help,
+    });
+    Ok(lines.collect())
+}
+
+/// Checks `[tui.keys]`: what actions and keys there are is known here only.
+///
+/// # Errors
+/// The first thing that is wrong, and where it stands.
+pub fn check_keys(config: &Config) -> Result<(), ConfigError> {
+    keymap_of(config).map(drop)
+}
+
+fn keymap_of(config: &Config) -> Result<Keymap, ConfigError> {
+    Keymap::new(&key_lists(&config.tui)).map_err(|error| {
+        let key = ["tui", "keys", error.action()];
+        config.fault(&key, &error.to_string(), &error.remedy())
+    })
+}
+
+fn key_lists(settings: &config::Tui) -> BTreeMap<String, Vec<String>> {
+    let keys = settings.keys.iter();
+    keys.map(|(action, keys)| (action.clone(), Keys::list(keys)))
+        .collect()
 }
 
 /// Answers that wait to be taken in.

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::operations::connections::ConnectionSummary;
 use crate::operations::draft::MappingSpec;
-use crate::operations::drafts::MappingDraft;
+use crate::operations::drafts::{MappingDraft, Saved};
 use crate::operations::filters::{FilterOf, SavedFilter};
 use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pace::Pace;
@@ -202,7 +202,7 @@ pub enum Reply {
     RuleTried(Done<RuleTrial>),
     ActionNames(Done<ActionNames>),
     FieldCreated(Done<ContactField>),
-    MappingSaved(MappingName, Done<Reloaded>),
+    MappingSaved(MappingName, Done<Saved>),
     Suggestions(Done<Vec<SuggestedPair>>),
     Survey(MappingName, Done<Survey>),
     Findings(Vec<Finding>),

@@ -1047,6 +1047,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                     superseded_by: None,
                     warning: None,
                     rules: Vec::new(),
+                    why: None,
                     error: None,
                 })
                 .collect(),
@@ -1085,7 +1086,9 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         }
         Request::ActionNames => Reply::ActionNames(done(mood, drafts::action_names(mood))),
         Request::CreateField(new) => Reply::FieldCreated(done(mood, drafts::created(&new))),
-        Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Reloaded::default())),
+        Request::SaveMapping(name, both) => {
+            Reply::MappingSaved(name, done(mood, drafts::saved(&both)))
+        }
         Request::Survey(name, _) => Reply::Survey(name, done(mood, drafts::survey(mood))),
         Request::Suggest(..) => Reply::Suggestions(done(mood, drafts::suggested(mood))),
         Request::Check => Reply::Findings(vec![

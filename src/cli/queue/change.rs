@@ -33,9 +33,20 @@ pub struct Select {
 struct Changed {
     matched: u64,
     changed: u64,
+    /// Jobs that were named and stand where this cannot be done to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<Left>,
     /// After `--wait`: how the jobs ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<crate::model::Job>>,
+}
+
+/// A job that was named, and is left as it is.
+#[derive(Serialize)]
+struct Left {
+    job: JobId,
+    /// One sentence: where it stands.
+    why: String,
 }
 
 pub async fn run(
@@ -48,35 +59,44 @@ pub async fn run(
         Some(group) => Some(format!("group:\"{}\"", group.replace(['\\', '"'], ""))),
         None => select.filter,
     };
+    let mut left = Vec::new();
     let chosen = match (&filter, select.ids.is_empty()) {
         (Some(filter), _) => Chosen::Filter(filter.clone()),
         (None, false) => {
             let mut ids: Vec<JobId> = Vec::new();
             for id in &select.ids {
-                ids.push(operations.job(id).await?.job.id);
+                let detail = operations.job(id).await?;
+                let job = detail.job.id;
+                if touched(operations, &Chosen::Ids(vec![job.clone()]), retry).await? == 0 {
+                    let why = detail.why;
+                    left.push(Left {
+                        job: job.clone(),
+                        why,
+                    });
+                }
+                // Also those: one that is at work is waited for.
+                ids.push(job);
             }
             Chosen::Ids(ids)
         }
         (None, true) => return Err(usage("which jobs?", "give ids, --filter F or --group G")),
     };
-    let matched = if retry {
-        operations.count_chosen(&chosen).await?
-    } else {
-        operations.count_discardable(&chosen).await?
-    };
+    let matched = touched(operations, &chosen, retry).await?;
     let verb = if retry { "retry" } else { "discard" };
     if select.dry_run {
         let result = Changed {
             matched,
             changed: 0,
+            left,
             results: None,
         };
         if context.output.is_json() {
-            context.output.document(&result)
+            context.output.document(&result);
         } else {
             context
                 .output
-                .line(&format!("would {verb} {matched} job(s)"))
+                .line(&format!("would {verb} {matched} job(s)"));
+            tell_left(context, &result.left);
         }
         return Ok(Exit::Done);
     }
@@ -88,7 +108,16 @@ pub async fn run(
     }
     if !retry {
         let changed = operations.discard(&chosen).await?;
-        return Ok(report(context, verb, matched, changed, None));
+        return Ok(report(
+            context,
+            verb,
+            Changed {
+                matched,
+                changed,
+                left,
+                results: None,
+            },
+        ));
     }
     // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
     // state:failed does not match them afterwards.
@@ -99,11 +128,23 @@ pub async fn run(
     };
     let changed = operations.retry(&chosen).await?;
     if !select.wait {
-        return Ok(report(context, verb, matched, changed, None));
+        return Ok(report(
+            context,
+            verb,
+            Changed {
+                matched,
+                changed,
+                left,
+                results: None,
+            },
+        ));
     }
     operations.work()?;
     tokio::select! {
-        jobs = operations.wait_for(&ids) => Ok(report(context, verb, matched, changed, Some(jobs?))),
+        jobs = operations.wait_for(&ids) => {
+            let results = Some(jobs?);
+            Ok(report(context, verb, Changed { matched, changed, left, results }))
+        }
         exit = signals::stop() => {
             context.output.note("stopped; what was begun goes on with the next worker");
             Ok(exit)
@@ -111,28 +152,27 @@ pub async fn run(
     }
 }
 
-fn report(
-    context: &Context,
-    verb: &str,
-    matched: u64,
-    changed: u64,
-    results: Option<Vec<crate::model::Job>>,
-) -> Exit {
-    let partly = results
-        .as_ref()
-        .is_some_and(|jobs| jobs.iter().any(|job| job.state != JobState::Done));
-    let result = Changed {
-        matched,
-        changed,
-        results,
-    };
+/// How many jobs it would be done to.
+async fn touched(operations: &Operations, chosen: &Chosen, retry: bool) -> Result<u64, Problem> {
+    if retry {
+        operations.count_chosen(chosen).await
+    } else {
+        operations.count_discardable(chosen).await
+    }
+}
+
+fn report(context: &Context, verb: &str, result: Changed) -> Exit {
+    let jobs = result.results.iter().flatten();
+    let partly = jobs.clone().any(|job| job.state != JobState::Done);
     if context.output.is_json() {
         context.output.document(&result);
     } else {
+        let named = result.matched + result.left.len() as u64;
         context
             .output
-            .line(&format!("{verb}: {changed} of {matched} job(s)"));
-        for job in result.results.iter().flatten() {
+            .line(&format!("{verb}: {} of {named} job(s)", result.changed));
+        tell_left(context, &result.left);
+        for job in jobs {
             let error = job
                 .error
                 .as_ref()
@@ -144,4 +184,10 @@ fn report(
         }
     }
     if partly { Exit::Partly } else { Exit::Done }
+}
+
+fn tell_left(context: &Context, left: &[Left]) {
+    for Left { job, why } in left {
+        context.output.line(&format!("{job}  left as it is: {why}"));
+    }
 }

@@ -64,12 +64,30 @@ pub async fn resume(
     scope: Scope,
 ) -> Result<Exit, Problem> {
     let ended = operations.resume(&scope.chosen()).await?;
-    if ended.is_empty() && !context.output.is_json() {
-        context.output.line("nothing was paused");
-    } else {
+    if context.output.is_json() {
         print_pauses(context, &ended);
+        return Ok(Exit::Done);
+    }
+    if ended.is_empty() {
+        context.output.line("nothing was paused");
+    }
+    for pause in &ended {
+        let what = what(pause);
+        let (kind, since) = (pause.kind.name(), time(Some(pause.since)));
+        context.output.line(&format!(
+            "{what} resumed: it was paused ({kind}) by {} since {since}: {}",
+            pause.by, pause.reason
+        ));
     }
     Ok(Exit::Done)
+}
+
+/// What a pause is about.
+pub fn what(pause: &model::Pause) -> String {
+    match &pause.mapping {
+        Some(mapping) => format!("mapping {mapping}"),
+        None => format!("connection {}", pause.connection),
+    }
 }
 
 fn print_pauses(context: &Context, pauses: &[model::Pause]) {

@@ -65,7 +65,10 @@ pub fn list(
             let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
             let rows: Vec<Vec<String>> = records
                 .iter()
-                .map(|record| columns.iter().map(|column| text(column, record)).collect())
+                .map(|record| {
+                    let cells = columns.iter().map(|column| text(schema, column, record));
+                    cells.collect()
+                })
                 .collect();
             output.table(&headings, &rows);
         }
@@ -100,11 +103,21 @@ fn title(column: &Column) -> String {
     }
 }
 
-fn text(column: &Column, record: &Record) -> String {
+fn text(schema: &ObjectSchema, column: &Column, record: &Record) -> String {
     match column {
         Column::Id => record.id.to_string(),
         Column::Created => time(record.created_at),
         Column::Updated => time(record.updated_at),
-        Column::Property(key) => cell(record.properties.get(key)),
+        Column::Property(key) => {
+            let property = schema.property(key).into_iter();
+            let members: Vec<String> = property
+                .flat_map(|property| property.members(&record.properties))
+                .map(|(label, value)| format!("{label}: {}", cell(Some(value))))
+                .collect();
+            match members.is_empty() {
+                true => cell(record.properties.get(key)),
+                false => members.join("; "),
+            }
+        }
     }
 }

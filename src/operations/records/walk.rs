@@ -43,6 +43,11 @@ impl Walk {
         self.total
     }
 
+    /// True once the last page was given.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// The records of the next page that were not given yet; `None` once the last page was given, or a page brought nothing
     /// new.
     ///

@@ -95,6 +95,7 @@ impl Rehearsal {
             superseded_by: None,
             warning: None,
             rules,
+            why: None,
             error: None,
         };
         work.engine.rehearsed(result).await;

@@ -54,7 +54,9 @@ impl App {
         match Keymap::new(&options.keys) {
             Ok(keymap) => self.keymap = keymap,
             Err(error) => {
-                let text = format!("{error}; the keys stay as they were");
+                let (action, remedy) = (error.action(), error.remedy());
+                let text =
+                    format!("tui.keys.{action}: {error} ({remedy}); the keys stay as they were");
                 self.toasts
                     .push_about(About::Configuration, Level::Error, text, self.now);
             }

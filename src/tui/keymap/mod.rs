@@ -14,20 +14,38 @@ pub use table::{Action, Binding, Needs, TABLE, Tab};
 /// What is wrong with `[tui.keys]`.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum KeymapError {
-    #[error("tui.keys: there is no action {name:?}{}", .near.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
+    #[error("there is no action {name:?}")]
     UnknownAction { name: String, near: Option<String> },
-    #[error(
-        "tui.keys.{action}: {key:?} is no key; keys look like \"x\", \"ctrl-x\", \"enter\", \"f5\""
-    )]
+    #[error("{key:?} is no key")]
     BadKey { action: String, key: String },
-    #[error(
-        "tui.keys: {key:?} stands for both {first} and {second}; give one of them another key, or none with []"
-    )]
+    #[error("{key:?} stands for {other} as well")]
     Conflict {
         key: String,
-        first: String,
-        second: String,
+        action: String,
+        other: String,
     },
+}
+
+impl KeymapError {
+    /// The action of the table that it is about.
+    pub fn action(&self) -> &str {
+        match self {
+            Self::UnknownAction { name, .. } => name,
+            Self::BadKey { action, .. } | Self::Conflict { action, .. } => action,
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::UnknownAction {
+                near: Some(near), ..
+            } => format!("did you mean {near:?}?"),
+            Self::UnknownAction { near: None, .. } => "`tramline keys` names them".to_owned(),
+            Self::BadKey { .. } => "keys look like \"x\", \"ctrl-x\", \"enter\", \"f5\"".to_owned(),
+            Self::Conflict { .. } => "give one of them another key, or none with []".to_owned(),
+        }
+    }
 }
 
 /// A line of the table with the keys that are in force.
@@ -74,22 +92,19 @@ impl Keymap {
                 binding,
                 keys: match overrides.get(binding.name) {
                     Some(keys) => keys.iter().filter_map(|key| Key::parse(key)).collect(),
-                    None => binding
-                        .keys
-                        .iter()
-                        .filter_map(|key| Key::parse(key))
-                        .collect(),
+                    None => own_keys(binding),
                 },
             })
             .collect();
         let keymap = Self { bounds };
-        match keymap.conflict() {
+        match keymap.conflict(overrides) {
             Some(conflict) => Err(conflict),
             None => Ok(keymap),
         }
     }
 
-    fn conflict(&self) -> Option<KeymapError> {
+    /// The first two actions that a key would stand for at once; the one of the overrides comes first.
+    fn conflict(&self, overrides: &BTreeMap<String, Vec<String>>) -> Option<KeymapError> {
         for (at, a) in self.bounds.iter().enumerate() {
             for b in &self.bounds[at + 1..] {
                 let meet = a.binding.tab == b.binding.tab
@@ -99,10 +114,14 @@ impl Keymap {
                     continue;
                 }
                 if let Some(key) = a.keys.iter().find(|key| b.keys.contains(key)) {
+                    let (mut action, mut other) = (a.binding.name, b.binding.name);
+                    if !overrides.contains_key(action) {
+                        std::mem::swap(&mut action, &mut other);
+                    }
                     return Some(KeymapError::Conflict {
                         key: key.name(),
-                        first: a.binding.name.to_owned(),
-                        second: b.binding.name.to_owned(),
+                        action: action.to_owned(),
+                        other: other.to_owned(),
                     });
                 }
             }
@@ -149,6 +168,25 @@ impl Keymap {
     }
 }
 
+/// Without overrides.
+impl Default for Keymap {
+    fn default() -> Self {
+        let bound = |binding| Bound {
+            binding,
+            keys: own_keys(binding),
+        };
+        Self {
+            bounds: TABLE.iter().map(bound).collect(),
+        }
+    }
+}
+
+/// The keys that an action has by the table.
+fn own_keys(binding: &Binding) -> Vec<Key> {
+    let keys = binding.keys.iter();
+    keys.filter_map(|key| Key::parse(key)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +207,7 @@ mod tests {
     #[test]
     fn no_screen_key_shadows_a_global_one_and_all_keys_are_readable() {
         let keymap = with(&[]).unwrap();
-        assert!(keymap.conflict().is_none());
+        assert!(keymap.conflict(&BTreeMap::new()).is_none());
         for binding in TABLE {
             for key in binding.keys {
                 let parsed = Key::parse(key).unwrap_or_else(|| panic!("{key} is no key"));
@@ -254,10 +292,9 @@ mod tests {
             with(&[("retry", &["ctrl-"])]).unwrap_err(),
             KeymapError::BadKey { .. }
         ));
-        assert!(matches!(
-            with(&[("retry", &["q"])]).unwrap_err(),
-            KeymapError::Conflict { .. }
-        ));
+        let conflict = with(&[("retry", &["q"])]).unwrap_err();
+        assert!(matches!(conflict, KeymapError::Conflict { .. }));
+        assert_eq!(conflict.action(), "retry", "the one that config.toml has");
         assert!(with(&[("retry", &["d"])]).is_ok(), "d is of another screen");
     }
 

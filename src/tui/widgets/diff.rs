@@ -31,7 +31,9 @@ fn heading(canvas: &mut Canvas, area: Rect, preview: &Preview) {
         (None, Some(email)) => format!("no contact yet: {email}"),
         _ => "no contact".to_owned(),
     };
-    let mut state = if preview.problem.is_some() {
+    let mut state = if preview.skips {
+        ("skipped".to_owned(), theme.warn)
+    } else if preview.problem.is_some() {
         (format!("cannot sync {}", theme.glyphs.cross), theme.error)
     } else if preview.superseded_by.is_some() {
         ("superseded".to_owned(), theme.warn)
@@ -143,6 +145,9 @@ pub fn draw(
     if let Some(problem) = &preview.problem {
         let text = format!("{} {problem}", theme.glyphs.cross);
         body = said(canvas, body, &text, theme.error);
+    }
+    if preview.skips {
+        body = said(canvas, body, Preview::SKIPPED, theme.warn);
     }
     if let Some(winner) = &preview.superseded_by {
         let text = format!("record {winner} was updated later and holds this contact");

@@ -5,19 +5,18 @@ use crate::model::view::Preview;
 use crate::model::{FieldProposal, Level, MappingName};
 use crate::operations::Done;
 use crate::operations::draft::Draft;
-use crate::operations::drafts::{FieldChoice, MappingDraft};
+use crate::operations::drafts::{FieldChoice, MappingDraft, Saved};
 use crate::operations::mappings::SuggestedPair;
-use crate::operations::reload::Reloaded;
 use crate::tui::canvas::counted;
 use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::request::Request;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::confirm::Confirm;
-use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::overlay::{Choice, Overlay, TextBox};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::source::Source;
-use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::text::{Paragraphs, Tone};
 use crate::tui::widgets::toast::About;
 
 /// Changes that a question names; of more there is only the number.
@@ -264,11 +263,21 @@ impl Mappings {
     }
 
     /// The changes are in config.toml, or are not: then they stay here.
-    pub(super) fn saved(&mut self, name: &MappingName, result: Done<Reloaded>, cx: &mut Cx) {
+    pub(super) fn saved(&mut self, name: &MappingName, result: Done<Saved>, cx: &mut Cx) {
         match result {
-            Ok(_) => {
+            Ok(saved) => {
                 self.drafts.remove(name);
-                cx.toast(Level::Ok, format!("{name} is saved in config.toml"));
+                let text = format!("{name} is saved in config.toml");
+                match saved.unknown_states {
+                    None => cx.toast(Level::Ok, text),
+                    Some((what, remedy)) => {
+                        let mut said = Paragraphs::default();
+                        said.add(format!("{what}."), Tone::Warn);
+                        said.gap();
+                        said.add(remedy, Tone::Plain);
+                        cx.show(Overlay::Text(TextBox::new(text, said)));
+                    }
+                }
                 cx.ask(Slot::Configuration, Request::Reload { credentials: false });
                 self.read(cx);
             }

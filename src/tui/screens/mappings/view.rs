@@ -225,6 +225,9 @@ impl Mappings {
         } else if let Some(problem) = self.preview.value().and_then(|p| p.problem.as_ref()) {
             let text = format!("! {}", problem.message);
             canvas.put_right(area.x, area.y, area.width / 2, &text, theme.warn);
+        } else if self.preview.value().is_some_and(|preview| preview.skips) {
+            let text = "! no e-mail address: it is skipped";
+            canvas.put_right(area.x, area.y, area.width / 2, text, theme.warn);
         }
     }
 

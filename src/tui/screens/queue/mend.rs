@@ -42,7 +42,12 @@ impl Queue {
                 "email" => email(),
                 field => {
                     let pair = detail.mapped_to.iter().find(|(_, to)| to == field);
-                    pair.map(|(from, _)| from.clone())
+                    let (from, _) = pair?;
+                    // The form has members of text box lists; of other properties that a template reads in parts, the whole.
+                    Some(match detail.schema.property_or_member(from) {
+                        Some(_) => from.clone(),
+                        None => from.split('.').next().unwrap_or_default().to_owned(),
+                    })
                 }
             });
             form.failed(error);

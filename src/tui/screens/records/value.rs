@@ -1,6 +1,6 @@
 //! A record's values as people read them.
 
-use crate::model::{DataType, Properties, Property};
+use crate::model::{Properties, Property};
 use serde_json::Value;
 
 fn label<'a>(property: Option<&'a Property>, key: &'a str) -> &'a str {
@@ -35,18 +35,12 @@ pub fn show(property: Option<&Property>, value: &Value) -> String {
 
 /// The value of a property, TEXTBOX_LIST gathered from its members.
 pub fn of(property: &Property, properties: &Properties) -> String {
-    if property.data_type == DataType::TextboxList {
-        let members: Vec<String> = property
-            .options
-            .iter()
-            .filter_map(|option| {
-                let value = properties.get(&format!("{}.{}", property.key, option.key))?;
-                Some(format!("{}: {}", option.label, show(None, value)))
-            })
-            .collect();
-        if !members.is_empty() {
-            return members.join("; ");
-        }
+    let members: Vec<String> = property
+        .members(properties)
+        .map(|(label, value)| format!("{label}: {}", show(None, value)))
+        .collect();
+    if !members.is_empty() {
+        return members.join("; ");
     }
     match properties.get(&property.key) {
         Some(value) => show(Some(property), value),
@@ -57,7 +51,7 @@ pub fn of(property: &Property, properties: &Properties) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PropertyOption;
+    use crate::model::{DataType, PropertyOption};
     use serde_json::json;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::table::title;
 use super::{Records, SETTLE, View};
-use crate::model::view::{Outcome, SyncResult};
+use crate::model::view::SyncResult;
 use crate::model::{Level, Problem, Record, RecordId};
 use crate::operations::Done;
 use crate::tui::canvas::counted;
@@ -59,7 +59,7 @@ impl Records {
         for result in &results {
             self.selected.remove(&result.record);
         }
-        let good = |r: &&SyncResult| !matches!(r.outcome, Outcome::Failed | Outcome::Unknown);
+        let good = |r: &&SyncResult| r.is_over();
         let bad = results.len() - results.iter().filter(good).count();
         if let [one] = results.as_slice() {
             let changed = one
@@ -72,14 +72,28 @@ impl Records {
                 .as_ref()
                 .map(|id| format!(", contact {id}"))
                 .unwrap_or_default();
-            match &one.error {
-                Some(problem) => {
-                    cx.toast(Level::Error, format!("{}: {problem}", one.outcome.name()));
-                }
-                None => {
-                    let changed = counted(changed as u64, "field");
-                    let text = format!("{}{contact}, {changed} changed", one.outcome.name());
-                    cx.toast(Level::Ok, text);
+            let outcome = one.outcome.name();
+            match (&one.why, &one.error) {
+                (Some(why), _) => cx.toast(Level::Warning, format!("{outcome}: {why}")),
+                (None, Some(problem)) => cx.toast(Level::Error, format!("{outcome}: {problem}")),
+                (None, None) => {
+                    let mut text = format!("{outcome}{contact}");
+                    if !one.fields.is_empty() || one.is_over() {
+                        let changed = counted(changed as u64, "field");
+                        text.push_str(&format!(", {changed} changed"));
+                    }
+                    for rule in &one.rules {
+                        text.push_str(&format!(
+                            "; rule {} fired: {}",
+                            rule.rule,
+                            rule.actions.join(", ")
+                        ));
+                    }
+                    let level = match one.is_over() {
+                        true => Level::Ok,
+                        false => Level::Warning,
+                    };
+                    cx.toast(level, text);
                 }
             }
         } else if bad == 0 {
@@ -89,10 +103,10 @@ impl Records {
             let mut text = Paragraphs::default();
             for result in &results {
                 let tone = if good(&result) { Tone::Ok } else { Tone::Error };
-                let error = result
-                    .error
-                    .as_ref()
-                    .map(|e| format!("  {e}"))
+                let error = result.error.as_ref().map(ToString::to_string);
+                let reason = result.why.clone().or(error);
+                let error = reason
+                    .map(|reason| format!("  {reason}"))
                     .unwrap_or_default();
                 text.add(
                     format!("{}  {}{error}", result.record, result.outcome.name()),

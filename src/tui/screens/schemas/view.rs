@@ -2,7 +2,7 @@
 
 use super::{CUSTOM_OBJECTS, Schemas};
 use crate::model::DataType;
-use crate::operations::schemas::SchemaSummary;
+use crate::operations::schemas::{SchemaSummary, reads};
 use crate::tui::canvas::{Canvas, below, counted, grouped};
 use crate::tui::hits::Hit;
 use crate::tui::load::Load;
@@ -40,12 +40,15 @@ impl Schemas {
 
     fn view_objects(&self, canvas: &mut Canvas, area: Rect) {
         let shown = self.shown();
-        let custom = self
-            .list
-            .value()
-            .map_or(0, |all| all.iter().filter(|s| !s.schema.standard).count());
         let theme = canvas.theme;
-        let title = format!("Objects  {custom} of {CUSTOM_OBJECTS} custom");
+        let title = match self.list.value() {
+            Some(all) => {
+                let custom = all.iter().filter(|s| !s.schema.standard).count();
+                format!("Objects  {custom} of {CUSTOM_OBJECTS} custom")
+            }
+            // How many there are is not known before they were read.
+            None => "Objects".to_owned(),
+        };
         canvas.put(area.x, area.y, area.width, &title, theme.title);
         if !self.object_filter.is_empty() {
             let text = format!("/{}", self.object_filter);
@@ -158,7 +161,7 @@ impl Schemas {
                 let mapped: Vec<&str> = detail
                     .mapped_to
                     .iter()
-                    .filter(|(key, _)| *key == property.key)
+                    .filter(|(name, _)| reads(name, &property.key))
                     .map(|(_, field)| field.trim_matches('%'))
                     .collect();
                 let mut is = Vec::new();
