@@ -95,7 +95,7 @@ impl ActiveCampaign {
                     id,
                     name: name.to_owned(),
                 };
-                self.remember(Kind::Tags, tag.clone());
+                self.remember(Kind::Tags, &tag).await;
                 Ok(tag)
             }
             // `Duplicate entry` (form d): somebody was faster, or a lost answer came true.
