@@ -37,8 +37,11 @@ struct Learned {
     schemas: HashMap<ObjectKey, Arc<Kept<Arc<ObjectSchema>>>>,
     associations: HashMap<ObjectKey, Arc<Kept<Arc<Vec<Association>>>>>,
     fields: Arc<Kept<Arc<Vec<ContactField>>>>,
-    mappings: HashMap<MappingName, Arc<Kept<(Fingerprint, Arc<Mapping>)>>>,
+    mappings: HashMap<MappingName, Arc<Kept<OfSpec>>>,
 }
+
+/// A mapping, with the hash of the specification that it was compiled from.
+type OfSpec = (Fingerprint, Arc<Mapping>);
 
 /// The part of one key.
 fn part<K: Clone + Eq + Hash, T: Clone>(
