@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for SecretRefVisitor {
             ));
         };
         let secret = match kind.as_str() {
-            "env" => SecretRef::Env(map.next_value()?),
+            "env" => SecretRef::Env(variable(map.next_value()?)?),
             "file" => SecretRef::File(map.next_value()?),
             "command" => SecretRef::Command(map.next_value()?),
             _ => return Err(de::Error::unknown_field(&kind, &["env", "file", "command"])),
@@ -105,9 +105,40 @@ impl<'de> Visitor<'de> for SecretRefVisitor {
     }
 }
 
+/// The name of an environment variable. What cannot be one is not repeated: it may be the token itself. So may be what looks
+/// like a token; that is taken, and hidden wherever it would be shown.
+fn variable<E: de::Error>(name: String) -> Result<String, E> {
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.starts_with(starts) || !name.chars().all(goes_on) {
+        remember(&name.into());
+        return Err(E::custom(
+            "env is not the name of an environment variable (letters, digits and _, no digit first): \
+             write the variable's name there, not the secret; what stands there is not repeated",
+        ));
+    }
+    if looks_like_a_token(&name) {
+        remember(&name.as_str().into());
+    }
+    Ok(name)
+}
+
+/// Whether a name is as long and as mixed as tokens are, and variables' names are not.
+fn looks_like_a_token(name: &str) -> bool {
+    let has = |kind: fn(&char) -> bool| name.chars().any(|c| kind(&c));
+    let mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase);
+    name.len() >= 20 && has(char::is_ascii_digit) && (mixed || !name.contains('_'))
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Env(name) if looks_like_a_token(name) => {
+                write!(
+                    f,
+                    "environment variable (its name looks like a token and is not shown)"
+                )
+            }
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Command(words) => {
@@ -149,9 +180,13 @@ impl SecretRef {
     pub async fn read_text(&self, folder: &Path) -> Result<String, Problem> {
         match self {
             Self::Env(name) => std::env::var(name).map_err(|_| {
-                self.problem("is not set").remedy(format!(
-                    "export {name}=… before starting, or refer to a file"
-                ))
+                let remedy = if looks_like_a_token(name) {
+                    "write the variable's name after env in config.toml, not the secret; replace a token that stood there"
+                        .to_owned()
+                } else {
+                    format!("export {name}=… before starting, or refer to a file")
+                };
+                self.problem("is not set").remedy(remedy)
             }),
             Self::File(path) => {
                 let path = folder.join(path);
@@ -297,6 +332,43 @@ mod tests {
         assert!(parse("token = { env = 'A', file = 'b' }").is_err());
         assert!(parse("token = { enw = 'A' }").is_err());
         assert!(parse("token = { command = [] }").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_token_in_place_of_a_variables_name_is_not_repeated() {
+        for token in [
+            "pit-0f3c9a52-canary-4d1e",
+            "eyJhbGciOi.canary",
+            "0canary",
+            "sk canary",
+            "",
+        ] {
+            let message = parse(&format!("token = {{ env = '{token}' }}")).unwrap_err();
+            assert!(
+                message.contains("env is not the name") && !message.contains("canary"),
+                "{message}"
+            );
+        }
+        // Of the letters of a name, too.
+        for token in [
+            "canary5d41402abc4b2a76b9719d911017c592",
+            "canary_X9aB3kQ7mZ2pL5",
+        ] {
+            let reference = parse(&format!("token = {{ env = '{token}' }}")).unwrap();
+            let unset = reference.read(Path::new(".")).await.unwrap_err();
+            let told = format!("{unset} {:?}", unset.remedy);
+            assert!(
+                told.contains("is not set") && !told.contains("canary"),
+                "{told}"
+            );
+            assert_eq!(hide(token), "[redacted]");
+        }
+        for name in ["GHL_TOKEN", "_x", "ACTIVECAMPAIGN_TOKEN_2", "ghlToken2"] {
+            let reference = parse(&format!("token = {{ env = '{name}' }}")).unwrap();
+            let unset = reference.read(Path::new(".")).await.unwrap_err();
+            assert!(unset.message.contains(name), "{unset}");
+            assert_eq!(hide(name), name);
+        }
     }
 
     #[tokio::test]

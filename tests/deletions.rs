@@ -345,6 +345,35 @@ fn a_deletion_is_believed_only_with_its_announcement_and_a_readable_object() {
     ended(&house, &rex, "done");
 }
 
+/// Events come in any order: one about a record that is gone is a failure only where nobody said that it was deleted.
+#[test]
+fn news_that_come_after_a_deletion_are_no_failure() {
+    let house = house("keep", "");
+    let worker = house.worker("worker");
+    for announced in [true, false] {
+        let record = pet(&house, "Rex", &format!("{announced}@example.org"));
+        let jobs_before = house.jobs().len();
+        house.expect(0, &["sync", "pets", &record]);
+        house.control.delete_record(PETS, &record);
+        let tell = |kind: &str, jobs: usize| {
+            let event = json!({"type": kind, "locationId": LOCATION_ID, "id": record, "objectKey": PETS,
+                "webhookId": format!("{kind} {record}"), "timestamp": jiff::Timestamp::now().to_string(), "properties": []});
+            assert_eq!(house.announce(&worker, &event).body["status"], "accepted");
+            eventually("its job", || house.jobs().len() == jobs_before + jobs);
+        };
+        if announced {
+            tell("RecordDelete", 2);
+            ended(&house, &record, "done");
+            tell("RecordUpdate", 3);
+            ended(&house, &record, "done");
+        } else {
+            tell("RecordUpdate", 2);
+            let failed = ended(&house, &record, "failed");
+            assert_eq!(failed["error"]["class"], "missing", "{failed}");
+        }
+    }
+}
+
 #[test]
 fn of_two_mappings_that_delete_the_last_one_does() {
     let other = "\n[mappings.other]\nobject = \"custom_objects.pets\"\nemail = \"owner_email\"\non_delete = \"delete\"\n[mappings.other.fields]\n\"%BREED%\" = \"breed\"\n";

@@ -179,13 +179,13 @@ fn every_action_is_done_when_its_condition_turns_true_and_not_again() {
     assert_eq!(now.lists.get("Adopters"), Some(&2));
     assert!(now.automations.is_empty(), "{now:?}");
 
-    // A second turn is a second time; the list was left, and stays so.
+    // A second turn is a second time; the list was left by a rule, so it is no wish of the contact's.
     set(&house, &pet, "status", "adopted");
     sync(&house, &pet);
     let now = contact(&house);
     assert_eq!(now.enrolled.len(), 2);
     assert_eq!(now.events.len(), 2);
-    assert_eq!(now.lists.get("Adopters"), Some(&2));
+    assert_eq!(now.lists.get("Adopters"), Some(&1));
     house.assert_no_violation();
     for text in [house.read("tramline.log"), shown.stdout, job.to_string()] {
         assert!(!text.contains(EVENT_KEY), "{text}");
@@ -477,6 +477,104 @@ fn who_left_a_list_by_hand_is_brought_back_only_where_the_rule_says_so() {
             );
         }
     }
+}
+
+const ON_AND_OFF: &str = r#"
+[[mappings.pets.rules]]
+name = "on"
+when = "status == 'adopted'"
+subscribe = "Newsletter"
+
+[[mappings.pets.rules]]
+name = "off"
+when = "status == 'available'"
+unsubscribe = "newsletter"
+"#;
+
+#[test]
+fn whom_a_rule_put_off_a_list_a_rule_may_bring_back_and_no_person() {
+    let (house, pet) = house(ON_AND_OFF);
+    let turn = |status: &str| {
+        set(&house, &pet, "status", status);
+        sync(&house, &pet);
+        contact(&house).lists.get("Newsletter").copied()
+    };
+    sync(&house, &pet);
+    assert_eq!(turn("adopted"), Some(1));
+    assert_eq!(turn("available"), Some(2));
+    assert_eq!(turn("adopted"), Some(1));
+    let sent = house.requests("POST /api/3/contactLists");
+    let back = sent.last().unwrap().body.clone().unwrap();
+    assert!(back.contains("\"sourceid\":4"), "{back}");
+    // Put off by the rule; a minute later the contact comes back, and leaves by itself.
+    assert_eq!(turn("available"), Some(2));
+    house
+        .sql("UPDATE effects SET sent_at = sent_at - 60000000, updated_at = updated_at - 60000000");
+    assert!(house.control.unsubscribe(OWNER, "Newsletter"));
+    assert_eq!(turn("adopted"), Some(2));
+    let left = job(&house);
+    let why = left["effects"][0]["response"].as_str().unwrap();
+    assert!(why.starts_with("left alone"), "{left}");
+    // It left already, so no rule puts it off: it stays its own wish.
+    assert_eq!(turn("available"), Some(2));
+    assert_eq!(turn("adopted"), Some(2));
+    house.assert_no_violation();
+}
+
+#[test]
+fn who_was_never_on_a_list_is_not_put_off_it() {
+    let (house, pet) = house(ON_AND_OFF);
+    set(&house, &pet, "status", "pending");
+    sync(&house, &pet);
+    set(&house, &pet, "status", "available");
+    sync(&house, &pet);
+    let done = job(&house);
+    assert_eq!(
+        effects(&done),
+        [["unsubscribe", "newsletter", "done"]],
+        "{done}"
+    );
+    assert!(contact(&house).lists.is_empty());
+    set(&house, &pet, "status", "adopted");
+    sync(&house, &pet);
+    assert_eq!(contact(&house).lists.get("Newsletter"), Some(&1));
+}
+
+#[test]
+fn in_exports_a_rule_puts_off_and_brings_back_whom_it_does_one_by_one() {
+    let (house, pets) = exported(ON_AND_OFF);
+    let turn = |status: &str, pets: &[String]| {
+        for pet in pets {
+            set(&house, pet, "status", status);
+        }
+        house.export(&[]);
+    };
+    let standing = |number: usize| {
+        let contact = house.control.contact(&owner(number)).unwrap();
+        contact.lists.get("Newsletter").copied()
+    };
+    // Nobody was on the list.
+    turn("pending", &pets);
+    turn("available", &pets);
+    assert!((0..10).all(|number| standing(number).is_none()));
+    turn("adopted", &pets);
+    assert!((0..10).all(|number| standing(number) == Some(1)));
+    turn("available", &pets);
+    assert!((0..10).all(|number| standing(number) == Some(2)));
+    // A minute later one of them comes back, and leaves by itself.
+    let id = house.control.contact(&owner(9)).unwrap().id;
+    house.sql(&format!(
+        "UPDATE effects SET sent_at = sent_at - 60000000, updated_at = updated_at - 60000000 WHERE contact_id = '{id}'"
+    ));
+    assert!(house.control.unsubscribe(&owner(9), "Newsletter"));
+    turn("adopted", &pets);
+    let now: Vec<_> = (0..10).map(standing).collect();
+    assert!(
+        now[..9].iter().all(|standing| *standing == Some(1)),
+        "{now:?}"
+    );
+    assert_eq!(now[9], Some(2));
+    house.assert_no_violation();
 }
 
 #[test]

@@ -334,6 +334,25 @@ fn a_retry_that_is_waited_for_ends_with_its_jobs() {
 }
 
 #[test]
+fn a_refusal_that_passes_while_the_token_is_good_fails_no_job() {
+    let house = House::new(40);
+    let (_, record) = two_of_one_contact(&house);
+    let read = format!("GET /objects/{PETS}/records/");
+    let refused = Fault::once(Kind::Status(401), &read);
+    house.control.fault(refused.clone());
+    let ran = house.expect(0, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "synced")]);
+
+    // One that does not pass is the job's own trouble after a few times.
+    house.control.fault(refused.times(1_000));
+    let since = house.requests(&read).len();
+    let ran = house.expect(3, &["--json", "sync", "pets", &record]);
+    assert_eq!(outcomes(&ran.lines()), [(record.as_str(), "failed")]);
+    assert_eq!(ran.lines()[0]["error"]["class"], "auth", "{ran:#?}");
+    assert_eq!(house.requests(&read).len(), since + 3);
+}
+
+#[test]
 fn a_token_that_is_refused_fails_no_job() {
     let house = House::new(40);
     let (_, record) = two_of_one_contact(&house);

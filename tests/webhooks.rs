@@ -394,6 +394,50 @@ fn a_changed_object_is_read_again() {
     assert_eq!(schemas(), 2);
 }
 
+#[test]
+fn changes_that_come_at_once_read_every_catalogue_once() {
+    let house = House::new(5);
+    house.receive_webhooks("");
+    let config = house.read("config.toml");
+    let rule = "[[mappings.pets.rules]]\nname = \"new\"\nwhen = \"true\"\non_first_sync = true\n\
+                add_tags = \"Donor\"\nsubscribe = \"Adopters\"\n";
+    house.write("config.toml", &format!("{config}\n{rule}"));
+    let owner = |number: usize| format!("owner{number}@example.org");
+    let pets: Vec<String> = (0..8).map(|n| pet(&house, "Rex", &owner(n))).collect();
+    let worker = house.worker("worker");
+    // While the first one reads, the others come to want the same.
+    let catalogues = [
+        "GET /objects/custom_objects.pets?",
+        "GET /api/3/fields",
+        "GET /api/3/tags",
+        "GET /api/3/lists",
+    ];
+    for route in catalogues {
+        house.control.fault(Fault {
+            ms: Some(400),
+            ..Fault::once(Kind::Slow, route)
+        });
+    }
+    for (number, pet) in pets.iter().enumerate() {
+        let event = record_event(pet, &format!("w{number}"));
+        assert_eq!(house.announce(&worker, &event).body["status"], "accepted");
+    }
+    eventually("all on the list", || {
+        (0..8).all(|number| {
+            let contact = house.control.contact(&owner(number));
+            contact.is_some_and(|contact| contact.lists.contains_key("Adopters"))
+        })
+    });
+    for route in catalogues {
+        let pages = house.requests(route);
+        let mut paths: Vec<&str> = pages.iter().map(|page| page.path.as_str()).collect();
+        assert!(!paths.is_empty(), "{route}");
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), pages.len(), "{route}: {pages:#?}");
+    }
+}
+
 fn hook(
     worker: &Worker,
     mapping: &str,

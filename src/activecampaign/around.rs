@@ -3,20 +3,19 @@
 
 use super::ActiveCampaign;
 use super::wire::loose;
-use crate::http::ApiError;
+use crate::http::{ApiError, Kept};
 use crate::model::contact::{Enrolment, Membership, Named, Part, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass, Segment};
 use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A name that is not among those remembered is looked for anew, if they are older than this.
 const DOUBTED: Duration = Duration::from_secs(10);
 /// For so long definitions are taken from memory.
 pub(super) const FRESH: Duration = Duration::from_secs(300);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Tags,
     Lists,
@@ -39,8 +38,22 @@ impl Kind {
 /// Remembered definitions.
 #[derive(Default)]
 pub(super) struct Names {
-    known: Mutex<HashMap<Kind, (Instant, Vec<Named>)>>,
-    pub(super) segments: Mutex<Option<(Instant, Vec<Segment>)>>,
+    tags: Kept<Arc<Vec<Named>>>,
+    lists: Kept<Arc<Vec<Named>>>,
+    automations: Kept<Arc<Vec<Named>>>,
+    scores: Kept<Arc<Vec<Named>>>,
+    pub(super) segments: Kept<Vec<Segment>>,
+}
+
+impl Names {
+    fn of(&self, kind: Kind) -> &Kept<Arc<Vec<Named>>> {
+        match kind {
+            Kind::Tags => &self.tags,
+            Kind::Lists => &self.lists,
+            Kind::Automations => &self.automations,
+            Kind::Scores => &self.scores,
+        }
+    }
 }
 
 impl ActiveCampaign {
@@ -49,7 +62,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn tags(&self) -> Result<Vec<Named>, ApiError> {
-        self.read_names(Kind::Tags).await
+        self.all(Kind::Tags).await
     }
 
     /// All lists.
@@ -57,7 +70,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn lists(&self) -> Result<Vec<Named>, ApiError> {
-        self.read_names(Kind::Lists).await
+        self.all(Kind::Lists).await
     }
 
     /// All automations.
@@ -65,7 +78,7 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn automations(&self) -> Result<Vec<Named>, ApiError> {
-        self.read_names(Kind::Automations).await
+        self.all(Kind::Automations).await
     }
 
     /// All scores.
@@ -73,26 +86,26 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn scores(&self) -> Result<Vec<Named>, ApiError> {
-        self.read_names(Kind::Scores).await
+        self.all(Kind::Scores).await
     }
 
-    async fn read_names(&self, kind: Kind) -> Result<Vec<Named>, ApiError> {
+    /// All definitions as they are now.
+    async fn all(&self, kind: Kind) -> Result<Vec<Named>, ApiError> {
+        let names = self
+            .names
+            .of(kind)
+            .renew(async || self.read_names(kind).await);
+        names.await.map(Arc::unwrap_or_clone)
+    }
+
+    async fn read_names(&self, kind: Kind) -> Result<Arc<Vec<Named>>, ApiError> {
         let (path, list, name) = kind.wire();
-        let names: Vec<Named> = self
-            .pages(path, list)
-            .await?
-            .iter()
-            .map(|row| Named {
-                id: loose(row.get("id")),
-                name: loose(row.get(name)),
-            })
-            .collect();
-        self.names
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(kind, (Instant::now(), names.clone()));
-        Ok(names)
+        let rows = self.pages(path, list).await?;
+        let named = |row: &Value| Named {
+            id: loose(row.get("id")),
+            name: loose(row.get(name)),
+        };
+        Ok(Arc::new(rows.iter().map(named).collect()))
     }
 
     /// The definition of a name, without regard to case: the one of that very spelling first (fact sheet §4: the rule is not
@@ -101,21 +114,13 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call; `Invalid` where several are called so.
     pub(super) async fn named(&self, kind: Kind, name: &str) -> Result<Option<Named>, ApiError> {
-        let remembered = self
-            .names
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&kind)
-            .filter(|(at, _)| at.elapsed() < FRESH)
-            .cloned();
-        if let Some((at, names)) = remembered {
-            let found = self.pick(kind, name, &names);
-            if at.elapsed() < DOUBTED || matches!(found, Ok(Some(_))) {
-                return found;
-            }
-        }
-        let names = self.read_names(kind).await?;
+        let believed = |age, names: &Arc<Vec<Named>>| {
+            age < DOUBTED || age < FRESH && matches!(self.pick(kind, name, names), Ok(Some(_)))
+        };
+        let kept = self.names.of(kind);
+        let names = kept
+            .get(believed, async || self.read_names(kind).await)
+            .await?;
         self.pick(kind, name, &names)
     }
 
@@ -148,38 +153,30 @@ impl ActiveCampaign {
         }
     }
 
-    /// A definition that was just made is known from now on.
-    pub(super) fn remember(&self, kind: Kind, named: Named) {
-        if let Some((_, names)) = self
-            .names
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(&kind)
-        {
-            names.push(named);
-        }
+    /// A definition that was just made is known from now on. Who read them all meanwhile may know it already.
+    pub(super) async fn remember(&self, kind: Kind, made: &Named) {
+        let add = |names: &mut Arc<Vec<Named>>| {
+            if names.iter().all(|named| named.id != made.id) {
+                Arc::make_mut(names).push(made.clone());
+            }
+        };
+        self.names.of(kind).amend(add).await;
     }
 
-    /// The names of ids; the definitions are read again if one is not among those remembered.
+    /// The names of ids; the definitions are read again if one is not among those remembered, unless that was done a moment
+    /// ago.
     async fn names_of(&self, kind: Kind, ids: &[String]) -> Result<Vec<String>, ApiError> {
-        let remembered = self
-            .names
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&kind)
-            .filter(|(at, _)| at.elapsed() < FRESH)
-            .map(|(_, names)| names.clone());
-        let knows = |names: &[Named]| {
-            ids.iter()
-                .all(|id| names.iter().any(|named| named.id == *id))
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let believed = |age, names: &Arc<Vec<Named>>| {
+            let knows = |id: &String| names.iter().any(|named| named.id == *id);
+            age < DOUBTED || age < FRESH && ids.iter().all(knows)
         };
-        let names = match remembered {
-            Some(names) if knows(&names) => names,
-            _ if ids.is_empty() => Vec::new(),
-            _ => self.read_names(kind).await?,
-        };
+        let kept = self.names.of(kind);
+        let names = kept
+            .get(believed, async || self.read_names(kind).await)
+            .await?;
         Ok(ids
             .iter()
             .map(|id| {

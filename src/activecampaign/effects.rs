@@ -2,10 +2,11 @@
 
 use super::ActiveCampaign;
 use super::around::Kind;
-use super::wire::loose;
+use super::wire::{loose, time};
 use crate::http::{Answer, ApiError, Request, encode};
 use crate::model::contact::Named;
 use crate::model::{ContactId, ErrorClass};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -32,6 +33,8 @@ pub struct ListStanding {
     pub list: String,
     /// `0` unconfirmed, `1` active, `2` unsubscribed, `3` bounced.
     pub status: String,
+    /// When it came to be so: the later of the row's `sdate` and `udate`, to the second.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// A contact's way through an automation.
@@ -95,7 +98,7 @@ impl ActiveCampaign {
                     id,
                     name: name.to_owned(),
                 };
-                self.remember(Kind::Tags, tag.clone());
+                self.remember(Kind::Tags, &tag).await;
                 Ok(tag)
             }
             // `Duplicate entry` (form d): somebody was faster, or a lost answer came true.
@@ -154,6 +157,10 @@ impl ActiveCampaign {
             .map(|row| ListStanding {
                 list: loose(row.get("list")),
                 status: loose(row.get("status")),
+                changed_at: ["sdate", "udate"]
+                    .into_iter()
+                    .filter_map(|key| time(&loose(row.get(key))))
+                    .max(),
             })
             .collect())
     }

@@ -11,8 +11,6 @@ use crate::model::{ErrorClass, NewSegment, Segment};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::sync::PoisonError;
-use std::time::Instant;
 
 /// Rows of a page of audiences; at most 10,000 may be asked for.
 const AUDIENCES: usize = 1000;
@@ -24,6 +22,11 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call.
     pub async fn segments(&self) -> Result<Vec<Segment>, ApiError> {
+        let read = async || self.read_segments().await;
+        self.names.segments.renew(read).await
+    }
+
+    async fn read_segments(&self) -> Result<Vec<Segment>, ApiError> {
         let audiences = self.audiences().await;
         if let Err(error) = &audiences
             && !may_be_missing(error)
@@ -49,28 +52,14 @@ impl ActiveCampaign {
             (Err(error), Err(_)) | (Ok(_), Err(error)) => return Err(error),
         };
         segments.sort_by_cached_key(|segment| (name_key(&segment.name), segment.id.clone()));
-        *self
-            .names
-            .segments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), segments.clone()));
         Ok(segments)
     }
 
     /// The same from memory where that is fresh; a list that may not be read says so.
     pub(super) async fn known_segments(&self) -> Result<Part<Segment>, ApiError> {
-        let remembered = self
-            .names
-            .segments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .filter(|(at, _)| at.elapsed() < FRESH)
-            .map(|(_, segments)| segments.clone());
-        match remembered {
-            Some(segments) => Ok(Part::Read(segments)),
-            None => allowed(self.segments().await),
-        }
+        let read = async || self.read_segments().await;
+        let fresh = |age, _: &Vec<Segment>| age < FRESH;
+        allowed(self.names.segments.get(fresh, read).await)
     }
 
     /// Summaries of saved segments. Their answer tells no total, so a page that brings nothing new is the end.
@@ -136,11 +125,7 @@ impl ActiveCampaign {
         let body = segment_body(new).to_string().into_bytes();
         let request = Request::write(Method::POST, "/segmentsV2", Some(body));
         let made = self.transport.call(&request, made_id).await;
-        *self
-            .names
-            .segments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.names.segments.forget().await;
         match made {
             Ok(id) => Ok(Segment::new(id, &new.name)),
             Err(error) if error.ambiguous => {

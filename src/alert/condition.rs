@@ -1,5 +1,6 @@
 //! What is alerted on, in words, and when a change of it is told.
 
+use crate::model::call::Api;
 use crate::model::export::Run;
 use crate::model::sanitize;
 use crate::model::{ConnectionName, MappingName};
@@ -33,9 +34,10 @@ pub enum Condition {
         number: u64,
         time: Duration,
     },
-    /// The connection's credential is refused, and its jobs wait for a better one.
+    /// An API refuses the connection's credential, and its jobs wait for a better one.
     Credential {
         connection: ConnectionName,
+        api: Api,
         reason: String,
     },
     /// The mapping's last export could not go on.
@@ -73,9 +75,9 @@ impl Key {
         Self::new(connection, "stalled")
     }
 
-    /// That of a refused credential.
-    pub fn credential(connection: &ConnectionName) -> Self {
-        Self::new(connection, "credential")
+    /// That of a credential that an API refuses: each has its own, so that one is not kept quiet by the other's cooldown.
+    pub fn credential(connection: &ConnectionName, api: Api) -> Self {
+        Self::new(connection, format!("credential {}", api.name()))
     }
 
     /// That of an export that could not go on.
@@ -89,8 +91,10 @@ impl Key {
         match (kind(&self.name), self.name.split_once(' ')) {
             ("failed", _) => "over: jobs do not fail that often any more".to_owned(),
             ("stalled", _) => format!("over: the queue of {connection} goes on"),
-            ("credential", _) => {
-                format!("over: the credential of {connection} is accepted, its jobs go on")
+            ("credential", api) => {
+                let api = api.and_then(|(_, api)| Api::from_name(api));
+                let by = api.map_or_else(String::new, |api| format!(" by {}", api.title()));
+                format!("over: the credential of {connection} is accepted{by}, its jobs go on")
             }
             (_, Some((_, mapping))) => {
                 format!("over: the export of {mapping} has not failed any more")
@@ -126,8 +130,13 @@ impl Condition {
                  see why with: tramline queue list --filter state:ready, tramline queue why ID, and the worker's log",
                 spell(*time)
             ),
-            Self::Credential { connection, reason } => format!(
-                "{connection} is paused, its credential is refused: {}; replace the credential, and the jobs go on by themselves",
+            Self::Credential {
+                connection,
+                api,
+                reason,
+            } => format!(
+                "{connection} is paused, its {} credential is refused: {}; replace the credential, and the jobs go on by themselves",
+                api.title(),
                 foreign(reason)
             ),
             Self::Export(run) => {
@@ -266,6 +275,7 @@ mod tests {
     fn foreign_text_is_short_and_harmless() {
         let condition = Condition::Credential {
             connection: "default".into(),
+            api: Api::HighLevel,
             reason: format!("\u{1b}[2J{}", "x".repeat(10_000)),
         };
         let text = condition.text();

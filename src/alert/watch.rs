@@ -4,6 +4,7 @@ use super::channel::{Channel, Notice, PATIENCE};
 use super::condition::{Condition, Key, Limits, next};
 use crate::http::backoff::backoff;
 use crate::metrics;
+use crate::model::call::Api;
 use crate::model::export::RunState;
 use crate::model::{ConnectionName, JobState, MappingName, Pause, PauseKind};
 use crate::store::{Alert, AlertMessage, Result, Store};
@@ -57,14 +58,18 @@ impl Watch {
         seen.insert(Key::failed(), failed);
         let pauses = store.pauses().await?;
         for connection in connections {
-            let dead = pauses
+            let breaker = pauses
                 .iter()
                 .find(|pause| pause.connection == *connection && pause.kind == PauseKind::Breaker);
-            let dead = dead.map(|pause| Condition::Credential {
-                connection: connection.clone(),
-                reason: pause.reason.clone(),
-            });
-            seen.insert(Key::credential(connection), dead);
+            for api in [Api::HighLevel, Api::ActiveCampaign] {
+                let dead = breaker.filter(|pause| pause.refused_by() == Some(api));
+                let dead = dead.map(|pause| Condition::Credential {
+                    connection: connection.clone(),
+                    api,
+                    reason: pause.reason.clone(),
+                });
+                seen.insert(Key::credential(connection, api), dead);
+            }
         }
         self.stalled(store, limits, connections, &pauses, now, &mut seen)
             .await?;
@@ -240,6 +245,7 @@ fn notice(message: &AlertMessage, environment: &str) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::pause::refusal;
     use crate::model::view::Outcome;
     use crate::model::{ErrorClass, Problem, Trigger};
     use crate::store::{Clock, NewJob, Settlement};
@@ -375,8 +381,10 @@ mod tests {
         let mut watch = Watch::default();
         enqueue(&store, "r1").await;
         weigh(&mut watch, &store, &clock).await;
+        let refused = |api| refusal(api, "401 the token is refused");
+        let reason = refused(Api::HighLevel);
         store
-            .open_breaker(&"default".into(), "401 the token is refused", "test")
+            .open_breaker(&"default".into(), &reason, "test")
             .await
             .unwrap();
         clock.advance(601);
@@ -390,6 +398,32 @@ mod tests {
         let over = told(&store).await;
         assert_eq!(over.len(), 1, "{over:?}");
         assert!(over[0].starts_with("over: the credential"), "{over:?}");
+        assert!(over[0].contains("by HighLevel"), "{over:?}");
+
+        // The other API's credential is another matter, which no cooldown keeps quiet.
+        let reason = refused(Api::ActiveCampaign);
+        store
+            .open_breaker(&"default".into(), &reason, "test")
+            .await
+            .unwrap();
+        weigh(&mut watch, &store, &clock).await;
+        let dead = told(&store).await;
+        assert_eq!(dead.len(), 1, "{dead:?}");
+        assert!(
+            dead[0].contains("its ActiveCampaign credential"),
+            "{dead:?}"
+        );
+        // That one is mended, and now the first is refused again: it was told less than a cooldown ago.
+        assert!(
+            store
+                .turn_breaker(&"default".into(), &refused(Api::HighLevel), "test")
+                .await
+                .unwrap()
+        );
+        weigh(&mut watch, &store, &clock).await;
+        let over = told(&store).await;
+        assert_eq!(over.len(), 1, "{over:?}");
+        assert!(over[0].contains("by ActiveCampaign"), "{over:?}");
     }
 
     #[tokio::test]

@@ -43,6 +43,17 @@ fn an_inline_token_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_token_in_place_of_a_variables_name_is_refused_and_not_repeated() {
+    let error = error(&BASE.replace("{ env = \"A\" }", "{ env = \"pit-canary\" }"));
+    assert!(
+        error.to_string().contains("token: env is not the name"),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("canary"), "{error}");
+    assert_eq!(error.line, Some(4));
+}
+
+#[test]
 fn plain_http_is_for_this_machine_only() {
     let error = error(&BASE.replace("https://acme.api-us1.com", "http://acme.api-us1.com"));
     assert_eq!(

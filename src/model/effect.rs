@@ -54,10 +54,10 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// True if a bulk import can carry it along: it adds tags and changes lists, but brings nobody back (ActiveCampaign
-    /// fact sheet §3.1).
+    /// True if a bulk import can carry it along: it adds tags and subscribes, but brings nobody back (ActiveCampaign fact sheet
+    /// §3.1). It unsubscribes as well, but also those who never were on the list, which would keep them from it for good.
     pub fn rides(self) -> bool {
-        matches!(self, Self::AddTag | Self::Subscribe | Self::Unsubscribe)
+        matches!(self, Self::AddTag | Self::Subscribe)
     }
 }
 

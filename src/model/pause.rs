@@ -1,9 +1,11 @@
 //! What keeps jobs of an account or a mapping from being claimed.
 
+use super::call::Api;
 use super::job::{WaitReason, Waiting};
 use super::{ConnectionName, MappingName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Who stopped the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +57,24 @@ pub struct Pause {
     pub until: Option<Timestamp>,
 }
 
+/// Between an API's name and why its breaker was opened.
+const REFUSES: &str = " refuses the token: ";
+
+/// The reason of a breaker: which API refuses the credential, and in what words.
+pub fn refusal(api: Api, why: impl fmt::Display) -> String {
+    format!("{}{REFUSES}{why}", api.title())
+}
+
 impl Pause {
+    /// Of a breaker: the API that refuses the credential.
+    pub fn refused_by(&self) -> Option<Api> {
+        let (title, _) = self.reason.split_once(REFUSES)?;
+        let api = [Api::HighLevel, Api::ActiveCampaign]
+            .into_iter()
+            .find(|api| api.title() == title);
+        api.filter(|_| self.kind == PauseKind::Breaker)
+    }
+
     /// True if it stops the jobs of a mapping.
     pub fn stops(&self, connection: &str, mapping: &str) -> bool {
         self.connection.as_str() == connection
@@ -71,6 +90,30 @@ impl Pause {
             reason: self.kind.reason(),
             until: self.until,
             by: self.by.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_breaker_tells_which_api_refuses() {
+        for api in [Api::HighLevel, Api::ActiveCampaign] {
+            let mut pause = Pause {
+                connection: "default".into(),
+                mapping: None,
+                kind: PauseKind::Breaker,
+                reason: refusal(api, "401 HighLevel refuses the token: no"),
+                by: "worker".to_owned(),
+                since: Timestamp::UNIX_EPOCH,
+                until: None,
+            };
+            assert_eq!(pause.refused_by(), Some(api));
+            // A person's words are no verdict.
+            pause.kind = PauseKind::Person;
+            assert_eq!(pause.refused_by(), None);
         }
     }
 }

@@ -29,7 +29,8 @@ impl Evidence {
 }
 
 impl Store {
-    /// Why a record is believed to be deleted; `None` if nothing says so.
+    /// Why a record is believed to be deleted; `None` if nothing says so, or it was found gone once and competes for a contact
+    /// since: then it came back.
     pub async fn deletion(
         &self,
         connection: &ConnectionName,
@@ -37,7 +38,9 @@ impl Store {
         record: &RecordId,
     ) -> Result<Option<Evidence>> {
         let evidence: Option<String> = sqlx::query_scalar(
-            "SELECT evidence FROM deletions WHERE connection = $1 AND mapping = $2 AND record_id = $3",
+            "SELECT evidence FROM deletions d WHERE connection = $1 AND mapping = $2 AND record_id = $3
+                 AND (settled_at IS NULL OR NOT EXISTS (SELECT 1 FROM records r WHERE r.connection = d.connection
+                     AND r.mapping = d.mapping AND r.record_id = d.record_id AND r.competes = 1))",
         )
         .bind(connection.as_str())
         .bind(mapping.as_str())
@@ -241,10 +244,12 @@ pub(super) async fn announce(
     Ok(())
 }
 
-/// A record was said to be there at a time: what was noticed before then no longer holds.
+/// A record was said to be there at a time: what was noticed before then no longer holds. What was found to be so is not
+/// undone by hearsay: events come in any order (HighLevel fact sheet §5.4).
 pub(super) async fn withdraw(tx: &mut SqliteConnection, job: &NewJob, said: i64) -> Result<()> {
     sqlx::query(
-        "DELETE FROM deletions WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND noticed_at < $4",
+        "DELETE FROM deletions WHERE connection = $1 AND mapping = $2 AND record_id = $3 AND noticed_at < $4
+             AND settled_at IS NULL",
     )
     .bind(job.connection.as_str())
     .bind(job.mapping.as_str())

@@ -592,9 +592,13 @@ fn open_effect(row: &SqliteRow) -> Result<OpenEffect> {
     })
 }
 
-fn act(action: &str, target: String) -> Result<Act> {
-    let action = Action::from_name(action).ok_or_else(|| unreadable("action", action))?;
+fn act(name: &str, target: String) -> Result<Act> {
+    let action = action(name)?;
     Ok(Act { action, target })
+}
+
+pub(super) fn action(name: &str) -> Result<Action> {
+    Action::from_name(name).ok_or_else(|| unreadable("action", name))
 }
 
 fn state(name: &str) -> Result<EffectState> {

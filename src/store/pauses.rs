@@ -150,6 +150,34 @@ impl Store {
         Ok(opened)
     }
 
+    /// Another credential of a stopped account is refused now, and the one that stopped it is accepted. False if nothing stops
+    /// it.
+    pub async fn turn_breaker(
+        &self,
+        connection: &ConnectionName,
+        reason: &str,
+        by: &str,
+    ) -> Result<bool> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let turned = sqlx::query(
+            "UPDATE pauses SET reason = $2, set_by = $3, since = $4
+             WHERE connection = $1 AND mapping = '' AND kind = 'breaker'",
+        )
+        .bind(connection.as_str())
+        .bind(reason)
+        .bind(by)
+        .bind(self.now_micros())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+            > 0;
+        if turned {
+            self.commit(tx).await?;
+        }
+        Ok(turned)
+    }
+
     /// Lets an account go on whose credential is accepted again. False if nothing stopped it.
     pub async fn close_breaker(&self, connection: &ConnectionName) -> Result<bool> {
         let mut writer = self.writer().await;

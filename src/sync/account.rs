@@ -2,15 +2,16 @@
 
 use crate::activecampaign::ActiveCampaign;
 use crate::highlevel::HighLevel;
-use crate::http::{ApiError, Lane, Meter};
+use crate::http::{ApiError, Kept, Lane, Meter};
 use crate::mapping::{Compiled, Mapping, MappingSpec};
 use crate::model::{
     Association, ConnectionName, ContactField, Fingerprint, MappingName, ObjectKey, ObjectSchema,
     Problem,
 };
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// How long schemas and fields are believed.
@@ -29,30 +30,30 @@ pub struct Account {
     learned: Arc<Mutex<Learned>>,
 }
 
+/// Each part is read by one of those who need it at the same time. What is read while all is forgotten goes only to those
+/// who asked before that.
 #[derive(Default)]
 struct Learned {
-    schemas: HashMap<ObjectKey, Aged<Arc<ObjectSchema>>>,
-    associations: HashMap<ObjectKey, Aged<Arc<Vec<Association>>>>,
-    fields: Option<Aged<Arc<Vec<ContactField>>>>,
-    mappings: HashMap<MappingName, Aged<(Fingerprint, Arc<Mapping>)>>,
+    schemas: HashMap<ObjectKey, Arc<Kept<Arc<ObjectSchema>>>>,
+    associations: HashMap<ObjectKey, Arc<Kept<Arc<Vec<Association>>>>>,
+    fields: Arc<Kept<Arc<Vec<ContactField>>>>,
+    mappings: HashMap<MappingName, Arc<Kept<OfSpec>>>,
 }
 
-struct Aged<T> {
-    value: T,
-    at: Instant,
+/// A mapping, with the hash of the specification that it was compiled from.
+type OfSpec = (Fingerprint, Arc<Mapping>);
+
+/// The part of one key.
+fn part<K: Clone + Eq + Hash, T: Clone>(
+    parts: &mut HashMap<K, Arc<Kept<T>>>,
+    key: &K,
+) -> Arc<Kept<T>> {
+    Arc::clone(parts.entry(key.clone()).or_default())
 }
 
-impl<T: Clone> Aged<T> {
-    fn new(value: T) -> Self {
-        Self {
-            value,
-            at: Instant::now(),
-        }
-    }
-
-    fn fresh(&self) -> Option<T> {
-        (self.at.elapsed() < FRESH).then(|| self.value.clone())
-    }
+/// Whether something of that age is still believed.
+fn fresh<T>(age: Duration, _: &T) -> bool {
+    age < FRESH
 }
 
 impl Account {
@@ -101,40 +102,16 @@ impl Account {
 
     /// An object with its properties.
     pub async fn schema(&self, object: &ObjectKey) -> Result<Arc<ObjectSchema>, ApiError> {
-        if let Some(schema) = self
-            .learned
-            .lock()
-            .await
-            .schemas
-            .get(object)
-            .and_then(Aged::fresh)
-        {
-            return Ok(schema);
-        }
-        let schema = Arc::new(self.highlevel.object(object).await?);
-        self.learned
-            .lock()
-            .await
-            .schemas
-            .insert(object.clone(), Aged::new(Arc::clone(&schema)));
-        Ok(schema)
+        let kept = part(&mut self.learned.lock().await.schemas, object);
+        let read = async || self.highlevel.object(object).await.map(Arc::new);
+        kept.get(fresh, read).await
     }
 
     /// All contact fields.
     pub async fn fields(&self) -> Result<Arc<Vec<ContactField>>, ApiError> {
-        if let Some(fields) = self
-            .learned
-            .lock()
-            .await
-            .fields
-            .as_ref()
-            .and_then(Aged::fresh)
-        {
-            return Ok(fields);
-        }
-        let fields = Arc::new(self.activecampaign.fields().await?);
-        self.learned.lock().await.fields = Some(Aged::new(Arc::clone(&fields)));
-        Ok(fields)
+        let kept = Arc::clone(&self.learned.lock().await.fields);
+        let read = async || self.activecampaign.fields().await.map(Arc::new);
+        kept.get(fresh, read).await
     }
 
     /// The associations of an object.
@@ -142,23 +119,9 @@ impl Account {
         &self,
         object: &ObjectKey,
     ) -> Result<Arc<Vec<Association>>, ApiError> {
-        if let Some(associations) = self
-            .learned
-            .lock()
-            .await
-            .associations
-            .get(object)
-            .and_then(Aged::fresh)
-        {
-            return Ok(associations);
-        }
-        let associations = Arc::new(self.highlevel.associations_of(object).await?);
-        self.learned
-            .lock()
-            .await
-            .associations
-            .insert(object.clone(), Aged::new(Arc::clone(&associations)));
-        Ok(associations)
+        let kept = part(&mut self.learned.lock().await.associations, object);
+        let read = async || self.highlevel.associations_of(object).await.map(Arc::new);
+        kept.get(fresh, read).await
     }
 
     /// Holds a mapping against both live schemas.
@@ -193,24 +156,13 @@ impl Account {
         spec: &MappingSpec,
     ) -> Result<Arc<Mapping>, Problem> {
         let hash = spec.hash();
-        if let Some((known, mapping)) = self
-            .learned
-            .lock()
-            .await
-            .mappings
-            .get(name)
-            .and_then(Aged::fresh)
-            && known == hash
-        {
-            return Ok(mapping);
-        }
-        let mapping = Arc::new(self.compile(name, spec).await?.ready(name)?);
-        self.learned
-            .lock()
-            .await
-            .mappings
-            .insert(name.clone(), Aged::new((hash, Arc::clone(&mapping))));
-        Ok(mapping)
+        let kept = part(&mut self.learned.lock().await.mappings, name);
+        let known = |age, (of, _): &(Fingerprint, _)| age < FRESH && *of == hash;
+        let compile = async || -> Result<_, Problem> {
+            let mapping = self.compile(name, spec).await?.ready(name)?;
+            Ok((hash.clone(), Arc::new(mapping)))
+        };
+        kept.get(known, compile).await.map(|(_, mapping)| mapping)
     }
 
     /// The mapping held against both live schemas anew, for a record that does not fit it. `None` where it was done a
@@ -220,11 +172,12 @@ impl Account {
         let (name, spec) = (mapping.name(), mapping.spec());
         {
             let mut learned = self.learned.lock().await;
-            let known = learned.mappings.get(name)?;
-            if known.at.elapsed() < believed {
-                return None;
+            match learned.mappings.get(name).and_then(|kept| kept.age()) {
+                Some(age) if age < believed => return None,
+                Some(_) => *learned = Learned::default(),
+                // Somebody else doubts it as well and holds it against them at this moment.
+                None => {}
             }
-            *learned = Learned::default();
         }
         match self.mapping(name, spec).await {
             Ok(mapping) => Some(mapping),
@@ -233,5 +186,66 @@ impl Account {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activecampaign::AccountBudgets;
+    use crate::highlevel::{HighLevelSettings, VERSION};
+    use crate::http::BaseUrl;
+    use crate::http::testing::{Server, http, lifted, token, told};
+    use serde_json::json;
+
+    fn account(url: &str) -> Account {
+        let settings = HighLevelSettings {
+            base_url: BaseUrl::parse(url).unwrap(),
+            version: VERSION.to_owned(),
+            location_id: "location".to_owned(),
+        };
+        let budgets = AccountBudgets {
+            requests: lifted(),
+            imports: lifted(),
+            single_imports: lifted(),
+        };
+        let base = ActiveCampaign::base(url).unwrap();
+        Account::new(
+            "default".into(),
+            HighLevel::new(settings, token(), http(), lifted(), None).unwrap(),
+            ActiveCampaign::new(base, token(), http(), budgets, None),
+        )
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_read_while_all_is_forgotten_does_not_stay() {
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let gate = std::sync::Mutex::new(gate);
+        let server = Server::start(move |_, before| {
+            if before == 0 {
+                tokio::task::block_in_place(|| gate.lock().unwrap().recv().unwrap());
+            }
+            let title = if before == 0 { "Old" } else { "New" };
+            let field = json!({"id": "1", "title": title, "type": "text", "perstag": "A"});
+            told(200, json!({"fields": [field], "meta": {"total": "1"}}))
+        })
+        .await;
+        let account = account(&server.url);
+        let early = tokio::spawn({
+            let account = account.clone();
+            async move { account.fields().await.unwrap()[0].title.clone() }
+        });
+        while server.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        account.forget().await;
+        let late = account.fields().await.unwrap()[0].title.clone();
+        go.send(()).unwrap();
+        assert_eq!(
+            (early.await.unwrap().as_str(), late.as_str()),
+            ("Old", "New")
+        );
+        assert_eq!(account.fields().await.unwrap()[0].title, "New");
+        assert_eq!(server.asked().len(), 2);
     }
 }

@@ -3,8 +3,10 @@
 
 use super::Engine;
 use super::account::Account;
+use crate::http::ApiError;
 use crate::model::call::Api;
-use crate::model::{ConnectionName, ErrorClass, Problem};
+use crate::model::pause::refusal;
+use crate::model::{ConnectionName, ErrorClass, Pause, Problem};
 use crate::store::Store;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -25,11 +27,18 @@ pub enum Probed {
 
 /// Asks one API of an account (`GET /objects/`, `GET /users/me`).
 pub async fn probe(account: &Account, api: Api) -> Probed {
-    let answer = match api {
+    said(&asked(account, api).await)
+}
+
+async fn asked(account: &Account, api: Api) -> Result<(), ApiError> {
+    match api {
         Api::HighLevel => account.highlevel.probe().await,
         Api::ActiveCampaign => account.activecampaign.me().await.map(drop),
-    };
-    match answer.map_err(|error| error.class) {
+    }
+}
+
+fn said(answer: &Result<(), ApiError>) -> Probed {
+    match answer.as_ref().map_err(|error| error.class) {
         Ok(()) => Probed::Alive,
         Err(ErrorClass::Auth | ErrorClass::Config) => Probed::Dead,
         Err(_) => Probed::Silent,
@@ -44,7 +53,7 @@ pub async fn open(
     problem: &Problem,
     worker: &str,
 ) {
-    let reason = format!("{} refuses the token: {problem}", api.title());
+    let reason = refusal(api, problem);
     match store.open_breaker(connection, &reason, worker).await {
         Ok(true) => {
             tracing::error!(%connection, %problem, "breaker opened: the account is paused until its credential is accepted")
@@ -91,8 +100,12 @@ pub async fn ask(engine: &Engine, connections: &[ConnectionName], at_once: bool)
 
 async fn try_again(engine: &Engine, account: &Account) {
     for api in [Api::HighLevel, Api::ActiveCampaign] {
-        if probe(account, api).await != Probed::Alive {
+        let answer = asked(account, api).await;
+        if let Err(error) = &answer {
             tracing::info!(connection = %account.name, api = api.name(), "the credential is still refused");
+            if said(&answer) == Probed::Dead {
+                turn(engine, account, api, &error.into()).await;
+            }
             return;
         }
     }
@@ -103,5 +116,36 @@ async fn try_again(engine: &Engine, account: &Account) {
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the breaker could not be closed"),
+    }
+}
+
+/// An API refuses the credential of a broken account. Where the breaker tells of the other one, and that accepts its own by
+/// now, it tells of this one from here on: people are to know which to replace.
+async fn turn(engine: &Engine, account: &Account, api: Api, problem: &Problem) {
+    let (store, owner) = (engine.store(), &engine.inner.owner);
+    let pauses = match store.pauses().await {
+        Ok(pauses) => pauses,
+        Err(error) => {
+            tracing::warn!(%error, "breakers could not be read");
+            return;
+        }
+    };
+    let told = pauses
+        .iter()
+        .filter(|pause| pause.connection == account.name)
+        .find_map(Pause::refused_by);
+    let Some(told) = told.filter(|told| *told != api) else {
+        return;
+    };
+    if probe(account, told).await != Probed::Alive {
+        return;
+    }
+    let reason = refusal(api, problem);
+    match store.turn_breaker(&account.name, &reason, owner).await {
+        Ok(true) => {
+            tracing::error!(connection = %account.name, api = api.name(), %problem, "the breaker stays open: another credential is refused")
+        }
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "the breaker could not be turned"),
     }
 }

@@ -15,7 +15,8 @@ use crate::model::{
     ContactId, EffectState, Email, ErrorClass, Problem, Properties, Record, RelatedContact,
 };
 use crate::store::{
-    Claim, ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, Store, TurnPlan, TurnedFrom,
+    Claim, ConfirmedState, EffectEnd, EffectPlan, ListEffect, NEVER, OpenEffect, Store, TurnPlan,
+    TurnedFrom,
 };
 use action::{Found, Prepared};
 use jiff::Timestamp;
@@ -67,6 +68,20 @@ pub fn wanted(
         fires: fires.collect(),
         open: still.map(turn).collect(),
     }
+}
+
+/// What the rules last did to an address's standing on a list, as far as it is known.
+///
+/// # Errors
+/// `Store` if the store failed.
+pub async fn last_list_effect(
+    store: &Store,
+    account: &Account,
+    email: &Email,
+    list: &str,
+) -> Result<Option<ListEffect>, ApiError> {
+    let last = store.last_list_effect(&account.name, email, list).await;
+    last.map_err(|error| ApiError::new(Api::ActiveCampaign, ErrorClass::Store, error.to_string()))
 }
 
 /// Who acts on a contact that was just written or is in step.

@@ -1,11 +1,13 @@
 //! What an export and the backlog of the queue both do with imports: send one, understand a refusal, know a contact that
 //! holds what was sent, look up what may go along.
 
+use super::account::Account;
+use super::effects::last_list_effect;
 use crate::activecampaign::{ActiveCampaign, BatchId, ImportError, Rides};
 use crate::http::ApiError;
 use crate::mapping::Mapping;
 use crate::model::{Action, Builtin, Contact, ContactWrite, Email, ErrorClass, TargetField};
-use crate::store::EffectPlan;
+use crate::store::{EffectPlan, Store};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -121,26 +123,33 @@ fn builtins_match(mapping: &Mapping, contact: &Contact, values: &[(TargetField, 
 }
 
 /// What the rules that fire want to go along in an import; `None` if something of it cannot. Names are looked up first: an
-/// import makes every tag that is missing. A question that is refused lets the record go one by one, which tells the reason.
+/// import makes every tag that is missing. A question that is refused lets the record go one by one, which tells the reason;
+/// so does who is to come back to a list that a rule put it off: an import brings nobody back.
 ///
 /// # Errors
 /// As every call.
 pub async fn rides(
-    client: &ActiveCampaign,
-    creates_tags: bool,
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    email: &Email,
     plan: &EffectPlan,
 ) -> Result<Option<Rides>, ApiError> {
-    match looked_up(client, creates_tags, plan).await {
+    match looked_up(store, account, mapping, email, plan).await {
         Err(error) if error.class == ErrorClass::Invalid => Ok(None),
         rides => rides,
     }
 }
 
 async fn looked_up(
-    client: &ActiveCampaign,
-    creates_tags: bool,
+    store: &Store,
+    account: &Account,
+    mapping: &Mapping,
+    email: &Email,
     plan: &EffectPlan,
 ) -> Result<Option<Rides>, ApiError> {
+    let client = &account.activecampaign;
+    let creates_tags = mapping.spec().create_tags;
     let mut rides = Rides::default();
     for act in plan.fires.iter().flat_map(|turn| &turn.acts) {
         let name = act.target.as_str();
@@ -158,11 +167,11 @@ async fn looked_up(
         let Some(list) = client.list_named(name).await? else {
             return Ok(None);
         };
-        if act.action == Action::Subscribe {
-            rides.subscribe.push(list.id);
-        } else {
-            rides.unsubscribe.push(list.id);
+        let last = last_list_effect(store, account, email, name).await?;
+        if last.is_some_and(|last| last.action == Action::Unsubscribe) {
+            return Ok(None);
         }
+        rides.subscribe.push(list.id);
     }
     Ok(Some(rides))
 }

@@ -5,6 +5,7 @@ use super::breaker::{self, Probed, probe};
 use super::ended::Ended;
 use super::job::Desk;
 use crate::http::ApiError;
+use crate::model::call::Api;
 use crate::model::view::Outcome;
 use crate::model::{ErrorClass, Problem, WaitReason};
 use crate::store::Claim;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// How long a refused job waits where the account could not be asked whether it still accepts the token.
 const SILENT: Duration = Duration::from_secs(10);
+/// How often a refused call is made again while the account says that its token is good: HighLevel refuses at times for a
+/// moment. ActiveCampaign's doubtful answers are asked again where they are heard.
+const REFUSALS: u32 = 2;
 /// How long to stay away where a rate limit was met and no time was told.
 const RATE_LIMITED: Duration = Duration::from_secs(60);
 
@@ -47,8 +51,18 @@ impl Desk {
 /// How an attempt ends with an API error, once the token was asked about.
 pub fn judged(claim: &Claim, error: ApiError, probed: Probed) -> Ended {
     let (request, response) = (Some(error.request.clone()), error.response.clone());
-    let (class, retry_after) = (error.class, error.retry_after);
-    let problem = Problem::from(error);
+    let retry_after = error.retry_after;
+    let doubtful =
+        error.api == Api::HighLevel && error.status == Some(401) && probed == Probed::Alive;
+    let class = match error.class {
+        ErrorClass::Auth if doubtful && claim.tries < REFUSALS => ErrorClass::Transient,
+        class => class,
+    };
+    // Whoever waits for the job sees that it is tried again; the last refusal is told as what it is.
+    let problem = Problem {
+        class,
+        ..Problem::from(error)
+    };
     Ended {
         request,
         response,

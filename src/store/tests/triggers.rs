@@ -196,6 +196,29 @@ async fn a_record_whose_deletion_was_settled_is_no_longer_looked_for() {
     };
     assert!(store.settle(&claim.job, claim.epoch, &gone).await.unwrap());
     assert_eq!(known().await, ["r2"]);
+    let evidence = async || {
+        store
+            .deletion(&connection(), &mapping(), &"r1".into())
+            .await
+            .unwrap()
+    };
+    // What was found to be so is not undone by news that may be late, only by the record itself.
+    store
+        .keep_events(&[event("late", Some(4_000_000_000))])
+        .await
+        .unwrap();
+    let due = store.due_events(10).await.unwrap();
+    let jobs = vec![new_job("r1", Trigger::Webhook)];
+    store
+        .settle_events(&[settled(&due[0], jobs, false)])
+        .await
+        .unwrap();
+    assert_eq!(evidence().await, Some(Evidence::Walk));
+    store
+        .see_record(&connection(), &mapping(), &seen("r1"))
+        .await
+        .unwrap();
+    assert_eq!(evidence().await, None);
 }
 
 fn timer_key() -> TimerKey {

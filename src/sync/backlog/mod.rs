@@ -336,7 +336,7 @@ impl<L: Listener> Bulk<'_, L> {
             let rides = if planned.write.clears() || !open.is_empty() {
                 None
             } else {
-                self.rides(&wanted).await
+                self.rides(&planned.write.email, &wanted).await
             };
             let (account, email) = (&self.desk.account, &planned.write.email);
             let moves = write::old_link(store, account, mapping, &record.id, email).await?;
@@ -360,13 +360,17 @@ impl<L: Listener> Bulk<'_, L> {
     }
 
     /// What may go along of what the rules want; a question that fails leaves it to the other way, which asks again.
-    async fn rides(&self, wanted: &EffectPlan) -> Option<Rides> {
+    async fn rides(&self, email: &Email, wanted: &EffectPlan) -> Option<Rides> {
         if wanted.fires.is_empty() {
             return Some(Rides::default());
         }
-        let client = &self.desk.account.activecampaign;
-        let creates_tags = self.desk.mapping.spec().create_tags;
-        let rides = import::rides(client, creates_tags, wanted).await;
+        let Desk {
+            store,
+            account,
+            mapping,
+            ..
+        } = &self.desk;
+        let rides = import::rides(store, account, mapping, email, wanted).await;
         rides.unwrap_or_default()
     }
 

@@ -1,12 +1,12 @@
 //! The actions themselves: what each must know before it is sent, how it is sent, and what shows that it arrived.
 
-use super::Actor;
-use crate::activecampaign::{Enrolled, Sent};
+use super::{Actor, last_list_effect};
+use crate::activecampaign::{Enrolled, ListStanding, Sent};
 use crate::http::ApiError;
 use crate::model::call::Api;
 use crate::model::{Action, ContactId, ErrorClass};
 use crate::store::OpenEffect;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// An effect ready to be sent, or found needless.
 pub(super) enum Prepared {
@@ -56,6 +56,8 @@ pub(super) enum Found {
 /// Standings on a list (fact sheet §4).
 const ACTIVE: &str = "1";
 const UNSUBSCRIBED: &str = "2";
+/// A standing's time and that of our own change may differ by this: the API gives both, its clock's and its rows', to the second.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
 impl Actor<'_> {
     /// Looks up what an effect needs. Only a tag may be made on the way.
@@ -88,33 +90,40 @@ impl Actor<'_> {
             action @ (Action::Subscribe | Action::Resubscribe) => {
                 let list = self.list(name).await?;
                 let standing = self.standing(self.contact, &list).await?;
-                let left = standing.as_deref() == Some(UNSUBSCRIBED);
-                match standing.as_deref() {
-                    Some(ACTIVE) => {
-                        return Ok(Prepared::Nothing(
-                            "the contact was on it already".to_owned(),
-                        ));
-                    }
-                    // Never brought back against a person's own wish (fact sheet §4).
-                    Some(UNSUBSCRIBED) if action == Action::Subscribe => {
-                        return Ok(Prepared::Nothing(
-                            "left alone: the contact had unsubscribed from it (resubscribe = false)"
-                                .to_owned(),
-                        ));
-                    }
-                    _ => ready(Request::Standing {
-                        list,
-                        subscribed: true,
-                        again: left,
-                    }),
+                let left = standing.as_ref().filter(|row| row.status == UNSUBSCRIBED);
+                if standing.as_ref().is_some_and(|row| row.status == ACTIVE) {
+                    return Ok(Prepared::Nothing(
+                        "the contact was on it already".to_owned(),
+                    ));
                 }
+                // Never brought back against a person's own wish (fact sheet §4).
+                if let Some(left) = left
+                    && action == Action::Subscribe
+                    && !self.unsubscribed_it(name, left).await?
+                {
+                    return Ok(Prepared::Nothing(
+                        "left alone: the contact had unsubscribed from it (resubscribe = false)"
+                            .to_owned(),
+                    ));
+                }
+                ready(Request::Standing {
+                    again: left.is_some(),
+                    list,
+                    subscribed: true,
+                })
             }
             Action::Unsubscribe => {
                 let list = self.list(name).await?;
-                if self.standing(self.contact, &list).await?.as_deref() == Some(UNSUBSCRIBED) {
-                    return Ok(Prepared::Nothing(
-                        "the contact had left it already".to_owned(),
-                    ));
+                // Who was never on it would be kept from it from now on.
+                let nothing = match self.standing(self.contact, &list).await? {
+                    None => Some("the contact was not on it"),
+                    Some(row) if row.status == UNSUBSCRIBED => {
+                        Some("the contact had left it already")
+                    }
+                    Some(_) => None,
+                };
+                if let Some(nothing) = nothing {
+                    return Ok(Prepared::Nothing(nothing.to_owned()));
                 }
                 ready(Request::Standing {
                     list,
@@ -224,11 +233,11 @@ impl Actor<'_> {
             }
             Action::Subscribe | Action::Resubscribe => {
                 let list = self.list(name).await?;
-                arrived(self.standing(contact, &list).await?.as_deref() == Some(ACTIVE))
+                arrived(self.has_standing(contact, &list, ACTIVE).await?)
             }
             Action::Unsubscribe => {
                 let list = self.list(name).await?;
-                arrived(self.standing(contact, &list).await?.as_deref() == Some(UNSUBSCRIBED))
+                arrived(self.has_standing(contact, &list, UNSUBSCRIBED).await?)
             }
             Action::LeaveAutomation => {
                 let automation = self.automation(name).await?;
@@ -279,12 +288,35 @@ impl Actor<'_> {
         }
     }
 
-    async fn standing(&self, contact: &ContactId, list: &str) -> Result<Option<String>, ApiError> {
+    async fn standing(
+        &self,
+        contact: &ContactId,
+        list: &str,
+    ) -> Result<Option<ListStanding>, ApiError> {
         let standings = self.account.activecampaign.standings(contact).await?;
-        Ok(standings
-            .into_iter()
-            .find(|standing| standing.list == list)
-            .map(|standing| standing.status))
+        Ok(standings.into_iter().find(|row| row.list == list))
+    }
+
+    async fn has_standing(
+        &self,
+        contact: &ContactId,
+        list: &str,
+        status: &str,
+    ) -> Result<bool, ApiError> {
+        let standing = self.standing(contact, list).await?;
+        Ok(standing.is_some_and(|row| row.status == status))
+    }
+
+    /// True if it was an effect of a rule that unsubscribed the contact, and nobody changed its standing since. Where that is
+    /// not certain, the wish was the contact's own.
+    async fn unsubscribed_it(&self, name: &str, left: &ListStanding) -> Result<bool, ApiError> {
+        let last = last_list_effect(self.store, self.account, self.email, name).await?;
+        let Some(last) = last else { return Ok(false) };
+        let skew = self.account.activecampaign.clock_skew();
+        let until = last.ended_at + skew.unwrap_or_default() + SAME_MOMENT;
+        Ok(last.action == Action::Unsubscribe
+            && last.contact == *self.contact
+            && left.changed_at.is_some_and(|at| at <= until))
     }
 
     async fn enrolments(

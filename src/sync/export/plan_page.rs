@@ -484,7 +484,9 @@ impl Planner {
     ) -> Result<Planned, Halt> {
         // What is open from earlier is brought to its end one by one.
         let rides = match &wants.plan {
-            Some(plan) if !wants.open => ride::rides(work, plan).await?,
+            Some(plan) if !wants.open => {
+                ride::rides(work, &values.planned.write.email, plan).await?
+            }
             Some(_) => None,
             None => Some(Rides::default()),
         };

@@ -3,7 +3,7 @@
 use super::run::{Halt, Work};
 use crate::activecampaign::Rides;
 use crate::model::call::Api;
-use crate::model::{ContactId, ErrorClass};
+use crate::model::{ContactId, Email, ErrorClass};
 use crate::store::{EffectPlan, OutboxRow};
 use crate::sync::backoff;
 use crate::sync::breaker::{self, Probed};
@@ -18,10 +18,10 @@ const ATTEMPTS: u32 = 6;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What the rules that fire want to go along in an import; `None` if something of it cannot.
-pub async fn rides(work: &Work, plan: &EffectPlan) -> Result<Option<Rides>, Halt> {
-    let client = &work.account.activecampaign;
-    let creates = work.mapping.spec().create_tags;
-    work.persist(|| import::rides(client, creates, plan)).await
+pub async fn rides(work: &Work, email: &Email, plan: &EffectPlan) -> Result<Option<Rides>, Halt> {
+    let (store, account, mapping) = (work.store(), &work.account, &work.mapping);
+    work.persist(|| import::rides(store, account, mapping, email, plan))
+        .await
 }
 
 /// Brings the open effects of a record to their end, whose contact was just written. The answer is the trouble that keeps
