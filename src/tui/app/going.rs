@@ -235,10 +235,14 @@ impl App {
             ));
         }
         let at_work = self.status.value().map(|status| status.at_work.as_slice());
-        let at_work = at_work.unwrap_or_default();
+        // The list may know more than the status, which is read in turn with it.
+        let at_work = at_work.unwrap_or_default().iter();
+        let at_work: Vec<&Run> = at_work
+            .filter(|run| !self.exports.is_over(&run.id))
+            .collect();
         if !at_work.is_empty() {
             titles.push("Quit while an export runs?");
-            lines.extend(at_work.iter().map(far));
+            lines.extend(at_work.into_iter().map(far));
             lines.push(match self.session.passing {
                 true => "It ends with the demo.".to_owned(),
                 false => "It stops here, and goes on with the next start or with a worker that runs; nothing of it is lost or sent twice.".to_owned(),

@@ -110,6 +110,12 @@ impl Exports {
             .collect()
     }
 
+    /// True if the list has a run that does not run any more.
+    pub fn is_over(&self, id: &RunId) -> bool {
+        let mut all = self.runs.value().into_iter().flatten();
+        all.any(|run| run.id == *id && run.state != RunState::Running)
+    }
+
     fn current(&self) -> Option<Run> {
         self.shown()
             .get(self.table.cursor)
