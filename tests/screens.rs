@@ -33,6 +33,8 @@ mod readme;
 mod records;
 #[path = "screens/rules.rs"]
 mod rules;
+#[path = "screens/told.rs"]
+mod told;
 #[path = "screens/world.rs"]
 mod world;
 
