@@ -41,6 +41,8 @@ mod records;
 mod rules;
 #[path = "screens/shape.rs"]
 mod shape;
+#[path = "screens/told.rs"]
+mod told;
 #[path = "screens/world.rs"]
 mod world;
 

@@ -10,7 +10,7 @@ use tramline::model::{
     NewField, Problem, Record,
 };
 use tramline::operations::Done;
-use tramline::operations::drafts::{MappingDraft, Saved};
+use tramline::operations::drafts::MappingDraft;
 use tramline::operations::mappings::{MappingDetail, MappingLine, SuggestedPair};
 use tramline::operations::rules::RuleTrial;
 
@@ -123,21 +123,6 @@ pub fn trial(mood: Mood, draft: &MappingSpec, record: Record) -> Done<Preview> {
         preview.fields.push(made);
     }
     done(mood, preview)
-}
-
-/// What saving a mapping says: of its first rule, that the states of records are not known.
-pub fn saved(both: &(MappingSpec, MappingSpec)) -> Saved {
-    let first = both.0.rules.is_empty() && !both.1.rules.is_empty();
-    Saved {
-        unknown_states: first.then(|| {
-            let what = "9,850 records were last synced before the mapping had rules";
-            (
-                what.to_owned(),
-                "run `tramline export visits` once".to_owned(),
-            )
-        }),
-        ..Saved::default()
-    }
 }
 
 /// What a rule makes of a record: it holds for the word adopted; a quote without its end is a fault.

@@ -23,6 +23,7 @@ use tramline::model::{
     WaitReason, Waiting,
 };
 use tramline::operations::connections::ConnectionSummary;
+use tramline::operations::drafts::Saved;
 use tramline::operations::filters::{FilterOf, SavedFilter};
 use tramline::operations::mappings::{MappingDetail, MappingLine, MappingSummary};
 use tramline::operations::pace::Pace;
@@ -1086,9 +1087,7 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         }
         Request::ActionNames => Reply::ActionNames(done(mood, drafts::action_names(mood))),
         Request::CreateField(new) => Reply::FieldCreated(done(mood, drafts::created(&new))),
-        Request::SaveMapping(name, both) => {
-            Reply::MappingSaved(name, done(mood, drafts::saved(&both)))
-        }
+        Request::SaveMapping(name, _) => Reply::MappingSaved(name, done(mood, Saved::default())),
         Request::Survey(name, _) => Reply::Survey(name, done(mood, drafts::survey(mood))),
         Request::Suggest(..) => Reply::Suggestions(done(mood, drafts::suggested(mood))),
         Request::Check => Reply::Findings(vec![
