@@ -1,7 +1,7 @@
 //! Jobs that are worked together: claiming many of one mapping at once, and what is asked about all of them.
 
 use super::Store;
-use super::claim::{BACKLOG, Claim, PERSON, claim, claim_columns};
+use super::claim::{Claim, PERSON, claim, claim_columns};
 use super::error::Result;
 use super::open_queues::Open;
 use super::rows::{chunks, push_list};
@@ -9,14 +9,9 @@ use crate::model::{ConnectionName, MappingName, ObjectKey};
 use sqlx::{QueryBuilder, Row, SqliteConnection};
 use std::collections::{HashMap, HashSet};
 
-/// How long fewer jobs than are wanted wait for others while a bulk of their mapping is at work, in microseconds: one
-/// import of many costs an account no more calls than one of a few.
-const GATHERING: i64 = 2_000_000;
-
 impl Store {
     /// Takes up to `limit` jobs of one mapping that has a backlog, of the first connection that has one: by urgency, then age, a
-    /// tenth of them from the lowest class. Never a person's. One transaction, as [`Store::claim`]. Fewer than `limit` wait a
-    /// moment for others while jobs of their mapping are worked together, here or in another process.
+    /// tenth of them from the lowest class. Never a person's. One transaction, as [`Store::claim`].
     pub async fn claim_together(
         &self,
         worker: &str,
@@ -32,14 +27,10 @@ impl Store {
         let open = self
             .open_queues(&mut reader, connections, now, true)
             .await?;
-        let Some(queue) = open.iter().find(|queue| !queue.backlogs.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let gathered = choose(&mut reader, queue, limit).await?;
-        if gathered.len() < limit as usize && is_gathering(&mut reader, &gathered, now).await? {
+        drop(reader);
+        if open.iter().all(|queue| queue.backlogs.is_empty()) {
             return Ok(Vec::new());
         }
-        drop(reader);
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
         let open = self.open_queues(&mut tx, connections, now, true).await?;
@@ -67,26 +58,6 @@ impl Store {
         .await?;
         Ok(u64::try_from(number.unwrap_or(0)).unwrap_or(0))
     }
-}
-
-/// True if these jobs, all of one mapping, have become ready just now and others of it are at work.
-async fn is_gathering(reader: &mut SqliteConnection, seqs: &[i64], now: i64) -> Result<bool> {
-    let Some(first) = seqs.first() else {
-        return Ok(false);
-    };
-    let mut query = QueryBuilder::new(
-        "SELECT EXISTS (SELECT 1 FROM job_counts c JOIN jobs j ON j.connection = c.connection AND j.mapping = c.mapping
-             WHERE c.state = 'running' AND c.number >= ",
-    );
-    query
-        .push_bind(BACKLOG)
-        .push(" AND j.seq = ")
-        .push_bind(*first);
-    query.push(") AND NOT EXISTS (SELECT 1 FROM jobs WHERE updated_at <= ");
-    query.push_bind(now - GATHERING).push(" AND seq IN ");
-    push_list(&mut query, seqs.iter().copied());
-    query.push(")");
-    Ok(query.build_query_scalar().fetch_one(reader).await?)
 }
 
 /// The rows to claim: of the mapping whose first job goes before those of the others.
