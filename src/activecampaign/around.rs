@@ -283,7 +283,10 @@ impl ActiveCampaign {
 pub(super) fn allowed<T>(result: Result<Vec<T>, ApiError>) -> Result<Part<T>, ApiError> {
     match result {
         Ok(items) => Ok(Part::Read(items)),
-        Err(error) if matches!(error.class, ErrorClass::Auth | ErrorClass::Missing) => {
+        Err(error)
+            if matches!(error.class, ErrorClass::Auth | ErrorClass::Missing)
+                || matches!(error.status, Some(404 | 410)) =>
+        {
             let status = error.status.map(|status| format!("{status} "));
             Ok(Part::Refused {
                 refused: format!("{}{}", status.unwrap_or_default(), error.message),

@@ -184,6 +184,7 @@ fn name_key(name: &str) -> String {
 
 fn may_be_missing(error: &ApiError) -> bool {
     matches!(error.class, ErrorClass::Auth | ErrorClass::Missing)
+        || matches!(error.status, Some(404 | 410))
 }
 
 fn summary(row: &Value) -> Option<Segment> {

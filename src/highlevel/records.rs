@@ -31,7 +31,9 @@ impl HighLevel {
                     }
                     // It is gone either way, or the location is refused here and the first answer stands.
                     Err(second)
-                        if second.class == ErrorClass::Missing || second.status == Some(422) =>
+                        if second.class == ErrorClass::Missing
+                            || (second.class == ErrorClass::Invalid
+                                && second.status == Some(422)) =>
                     {
                         Err(error)
                     }

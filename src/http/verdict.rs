@@ -16,7 +16,7 @@ pub(super) fn classify(api: Api, status: u16, body: &ErrorBody, pressed: bool) -
         // The body of ActiveCampaign's refusal of a token is not known; that of any other refusal is JSON, or nothing.
         401 | 402 => ErrorClass::Auth,
         403 if api == Api::ActiveCampaign && body.page => ErrorClass::Auth,
-        400..=499 if body.page => ErrorClass::Transient,
+        400 | 403..=410 | 422 if body.page => ErrorClass::Transient,
         // ActiveCampaign: import limits come as 400, and an overrun at times as 503.
         400 if api == Api::ActiveCampaign && says("rate limit exceeded") => ErrorClass::Throttled,
         503 if api == Api::ActiveCampaign && pressed => ErrorClass::Throttled,

@@ -14,9 +14,12 @@ pub struct ListEffect {
     pub contact: ContactId,
     /// It subscribes, or unsubscribes.
     pub action: Action,
-    /// When its answer came, or it was read back.
+    /// When its answer came, or it was read back; at most a minute after it was sent, in which any request has ended.
     pub ended_at: Timestamp,
 }
+
+/// No request lasts so long, in microseconds: what is found later may be somebody else's doing.
+const LONGEST: i64 = 60_000_000;
 
 impl Store {
     /// The last change of a standing on a list (by its name, whatever its case) that any mapping of the connection sent for an
@@ -30,7 +33,7 @@ impl Store {
     ) -> Result<Option<ListEffect>> {
         // Records that have the contact, or had it when a job worked on it.
         let rows = sqlx::query(
-            "SELECT e.contact_id, e.action, e.target, e.updated_at FROM (
+            "SELECT e.contact_id, e.action, e.target, e.updated_at, e.sent_at FROM (
                  SELECT mapping, record_id FROM links WHERE connection = $1 AND email = $2
                      AND mapping IN (SELECT mapping FROM mapping_versions WHERE connection = $1)
                  UNION SELECT mapping, record_id FROM jobs WHERE email = $2 AND connection = $1) r
@@ -50,7 +53,10 @@ impl Store {
                 return Ok(Some(ListEffect {
                     contact: row.try_get::<String, _>(0)?.into(),
                     action: action(row.try_get(1)?)?,
-                    ended_at: time(row.try_get(3)?)?,
+                    ended_at: time(
+                        row.try_get::<i64, _>(3)?
+                            .min(row.try_get::<i64, _>(4)? + LONGEST),
+                    )?,
                 }));
             }
         }

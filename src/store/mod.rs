@@ -143,6 +143,8 @@ struct Inner {
 struct Writer {
     path: PathBuf,
     connection: Option<SqliteConnection>,
+    /// The last transaction could not be begun: what failed behind `BEGIN` left one of which the driver does not know.
+    doubtful: bool,
 }
 
 impl Writer {
@@ -173,9 +175,14 @@ impl Writer {
 
     async fn lock(&mut self, begin: &'static str) -> Result<Transaction<'_, Sqlite>> {
         self.leave_transaction().await?;
-        let Self { path, connection } = self;
+        let Self {
+            path,
+            connection,
+            doubtful,
+        } = self;
         let connection = connection.as_mut().ok_or(StoreError::Closed)?;
         let begun = connection.begin_with(begin).await;
+        *doubtful = begun.is_err();
         begun.map_err(|error| StoreError::from(error).at(path))
     }
 
@@ -183,7 +190,12 @@ impl Writer {
     /// comes. Where the disk was full SQLite has rolled back by itself, the driver's own rollback then fails, and the
     /// driver counts the transaction as open for ever: only a new connection mends that.
     async fn leave_transaction(&mut self) -> Result<()> {
+        let doubtful = std::mem::take(&mut self.doubtful);
         let connection = self.connection()?;
+        if doubtful {
+            // Usually there is none.
+            let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+        }
         if !connection.is_in_transaction() {
             return Ok(());
         }

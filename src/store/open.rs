@@ -61,6 +61,7 @@ impl Store {
                 writer: Mutex::new(Writer {
                     path: path.to_owned(),
                     connection: Some(main),
+                    doubtful: false,
                 }),
                 turn: Mutex::default(),
                 readers: sqlite::readers(path),

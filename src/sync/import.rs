@@ -8,7 +8,7 @@ use crate::http::ApiError;
 use crate::mapping::Mapping;
 use crate::model::{Action, Builtin, Contact, ContactWrite, Email, ErrorClass, TargetField};
 use crate::store::{EffectPlan, Store};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -77,13 +77,10 @@ pub fn walked_from(sent_at: Timestamp) -> Timestamp {
 }
 
 /// True if a contact came to be with an import that was sent then. One that was there before is named as changed by some
-/// answers, and by others not at all (fact sheet §3.4); a clock that is behind costs no more than that the contact counts as
-/// another's.
-pub fn made_since(contact: &Contact, sent_at: Timestamp) -> bool {
+/// answers, and by others not at all (fact sheet §3.4). `skew`: by how much the server's clock is ahead.
+pub fn made_since(contact: &Contact, sent_at: Timestamp, skew: Option<SignedDuration>) -> bool {
     // Times of the server's have whole seconds.
-    let floor = sent_at
-        .checked_sub(Duration::from_secs(2))
-        .unwrap_or(sent_at);
+    let floor = sent_at + skew.unwrap_or_default() - SignedDuration::from_secs(2);
     contact.created_at.is_some_and(|at| at >= floor)
 }
 

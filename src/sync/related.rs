@@ -54,7 +54,9 @@ async fn contact(highlevel: &HighLevel, id: &str) -> Result<Option<RelatedContac
         Ok(contact) => Ok(Some(contact)),
         Err(error)
             if error.class == ErrorClass::Missing
-                || (matches!(error.status, Some(400 | 422)) && says_gone(&error.message)) =>
+                || (error.class == ErrorClass::Invalid
+                    && matches!(error.status, Some(400 | 422))
+                    && says_gone(&error.message)) =>
         {
             Ok(None)
         }

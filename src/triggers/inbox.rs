@@ -277,7 +277,8 @@ impl Inbox {
                 Ok(_) => return Ok(Some(object)),
                 Err(error)
                     if error.class == ErrorClass::Missing
-                        || matches!(error.status, Some(400 | 404 | 422)) => {}
+                        || (error.class == ErrorClass::Invalid
+                            && matches!(error.status, Some(400 | 422))) => {}
                 Err(error) => return Err(error),
             }
         }

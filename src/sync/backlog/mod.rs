@@ -620,7 +620,7 @@ impl<L: Listener> Bulk<'_, L> {
         Ok(())
     }
 
-    /// Writes down how jobs ended, all in one transaction.
+    /// Writes down how jobs ended.
     async fn settle(&self, ended: Vec<(Claim, Ended)>) -> Result<(), StoreError> {
         let settlements: Vec<Settlement> = ended
             .iter()

@@ -393,6 +393,7 @@ impl Delivery<'_> {
         }
         if !made.is_empty() {
             let client = &self.desk.account.activecampaign;
+            let skew = client.clock_skew();
             // Without an answer they are read back.
             let contacts = client
                 .contacts_by_ids(&made, false)
@@ -403,7 +404,7 @@ impl Delivery<'_> {
             for place in open {
                 match by_email.remove(&self.rows[place].write.email) {
                     Some(contact) => {
-                        let made = import::made_since(&contact, queued.sent_at);
+                        let made = import::made_since(&contact, queued.sent_at, skew);
                         self.confirmed(place, Some(contact.id), made, &queued.id);
                     }
                     None => left.push(place),

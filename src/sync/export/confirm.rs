@@ -225,13 +225,14 @@ impl<'a> Confirmer<'a> {
                 }
                 contacts => contacts?,
             };
+            let skew = self.work.account.activecampaign.clock_skew();
             for contact in contacts {
                 if let Ok(email) = Email::parse(&contact.email)
                     && batch.rows.iter().any(|row| row.email == email)
                 {
                     known.push(KnownContact {
                         email: email.clone(),
-                        created: import::made_since(&contact, batch.sent_at),
+                        created: import::made_since(&contact, batch.sent_at, skew),
                         contact_id: contact.id,
                     });
                     confirmed.push(email);
