@@ -245,3 +245,28 @@ async fn a_done_effect_is_remembered_until_a_later_state_is_confirmed() {
     store.prune(retention).await.unwrap();
     assert!(states(&store, &claim.job).await.is_empty());
 }
+
+/// A request that was lost may be found long afterwards to have come to something: that may be somebody else's doing.
+#[tokio::test]
+async fn what_is_read_back_late_is_ours_for_no_longer_than_a_request_lasts() {
+    let (store, clock) = store().await;
+    let claim = claimed(&store).await;
+    let leaves = act(Action::Unsubscribe, "News");
+    let open = planned(&store, &claim, &plan(2, vec![turn(1, &[leaves])], vec![])).await;
+    let sent_at = sent(&store, &claim, &open[0]).await.unwrap();
+    clock.advance(7_200);
+    store
+        .effect_ended(open[0].id, Some(sent_at), &ended(EffectState::Done))
+        .await
+        .unwrap();
+    let mut done = settlement(&store, Outcome::Synced, JobState::Done);
+    done.contact.email = Some(address("a@x.org"));
+    assert!(store.settle(&claim.job, claim.epoch, &done).await.unwrap());
+    let last = store
+        .last_list_effect(&connection(), &address("a@x.org"), "news")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(last.action, Action::Unsubscribe);
+    assert_eq!(last.ended_at, sent_at + jiff::SignedDuration::from_mins(1));
+}
