@@ -34,32 +34,30 @@ impl Sandbox {
         let mut child = command.spawn().expect("the sandbox starts");
         let out = BufReader::new(child.stdout.take().expect("piped"));
         let (mut config, mut tokens, mut highlevel) = (String::new(), Vec::new(), String::new());
-        let mut in_config = false;
+        // One configuration, with tokens and addresses in its comments.
         for line in out.lines().map_while(Result::ok) {
-            if let Some((name, value)) =
-                line.strip_prefix("export ").and_then(|l| l.split_once('='))
+            let comment = line.strip_prefix("# ").unwrap_or_default();
+            if let Some((name, value)) = comment
+                .strip_prefix("export ")
+                .and_then(|assignment| assignment.split_once('='))
             {
                 tokens.push((name.to_owned(), value.to_owned()));
-            } else if let Some(url) = line.strip_prefix("HighLevel ") {
+            } else if let Some(url) = comment.strip_prefix("HighLevel ") {
                 highlevel = url.trim().to_owned();
             }
-            in_config |= line == "# config.toml";
-            if in_config {
-                config.push_str(&line);
-                config.push('\n');
-                if !limits && line.starts_with("base_url = ") {
-                    config.push_str(&format!("rate = {LIFTED}\n"));
-                } else if !limits && line.starts_with("url = ") {
-                    config.push_str(&format!("rate = {LIFTED}\nimport_rate = {LIFTED}\n"));
-                }
+            config.push_str(&line);
+            config.push('\n');
+            if !limits && line.starts_with("base_url = ") {
+                config.push_str(&format!("rate = {LIFTED}\n"));
+            } else if !limits && line.starts_with("url = \"http") {
+                config.push_str(&format!("rate = {LIFTED}\nimport_rate = {LIFTED}\n"));
             }
-            // The banner's last line, by the mapping that the sandbox offers.
+            // The last line, by the mapping that the sandbox offers.
             if line.starts_with("\"%CLINIC%\"") {
                 break;
             }
         }
         let folder = tempfile::tempdir().expect("a folder");
-        config.push_str("\n[store]\nurl = \"sqlite:tramline.db\"\n");
         std::fs::write(folder.path().join("config.toml"), config).expect("written");
         Self {
             child,
