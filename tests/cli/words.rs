@@ -138,15 +138,13 @@ fn a_sync_of_a_paused_mapping_says_what_it_waits_for_and_the_audit_does_too() {
     let ran = house.expect(3, &["--json", "sync", "pets", &pet]);
     let why = ran.lines()[0]["why"].as_str().unwrap().to_owned();
     assert!(why.contains("new fields"), "{ran:#?}");
-    let audit = house.expect(0, &["--json", "audit"]).lines();
-    let sync = audit
-        .iter()
-        .find(|entry| entry["action"] == "sync")
-        .unwrap();
-    assert_eq!(
-        (&sync["outcome"], &sync["count"]),
-        (&json!("1 waiting"), &json!(0))
-    );
+    let synced = || {
+        let audit = house.expect(0, &["--json", "audit"]).lines();
+        let mut syncs = audit.iter().filter(|entry| entry["action"] == "sync");
+        let last = syncs.next().unwrap();
+        (last["outcome"].clone(), last["count"].clone())
+    };
+    assert_eq!(synced(), (json!("1 waiting"), json!(0)));
 
     let resumed = house.expect(0, &["queue", "resume", "--mapping", "pets"]);
     let said = resumed
@@ -160,15 +158,7 @@ fn a_sync_of_a_paused_mapping_says_what_it_waits_for_and_the_audit_does_too() {
     assert_eq!(again.stdout, "nothing was paused\n");
     let ran = house.expect(0, &["--json", "sync", "pets", &pet]);
     assert!(ran.lines()[0]["why"].is_null(), "{ran:#?}");
-    let audit = house.expect(0, &["--json", "audit"]).lines();
-    let sync = audit
-        .iter()
-        .find(|entry| entry["action"] == "sync")
-        .unwrap();
-    assert_eq!(
-        (&sync["outcome"], &sync["count"]),
-        (&json!("done"), &json!(1))
-    );
+    assert_eq!(synced(), (json!("done"), json!(1)));
 }
 
 #[test]

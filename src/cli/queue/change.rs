@@ -83,13 +83,13 @@ pub async fn run(
     };
     let matched = touched(operations, &chosen, retry).await?;
     let verb = if retry { "retry" } else { "discard" };
+    let mut result = Changed {
+        matched,
+        changed: 0,
+        left,
+        results: None,
+    };
     if select.dry_run {
-        let result = Changed {
-            matched,
-            changed: 0,
-            left,
-            results: None,
-        };
         if context.output.is_json() {
             context.output.document(&result);
         } else {
@@ -107,17 +107,8 @@ pub async fn run(
         return Err(usage("nothing was changed", "answer y, or give --yes"));
     }
     if !retry {
-        let changed = operations.discard(&chosen).await?;
-        return Ok(report(
-            context,
-            verb,
-            Changed {
-                matched,
-                changed,
-                left,
-                results: None,
-            },
-        ));
+        result.changed = operations.discard(&chosen).await?;
+        return Ok(report(context, verb, result));
     }
     // Their ids are taken before they change, and before a worker starts that could change them: a filter such as
     // state:failed does not match them afterwards.
@@ -126,24 +117,15 @@ pub async fn run(
     } else {
         Vec::new()
     };
-    let changed = operations.retry(&chosen).await?;
+    result.changed = operations.retry(&chosen).await?;
     if !select.wait {
-        return Ok(report(
-            context,
-            verb,
-            Changed {
-                matched,
-                changed,
-                left,
-                results: None,
-            },
-        ));
+        return Ok(report(context, verb, result));
     }
     operations.work()?;
     tokio::select! {
         jobs = operations.wait_for(&ids) => {
-            let results = Some(jobs?);
-            Ok(report(context, verb, Changed { matched, changed, left, results }))
+            result.results = Some(jobs?);
+            Ok(report(context, verb, result))
         }
         exit = signals::stop() => {
             context.output.note("stopped; what was begun goes on with the next worker");
