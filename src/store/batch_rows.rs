@@ -1,16 +1,17 @@
 //! The rows of the outbox beneath the batches: which may be taken, which belong to a batch.
 
 use super::error::{Result, StoreError};
-use super::outbox::{BATCH, Batch, BatchKind, BatchState, HOLD, OutboxRow};
+use super::holds::held_by;
+use super::outbox::{BATCH, Batch, BatchKind, BatchState, HOLD, OutboxRow, missing};
 use super::replan::CountsChange;
-use super::rows::{from_json, time};
-use super::runs::Spent;
+use super::rows::{email, from_json, time};
+use super::runs::{RunRow, Spent, run_row_by, run_row_of};
 use super::sqlite::gathered;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, RecordId, RunId};
 use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 use std::collections::HashSet;
 
 const ROW: &str = "o.id, o.email, o.record_id, o.version, o.fingerprint, o.size, o.rides,
@@ -137,29 +138,56 @@ impl Pick {
     }
 }
 
-pub(super) async fn next_rows(
+/// What a batch is taken from.
+pub(super) struct Waiting {
+    pub(super) run: RunRow,
+    pub(super) rows: Vec<Next>,
+    /// Contacts that running jobs have.
+    pub(super) held: HashSet<Email>,
+}
+
+/// Reads a run with the first rows of its outbox that were not taken yet.
+pub(super) async fn waiting(
     tx: &mut SqliteConnection,
     run: &RunId,
     kind: BatchKind,
-    taken: i64,
     max_rows: u32,
     now: i64,
-) -> Result<Vec<Next>> {
-    let sql = gathered(
+) -> Result<Waiting> {
+    let taken = match kind {
+        BatchKind::Import => "taken_import",
+        BatchKind::Single => "taken_single",
+    };
+    let next = gathered(
         COLUMNS,
         &format!(
-            "SELECT {ROW}, {UNREAD} AS write, {BUSY} AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2 AND o.id > $3 ORDER BY o.id LIMIT $4"
+            "SELECT {ROW}, {UNREAD} AS write, {BUSY} AS busy {FROM} WHERE o.run_id = $1 AND o.kind = $2
+                 AND o.id > (SELECT {taken} FROM runs WHERE id = $1) ORDER BY o.id LIMIT $4"
         ),
     );
-    let rows: String = sqlx::query_scalar(AssertSqlSafe(sql))
+    let (run_row, held) = (
+        run_row_by("$1"),
+        held_by("(SELECT connection FROM runs WHERE id = $1)", "$3"),
+    );
+    let answers = sqlx::query(AssertSqlSafe(format!("{run_row};\n{next};\n{held}")))
         .bind(run.as_str())
         .bind(kind.name())
-        .bind(taken)
+        .bind(now)
         .bind(max_rows.max(1))
         .bind(now - HOLD)
-        .fetch_one(tx)
+        .fetch_all(tx)
         .await?;
-    in_order(&rows)
+    let mut answers = answers.iter();
+    let (Some(run_row), Some(next)) = (answers.next(), answers.next()) else {
+        return Err(super::runs::missing(run));
+    };
+    Ok(Waiting {
+        run: run_row_of(run_row)?,
+        rows: in_order(next.try_get(0)?)?,
+        held: answers
+            .map(|row| email(row.try_get(0)?))
+            .collect::<Result<_>>()?,
+    })
 }
 
 /// Gathered rows in the order of planning, which gathering does not promise to keep.
@@ -209,28 +237,22 @@ pub(super) async fn move_to_end(tx: &mut SqliteConnection, id: i64, kind: BatchK
     Ok(())
 }
 
-/// Brings a batch's number of pending rows up to date; one without rows is done and goes.
-pub(super) async fn recount(tx: &mut SqliteConnection, batch: &Batch, span: Span) -> Result<i64> {
-    let pending: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM outbox WHERE run_id = $1 AND kind = $2 AND id BETWEEN $3 AND $4",
-    )
-    .bind(batch.run.as_str())
-    .bind(batch.kind.name())
-    .bind(span.0)
-    .bind(span.1)
-    .fetch_one(&mut *tx)
-    .await?;
-    let sql = if pending == 0 {
-        "DELETE FROM batches WHERE id = $1"
-    } else {
-        "UPDATE batches SET pending = $2 WHERE id = $1"
-    };
-    sqlx::query(sql)
-        .bind(batch.id)
-        .bind(pending)
-        .execute(tx)
-        .await?;
-    Ok(pending)
+/// Executes statements, then brings a batch's number of pending rows up to date and answers it. A batch without rows is done and
+/// goes.
+pub(super) async fn recount(
+    tx: &mut SqliteConnection,
+    mut behind: QueryBuilder<Sqlite>,
+    batch: i64,
+) -> Result<i64> {
+    behind.push(
+        "UPDATE batches SET pending = (SELECT count(*) FROM outbox WHERE run_id = batches.run_id AND kind = batches.kind
+             AND id BETWEEN batches.first_id AND batches.last_id) WHERE id = ",
+    );
+    behind.push_bind(batch).push(" RETURNING pending;\n");
+    behind.push("DELETE FROM batches WHERE pending = 0 AND id = ");
+    behind.push_bind(batch);
+    let pending: Vec<i64> = behind.build_query_scalar().fetch_all(tx).await?;
+    Ok(pending.into_iter().next().unwrap_or(0))
 }
 
 /// A batch without its rows, and where they lie.
@@ -247,6 +269,25 @@ pub(super) async fn batch_head(
     .as_ref()
     .map(batch)
     .transpose()
+}
+
+/// As [`batch_head`], with the run it is of.
+pub(super) async fn head_and_run(
+    tx: &mut SqliteConnection,
+    id: i64,
+) -> Result<(Batch, Span, RunRow)> {
+    let run_row = run_row_by("(SELECT run_id FROM batches WHERE id = $1)");
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {BATCH} FROM batches WHERE id = $1;\n{run_row}"
+    )))
+    .bind(id)
+    .fetch_all(tx)
+    .await?;
+    let [head, run_row] = rows.as_slice() else {
+        return Err(missing(id));
+    };
+    let (batch, span) = batch(head)?;
+    Ok((batch, span, run_row_of(run_row)?))
 }
 
 pub(super) async fn with_rows(

@@ -1,14 +1,15 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
-use super::batch_rows::{Span, batch_head, move_to_end, recount};
+use super::batch_rows::{Span, head_and_run, move_to_end, recount};
 use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE, STATE_CONFLICT};
-use super::enqueue::{FailedRecord, NewAttempt, NewJob, RESOLVED, UNRESOLVED, fail, upsert};
+use super::enqueue::{NewAttempt, NewJob, upsert};
 use super::error::Result;
+use super::failures::{FailedRecord, RESOLVED, fail};
 use super::links::LINK_CONFLICT;
-use super::outbox::{Batch, missing};
+use super::outbox::Batch;
 use super::replan::{CountsChange, supersede};
 use super::rows::{OPEN, chunks, push_list};
-use super::runs::{RunRow, Spent, run_row};
+use super::runs::{RunRow, Spent};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Problem, Trigger};
@@ -61,10 +62,7 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
-        let (head, span) = batch_head(&mut tx, batch)
-            .await?
-            .ok_or_else(|| missing(batch))?;
-        let row = run_row(&mut tx, &head.run).await?;
+        let (head, span, row) = head_and_run(&mut tx, batch).await?;
         let settling = Settling {
             head,
             span,
@@ -86,21 +84,15 @@ impl Store {
                 1
             }
         };
-        settling.confirm(&mut tx, at_least, &mut change).await?;
-        change
-            .write(&mut tx, &settling.head.run, &result.spent, now)
-            .await?;
-        let left = recount(&mut tx, &settling.head, span).await?;
-        if left > 0 {
-            sqlx::query(
-                "UPDATE batches SET state = 'confirming' WHERE id = $1 AND kind = 'import'",
-            )
-            .bind(batch)
-            .execute(&mut *tx)
-            .await?;
-        }
+        let mut writes = settling.confirm(&mut tx, at_least, &mut change).await?;
+        change.push_write(&mut writes, &settling.head.run, &result.spent, now);
+        // What is left of an import is read back.
+        writes.push("UPDATE batches SET state = 'confirming' WHERE kind = 'import' AND id = ");
+        writes.push_bind(batch).push(";\n");
+        let left = recount(&mut tx, writes, batch).await?;
         self.commit(tx).await?;
         drop(writer);
+        self.wrote(change.synced());
         if left > 0 {
             self.batch(batch).await
         } else {
@@ -119,8 +111,6 @@ struct Chosen {
     riding: bool,
     /// Somebody else wrote to the contact of one while it was on its way.
     overtaken: bool,
-    /// The mapping has jobs that may be of these records: usually not, and then they need no look.
-    unresolved: bool,
 }
 
 /// A batch while its result is written.
@@ -171,17 +161,14 @@ impl Settling {
             return Ok(());
         };
         let record = FailedRecord {
-            connection: self.row.connection.clone(),
-            mapping: self.row.mapping.clone(),
-            object: self.row.object.clone(),
             record: gone.try_get::<String, _>(0)?.into(),
-            run: self.head.run.clone(),
             email: Some(failed.email.clone()),
             contact_id: gone.try_get::<Option<String>, _>(1)?.map(Into::into),
             problem: failed.problem.clone(),
             attempt: failed.attempt.clone(),
         };
-        fail(tx, &record, self.now).await?;
+        let records = std::slice::from_ref(&record);
+        fail(tx, &self.head.run, &self.row, records, self.now).await?;
         if gone.try_get::<i64, _>(2)? != 0 {
             return Ok(());
         }
@@ -258,51 +245,34 @@ impl Settling {
         Ok(())
     }
 
-    /// Rows whose mark is at least this become links; those by which the run counts a record are counted synced.
+    /// Rows whose mark is at least this become links; those by which the run counts a record are counted synced. Answers the
+    /// statements for that.
     async fn confirm(
         &self,
         tx: &mut SqliteConnection,
         at_least: i64,
         change: &mut CountsChange,
-    ) -> Result<()> {
-        let (connection, mapping) = (self.row.connection.as_str(), self.row.mapping.as_str());
+    ) -> Result<QueryBuilder<Sqlite>> {
         let chosen = self.chosen(tx, at_least).await?;
         if chosen.overtaken {
             self.send_overtaken(tx, at_least).await?;
         }
-        let mut query = QueryBuilder::new(
-            "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
-                 created_by_us, confirmed_at)
-             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, created, ",
-        );
-        query.push_bind(self.now).push(" ");
-        self.push_chosen(&mut query, at_least);
-        query.push(" ").push(LINK_CONFLICT);
-        query.build().execute(&mut *tx).await?;
+        change.add(Outcome::Synced.name(), chosen.counted);
+        let mut writes = QueryBuilder::default();
+        self.push_links(&mut writes, at_least);
         if chosen.states {
-            self.keep_states(tx, at_least).await?;
+            self.push_states(&mut writes, at_least);
         }
         if chosen.riding {
-            self.end_riding(tx, at_least).await?;
+            self.push_ridden(&mut writes, at_least);
         }
-        if chosen.unresolved {
-            let mut query = QueryBuilder::new("UPDATE jobs SET updated_at = ");
-            query.push_bind(self.now);
-            query.push(format!(
-                ", {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown') AND {NO_OPEN_EFFECT} AND connection = "
-            ));
-            query.push_bind(connection);
-            query.push(" AND mapping = ").push_bind(mapping);
-            query.push(" AND record_id IN (SELECT record_id ");
-            self.push_chosen(&mut query, at_least);
-            query.push(")");
-            query.build().execute(&mut *tx).await?;
+        if self.row.unresolved {
+            self.push_resolved(&mut writes, at_least);
         }
-        change.add(Outcome::Synced.name(), chosen.counted);
-        let mut query = QueryBuilder::new("DELETE ");
-        self.push_chosen(&mut query, at_least);
-        query.build().execute(tx).await?;
-        Ok(())
+        writes.push("DELETE ");
+        self.push_chosen(&mut writes, at_least);
+        writes.push(";\n");
+        Ok(writes)
     }
 
     /// What is known of the rows that are to be confirmed, before anything is written.
@@ -311,12 +281,7 @@ impl Settling {
             "SELECT coalesce(sum(1 - replanned), 0), count(properties) > 0, count(rides) > 0, EXISTS (SELECT 1 ",
         );
         self.push_overtaken(&mut query, at_least);
-        query.push(format!("), ({UNRESOLVED} WHERE connection = "));
-        query.push_bind(self.row.connection.as_str());
-        query
-            .push(" AND mapping = ")
-            .push_bind(self.row.mapping.as_str())
-            .push(") ");
+        query.push(") ");
         self.push_chosen(&mut query, at_least);
         let row = query.build().fetch_one(tx).await?;
         Ok(Chosen {
@@ -324,41 +289,59 @@ impl Settling {
             states: row.try_get(1)?,
             riding: row.try_get::<bool, _>(2)? && self.head.kind == BatchKind::Import,
             overtaken: row.try_get(3)?,
-            unresolved: row.try_get(4)?,
         })
     }
 
+    fn push_links(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push(
+            "INSERT INTO links (connection, mapping, email, contact_id, record_id, version, fingerprint, write,
+                 created_by_us, confirmed_at)
+             SELECT connection, mapping, email, contact_id, record_id, version, fingerprint, write, created, ",
+        );
+        query.push_bind(self.now).push(" ");
+        self.push_chosen(query, at_least);
+        query.push(" ").push(LINK_CONFLICT).push(";\n");
+    }
+
     /// The properties that were planned with the writes are the confirmed states of their records.
-    async fn keep_states(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
-        let mut query = QueryBuilder::new(
+    fn push_states(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push(
             "INSERT INTO confirmed_states (connection, mapping, record_id, version, properties)
              SELECT connection, mapping, record_id, version, properties ",
         );
-        self.push_chosen(&mut query, at_least);
-        query
-            .push(" AND properties IS NOT NULL ")
-            .push(STATE_CONFLICT);
-        query.build().execute(tx).await?;
-        Ok(())
+        self.push_chosen(query, at_least);
+        query.push(" AND properties IS NOT NULL ");
+        query.push(STATE_CONFLICT).push(";\n");
     }
 
     /// The effects that went along in an import are done with it.
-    async fn end_riding(&self, tx: &mut SqliteConnection, at_least: i64) -> Result<()> {
-        let mut query = QueryBuilder::new(format!("UPDATE effects SET {RODE}, updated_at = "));
+    fn push_ridden(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push(format!("UPDATE effects SET {RODE}, updated_at = "));
         query.push_bind(self.now);
-        query
-            .push(format!(
-                " WHERE {OPEN_EFFECT} AND state = 'planned' AND connection = "
-            ))
-            .push_bind(self.row.connection.as_str());
-        query
-            .push(" AND mapping = ")
-            .push_bind(self.row.mapping.as_str());
+        query.push(format!(" WHERE {OPEN_EFFECT} AND state = 'planned'"));
+        self.push_of_records(query, at_least);
+        query.push(" AND rides IS NOT NULL AND replanned = 0);\n");
+    }
+
+    /// The failed jobs of the records are done.
+    fn push_resolved(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push("UPDATE jobs SET updated_at = ");
+        query.push_bind(self.now);
+        query.push(format!(
+            ", {RESOLVED} WHERE {OPEN} AND state IN ('failed', 'unknown') AND {NO_OPEN_EFFECT}"
+        ));
+        self.push_of_records(query, at_least);
+        query.push(");\n");
+    }
+
+    /// Appends the condition that a row is of one of the records, up to the closing bracket.
+    fn push_of_records(&self, query: &mut QueryBuilder<Sqlite>, at_least: i64) {
+        query.push(" AND connection = ");
+        query.push_bind(self.row.connection.as_str());
+        query.push(" AND mapping = ");
+        query.push_bind(self.row.mapping.as_str());
         query.push(" AND record_id IN (SELECT record_id ");
-        self.push_chosen(&mut query, at_least);
-        query.push(" AND rides IS NOT NULL AND replanned = 0)");
-        query.build().execute(tx).await?;
-        Ok(())
+        self.push_chosen(query, at_least);
     }
 
     /// Contacts that somebody else wrote while this batch was on its way: the batch may have come last, so the record that

@@ -1,18 +1,13 @@
 //! New jobs. Changes of a record coalesce into its open job; one that arrives while the job runs makes a
 //! follow-up when the job is settled.
 
-use super::effects::NO_OPEN_EFFECT;
 use super::error::Result;
-use super::rows::{OPEN, bounded, to_json, trigger_kind, trigger_run};
+use super::rows::{bounded, to_json, trigger_kind, trigger_run};
 use super::{Store, StoreError};
-use crate::model::filter::{searched_error, searched_parts};
-use crate::model::group::group;
-use crate::model::{
-    ConnectionName, ContactId, Email, ErrorClass, JobId, JobState, MappingName, ObjectKey, Problem,
-    RecordId, RunId, Trigger,
-};
+use crate::model::filter::searched_parts;
+use crate::model::{ConnectionName, JobId, MappingName, ObjectKey, Problem, RecordId, Trigger};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 /// Longest request or response that an attempt or an effect keeps, in bytes.
 pub(super) const WIRE_LIMIT: usize = 4096;
@@ -44,20 +39,6 @@ pub struct NewAttempt {
     pub warning: Option<String>,
     /// Fingerprint of the mapping's configuration.
     pub mapping_hash: String,
-}
-
-/// A record that an export could not bring to its contact.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FailedRecord {
-    pub connection: ConnectionName,
-    pub mapping: MappingName,
-    pub object: ObjectKey,
-    pub record: RecordId,
-    pub run: RunId,
-    pub email: Option<Email>,
-    pub contact_id: Option<ContactId>,
-    pub problem: Problem,
-    pub attempt: NewAttempt,
 }
 
 impl Store {
@@ -157,73 +138,6 @@ pub(super) async fn upsert_changed(
     Ok(id.into())
 }
 
-/// Inserts a failed job (unknown, where the problem says so), or turns the record's open one into it, with its attempt;
-/// within a transaction.
-pub(super) async fn fail(tx: &mut SqliteConnection, record: &FailedRecord, now: i64) -> Result<()> {
-    let problem = &record.problem;
-    let state = match problem.class {
-        ErrorClass::Unknown => JobState::Unknown,
-        _ => JobState::Failed,
-    };
-    let contact_id = record.contact_id.as_ref().map(ContactId::as_str);
-    let email = record.email.as_ref().map(Email::as_str);
-    let row = sqlx::query(
-        "INSERT INTO jobs (id, connection, mapping, object, record_id, contact_id, email, state, trigger_kind, run_id,
-             priority, attempts, tries, error_class, error_status, error_field, error_message, error_remedy,
-             error_request, error_group, search_ids, search_error, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $19, 'export', $8, 0, 1, 1, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             $18, $18)
-         ON CONFLICT (connection, mapping, record_id) WHERE state NOT IN ('done', 'discarded') DO UPDATE SET
-             state = excluded.state, wait_reason = NULL, wait_until = NULL, wait_by = NULL,
-             object = excluded.object, contact_id = coalesce(excluded.contact_id, jobs.contact_id), email = excluded.email,
-             trigger_kind = 'export', run_id = excluded.run_id, priority = 0,
-             attempts = jobs.attempts + 1, tries = jobs.tries + 1,
-             error_class = excluded.error_class, error_status = excluded.error_status, error_field = excluded.error_field,
-             error_message = excluded.error_message, error_remedy = excluded.error_remedy,
-             error_request = excluded.error_request, error_group = excluded.error_group,
-             search_ids = excluded.search_ids, search_error = excluded.search_error, updated_at = excluded.updated_at
-         WHERE jobs.state <> 'running'
-         RETURNING seq",
-    )
-    .bind(JobId::fresh().as_str())
-    .bind(record.connection.as_str())
-    .bind(record.mapping.as_str())
-    .bind(record.object.as_str())
-    .bind(record.record.as_str())
-    .bind(contact_id)
-    .bind(email)
-    .bind(record.run.as_str())
-    .bind(problem.class.name())
-    .bind(problem.status)
-    .bind(problem.field.as_deref())
-    .bind(&problem.message)
-    .bind(problem.remedy.as_deref())
-    .bind(problem.request_id.as_deref())
-    .bind(group(problem))
-    .bind(searched_parts(record.record.as_str(), contact_id, email))
-    .bind(searched_error(problem))
-    .bind(now)
-    .bind(state.name())
-    .fetch_optional(&mut *tx)
-    .await?;
-    match row {
-        None => Ok(()),
-        Some(row) => {
-            let seq = row.try_get(0)?;
-            let connection = record.connection.as_str();
-            insert_attempt(
-                tx,
-                connection,
-                seq,
-                &record.attempt,
-                state.name(),
-                Some(problem),
-            )
-            .await
-        }
-    }
-}
-
 /// Adds an attempt under the job's next number.
 pub(super) async fn insert_attempt(
     tx: &mut SqliteConnection,
@@ -260,45 +174,3 @@ pub(super) async fn insert_attempt(
     .await?;
     Ok(())
 }
-
-/// Whether a mapping has jobs that an export may resolve; which mapping, a `WHERE` behind it says.
-pub(super) const UNRESOLVED: &str = "SELECT coalesce(sum(CASE WHEN state IN ('failed', 'unknown') THEN number END), 0) > 0 FROM job_counts";
-
-/// True if the mapping has jobs that an export may resolve: usually not, and then the records need no look.
-pub(super) async fn any_unresolved(
-    tx: &mut SqliteConnection,
-    connection: &str,
-    mapping: &str,
-) -> Result<bool> {
-    let sql = format!("{UNRESOLVED} WHERE connection = $1 AND mapping = $2");
-    Ok(sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(connection)
-        .bind(mapping)
-        .fetch_one(tx)
-        .await?)
-}
-
-/// Failed and unknown jobs of one record become done: an export has brought the record in step, and no effect is open.
-pub(super) async fn resolve(
-    tx: &mut SqliteConnection,
-    connection: &str,
-    mapping: &str,
-    record: &str,
-    now: i64,
-) -> Result<()> {
-    sqlx::query(AssertSqlSafe(format!(
-        "UPDATE jobs SET {RESOLVED}, updated_at = $1 WHERE {OPEN} AND connection = $2 AND mapping = $3 AND record_id = $4
-             AND state IN ('failed', 'unknown') AND {NO_OPEN_EFFECT}"
-    )))
-    .bind(now)
-    .bind(connection)
-    .bind(mapping)
-    .bind(record)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// The assignments that make a job done, beside `updated_at`.
-pub(super) const RESOLVED: &str = "state = 'done', error_class = NULL, error_status = NULL, error_field = NULL, error_message = NULL,
-     error_remedy = NULL, error_request = NULL, error_group = NULL, search_error = ''";

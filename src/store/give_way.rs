@@ -1,14 +1,14 @@
 //! Writes that are taken and not sent: another record has won their contact since they were planned.
 
 use super::Store;
-use super::batch_rows::{batch_head, recount};
+use super::batch_rows::{head_and_run, recount};
 use super::error::Result;
-use super::outbox::{Batch, missing};
+use super::outbox::Batch;
 use super::replan::{CountsChange, supersede};
-use super::runs::{Spent, run_row};
+use super::runs::Spent;
 use crate::model::view::Outcome;
 use crate::model::{Email, RecordId};
-use sqlx::Row;
+use sqlx::{QueryBuilder, Row};
 
 impl Store {
     /// Takes writes out of a batch that was not sent: their records are superseded by those that have the contacts.
@@ -21,10 +21,7 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        let (head, span) = batch_head(&mut tx, batch)
-            .await?
-            .ok_or_else(|| missing(batch))?;
-        let row = run_row(&mut tx, &head.run).await?;
+        let (head, span, row) = head_and_run(&mut tx, batch).await?;
         let mut change = CountsChange::default();
         for (email, winner) in winners {
             let gone = sqlx::query(
@@ -47,10 +44,9 @@ impl Store {
                 change.add(Outcome::Superseded.name(), 1);
             }
         }
-        change
-            .write(&mut tx, &head.run, &Spent::default(), now)
-            .await?;
-        let left = recount(&mut tx, &head, span).await?;
+        let mut writes = QueryBuilder::default();
+        change.push_write(&mut writes, &head.run, &Spent::default(), now);
+        let left = recount(&mut tx, writes, batch).await?;
         self.commit(tx).await?;
         drop(writer);
         if left > 0 {

@@ -265,23 +265,28 @@ async fn take(
 
 /// The contacts that running jobs have for themselves, and those that their imports may still bring something to: an export
 /// leaves them for later. As many as there are jobs at work, so a whole look is cheap.
-pub(super) async fn held_by_jobs(
+async fn held_by_jobs(
     reader: &mut SqliteConnection,
     connection: &ConnectionName,
     now: i64,
 ) -> Result<HashSet<Email>> {
-    sqlx::query(
+    sqlx::query(AssertSqlSafe(held_by("$1", "$2")))
+        .bind(connection.as_str())
+        .bind(now)
+        .fetch_all(reader)
+        .await?
+        .iter()
+        .map(|row| email(row.try_get(0)?))
+        .collect()
+}
+
+/// The query of [`held_by_jobs`], of a connection and a time given as SQL.
+pub(super) fn held_by(connection: &str, now: &str) -> String {
+    format!(
         "SELECT h.email FROM contact_holds h JOIN jobs j ON j.seq = h.job_seq
-         WHERE h.connection = $1 AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > $2
-         UNION SELECT email FROM flight_contacts WHERE connection = $1",
+         WHERE h.connection = {connection} AND j.epoch = h.epoch AND j.state = 'running' AND j.lease_until > {now}
+         UNION SELECT email FROM flight_contacts WHERE connection = {connection}"
     )
-    .bind(connection.as_str())
-    .bind(now)
-    .fetch_all(reader)
-    .await?
-    .iter()
-    .map(|row| email(row.try_get(0)?))
-    .collect()
 }
 
 /// The running job that has a contact.

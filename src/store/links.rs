@@ -3,7 +3,7 @@
 use super::Store;
 use super::effects::{ConfirmedState, keep_state};
 use super::error::Result;
-use super::rows::{chunks, email, push_list, time};
+use super::rows::{chunks, email, push_table, time};
 use super::sqlite::follow;
 use crate::model::view::Outcome;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, MappingName, RecordId};
@@ -108,12 +108,15 @@ impl Store {
         let warm = writer.connection()?;
         let mut found = HashMap::with_capacity(emails.len());
         for chunk in chunks(emails) {
-            let mut query =
-                QueryBuilder::new(format!("SELECT {LINK} FROM links WHERE connection = "));
+            let mut query = QueryBuilder::default();
+            push_table(&mut query, "asked", &["address"], chunk, |values, email| {
+                values.push_bind(email.as_str());
+            });
+            query.push(format!(
+                "SELECT {LINK} FROM asked CROSS JOIN links WHERE email = address AND connection = "
+            ));
             query.push_bind(connection.as_str());
             query.push(" AND mapping = ").push_bind(mapping.as_str());
-            query.push(" AND email IN ");
-            push_list(&mut query, chunk.iter().map(Email::as_str));
             for row in query.build().fetch_all(&mut *warm).await? {
                 let link = link(&row)?;
                 found.insert(link.email.clone(), link);

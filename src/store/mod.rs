@@ -24,8 +24,10 @@ mod effects;
 mod enqueue;
 mod error;
 mod events;
+mod failures;
 mod figures;
 mod flights;
+mod fold;
 mod give_way;
 mod holds;
 mod jobs;
@@ -63,7 +65,7 @@ pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use deletions::Evidence;
 pub use edits::{InForce, NewEdit};
 pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
-pub use enqueue::{FailedRecord, NewAttempt, NewJob};
+pub use enqueue::{NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use events::{Event, NewEvent, SettledEvent};
 pub use figures::{ClassFigure, JobFigure, RunFigure};
@@ -129,6 +131,7 @@ struct Inner {
     turn: Mutex<()>,
     readers: SqlitePool,
     changes: watch::Sender<u64>,
+    unfolded: fold::Unfolded,
     /// Jobs claimed so far by this process, for the tenth claim and the turn of the connections.
     claims: AtomicU64,
     /// How long a claim of this process holds, in microseconds.

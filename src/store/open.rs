@@ -1,6 +1,7 @@
 //! Opening a store: its folder and file, what is refused, and what is known about it.
 
 use super::error::{Result, StoreError};
+use super::fold::Unfolded;
 use super::leases::LEASE;
 use super::{Clock, Inner, Store, SystemClock, Writer, sqlite};
 use sqlx::{Connection, SqliteConnection};
@@ -66,6 +67,7 @@ impl Store {
                 turn: Mutex::default(),
                 readers: sqlite::readers(path),
                 changes: watch::Sender::new(0),
+                unfolded: Unfolded::default(),
                 claims: AtomicU64::new(0),
                 lease: AtomicI64::new(LEASE),
                 versions: RwLock::default(),

@@ -2,15 +2,15 @@
 
 use super::Store;
 use super::batch_rows::{
-    Pick, batch, batch_head, drop_rows, move_to_end, next_rows, recount, rows_of, with_rows,
+    Pick, batch, batch_head, drop_rows, move_to_end, recount, rows_of, waiting, with_rows,
 };
 use super::error::{Result, StoreError};
-use super::holds::held_by_jobs;
 use super::rows::count;
 use super::runs::run_row;
+use super::sqlite::HASTY;
 use crate::model::{ContactId, Email, Fingerprint, RecordId, RunId};
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 /// How a write goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,13 +110,11 @@ impl Store {
         let now = self.now_micros();
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
-        let run_row = run_row(&mut tx, run).await?;
-        if !run_row.running {
+        let waiting = waiting(&mut tx, run, kind, max_rows, now).await?;
+        if !waiting.run.running {
             return Ok(None);
         }
-        let next = next_rows(&mut tx, run, kind, run_row.taken(kind), max_rows, now).await?;
-        let held = held_by_jobs(&mut tx, &run_row.connection, now).await?;
-        let pick = Pick::of(next, &held, max_bytes);
+        let pick = Pick::of(waiting.rows, &waiting.held, max_bytes);
         if let Some(overtaken) = pick.overtaken() {
             drop_rows(&mut tx, run, overtaken, now).await?;
         }
@@ -129,30 +127,25 @@ impl Store {
         for id in pick.busy.iter().filter(|id| *id < last) {
             move_to_end(&mut tx, *id, kind).await?;
         }
-        let head = sqlx::query(AssertSqlSafe(format!(
+        let taken = match kind {
+            BatchKind::Import => "UPDATE runs SET taken_import = $6, updated_at = $8 WHERE id = $3",
+            BatchKind::Single => "UPDATE runs SET taken_single = $6, updated_at = $8 WHERE id = $3",
+        };
+        let heads = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO batches (connection, mapping, run_id, kind, first_id, last_id, state, pending, sent_at)
-             VALUES ($1, $2, $3, $4, $5, $6, 'sending', $7, $8) RETURNING {BATCH}"
+             VALUES ($1, $2, $3, $4, $5, $6, 'sending', $7, $8) RETURNING {BATCH};\n{taken}"
         )))
-        .bind(run_row.connection.as_str())
-        .bind(run_row.mapping.as_str())
+        .bind(waiting.run.connection.as_str())
+        .bind(waiting.run.mapping.as_str())
         .bind(run.as_str())
         .bind(kind.name())
         .bind(first)
         .bind(last)
         .bind(i64::try_from(pick.ids.len()).unwrap_or(i64::MAX))
         .bind(now)
-        .fetch_one(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
-        let (mut batch, _) = batch(&head)?;
-        sqlx::query(match kind {
-            BatchKind::Import => "UPDATE runs SET taken_import = $1, updated_at = $2 WHERE id = $3",
-            BatchKind::Single => "UPDATE runs SET taken_single = $1, updated_at = $2 WHERE id = $3",
-        })
-        .bind(last)
-        .bind(now)
-        .bind(run.as_str())
-        .execute(&mut *tx)
-        .await?;
+        let (mut batch, _) = batch(heads.first().ok_or_else(|| missing(*first))?)?;
         self.commit(tx).await?;
         drop(writer);
         self.flush().await?;
@@ -163,16 +156,16 @@ impl Store {
     /// ActiveCampaign has taken a batch's import.
     pub async fn batch_queued(&self, batch: i64, import_id: &str, at: Timestamp) -> Result<()> {
         let mut writer = self.writer().await;
-        let mut tx = writer.begin_hasty().await?;
-        sqlx::query(
-            "UPDATE batches SET state = 'queued', import_id = $1, sent_at = $2 WHERE id = $3",
-        )
+        let alone = writer.alone().await?;
+        sqlx::query(AssertSqlSafe(format!(
+            "{HASTY}; UPDATE batches SET state = 'queued', import_id = $1, sent_at = $2 WHERE id = $3"
+        )))
         .bind(import_id)
         .bind(at.as_microsecond())
         .bind(batch)
-        .execute(&mut *tx)
+        .execute(alone)
         .await?;
-        self.commit(tx).await
+        Ok(())
     }
 
     /// A batch is about to be sent once more: its import's id is forgotten.
@@ -217,9 +210,10 @@ impl Store {
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        let (mut new, new_span) = batch(&head)?;
-        recount(&mut tx, &old, (span.0, middle - 1)).await?;
-        recount(&mut tx, &new, new_span).await?;
+        let (mut new, _) = batch(&head)?;
+        for batch in [old.id, new.id] {
+            recount(&mut tx, QueryBuilder::default(), batch).await?;
+        }
         self.commit(tx).await?;
         new.rows = rows.into_iter().skip(keep).map(|(_, row)| row).collect();
         Ok(Some(new))

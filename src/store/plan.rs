@@ -1,13 +1,14 @@
 //! Pages of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. They are either there
 //! as a whole or planned again.
 
-use super::effects::{ConfirmedState, EffectPlan, any_open, keep_state, plan_in, void};
-use super::enqueue::{FailedRecord, NewAttempt, NewJob, any_unresolved, fail, resolve, upsert};
+use super::effects::{ConfirmedState, EffectPlan, keep_state, plan_in, void};
+use super::enqueue::{NewAttempt, NewJob, upsert};
 use super::error::Result;
+use super::failures::{FailedRecord, fail, resolve};
 use super::replan::{CountsChange, Reached, displace, planned_before, withdraw};
-use super::rows::{SENT, chunks};
+use super::rows::{SENT, chunks, push_table};
 use super::runs::{RunRow, Spent, run_row};
-use super::{BatchKind, Store, ahead};
+use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -22,8 +23,8 @@ pub struct PagePlan {
     pub checkpoint: Option<String>,
     /// Records the object holds, if a page said so.
     pub total: Option<u64>,
-    /// The number of the last page that is planned with this: it and those before it are kept no more.
-    pub place: Option<i64>,
+    /// The number of the page that is to be planned next: those before it are kept no more.
+    pub place: u64,
     /// Every record at most once, and at most one write per contact. A write takes the place of one for the same contact
     /// that the run has planned before and that was not taken yet.
     pub rows: Vec<PlannedRow>,
@@ -136,7 +137,14 @@ impl Store {
     pub async fn page_planned(&self, run: &RunId, page: &PagePlan) -> Result<()> {
         let now = self.now_micros();
         let sends: Vec<Send<'_>> = page.rows.iter().filter_map(Send::of).collect();
-        let (records, outbox) = (records(run, &page.rows), outbox(run, &sends));
+        // Written before the write lock is taken.
+        let (mut records, mut outbox) = (QueryBuilder::default(), QueryBuilder::default());
+        push_records(&mut records, run, &page.rows);
+        push_outbox(
+            if page.met { &mut outbox } else { &mut records },
+            run,
+            &sends,
+        );
         let mut writer = self.writer().await;
         let mut tx = writer.begin_hasty().await?;
         let row = run_row(&mut tx, run).await?;
@@ -174,13 +182,10 @@ impl Store {
                     sends.iter().map(|send| (send.email, send.record)).collect();
                 displace(&mut tx, run, &row, &contacts, &mut change, now).await?;
                 sync_once_more(&mut tx, run, &row, &page.rows, now).await?;
+                execute(&mut tx, outbox).await?;
             }
-            execute(&mut tx, outbox).await?;
             plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
-        }
-        if let Some(place) = page.place {
-            ahead::forget_to(&mut tx, run, place).await?;
         }
         let reached = Reached {
             cursor_json: page.cursor_json.as_deref(),
@@ -190,16 +195,18 @@ impl Store {
         change
             .write_at(&mut tx, run, &page.spent, &reached, now)
             .await?;
-        self.commit(tx).await
+        self.commit(tx).await?;
+        drop(writer);
+        self.wrote(page.rows.len());
+        self.forget_pages(run, page.place).await
     }
 }
 
-/// What was seen of the records, in statements that are written before the write lock is taken.
-fn records<'a>(run: &'a RunId, rows: &'a [PlannedRow]) -> Vec<QueryBuilder<Sqlite>> {
-    let statement = |chunk: &'a [PlannedRow]| {
-        let mut query =
-            QueryBuilder::new("WITH seen (id, email, version, competes, outcome, by) AS (");
-        query.push_values(chunk, |mut values, planned| {
+/// Appends statements that write down what was seen of the records.
+fn push_records(query: &mut QueryBuilder<Sqlite>, run: &RunId, rows: &[PlannedRow]) {
+    const COLUMNS: &[&str] = &["id", "email", "version", "competes", "outcome", "by"];
+    for chunk in chunks(rows) {
+        push_table(query, "seen", COLUMNS, chunk, |values, planned| {
             values.push_bind(planned.record.as_str());
             values.push_bind(planned.email.as_ref().map(Email::as_str));
             values.push_bind(planned.version);
@@ -212,10 +219,10 @@ fn records<'a>(run: &'a RunId, rows: &'a [PlannedRow]) -> Vec<QueryBuilder<Sqlit
         });
         // A page may be older than what a single sync has seen meanwhile.
         query.push(format!(
-            ") INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
+            "INSERT INTO records (connection, mapping, record_id, email, version, competes, run_id, run_outcome, outcome,
                  superseded_by, holds)
              SELECT runs.connection, runs.mapping, seen.id, email, version, competes, runs.id, outcome, outcome, by,
-                 outcome = '{SENT}' FROM seen, runs WHERE runs.id = "
+                 outcome = '{SENT}' FROM seen, runs WHERE seen.id IS NOT NULL AND runs.id = "
         ));
         query.push_bind(run.as_str());
         query.push(
@@ -228,20 +235,26 @@ fn records<'a>(run: &'a RunId, rows: &'a [PlannedRow]) -> Vec<QueryBuilder<Sqlit
                      ELSE excluded.superseded_by END,
                  holds = CASE WHEN records.version > excluded.version THEN records.holds WHEN excluded.holds = 1 THEN 1
                      WHEN excluded.outcome = 'unchanged' AND records.email = excluded.email THEN records.holds ELSE 0 END,
-                 version = CASE WHEN records.version > excluded.version THEN records.version ELSE excluded.version END",
+                 version = CASE WHEN records.version > excluded.version THEN records.version ELSE excluded.version END;\n",
         );
-        query
-    };
-    chunks(rows).map(statement).collect()
+    }
 }
 
-/// The writes that go to the outbox, in statements that are written before the write lock is taken.
-fn outbox<'a>(run: &'a RunId, sends: &'a [Send<'a>]) -> Vec<QueryBuilder<Sqlite>> {
-    let statement = |chunk: &'a [Send<'a>]| {
-        let mut query = QueryBuilder::new(
-            "WITH sends (email, record, version, write, properties, fingerprint, size, kind, rides) AS (",
-        );
-        query.push_values(chunk, |mut values, send| {
+/// Appends statements that put the writes into the outbox.
+fn push_outbox(query: &mut QueryBuilder<Sqlite>, run: &RunId, sends: &[Send<'_>]) {
+    const COLUMNS: &[&str] = &[
+        "email",
+        "record",
+        "version",
+        "write",
+        "properties",
+        "fingerprint",
+        "size",
+        "kind",
+        "rides",
+    ];
+    for chunk in chunks(sends) {
+        push_table(query, "sends", COLUMNS, chunk, |values, send| {
             values.push_bind(send.email);
             values.push_bind(send.record);
             values.push_bind(send.version);
@@ -253,20 +266,18 @@ fn outbox<'a>(run: &'a RunId, sends: &'a [Send<'a>]) -> Vec<QueryBuilder<Sqlite>
             values.push_bind(send.rides);
         });
         query.push(
-            ") INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
+            "INSERT INTO outbox (connection, mapping, run_id, email, record_id, version, write, properties, fingerprint,
                  size, kind, rides)
              SELECT runs.connection, runs.mapping, runs.id, email, record, version, write, properties, fingerprint,
-                 size, kind, rides FROM sends, runs WHERE runs.id = ",
+                 size, kind, rides FROM sends, runs WHERE email IS NOT NULL AND runs.id = ",
         );
-        query.push_bind(run.as_str());
-        query
-    };
-    chunks(sends).map(statement).collect()
+        query.push_bind(run.as_str()).push(";\n");
+    }
 }
 
-async fn execute(tx: &mut SqliteConnection, statements: Vec<QueryBuilder<Sqlite>>) -> Result<()> {
-    for mut statement in statements {
-        statement.build().execute(&mut *tx).await?;
+async fn execute(tx: &mut SqliteConnection, mut statements: QueryBuilder<Sqlite>) -> Result<()> {
+    if !statements.sql().as_str().is_empty() {
+        statements.build().execute(tx).await?;
     }
     Ok(())
 }
@@ -386,12 +397,11 @@ async fn plan_effects(
         keep_state(tx, connection, mapping, state).await?;
     }
     let (connection, mapping) = (connection.as_str(), mapping.as_str());
-    let without: Vec<&PlannedRow> = page
+    let without = page
         .rows
         .iter()
-        .filter(|row| matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped))
-        .collect();
-    if !without.is_empty() && any_open(tx, connection, mapping).await? {
+        .filter(|row| matches!(row.plan, Planned::Superseded { .. } | Planned::Skipped));
+    if row.effects_open {
         for row in without {
             void(tx, connection, mapping, row.record.as_str(), now).await?;
         }
@@ -407,34 +417,26 @@ async fn settle_jobs(
     rows: &[PlannedRow],
     now: i64,
 ) -> Result<()> {
-    let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
-    let resolves = rows.iter().any(|row| row.plan.needs_nothing())
-        && any_unresolved(tx, connection, mapping).await?;
+    let (mut failures, mut resolved) = (Vec::new(), Vec::new());
     for planned in rows {
         match &planned.plan {
             Planned::Failed {
                 problem,
                 contact_id,
                 attempt,
-            } => {
-                let failed = FailedRecord {
-                    connection: row.connection.clone(),
-                    mapping: row.mapping.clone(),
-                    object: row.object.clone(),
-                    record: planned.record.clone(),
-                    run: run.clone(),
-                    email: planned.email.clone(),
-                    contact_id: contact_id.clone(),
-                    problem: problem.clone(),
-                    attempt: attempt.clone(),
-                };
-                fail(tx, &failed, now).await?;
-            }
-            plan if resolves && plan.needs_nothing() => {
-                resolve(tx, connection, mapping, planned.record.as_str(), now).await?;
-            }
+            } => failures.push(FailedRecord {
+                record: planned.record.clone(),
+                email: planned.email.clone(),
+                contact_id: contact_id.clone(),
+                problem: problem.clone(),
+                attempt: attempt.clone(),
+            }),
+            plan if plan.needs_nothing() => resolved.push(&planned.record),
             _ => {}
         }
     }
-    Ok(())
+    if row.unresolved {
+        resolve(tx, row, &resolved, now).await?;
+    }
+    fail(tx, run, row, &failures, now).await
 }

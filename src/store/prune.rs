@@ -21,7 +21,7 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Removes what retention no longer wants, and writes left behind by runs that ended.
+    /// Removes what retention no longer wants, and writes and pages left behind by runs that ended.
     pub async fn prune(&self, retention: Retention) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         for state in ["done", "discarded"] {
@@ -86,6 +86,13 @@ impl Store {
             )
             .await?;
         }
+        let open = sqlx::query_scalar::<_, String>(
+            "SELECT id FROM runs WHERE state NOT IN ('completed', 'cancelled')",
+        )
+        .fetch_all(self.readers())
+        .await?;
+        self.forget_runs_but(open.into_iter().map(Into::into).collect())
+            .await?;
         Ok(pruned)
     }
 

@@ -2,13 +2,13 @@
 //! counts that follow.
 
 use super::BatchKind;
-use super::effects::{any_open, void};
+use super::effects::void;
 use super::error::Result;
 use super::rows::{chunks, int, push_list};
 use super::runs::{RunRow, Spent};
 use crate::model::view::Outcome;
 use crate::model::{RecordId, RunId};
-use sqlx::{QueryBuilder, Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
 /// How a run planned a record before.
@@ -141,8 +141,8 @@ pub(super) async fn supersede(
     .bind(run.as_str())
     .execute(&mut *tx)
     .await?;
-    let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
-    if any_open(tx, connection, mapping).await? {
+    if row.effects_open {
+        let (connection, mapping) = (row.connection.as_str(), row.mapping.as_str());
         void(tx, connection, mapping, record, now).await?;
     }
     Ok(())
@@ -172,6 +172,11 @@ impl CountsChange {
         }
     }
 
+    /// Records that are counted synced.
+    pub(super) fn synced(&self) -> usize {
+        usize::try_from(self.synced).unwrap_or(0)
+    }
+
     pub(super) async fn write(
         &self,
         tx: &mut SqliteConnection,
@@ -192,30 +197,63 @@ impl CountsChange {
         reached: &Reached<'_>,
         now: i64,
     ) -> Result<()> {
-        sqlx::query(
-            "UPDATE runs SET seen = seen + $1, unchanged = unchanged + $2, synced = synced + $3,
-                 superseded = superseded + $4, skipped = skipped + $5, failed = failed + $6, highlevel = highlevel + $7,
-                 activecampaign = activecampaign + $8, throttled = throttled + $9, updated_at = $10,
-                 position = coalesce($12, position), checkpoint = coalesce($13, checkpoint), total = coalesce($14, total)
-             WHERE id = $11",
-        )
-        .bind(self.read)
-        .bind(self.unchanged)
-        .bind(self.synced)
-        .bind(self.superseded)
-        .bind(self.skipped)
-        .bind(self.failed)
-        .bind(int(spent.requests.highlevel))
-        .bind(int(spent.requests.activecampaign))
-        .bind(int(spent.throttled))
-        .bind(now)
-        .bind(run.as_str())
-        .bind(reached.cursor_json)
-        .bind(reached.checkpoint)
-        .bind(reached.total.map(int))
-        .execute(tx)
-        .await?;
+        let mut query = QueryBuilder::default();
+        self.push_write_at(&mut query, run, spent, reached, now);
+        query.build().execute(tx).await?;
         Ok(())
+    }
+
+    /// Appends the statement of [`CountsChange::write`].
+    pub(super) fn push_write(
+        &self,
+        query: &mut QueryBuilder<Sqlite>,
+        run: &RunId,
+        spent: &Spent,
+        now: i64,
+    ) {
+        self.push_write_at(query, run, spent, &Reached::default(), now);
+    }
+
+    fn push_write_at(
+        &self,
+        query: &mut QueryBuilder<Sqlite>,
+        run: &RunId,
+        spent: &Spent,
+        reached: &Reached<'_>,
+        now: i64,
+    ) {
+        let counts = [
+            ("seen", self.read),
+            ("unchanged", self.unchanged),
+            ("synced", self.synced),
+            ("superseded", self.superseded),
+            ("skipped", self.skipped),
+            ("failed", self.failed),
+            ("highlevel", int(spent.requests.highlevel)),
+            ("activecampaign", int(spent.requests.activecampaign)),
+            ("throttled", int(spent.throttled)),
+        ];
+        query.push("UPDATE runs SET ");
+        for (column, more) in counts {
+            query
+                .push(format!("{column} = {column} + "))
+                .push_bind(more)
+                .push(", ");
+        }
+        query
+            .push("position = coalesce(")
+            .push_bind(reached.cursor_json);
+        query
+            .push(", position), checkpoint = coalesce(")
+            .push_bind(reached.checkpoint);
+        query
+            .push(", checkpoint), total = coalesce(")
+            .push_bind(reached.total.map(int));
+        query.push(", total), updated_at = ").push_bind(now);
+        query
+            .push(" WHERE id = ")
+            .push_bind(run.as_str())
+            .push(";\n");
     }
 }
 

@@ -11,15 +11,19 @@ use jiff::Timestamp;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
+use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Encode, QueryBuilder, Row, Sqlite, Type};
 
 /// True for the states in which a job stands for its record; the text is that of the index `jobs_open`.
 pub(super) const OPEN: &str = "state NOT IN ('done', 'discarded')";
 
-/// Rows of one statement at most: the pages that an export plans together, or an import. A statement costs a wake-up of SQLite's thread, which is
-/// more than preparing a text of another length.
+/// Rows of one statement at most: the pages that an export plans together, or an import. A statement costs a wake-up of SQLite's thread.
 const ROWS: usize = 500;
+
+/// Above this many rows a table is filled up to a multiple of it, below to a power of two: so the texts are few and SQLite has
+/// them prepared. Preparing costs as much as running.
+const STEP: usize = 64;
 
 /// The items in pieces for one statement each.
 pub(super) fn chunks<T>(items: &[T]) -> impl Iterator<Item = &[T]> {
@@ -37,6 +41,33 @@ pub(super) fn push_list<'a, T: Encode<'a, Sqlite> + Type<Sqlite>>(
         list.push_bind(value);
     }
     query.push(")");
+}
+
+/// Appends `WITH name (columns) AS (VALUES …)` with a row of each item. Rows of NULL may follow, which what comes behind is to
+/// leave out.
+pub(super) fn push_table<'a, T>(
+    query: &mut QueryBuilder<Sqlite>,
+    name: &str,
+    columns: &[&str],
+    items: &'a [T],
+    mut push: impl FnMut(&mut Separated<'_, Sqlite, &'static str>, &'a T),
+) {
+    let length = match items.len() {
+        few @ ..STEP => few.next_power_of_two(),
+        many => many.next_multiple_of(STEP),
+    };
+    let fill = std::iter::repeat_n(None, length - items.len());
+    let rows = items.iter().map(Some).chain(fill);
+    query.push(format!("WITH {name} ({}) AS (", columns.join(", ")));
+    query.push_values(rows, |mut values, item| match item {
+        Some(item) => push(&mut values, item),
+        None => {
+            for _ in columns {
+                values.push_bind(None::<&str>);
+            }
+        }
+    });
+    query.push(") ");
 }
 
 /// The columns that [`job`] reads, in its order.

@@ -1,12 +1,14 @@
 //! Export runs: one at work per mapping, owned by one process at a time.
 
-use super::ahead;
+use super::effects::OPEN_EFFECT;
 use super::error::{Result, StoreError};
+use super::failures::UNRESOLVED;
 use super::pauses::Stops;
 use super::rows::{RUN, int, run, to_json};
 use super::{BatchKind, Store};
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
 use crate::model::{ConnectionName, MappingName, ObjectKey, Problem, RunId};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 /// How long a run stays its owner's without a heartbeat, in microseconds.
@@ -163,7 +165,13 @@ impl Store {
                     .await?;
             }
         }
-        self.commit(tx).await
+        self.commit(tx).await?;
+        drop(writer);
+        if cancelled.is_some() {
+            // Once more: this process may have kept pages after another one had cancelled.
+            self.forget_run(id).await?;
+        }
+        Ok(())
     }
 
     /// Pauses, resumes, cancels or fails a run; false if its state does not allow that. A paused or failed run may be
@@ -201,9 +209,6 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let changed = done.rows_affected() > 0;
-        if changed && matches!(state, RunState::Cancelled | RunState::Completed) {
-            ahead::forget(&mut tx, id).await?;
-        }
         if changed && state == RunState::Cancelled {
             let_go(&mut tx, id).await?;
             // What is under way is left to the owner that awaits its result; without one nobody does.
@@ -224,6 +229,10 @@ impl Store {
             .await?;
         }
         self.commit(tx).await?;
+        drop(writer);
+        if changed && matches!(state, RunState::Cancelled | RunState::Completed) {
+            self.forget_run(id).await?;
+        }
         Ok(changed)
     }
 
@@ -248,10 +257,11 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let finished = row.as_ref().map(run).transpose()?;
-        if finished.is_some() {
-            ahead::forget(&mut tx, id).await?;
-        }
         self.commit(tx).await?;
+        drop(writer);
+        if finished.is_some() {
+            self.forget_run(id).await?;
+        }
         Ok(finished)
     }
 
@@ -373,6 +383,10 @@ pub(super) struct RunRow {
     pub(super) dry_run: bool,
     pub(super) running: bool,
     pub(super) cancelled: bool,
+    /// The mapping has effects that are not over: usually not, and then its records need no look.
+    pub(super) effects_open: bool,
+    /// The mapping has jobs that an export may resolve: usually not, and then its records need no look.
+    pub(super) unresolved: bool,
     /// The last row of the outbox that was taken for an import.
     taken_import: i64,
     /// The last row of the outbox that was taken to be sent by itself.
@@ -390,14 +404,24 @@ impl RunRow {
 }
 
 pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<RunRow> {
-    let row = sqlx::query("SELECT connection, mapping, object, dry_run, taken_import, taken_single, state FROM runs WHERE id = $1")
+    sqlx::query(AssertSqlSafe(run_row_by("$1")))
         .bind(id.as_str())
         .fetch_optional(tx)
         .await?
-        .ok_or_else(|| StoreError::Missing {
-            what: "run",
-            id: id.to_string(),
-        })?;
+        .map_or_else(|| Err(missing(id)), |row| run_row_of(&row))
+}
+
+/// The query of [`run_row_of`]; `id` is the run's, as SQL.
+pub(super) fn run_row_by(id: &str) -> String {
+    format!(
+        "SELECT connection, mapping, object, dry_run, taken_import, taken_single, state,
+             EXISTS (SELECT 1 FROM effects WHERE {OPEN_EFFECT} AND connection = runs.connection AND mapping = runs.mapping),
+             ({UNRESOLVED} WHERE connection = runs.connection AND mapping = runs.mapping)
+         FROM runs WHERE id = {id}"
+    )
+}
+
+pub(super) fn run_row_of(row: &SqliteRow) -> Result<RunRow> {
     let state: &str = row.try_get(6)?;
     Ok(RunRow {
         connection: row.try_get::<String, _>(0)?.into(),
@@ -408,5 +432,14 @@ pub(super) async fn run_row(tx: &mut SqliteConnection, id: &RunId) -> Result<Run
         taken_single: row.try_get(5)?,
         running: state == RunState::Running.name(),
         cancelled: state == RunState::Cancelled.name(),
+        effects_open: row.try_get(7)?,
+        unresolved: row.try_get(8)?,
     })
+}
+
+pub(super) fn missing(id: &RunId) -> StoreError {
+    StoreError::Missing {
+        what: "run",
+        id: id.to_string(),
+    }
 }

@@ -28,8 +28,8 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
     Ok(options(path)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-32000")
-        // Pages that change often are folded into the file once, not every 16 MiB; the log grows to 64 MiB.
-        .pragma("wal_autocheckpoint", "16000")
+        // Where much is written, others fold most of it before; the log grows to 128 MiB.
+        .pragma("wal_autocheckpoint", "32000")
         .statement_cache_capacity(200)
         .connect()
         .await?)
@@ -155,6 +155,14 @@ pub(super) async fn quick_check(readers: &SqlitePool) -> Result<()> {
     } else {
         Err(StoreError::Damaged(said))
     }
+}
+
+/// Folds of the write-ahead log what nobody needs there, beside those who read and write.
+pub(super) async fn fold(readers: &SqlitePool) -> Result<()> {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .execute(readers)
+        .await?;
+    Ok(())
 }
 
 /// The write-ahead log beside a store: it changes with every write of any process.

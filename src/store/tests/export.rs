@@ -1,5 +1,7 @@
 use super::*;
+use crate::model::RunId;
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
+use std::time::Duration;
 
 const OWNER: &str = "host:1";
 
@@ -780,4 +782,75 @@ async fn a_planned_write_gives_way_to_the_record_that_has_the_contact() {
         .await
         .unwrap();
     assert_eq!(known, None);
+}
+
+fn ahead(place: u64) -> PageAhead {
+    PageAhead {
+        place,
+        position_json: format!("{{\"place\":{place}}}"),
+        text: format!("{{\"records\":[\n{place}]}}"),
+    }
+}
+
+#[tokio::test]
+async fn pages_are_kept_until_they_are_planned_and_go_with_their_run() {
+    let (store, _) = store().await;
+    let run = started(&store).await.id;
+    for place in 1..=3 {
+        store.keep_page(&run, ahead(place)).await.unwrap();
+    }
+    let kept = store.kept_pages(&run, 1).await.unwrap();
+    assert_eq!(kept, (1..=3).map(ahead).collect::<Vec<_>>());
+    // Without the first one nobody knows where the others belong.
+    assert_eq!(store.kept_pages(&run, 0).await.unwrap(), Vec::new());
+
+    let plan = PagePlan {
+        place: 3,
+        ..page(Vec::new())
+    };
+    store.page_planned(&run, &plan).await.unwrap();
+    assert_eq!(store.kept_pages(&run, 1).await.unwrap(), Vec::new());
+    assert_eq!(store.kept_pages(&run, 3).await.unwrap(), [ahead(3)]);
+
+    let cancelled = store.set_run_state(&run, RunState::Cancelled, None).await;
+    assert!(cancelled.unwrap());
+    assert_eq!(store.kept_pages(&run, 3).await.unwrap(), Vec::new());
+}
+
+#[tokio::test]
+async fn pages_of_runs_that_are_over_are_pruned() {
+    let (store, _) = store().await;
+    let open = started(&store).await.id;
+    let gone = RunId::fresh();
+    for run in [&open, &gone] {
+        store.keep_page(run, ahead(1)).await.unwrap();
+    }
+    let old = Retention {
+        done_before: store.now(),
+        attempts_before: store.now(),
+    };
+    store.prune(old).await.unwrap();
+    assert_eq!(store.kept_pages(&open, 1).await.unwrap(), [ahead(1)]);
+    assert_eq!(store.kept_pages(&gone, 1).await.unwrap(), Vec::new());
+}
+
+#[tokio::test]
+async fn what_an_export_wrote_is_folded_into_the_file_meanwhile() {
+    let (store, _) = store().await;
+    let run = started(&store).await.id;
+    let size = || std::fs::metadata(store.path()).unwrap().len();
+    let before = size();
+    for first in (0..8_000).step_by(400) {
+        let rows = (first..first + 400).map(|n| send(n, 1)).collect();
+        store.page_planned(&run, &page(rows)).await.unwrap();
+    }
+    // SQLite itself would begin far later.
+    let folded = async {
+        while size() == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), folded)
+        .await
+        .unwrap();
 }

@@ -14,8 +14,6 @@ use tokio::task::JoinHandle;
 
 /// A page to be planned.
 pub struct Page {
-    /// Its number among the pages that the run has kept.
-    pub place: i64,
     /// Where reading stands at it.
     pub position: Position,
     pub end: PageEnd,
@@ -38,31 +36,26 @@ struct Fetched {
 
 /// What a run has read and not planned.
 #[derive(Default)]
-pub struct Kept {
-    pages: VecDeque<Fetched>,
-    /// The number of the last of them.
-    place: i64,
-}
+pub struct Kept(VecDeque<Fetched>);
 
 impl Kept {
     /// What the run had read when its process ended. A page that cannot be understood any more is read once more, and what
     /// is behind it.
-    pub async fn of(work: &Work) -> Result<Self, Halt> {
-        let mut kept = Self::default();
-        for page in work.store().kept_pages(&work.id).await? {
+    pub async fn of(work: &Work, at: &Position) -> Result<Self, Halt> {
+        let mut kept = VecDeque::new();
+        for page in work.store().kept_pages(&work.id, at.place).await? {
             let position = serde_json::from_str(&page.position_json);
             let records = HighLevel::page_of(work.mapping.object(), &page.text);
             let (Ok(position), Ok(records)) = (position, records) else {
                 break;
             };
-            kept.pages.push_back(Fetched {
+            kept.push_back(Fetched {
                 position,
                 page: records,
                 text: None,
             });
-            kept.place = page.place;
         }
-        Ok(kept)
+        Ok(Self(kept))
     }
 }
 
@@ -76,13 +69,12 @@ pub async fn read_ahead(
     pages: mpsc::Sender<(Page, Drafts)>,
 ) -> Result<(), Halt> {
     let mut wanted = 0;
-    let mut place = kept.place + 1 - kept.pages.len() as i64;
     loop {
         let Fetched {
             position: unread,
             page,
             text,
-        } = match kept.pages.pop_front() {
+        } = match kept.0.pop_front() {
             Some(fetched) => fetched,
             None => fetch(&work, position).await?,
         };
@@ -98,11 +90,11 @@ pub async fn read_ahead(
         let goes_on = behind.walk == here.walk && wanted < room;
         if let Some(text) = text.filter(|_| goes_on && !work.options.dry_run) {
             let page = PageAhead {
-                place,
+                place: unread.place,
                 position_json: crate::store::to_json(&unread)?,
                 text,
             };
-            work.store().keep_page(&work.id, &page).await?;
+            work.store().keep_page(&work.id, page).await?;
         }
         let mapping = Arc::clone(&work.mapping);
         let drafts = tokio::spawn(async move {
@@ -110,7 +102,6 @@ pub async fn read_ahead(
             drafts.map(|record| Draft::of(&mapping, record)).collect()
         });
         let page = Page {
-            place,
             position: here,
             end,
             enough,
@@ -121,7 +112,6 @@ pub async fn read_ahead(
             return Ok(());
         }
         position = behind;
-        place += 1;
     }
 }
 

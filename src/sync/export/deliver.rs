@@ -29,9 +29,15 @@ const BUSY: Duration = Duration::from_millis(500);
 /// Empties the outbox until everything was read, sent and confirmed.
 pub async fn deliver(work: &Work) -> Result<(), Halt> {
     loop {
+        let open = work.store().open_batches(&work.id).await?;
+        let (taken, to_send) = mpsc::channel(1);
         let (queued, awaited) = mpsc::channel(1);
         let mut confirmer = Confirmer::new(work, awaited);
-        tokio::try_join!(send_imports(work, queued), confirmer.run())?;
+        tokio::try_join!(
+            take_imports(work, taken),
+            send_imports(work, open, to_send, queued),
+            confirmer.run()
+        )?;
         // What imports left over: clears, refused rows, contacts that a read-back did not find as sent.
         let store = work.store();
         work.stand_by().await?;
@@ -60,27 +66,12 @@ pub async fn deliver(work: &Work) -> Result<(), Halt> {
     }
 }
 
-async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Halt> {
-    for batch in work.store().open_batches(&work.id).await? {
-        match (batch.kind, batch.state) {
-            // Taken anew, which drops what a newer write has overtaken meanwhile.
-            (BatchKind::Single, _) => {
-                let all = batch.rows.iter().map(|row| row.email.clone()).collect();
-                again(work, &batch, all).await?;
-            }
-            // Its request may have left before the crash. Values are upserted, so it is sent again.
-            (BatchKind::Import, BatchState::Sending) => {
-                if let Some(batch) = without_overtaken(work, batch).await? {
-                    send_import(work, batch, &queued).await?;
-                }
-            }
-            (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => {
-                hand_over(&queued, batch).await?
-            }
-        }
-    }
+/// Takes imports from the outbox, the next one while the last is being sent.
+async fn take_imports(work: &Work, taken: mpsc::Sender<Batch>) -> Result<(), Halt> {
     let room = (IMPORT_BYTES - 64) as u32;
     loop {
+        // The other end stops only together with this one.
+        let place = taken.reserve().await.map_err(|_| Halt::Asked)?;
         work.stand_by().await?;
         if work.halt.is_cancelled() {
             // What is under way is still confirmed.
@@ -98,13 +89,14 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
                 .await?
             {
                 Some(batch) => {
-                    taken(work, &batch);
-                    if let Some(batch) = without_losers(work, batch).await? {
-                        send_import(work, batch, &queued).await?;
-                    }
+                    note_taken(work, &batch);
+                    place.send(batch);
                 }
                 None if read => return Ok(()),
-                None => work.backlog.rows.store(0, Ordering::Release),
+                None => {
+                    work.backlog.rows.store(0, Ordering::Release);
+                    work.taken.notify_one();
+                }
             }
         } else {
             tokio::select! {
@@ -113,6 +105,39 @@ async fn send_imports(work: &Work, queued: mpsc::Sender<Batch>) -> Result<(), Ha
             }
         }
     }
+}
+
+/// Sends imports: first those that were open when the run went on, then those that are taken.
+async fn send_imports(
+    work: &Work,
+    open: Vec<Batch>,
+    mut taken: mpsc::Receiver<Batch>,
+    queued: mpsc::Sender<Batch>,
+) -> Result<(), Halt> {
+    for batch in open {
+        match (batch.kind, batch.state) {
+            // Taken anew, which drops what a newer write has overtaken meanwhile.
+            (BatchKind::Single, _) => {
+                let all = batch.rows.iter().map(|row| row.email.clone()).collect();
+                again(work, &batch, all).await?;
+            }
+            // Its request may have left before the crash. Values are upserted, so it is sent again.
+            (BatchKind::Import, BatchState::Sending) => {
+                if let Some(batch) = without_overtaken(work, batch).await? {
+                    send_import(work, batch, &queued).await?;
+                }
+            }
+            (BatchKind::Import, BatchState::Queued | BatchState::Confirming) => {
+                hand_over(&queued, batch).await?
+            }
+        }
+    }
+    while let Some(batch) = taken.recv().await {
+        if let Some(batch) = without_losers(work, batch).await? {
+            send_import(work, batch, &queued).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A batch without the contacts that another sync has written since it was planned; those are taken anew one by one.
@@ -137,7 +162,7 @@ async fn without_overtaken(work: &Work, batch: Batch) -> Result<Option<Batch>, H
     Ok(store.batch(batch.id).await?)
 }
 
-fn taken(work: &Work, batch: &Batch) {
+fn note_taken(work: &Work, batch: &Batch) {
     let bytes: u64 = batch.rows.iter().map(|row| u64::from(row.size)).sum();
     let less = |counter: &std::sync::atomic::AtomicU64, by: u64| {
         // A restart knows rows without their bytes, so the counters may run short of each other.
@@ -147,6 +172,7 @@ fn taken(work: &Work, batch: &Batch) {
     };
     less(&work.backlog.rows, batch.rows.len() as u64);
     less(&work.backlog.bytes, bytes);
+    work.taken.notify_one();
 }
 
 async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Halt> {

@@ -50,6 +50,9 @@ impl PageEnd {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     pub walk: Walk,
+    /// The number of the page that is to be read, over all walks of the run.
+    #[serde(default)]
+    pub place: u64,
     cursor: PageCursor,
     /// Rows asked for in one page.
     limit: u32,
@@ -78,6 +81,7 @@ impl Default for Position {
     fn default() -> Self {
         Self {
             walk: Walk::First,
+            place: 1,
             cursor: PageCursor::Page(1),
             limit: PAGE,
             sort: true,
@@ -177,6 +181,7 @@ impl Position {
 
     /// Goes on behind a page; `enough` says that nothing behind this page is wanted.
     pub fn advance(&mut self, page: PageEnd, enough: bool) {
+        self.place += 1;
         let count = page.ids.len();
         let repeated = |id: &&RecordId| self.before.contains(id);
         let new = count - page.ids.iter().filter(repeated).count();

@@ -5,6 +5,7 @@ use super::ahead::{Kept, read_ahead};
 use super::pages::{Position, Walk};
 use super::plan_page::Planner;
 use super::run::{Halt, Work, joined};
+use crate::activecampaign::IMPORT_ROWS;
 use crate::model::{ErrorClass, Problem};
 use crate::store::{PagePlan, Planned};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use tracing::Instrument;
 
 /// Pages that are read ahead, and the most that are planned together.
 const PAGES: usize = 4;
+
+/// Rows of imports that are planned and not taken, at most.
+const AHEAD: u64 = 4 * IMPORT_ROWS as u64;
 
 /// Reads to the end of the last walk.
 pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
@@ -29,7 +33,7 @@ pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
         Ordering::AcqRel,
     );
     work.filled.notify_one();
-    let mut kept = Kept::of(work).await?;
+    let mut kept = Kept::of(work, &position).await?;
     while position.walk != Walk::Done {
         position = stretch(work, &mut planner, position, std::mem::take(&mut kept)).await?;
     }
@@ -41,7 +45,7 @@ pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
         _ => {}
     }
     planner.release();
-    keep(work, &mut planner, &position, None).await?;
+    keep(work, &mut planner, &position).await?;
     work.read_done.store(true, Ordering::Release);
     work.hold.store(false, Ordering::Release);
     work.filled.notify_one();
@@ -80,7 +84,7 @@ async fn stretch(
         let expected = position.total.or(page.end.total);
         planner.plan(work, drafts, expected).await?;
         if let Some(behind) = page.behind {
-            keep(work, planner, &behind, Some(page.place)).await?;
+            keep(work, planner, &behind).await?;
             continue;
         }
         position.advance(page.end, page.enough || planner.read() >= limit);
@@ -92,7 +96,7 @@ async fn stretch(
         } else {
             position.settle(planner.read());
         }
-        keep(work, planner, &position, Some(page.place)).await?;
+        keep(work, planner, &position).await?;
         return Ok(position);
     }
     // Reading stopped before its end.
@@ -128,13 +132,8 @@ async fn position(work: &Work) -> Result<Position, Halt> {
     }
 }
 
-/// Puts what was planned on disk, with the place where reading goes on; pages up to `place` are planned.
-async fn keep(
-    work: &Work,
-    planner: &mut Planner,
-    position: &Position,
-    place: Option<i64>,
-) -> Result<(), Halt> {
+/// Puts what was planned on disk, with the place where reading goes on.
+async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result<(), Halt> {
     let (rows, met) = planner.take_rows();
     let (effects, states) = planner.take_effects();
     let (mut sends, mut bytes) = (0, 0);
@@ -153,7 +152,7 @@ async fn keep(
         cursor_json: Some(crate::store::to_json(position)?),
         checkpoint: Some(position.checkpoint()),
         total: position.total,
-        place,
+        place: position.place,
         rows,
         met,
         effects,
@@ -165,5 +164,17 @@ async fn keep(
     work.backlog.rows.fetch_add(sends, Ordering::AcqRel);
     work.backlog.bytes.fetch_add(bytes, Ordering::AcqRel);
     work.filled.notify_one();
+    stay_near(work).await;
     Ok(())
+}
+
+/// Waits until no more than the next imports are planned: what is planned long before it is sent makes the outbox slow.
+async fn stay_near(work: &Work) {
+    let far = || work.backlog.rows.load(Ordering::Acquire) > AHEAD;
+    while far() && !work.options.dry_run && !work.hold.load(Ordering::Acquire) {
+        tokio::select! {
+            () = work.taken.notified() => {}
+            () = work.halt.cancelled() => return,
+        }
+    }
 }

@@ -81,6 +81,8 @@ pub struct Work {
     pub read_done: AtomicBool,
     /// Reading brought something for [`deliver`].
     pub filled: Notify,
+    /// [`deliver`] took something of it.
+    pub taken: Notify,
     pub backlog: Backlog,
     /// Imports' rows that need not be read from the outbox.
     pub at_hand: AtHand,
@@ -109,6 +111,7 @@ impl Work {
             options: run.options.clone(),
             read_done: AtomicBool::new(false),
             filled: Notify::new(),
+            taken: Notify::new(),
             backlog: Backlog::default(),
             at_hand: AtHand::default(),
             hold: AtomicBool::new(false),
