@@ -394,8 +394,8 @@ impl Picker {
             let x = x + used + 2;
             if shown_width(&item.note) <= usize::from(room) {
                 canvas.put_right(x, y, room, &item.note, muted);
-            } else if self.marks.is_some() {
-                // Why an item is there is a part of the choice.
+            } else if !self.whole && room > 3 {
+                // What is said about an item is a part of the choice; of the palette's it stands beneath.
                 canvas.put(x, y, room, &item.note, muted);
             }
         }
