@@ -137,31 +137,22 @@ impl Mappings {
             .iter()
             .filter(|f| f.level != Level::Ok)
             .count();
-        let mut title = format!(
-            "{} {} contacts   email: {}",
-            detail.summary.object.short(),
-            theme.glyphs.to,
-            detail.summary.email,
-        );
         let (sound, style) = match problems {
             0 => (format!("{} no problems", theme.glyphs.check), theme.ok),
             n => (counted(n as u64, "problem"), theme.error),
         };
         let mut pieces = vec![(sound, style)];
+        let mut size = None;
         match self.edited() {
             Some(draft) => {
                 let number = counted(draft.changes().len() as u64, "change");
                 let text = format!("{number}, {} saves", canvas.key(Action::Save));
                 pieces.push((text, theme.warn));
             }
-            None if self.rules.is_some() => title.push_str(&format!(
-                "   {}",
-                counted(detail.summary.rules.len() as u64, "rule")
-            )),
-            None => title.push_str(&format!(
-                "   {}",
-                counted(detail.lines.len() as u64, "field")
-            )),
+            None if self.rules.is_some() => {
+                size = Some(counted(detail.summary.rules.len() as u64, "rule"));
+            }
+            None => size = Some(counted(detail.lines.len() as u64, "field")),
         }
         let mut room = area;
         if !self.filter.is_empty() {
@@ -171,7 +162,25 @@ impl Mappings {
             canvas.put(x, area.y, wide, &text, theme.accent);
             room.width -= wide + 1;
         }
-        pieces.insert(0, (title, theme.title));
+        // What must be known goes before what only describes.
+        let object = format!(
+            "{} {} contacts",
+            detail.summary.object.short(),
+            theme.glyphs.to
+        );
+        let email = format!("email: {}", detail.summary.email);
+        let mut title = vec![Some(object), Some(email), size];
+        let taken: usize = pieces.iter().map(|(text, _)| shown_width(text) + 3).sum();
+        let wide = |title: &[Option<String>]| {
+            let parts = title.iter().flatten();
+            parts.map(|part| shown_width(part) + 3).sum::<usize>()
+        };
+        while title.len() > 1 && wide(&title) + taken > usize::from(room.width) + 3 {
+            // The e-mail first, then the size.
+            title.remove(1);
+        }
+        let title = title.into_iter().flatten().map(|part| (part, theme.title));
+        let pieces = title.chain(pieces);
         canvas.flow(Rect { height: 1, ..room }, room.y, pieces);
         self.view_sample(canvas, Rect { height: 1, ..body });
         let body = below(body, 1);
@@ -218,17 +227,24 @@ impl Mappings {
                 None => String::new(),
             },
         };
-        canvas.put(area.x, area.y, area.width, &text, theme.muted);
-        if let Some(problem) = self.preview.problem() {
-            let text = format!("{} {problem}", theme.glyphs.cross);
-            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.error);
+        let wrong = if let Some(problem) = self.preview.problem() {
+            Some((format!("{} {problem}", theme.glyphs.cross), theme.error))
         } else if let Some(problem) = self.preview.value().and_then(|p| p.problem.as_ref()) {
-            let text = format!("! {}", problem.message);
-            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.warn);
+            Some((format!("! {}", problem.message), theme.warn))
         } else if self.preview.value().is_some_and(|preview| preview.skips) {
             let text = "! no e-mail address: it is skipped";
-            canvas.put_right(area.x, area.y, area.width / 2, text, theme.warn);
+            Some((text.to_owned(), theme.warn))
+        } else {
+            None
+        };
+        let mut room = area.width;
+        if let Some((wrong, style)) = wrong {
+            // The sample is named all the same.
+            let wide = (shown_width(&wrong) as u16).min(area.width / 2);
+            canvas.put(area.right() - wide, area.y, wide, &wrong, style);
+            room = area.width.saturating_sub(wide + 1);
         }
+        canvas.put(area.x, area.y, room, &text, theme.muted);
     }
 
     fn view_lines(&self, canvas: &mut Canvas, area: Rect) {
