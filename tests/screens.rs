@@ -5,12 +5,16 @@
     reason = "a test that fails here has found something"
 )]
 
+#[path = "screens/activity.rs"]
+mod activity;
 #[path = "screens/answers.rs"]
 mod answers;
 #[path = "screens/cat.rs"]
 mod cat;
 #[path = "screens/commands.rs"]
 mod commands;
+#[path = "screens/configured.rs"]
+mod configured;
 #[path = "screens/connections.rs"]
 mod connections;
 #[path = "screens/copying.rs"]
@@ -33,18 +37,26 @@ mod limits;
 mod looks;
 #[path = "screens/manners.rs"]
 mod manners;
+#[path = "screens/many.rs"]
+mod many;
+#[path = "screens/mending.rs"]
+mod mending;
 #[path = "screens/mouse.rs"]
 mod mouse;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/palette.rs"]
 mod palette;
+#[path = "screens/pauses.rs"]
+mod pauses;
 #[path = "screens/readme.rs"]
 mod readme;
 #[path = "screens/records.rs"]
 mod records;
 #[path = "screens/rules.rs"]
 mod rules;
+#[path = "screens/runs.rs"]
+mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
 #[path = "screens/told.rs"]
