@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "cli/connections.rs"]
+mod connections;
 #[allow(dead_code, reason = "the room's tests use the rest of it")]
 #[path = "terminal/pty.rs"]
 mod pty;

@@ -5,14 +5,22 @@
     reason = "a test that fails here has found something"
 )]
 
+#[path = "screens/activity.rs"]
+mod activity;
 #[path = "screens/answers.rs"]
 mod answers;
 #[path = "screens/cat.rs"]
 mod cat;
+#[path = "screens/commands.rs"]
+mod commands;
+#[path = "screens/configured.rs"]
+mod configured;
 #[path = "screens/connections.rs"]
 mod connections;
 #[path = "screens/copying.rs"]
 mod copying;
+#[path = "screens/cursor.rs"]
+mod cursor;
 #[path = "screens/driver.rs"]
 mod driver;
 #[path = "screens/editor.rs"]
@@ -29,16 +37,26 @@ mod limits;
 mod looks;
 #[path = "screens/manners.rs"]
 mod manners;
+#[path = "screens/many.rs"]
+mod many;
+#[path = "screens/mending.rs"]
+mod mending;
 #[path = "screens/mouse.rs"]
 mod mouse;
 #[path = "screens/pace.rs"]
 mod pace;
+#[path = "screens/palette.rs"]
+mod palette;
+#[path = "screens/pauses.rs"]
+mod pauses;
 #[path = "screens/readme.rs"]
 mod readme;
 #[path = "screens/records.rs"]
 mod records;
 #[path = "screens/rules.rs"]
 mod rules;
+#[path = "screens/runs.rs"]
+mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
 #[path = "screens/told.rs"]
@@ -370,7 +388,36 @@ fn lists_and_editors_while_they_load() {
         driver.silent = true;
         driver.keys(keys);
         driver.wait(400);
-        insta::assert_snapshot!(format!("newer-{name}-loading"), driver.text(80, 24));
+        for (width, height) in SIZES {
+            let name = format!("newer-{name}-loading-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
+/// Of what is only looked at `looks` proves that it stays as it is; here is what changes nothing is told of.
+#[test]
+fn lists_and_editors_read_only() {
+    for (name, keys) in NEWER {
+        let driver = led(looks::read_only(), keys);
+        for (width, height) in SIZES {
+            let name = format!("newer-{name}-read-only-{width}x{height}");
+            insta::assert_snapshot!(name, driver.text(width, height));
+        }
+    }
+}
+
+#[test]
+fn what_may_be_paused_in_every_mood() {
+    let views = [("menu", "4p"), ("form", "4p\n")];
+    for (name, keys) in views {
+        for mood in [Mood::Empty, Mood::Broken, Mood::Hostile] {
+            let driver = view(mood, keys);
+            for (width, height) in SIZES {
+                let name = format!("paused-{name}-{mood:?}-{width}x{height}").to_lowercase();
+                insta::assert_snapshot!(name, driver.text(width, height));
+            }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ mod connections;
 mod copying;
 #[path = "terminal/hands.rs"]
 mod hands;
+#[path = "terminal/hostile.rs"]
+mod hostile;
 #[path = "terminal/journey.rs"]
 mod journey;
 #[path = "terminal/leaving.rs"]
@@ -31,6 +33,8 @@ mod pty;
 mod reload;
 #[path = "terminal/sizes.rs"]
 mod sizes;
+#[path = "terminal/spoiler.rs"]
+mod spoiler;
 #[path = "terminal/together.rs"]
 mod together;
 

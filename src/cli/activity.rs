@@ -37,9 +37,14 @@ pub struct Arguments {
     /// Only lines about a mapping
     #[arg(long, value_name = "NAME")]
     mapping: Option<String>,
+    /// Leave out what is of another connection [default: all connections]
+    #[arg(long, value_name = "NAME")]
+    connection: Option<String>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
+    let operations = context.open(false).await?;
+    let only = operations.named(arguments.connection.as_deref())?;
     let filter = LogFilter {
         level: arguments.level,
         request: arguments.request,
@@ -47,8 +52,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
         record: arguments.record,
         run: arguments.run,
         mapping: arguments.mapping,
+        connection: only.map(|name| name.to_string()),
     };
-    let operations = context.open(false).await?;
     let (lines, mut activity) = operations.activity(filter, arguments.limit).await?;
     operations.close().await;
     print(context, &lines);

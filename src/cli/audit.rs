@@ -9,11 +9,15 @@ pub struct Arguments {
     /// At most so many actions, the latest ones
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
+    /// Leave out what is of another connection [default: all connections]
+    #[arg(long, value_name = "NAME")]
+    connection: Option<String>,
 }
 
 pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
-    let entries = operations.audit(arguments.limit).await?;
+    let only = operations.named(arguments.connection.as_deref())?;
+    let entries = operations.audit(arguments.limit, only.as_ref()).await?;
     operations.close().await;
     let columns = [
         "TIME", "WHO", "ACTION", "TARGET", "COUNT", "OUTCOME", "REASON",

@@ -13,6 +13,9 @@ pub enum Action {
     List {
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        /// Only those of a connection [default: all connections]
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
     },
     /// Show one run
     Show { id: String },
@@ -27,8 +30,9 @@ pub enum Action {
 pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let exit = match action {
-        Action::List { limit } => {
-            print(context, &operations.exports(limit, None).await?);
+        Action::List { limit, connection } => {
+            let only = operations.named(connection.as_deref())?;
+            print(context, &operations.exports(limit, only.as_ref()).await?);
             Exit::Done
         }
         Action::Show { id } => show(context, &operations.export(&id).await?),

@@ -9,7 +9,11 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// List the mappings of config.toml
-    List,
+    List {
+        /// Only those of a connection [default: all connections]
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+    },
     /// Show a mapping: its lines between record fields and contact fields
     Show { name: String },
     /// Hold mappings against both live schemas
@@ -30,9 +34,12 @@ pub enum Action {
 pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     let operations = context.open(false).await?;
     let exit = match action {
-        Action::List => {
+        Action::List { connection } => {
+            let only = operations.named(connection.as_deref())?;
+            let mut mappings = operations.mappings();
+            mappings.retain(|mapping| only.as_ref().is_none_or(|only| mapping.connection == *only));
             context.output.list(
-                &operations.mappings(),
+                &mappings,
                 &[
                     "NAME",
                     "OBJECT",

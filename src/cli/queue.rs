@@ -74,8 +74,8 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             Ok(Exit::Done)
         }
         Action::Groups { limit, connection } => {
-            let only = connection.map(|name| operations.connection(Some(&name)));
-            groups(context, &operations, limit, only.transpose()?.as_ref()).await
+            let only = operations.named(connection.as_deref())?;
+            groups(context, &operations, limit, only.as_ref()).await
         }
         Action::Edit(arguments) => edit::run(context, &operations, arguments).await,
         Action::Batches { limit } => batches(context, &operations, limit).await,

@@ -69,6 +69,8 @@ pub struct LogFilter {
     pub run: Option<String>,
     /// Lines about a mapping, by its name.
     pub mapping: Option<String>,
+    /// Lines that are not of another connection than this one: what names none is of all.
+    pub connection: Option<String>,
 }
 
 /// One line of the log: an object with `timestamp`, `level`, `message` and what belongs to it.
@@ -182,6 +184,7 @@ impl LogFilter {
             wanted.as_deref().is_none_or(is_of)
         };
         let is = |key: &'static str| move |wanted: &str| line.text(key).as_deref() == Some(wanted);
+        let is_here = |wanted: &str| line.text("connection").is_none_or(|name| name == wanted);
         let worst = self.level.as_deref().and_then(LogLevel::from_name);
         worst.is_none_or(|worst| line.level().is_some_and(|level| level >= worst))
             && holds(&self.request, &|id| line.is_of_request(id))
@@ -189,6 +192,7 @@ impl LogFilter {
             && holds(&self.record, &|id| line.is_of_record(id))
             && holds(&self.run, &is("run"))
             && holds(&self.mapping, &is("mapping"))
+            && holds(&self.connection, &is_here)
     }
 }
 

@@ -79,8 +79,8 @@ impl Operations {
         result
     }
 
-    /// The latest actions of people, the newest first.
-    pub async fn audit(&self, limit: u32) -> Done<Vec<AuditEntry>> {
-        Ok(self.inner.store.audit(limit).await?)
+    /// The latest actions of people, the newest first; those of a connection where one is given, and those of all.
+    pub async fn audit(&self, limit: u32, only: Option<&ConnectionName>) -> Done<Vec<AuditEntry>> {
+        Ok(self.inner.store.audit_of(limit, only).await?)
     }
 }

@@ -153,6 +153,14 @@ impl Operations {
         }
     }
 
+    /// As [`Operations::connection`]; without a name none, which is all of them.
+    ///
+    /// # Errors
+    /// There is no such connection; the problem names those that exist.
+    pub fn named(&self, name: Option<&str>) -> Done<Option<ConnectionName>> {
+        name.map(|name| self.connection(Some(name))).transpose()
+    }
+
     /// Where the log file lies.
     pub fn log_path(&self) -> Option<PathBuf> {
         Some(self.inner.log.clone())

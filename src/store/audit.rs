@@ -3,6 +3,7 @@
 use super::Store;
 use super::error::Result;
 use super::rows::time;
+use crate::model::ConnectionName;
 use crate::model::audit::AuditEntry;
 use sqlx::Row;
 
@@ -54,10 +55,21 @@ impl Store {
 
     /// The latest actions, the newest first.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.audit_of(limit, None).await
+    }
+
+    /// As [`Store::audit`]; where a connection is given, without those of another one.
+    pub async fn audit_of(
+        &self,
+        limit: u32,
+        only: Option<&ConnectionName>,
+    ) -> Result<Vec<AuditEntry>> {
         sqlx::query(
-            "SELECT connection, at, who, action, target, reason, number, outcome FROM audit ORDER BY seq DESC LIMIT $1",
+            "SELECT connection, at, who, action, target, reason, number, outcome FROM audit
+             WHERE $2 IS NULL OR connection IN ('', $2) ORDER BY seq DESC LIMIT $1",
         )
         .bind(limit)
+        .bind(only.map(ConnectionName::as_str))
         .fetch_all(self.readers())
         .await?
         .iter()

@@ -493,9 +493,11 @@ impl App {
         let help = piece(&self.keymap.key_of(Action::Help), "help");
         let mut room = room.saturating_sub(width_of(&help));
         let mut shown: Pieces = Vec::new();
+        let screen = self.screen(self.tab);
         for bound in self.keymap.of(self.tab).chain(self.keymap.everywhere()) {
             let binding = bound.binding;
-            if binding.label.is_empty() || binding.action == Action::Help {
+            let named = !binding.label.is_empty() && binding.action != Action::Help;
+            if !named || !screen.offers(binding.action) {
                 continue;
             }
             let Some(key) = bound.keys.first() else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// The commands that take `--connection`. Others are about a mapping, job or run, which belongs to one connection, name their
 /// connection in a filter, or are about all of them. The command line checks this list against itself.
-pub const CONNECTED: [&[&str]; 16] = [
+pub const CONNECTED: [&[&str]; 21] = [
     &["tui"],
     &["login", "highlevel"],
     &["schemas", "list"],
@@ -21,7 +21,12 @@ pub const CONNECTED: [&[&str]; 16] = [
     &["records", "create"],
     &["records", "update"],
     &["records", "delete"],
+    &["mappings", "list"],
+    &["exports", "list"],
     &["queue", "groups"],
+    &["activity"],
+    &["audit"],
+    &["alerts", "list"],
     &["api"],
 ];
 
@@ -47,6 +52,12 @@ impl Aim {
             }
             _ => command,
         }
+    }
+
+    /// The commands of a line of the key table, to be read.
+    pub fn lines(&self, twin: &str) -> String {
+        let commands: Vec<_> = twin.split("; ").map(|one| self.short(one)).collect();
+        commands.join("; ")
     }
 
     /// A command to be read: without the configuration, which is the one in view.

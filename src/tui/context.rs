@@ -127,9 +127,17 @@ pub enum Wish {
     Show(Box<Overlay>),
     Go(Go),
     /// The command that does what was just done.
-    Did(String),
+    Did(Did),
     /// Keep the view for the next start, however this one ends.
     Remember,
+}
+
+/// A command that does what was just done.
+#[derive(Clone, Debug)]
+pub struct Did {
+    pub command: String,
+    /// The mapping that was gone by as it is edited; the command goes by config.toml.
+    pub edited: Option<MappingName>,
 }
 
 /// What happens when a question is answered with yes.
@@ -253,7 +261,16 @@ impl Cx<'_> {
 
     /// Notes the command that does what was just done.
     pub fn did(&mut self, command: impl Into<String>) {
-        self.wishes.push(Wish::Did(command.into()));
+        let command = command.into();
+        let edited = None;
+        self.wishes.push(Wish::Did(Did { command, edited }));
+    }
+
+    /// As [`Cx::did`], of what goes by a mapping with the changes that are not saved yet.
+    pub fn did_by(&mut self, mapping: &MappingName, command: impl Into<String>) {
+        let command = command.into();
+        let edited = Some(mapping.clone());
+        self.wishes.push(Wish::Did(Did { command, edited }));
     }
 
     /// Copies text to the terminal's clipboard.

@@ -306,7 +306,7 @@ async fn perform(
             since: true,
             result: ops.activity_since(*place).await,
         },
-        Request::Audit { limit } => Reply::Audit(ops.audit(limit).await),
+        Request::Audit { limit } => Reply::Audit(ops.audit(limit, None).await),
     }
 }
 

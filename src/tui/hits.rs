@@ -4,6 +4,8 @@ use super::app::App;
 use super::context::Go;
 use super::keymap::Action;
 use super::widgets::overlay::Overlay;
+use super::widgets::rule::RuleOutcome;
+use super::widgets::source::SourceOutcome;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::{Position, Rect};
@@ -17,6 +19,10 @@ const DOUBLE: SignedDuration = SignedDuration::from_millis(500);
 pub enum Hit {
     /// A row so many rows below the cursor of what takes the keys; above it where negative.
     Row(isize),
+    /// As [`Hit::Row`], of a line that enter does nothing to; a click on the one under the cursor does this, if anything.
+    Line(isize, Option<Action>),
+    /// One of the names that are offered for what is being typed.
+    Offer(usize),
     /// One of the two panes of the screen: true for the right one.
     Pane(bool),
     /// A tab, or a thing that is gone to by its name.
@@ -74,8 +80,9 @@ impl App {
         for _ in 0..rows.unsigned_abs() {
             match self.overlays.last() {
                 None => self.act(action),
-                // A question is for the keys alone, and a line of text has no rows.
-                Some(Overlay::Confirm(_) | Overlay::Filter(_)) => return false,
+                // A question is for the keys alone, and a line of text has rows only while something is offered.
+                Some(Overlay::Confirm(_)) => return false,
+                Some(Overlay::Filter(line)) if !line.offers() => return false,
                 Some(_) => self.overlay_key(&KeyEvent::new(code, KeyModifiers::NONE)),
             }
         }
@@ -100,6 +107,11 @@ impl App {
                     let at = self.now;
                     self.clicked = Some(Click { place, at });
                 }
+                Hit::Line(0, Some(action)) => self.act(*action),
+                Hit::Line(rows, _) => {
+                    self.step(*rows);
+                }
+                Hit::Offer(at) => self.take_offered(*at),
                 Hit::Pane(right) => {
                     let right = *right;
                     self.with_screen(|screen, cx| screen.focus(right, cx));
@@ -110,6 +122,32 @@ impl App {
         !hits.is_empty()
     }
 
+    /// Takes a name that is offered into what is being typed.
+    fn take_offered(&mut self, at: usize) {
+        let Some(mut overlay) = self.overlays.pop() else {
+            return;
+        };
+        match &mut overlay {
+            Overlay::Filter(line) => {
+                line.take(at);
+                let text = line.text().to_owned();
+                self.overlays.push(overlay);
+                self.set_filter(&text, false);
+                return;
+            }
+            Overlay::Source(source) => {
+                source.take(at);
+                self.typed_source(source, SourceOutcome::Typed);
+            }
+            Overlay::Rule(rule) => {
+                rule.take(at);
+                self.typed_rule(rule, RuleOutcome::Typed);
+            }
+            _ => {}
+        }
+        self.overlays.push(overlay);
+    }
+
     /// What enter does to the row under the cursor. In a form it would save, in a list of columns take them all: not by a
     /// click.
     fn enter(&mut self) {
@@ -117,6 +155,10 @@ impl App {
             None => self.act(Action::Open),
             Some(Overlay::Pick(..) | Overlay::Palette(_)) => {
                 self.overlay_key(&KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+            }
+            // Where space chooses: names of an action, yes or no.
+            Some(Overlay::Rule(rule)) if !rule.is_typing() => {
+                self.overlay_key(&KeyEvent::new(KeyCode::Char(' '), KeyModifiers::NONE));
             }
             Some(_) => {}
         }

@@ -255,3 +255,75 @@ fn a_click_into_the_notice_of_a_small_terminal_does_nothing() {
     mouse(&mut driver, MouseEventKind::Down(MouseButton::Left), tab);
     assert_eq!(driver.app.tab(), Tab::Schemas);
 }
+
+#[test]
+fn a_click_reaches_the_lines_of_a_rule_and_what_is_offered_for_its_condition() {
+    let shows = |driver: &Driver, part: &str| {
+        let text = driver.text(SIZE.0, SIZE.1);
+        assert!(text.contains(part), "{part}: {text}");
+    };
+    let mut driver = view(Mood::Normal, "3r\n");
+    click(&mut driver, "at first sync too");
+    shows(&driver, "at first sync too no");
+    driver.wait(600);
+    double_click(&mut driver, "at first sync too");
+    shows(&driver, "at first sync too yes");
+    double_click(&mut driver, "add tags");
+    shows(&driver, "Add which tags?");
+    driver.keys("\u{1b}");
+    click(&mut driver, "when              status");
+    driver.ctrl('u');
+    driver.keys("na");
+    click(&mut driver, "name  Name");
+    shows(&driver, "when              name ");
+    // On a line of text a double click types nothing.
+    double_click(&mut driver, "when              name");
+    driver.keys("!");
+    shows(&driver, "when              name!");
+    let mut driver = view(Mood::Normal, "3jt");
+    driver.ctrl('u');
+    driver.keys("we");
+    click(&mut driver, "weight  Weight");
+    driver.keys("\n");
+    shows(&driver, "1 change, w saves");
+}
+
+#[test]
+fn a_click_goes_to_a_line_of_the_json_and_another_one_folds_it() {
+    let mut driver = view(Mood::Normal, "2\n\t");
+    let leaf = "978-0";
+    click(&mut driver, "temperament");
+    assert!(
+        driver.text(SIZE.0, SIZE.1).contains("calm"),
+        "the first click only goes there"
+    );
+    let before = driver.text(SIZE.0, SIZE.1);
+    click(&mut driver, "▾ temperament");
+    let folded = driver.text(SIZE.0, SIZE.1);
+    assert_ne!(folded, before);
+    assert!(folded.contains("temperament: […] 2"), "{folded}");
+    driver.wait(600);
+    click(&mut driver, "▸ temperament");
+    assert_eq!(driver.text(SIZE.0, SIZE.1), before);
+    // On a leaf two clicks close nothing.
+    driver.wait(600);
+    double_click(&mut driver, leaf);
+    assert!(driver.text(SIZE.0, SIZE.1).contains("▾ temperament"));
+}
+
+#[test]
+fn a_click_takes_a_completion_of_the_filter() {
+    let mut driver = view(Mood::Normal, "4/st");
+    click(&mut driver, "state:");
+    let text = driver.text(SIZE.0, SIZE.1);
+    assert!(text.contains("/state:"), "{text}");
+    click(&mut driver, " state:failed");
+    let text = driver.text(SIZE.0, SIZE.1);
+    assert!(text.contains("/state:failed"), "{text}");
+    driver.keys("\n");
+    let filter = driver.asked.iter().rev().find_map(|request| match request {
+        Request::Jobs { query, .. } => Some(query.filter.clone()),
+        _ => None,
+    });
+    assert_eq!(filter.as_deref(), Some("state:failed"));
+}

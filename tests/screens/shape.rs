@@ -373,3 +373,28 @@ fn a_line_from_an_unknown_field_is_called_so_and_shows_no_old_sample() {
     );
     assert!(!after.to_lowercase().contains("calm"), "{after}");
 }
+
+#[test]
+fn changes_that_are_not_saved_are_named_before_what_only_describes() {
+    let driver = view(Mood::Normal, "3jD");
+    for width in [60, 70, 80, 200] {
+        let text = driver.text(width, 24);
+        assert!(text.contains("1 change, w saves"), "{width}: {text}");
+        assert!(text.contains("1 problem"), "{width}: {text}");
+        assert!(text.contains("sample 1 of 5"), "{width}: {text}");
+    }
+    assert!(driver.text(200, 24).contains("email: owner_email"));
+    assert!(!driver.text(60, 24).contains("email: owner_email"));
+}
+
+#[test]
+fn a_time_is_not_broken_between_two_lines() {
+    let driver = view(Mood::Normal, "4jjj\n");
+    for width in 60..140 {
+        let text = driver.text(width, 40);
+        assert!(
+            text.contains("made 2026-11-23 12:32:30 UTC"),
+            "{width}: {text}"
+        );
+    }
+}

@@ -78,6 +78,7 @@ impl App {
                 label,
                 note: String::new(),
                 key: String::new(),
+                off: false,
             });
         }
         items
@@ -146,7 +147,7 @@ impl App {
             "tramline tui --connection {}",
             quoted(session.connection.as_str())
         );
-        self.last_did = Some(twin);
+        hands!(self).did(twin);
         self.status = Load::Idle;
         self.status_refresh = Refresh::new(slow);
         self.schemas = Schemas::default();

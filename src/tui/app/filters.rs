@@ -51,6 +51,7 @@ fn items(filters: &[SavedFilter], mark: &str) -> Vec<Item> {
             label: format!("{name}{gap}{}", meaning(filter)),
             note: String::new(),
             key: String::new(),
+            off: false,
         }
     };
     filters.iter().map(item).collect()
@@ -111,6 +112,7 @@ impl App {
                 label,
                 note: String::new(),
                 key: String::new(),
+                off: false,
             });
             steps.push(step);
         };

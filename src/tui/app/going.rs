@@ -119,6 +119,7 @@ impl App {
             label: name.clone(),
             note: key.to_string(),
             key: String::new(),
+            off: false,
         });
         let picker = Picker::new("Records of", items.collect());
         let keys = objects.into_iter().map(|(key, _)| key).collect();

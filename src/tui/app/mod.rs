@@ -24,7 +24,7 @@ use crate::model::filter::Filter;
 use crate::model::{ConnectionName, Level};
 use crate::operations::status::Status;
 use crate::tui::chrome::SMALLEST;
-use crate::tui::context::{Cx, Go, Session, Then, Wish};
+use crate::tui::context::{Cx, Did, Go, Session, Then, Wish};
 use crate::tui::effect::Effect;
 use crate::tui::event::Event;
 use crate::tui::frame::Dirty;
@@ -83,7 +83,7 @@ pub struct App {
     remembered: Remembered,
     /// Writes in flight to connections that were in view when they began.
     elsewhere: HashMap<Slot, ConnectionName>,
-    last_did: Option<String>,
+    last_did: Option<Did>,
     /// An action that was chosen by name, until its screen is read.
     intended: Option<Action>,
     /// What the editor gave back last, until it is saved.
@@ -285,7 +285,7 @@ impl App {
                     }
                     Wish::Retract(about) => self.toasts.retract(about),
                     Wish::Show(overlay) => self.overlays.push(*overlay),
-                    Wish::Did(command) => self.last_did = Some(command),
+                    Wish::Did(did) => self.last_did = Some(did),
                     Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
                     Wish::Go(go) => self.go(go),
                 }
@@ -325,7 +325,9 @@ impl App {
             Action::Show(tab) => self.go(Go::Tab(tab)),
             Action::Help => self.overlays.push(Overlay::Help(Help::new(self.tab))),
             Action::Palette => {
-                let palette = Palette::new(&self.keymap, self.tab, &self.session.aim());
+                let aim = self.session.aim();
+                let lacks = |action| self.lacks_for_good(action);
+                let palette = Palette::new(&self.keymap, self.tab, &aim, &lacks);
                 self.overlays.push(Overlay::Palette(palette));
             }
             Action::Filter => {
@@ -338,13 +340,7 @@ impl App {
                 self.overlays.push(Overlay::Filter(line));
             }
             Action::Back => self.back(),
-            Action::Twin => match self.last_did.clone() {
-                Some(command) => self.copy_command(&command),
-                None => {
-                    let text = "nothing was done yet that has a command".to_owned();
-                    self.toasts.push(Level::Warning, text, self.now);
-                }
-            },
+            Action::Twin => self.show_command(),
             Action::LastError => self.last_error(),
             Action::Log => self.show_log(),
             Action::Suspend => self.effects.push(Effect::Suspend),
@@ -377,11 +373,15 @@ impl App {
 
     /// Does an action that was chosen by name, on the screen that it belongs to.
     pub(in crate::tui) fn intend(&mut self, tab: Option<Tab>, action: Action) {
-        let Some(tab) = tab.filter(|tab| *tab != self.tab) else {
+        let other = tab.filter(|tab| *tab != self.tab);
+        if let Some(tab) = other {
+            self.act(Action::Show(tab));
+        }
+        let waits = self.is_reading() && self.lacks(action).is_some();
+        if other.is_none() && !waits {
             self.act(action);
             return;
-        };
-        self.act(Action::Show(tab));
+        }
         if matches!(action, Action::Sync | Action::Retry) {
             // They write unasked, and nobody has seen yet which row they would be about.
             let text = format!(
@@ -397,11 +397,23 @@ impl App {
     /// Does what was chosen by name once its screen has what it needs, or is read and has not.
     fn pursue(&mut self) {
         let Some(action) = self.intended else { return };
-        let read = self.slots.of_tab(self.tab).is_empty();
         let enough = action.needs(self.tab).is_some() && self.lacks(action).is_none();
-        if read || enough {
+        if !self.is_reading() || enough {
             self.intended = None;
             self.act(action);
+        }
+    }
+
+    /// True while the screen in view is not read: what it lacks may still come.
+    fn is_reading(&self) -> bool {
+        !self.slots.of_tab(self.tab).is_empty()
+    }
+
+    /// As [`App::lacks`], where waiting will not help.
+    fn lacks_for_good(&self, action: Action) -> Option<String> {
+        match self.is_reading() {
+            true => None,
+            false => self.lacks(action),
         }
     }
 
@@ -424,10 +436,7 @@ impl App {
             return None;
         }
         let key = self.key_name(action);
-        let yet = match self.slots.of_tab(self.tab).is_empty() {
-            true => "",
-            false => " yet",
-        };
+        let yet = if self.is_reading() { " yet" } else { "" };
         Some(format!("{key} needs {needed}, and there is none here{yet}"))
     }
 
@@ -466,6 +475,29 @@ impl App {
 
     pub(in crate::tui) fn set_filter(&mut self, text: &str, done: bool) {
         self.with_screen(|screen, cx| screen.set_filter(text, done, cx));
+    }
+
+    /// Shows and copies the command that does what was just done; none that would do something else.
+    fn show_command(&mut self) {
+        let Some(did) = self.last_did.clone() else {
+            let text = "nothing was done yet that has a command".to_owned();
+            self.toasts.push(Level::Warning, text, self.now);
+            return;
+        };
+        let edited = did.edited.filter(|name| self.mappings.is_edited(name));
+        match edited {
+            None => self.copy_command(&did.command),
+            Some(name) => {
+                let key = |action| self.keymap.key_of(action);
+                let text = format!(
+                    "{name} has changes that are not saved: the command would go by config.toml, without them. {} saves \
+                     them, {} takes them back",
+                    key(Action::Save),
+                    key(Action::Undo)
+                );
+                self.toasts.push(Level::Warning, text, self.now);
+            }
+        }
     }
 
     /// Shows and copies a command that is about the accounts in view wherever it is pasted.

@@ -33,6 +33,10 @@ pub trait Screen {
     fn has_row(&self) -> bool {
         self.about().is_some()
     }
+    /// False for an action of its keys that has nothing to do in the view that is open: the footer leaves it out.
+    fn offers(&self, _action: Action) -> bool {
+        true
+    }
     /// The filter text in force.
     fn filter(&self) -> &str;
     /// The filter text while it is typed, and `done` when it is entered.

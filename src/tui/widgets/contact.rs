@@ -90,7 +90,7 @@ pub fn lines(
         .collect()
 }
 
-/// All parts whole, for beside the fields.
+/// All parts whole, for beside the fields. Where there is no room for that, each has its share: a long part hides no other.
 pub fn panel(
     canvas: &mut Canvas,
     area: Rect,
@@ -99,24 +99,61 @@ pub fn panel(
 ) {
     let theme = canvas.theme;
     let room = area.width.saturating_sub(NAME + 1);
-    let mut lines = Vec::new();
-    for (name, text, tone) in parts(canvas, around, segments) {
-        for (at, text) in wrap(&text, room).into_iter().enumerate() {
-            lines.push((if at == 0 { name } else { "" }, text, tone));
+    let parts = parts(canvas, around, segments);
+    let wrapped: Vec<Vec<String>> = parts.iter().map(|(_, text, _)| wrap(text, room)).collect();
+    let wanted: Vec<usize> = wrapped.iter().map(Vec::len).collect();
+    let shares = shares(&wanted, usize::from(area.height));
+    let mut y = area.y;
+    for (((name, _, tone), lines), share) in parts.iter().zip(&wrapped).zip(shares) {
+        let shown = match lines.len() > share {
+            true => share.saturating_sub(1),
+            false => share,
+        };
+        for (at, text) in lines.iter().take(shown).enumerate() {
+            let name = if at == 0 { name } else { "" };
+            canvas.put(area.x, y, NAME, name, theme.accent);
+            canvas.put(area.x + NAME + 1, y, room, text, tone.style(theme));
+            y += 1;
+        }
+        if shown < share {
+            let name = if shown == 0 { name } else { "" };
+            let more = counted((lines.len() - shown) as u64, "more line");
+            canvas.put(area.x, y, NAME, name, theme.accent);
+            canvas.put(area.x + NAME + 1, y, room, &more, theme.muted);
+            y += 1;
         }
     }
-    let height = usize::from(area.height);
-    let hidden = match lines.len() > height {
-        true => lines.len() - height + 1,
-        false => 0,
-    };
-    lines.truncate(lines.len() - hidden);
-    if hidden > 0 {
-        lines.push(("", format!("{hidden} more lines"), Tone::Muted));
+}
+
+/// How many of so many lines each gets: what it wants where all fit, else no more than an even share, and what others leave of
+/// theirs.
+fn shares(wanted: &[usize], room: usize) -> Vec<usize> {
+    let mut shares = vec![0; wanted.len()];
+    let mut left = room;
+    while left > 0 {
+        let before = left;
+        for (share, wanted) in shares.iter_mut().zip(wanted) {
+            if left > 0 && *share < *wanted {
+                *share += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
     }
-    for (at, (name, text, tone)) in lines.iter().enumerate() {
-        let y = area.y + at as u16;
-        canvas.put(area.x, y, NAME, name, theme.accent);
-        canvas.put(area.x + NAME + 1, y, room, text, tone.style(theme));
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_part_takes_what_the_others_leave() {
+        assert_eq!(shares(&[1, 2, 1], 10), [1, 2, 1]);
+        assert_eq!(shares(&[100, 2, 1, 100], 11), [4, 2, 1, 4]);
+        assert_eq!(shares(&[9, 9, 9], 2), [1, 1, 0]);
+        assert_eq!(shares(&[], 2), Vec::<usize>::new());
     }
 }

@@ -1,6 +1,7 @@
 //! A text that may name record fields, while it is typed: the fields that fit what is being typed are offered.
 
 use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyEvent};
 use ratatui::layout::Rect;
 use tui_input::backend::crossterm::EventHandler;
@@ -89,7 +90,12 @@ impl Expression {
 
     /// Puts the chosen field in place of the word being typed.
     pub fn complete(&mut self) {
-        let Some((key, _)) = self.offered.get(self.chosen).map(|at| &self.fields[*at]) else {
+        self.take(self.chosen);
+    }
+
+    /// Puts the offered field of this number in place of the word being typed.
+    pub fn take(&mut self, at: usize) {
+        let Some((key, _)) = self.offered.get(at).map(|at| &self.fields[*at]) else {
             return;
         };
         let (start, word) = self.word();
@@ -150,6 +156,7 @@ impl Expression {
                 theme.muted
             };
             canvas.put(area.x + 2, y, widest, key, style);
+            canvas.hit(Rect::new(area.x, y, area.width, 1), Hit::Offer(place));
             let x = area.x + 4 + widest;
             canvas.put(x, y, area.right().saturating_sub(x), note, theme.muted);
             y += 1;

@@ -98,6 +98,11 @@ impl Field {
         }
     }
 
+    /// True if it is chosen among options.
+    pub fn is_choice(&self) -> bool {
+        matches!(self.kind, Kind::One | Kind::Many)
+    }
+
     /// The number of the chosen option of a choice of one.
     pub fn chosen(&self) -> Option<usize> {
         self.chosen.first().copied()

@@ -2,6 +2,7 @@
 
 use super::field::{Field, Kind};
 use super::overlay::frame;
+use super::round;
 use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::operations::filters::SavedFilter;
@@ -186,28 +187,20 @@ impl Form {
 
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> FormOutcome {
-        let last = self.fields.len().saturating_sub(1);
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return FormOutcome::Dropped;
             }
             _ if self.busy => {}
             (KeyCode::Enter, _) => return FormOutcome::Save,
-            (KeyCode::Tab | KeyCode::Down, _) => {
-                self.cursor = if self.cursor == last {
-                    0
-                } else {
-                    self.cursor + 1
-                };
-            }
-            (KeyCode::BackTab | KeyCode::Up, _) => {
-                self.cursor = self.cursor.checked_sub(1).unwrap_or(last);
-            }
-            _ => {
-                if let Some(field) = self.fields.get_mut(self.cursor) {
-                    field.key(key);
+            _ => match round::to(key, self.cursor, self.fields.len()) {
+                Some(to) => self.cursor = to,
+                None => {
+                    if let Some(field) = self.fields.get_mut(self.cursor) {
+                        field.key(key);
+                    }
                 }
-            }
+            },
         }
         FormOutcome::Stay
     }
@@ -311,25 +304,22 @@ impl Form {
         }
         let (key, muted) = (theme.key, theme.muted);
         let verb = format!(" {}   ", self.purpose.verb());
-        let foot: &[(&str, _)] = if self.busy {
-            &[
+        let mut foot: Vec<(&str, _)> = Vec::new();
+        if self.busy {
+            foot.extend([
                 ("waiting for the answer; ", muted),
                 ("esc", key),
                 (" leaves the form, the write goes on", muted),
-            ]
+            ]);
         } else {
-            &[
-                ("enter", key),
-                (&verb, muted),
-                ("tab", key),
-                (" next   ", muted),
-                ("arrows space", key),
-                (" choose   ", muted),
-                ("esc", key),
-                (" leave", muted),
-            ]
-        };
-        canvas.spans(inner.x, inner.bottom() - 1, inner.width, foot);
+            foot.extend([("enter", key), (&verb, muted)]);
+            foot.extend([("tab", key), (" next   ", muted)]);
+            if self.fields.iter().any(Field::is_choice) {
+                foot.extend([("arrows space", key), (" choose   ", muted)]);
+            }
+            foot.extend([("esc", key), (" leave", muted)]);
+        }
+        canvas.spans(inner.x, inner.bottom() - 1, inner.width, &foot);
     }
 }
 

@@ -48,7 +48,7 @@ impl Help {
         let bind = |lines: &mut Vec<(String, Tone)>, bound: &Bound| {
             add(lines, &bound.key_names(), bound.binding.help, Tone::Plain);
             if !bound.binding.twin.is_empty() {
-                add(lines, "", &aim.short(bound.binding.twin), Tone::Muted);
+                add(lines, "", &aim.lines(bound.binding.twin), Tone::Muted);
             }
         };
         for bound in keymap.of(self.tab) {

@@ -1,6 +1,7 @@
 //! A JSON value as a tree whose branches fold.
 
 use crate::tui::canvas::Canvas;
+use crate::tui::hits::Hit;
 use crate::tui::keymap::Action;
 use ratatui::layout::Rect;
 use serde_json::Value;
@@ -145,6 +146,16 @@ impl Tree {
                 Some(false) => theme.glyphs.open,
                 None => " ",
             };
+            let turn = match line.folded {
+                Some(true) => Some(Action::Right),
+                // The whole of it stays open: to the left of it is the list.
+                Some(false) if line.depth > 0 => Some(Action::Left),
+                _ => None,
+            };
+            let steps = (offset + at) as isize - cursor as isize;
+            // The line that an unfocused tree would turn has not been seen to be under the cursor.
+            let turn = turn.filter(|_| focused);
+            canvas.hit(Rect::new(area.x, y, area.width, 1), Hit::Line(steps, turn));
             let under = focused && offset + at == cursor;
             let key = if under { theme.cursor } else { theme.accent };
             let x = area.x + indent;

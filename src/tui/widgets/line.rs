@@ -1,6 +1,7 @@
 //! One line of input below the screen: the filter of a list.
 
 use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use tui_input::Input;
@@ -85,7 +86,7 @@ impl InputLine {
                 if !self.completions.is_empty()
                     && self.input.cursor() == self.text().chars().count() =>
             {
-                self.take_completion();
+                self.take(self.chosen);
             }
             (KeyCode::Down, _) if !self.completions.is_empty() => {
                 self.chosen = (self.chosen + 1) % self.completions.len();
@@ -103,8 +104,14 @@ impl InputLine {
         LineOutcome::Stay
     }
 
-    fn take_completion(&mut self) {
-        let Some(word) = self.completions.get(self.chosen) else {
+    /// True while completions are offered.
+    pub fn offers(&self) -> bool {
+        !self.completions.is_empty()
+    }
+
+    /// Takes the completion of this number.
+    pub fn take(&mut self, at: usize) {
+        let Some(word) = self.completions.get(at) else {
             return;
         };
         let text = self.input.value();
@@ -133,6 +140,7 @@ impl InputLine {
             let under = from + at == self.chosen;
             let style = if under { canvas.theme.cursor } else { muted };
             canvas.put(area.x + 1, row, width.saturating_sub(1), completion, style);
+            canvas.hit(Rect::new(area.x, row, width, 1), Hit::Offer(from + at));
         }
     }
 }

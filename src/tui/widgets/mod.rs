@@ -14,6 +14,7 @@ pub mod overlay;
 pub mod paged;
 pub mod palette;
 pub mod picker;
+pub mod round;
 pub mod rule;
 pub mod source;
 pub mod state;

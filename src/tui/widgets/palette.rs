@@ -12,8 +12,14 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// All actions, those of the screen in view first, with the commands for the accounts in view.
-    pub fn new(keymap: &Keymap, tab: Tab, aim: &Aim) -> Self {
+    /// All actions, those of the screen in view first, with the commands for the accounts in view. What an action of the
+    /// screen in view `lacks` stands in the place of its command.
+    pub fn new(
+        keymap: &Keymap,
+        tab: Tab,
+        aim: &Aim,
+        lacks: &dyn Fn(Action) -> Option<String>,
+    ) -> Self {
         let moves = |bound: &&Bound| bound.binding.action.moves();
         let here = keymap.of(tab);
         let (moving, everywhere): (Vec<_>, Vec<_>) = keymap.everywhere().partition(moves);
@@ -27,7 +33,12 @@ impl Palette {
             if bound.binding.action == Action::Palette {
                 continue;
             }
-            items.push(item(bound, aim));
+            let elsewhere = bound.binding.tab.is_some_and(|other| other != tab);
+            let lacking = match elsewhere {
+                true => None,
+                false => lacks(bound.binding.action),
+            };
+            items.push(item(bound, aim, lacking));
             actions.push((bound.binding.tab, bound.binding.action));
         }
         Self {
@@ -42,14 +53,15 @@ impl Palette {
     }
 }
 
-fn item(bound: &Bound, aim: &Aim) -> Item {
+fn item(bound: &Bound, aim: &Aim, lacking: Option<String>) -> Item {
     let place = match bound.binding.tab {
         Some(tab) => format!("{}: ", tab.title()),
         None => String::new(),
     };
     Item {
         label: format!("{place}{}", bound.binding.help),
-        note: aim.short(bound.binding.twin),
+        off: lacking.is_some(),
+        note: lacking.unwrap_or_else(|| aim.lines(bound.binding.twin)),
         key: bound.key_names(),
     }
 }

@@ -29,6 +29,8 @@ pub struct Item {
     pub label: String,
     pub note: String,
     pub key: String,
+    /// It cannot be done now: the note says why.
+    pub off: bool,
 }
 
 /// The items that are marked, where several can be taken.
@@ -175,6 +177,7 @@ impl Picker {
                     label,
                     note: "new".to_owned(),
                     key: String::new(),
+                    off: false,
                 });
                 self.items.len() - 1
             }
@@ -367,7 +370,11 @@ impl Picker {
                 let accent = canvas.theme.accent;
                 canvas.put(inner.x, y, 1, canvas.theme.glyphs.marker, accent);
             }
-            let style = if under { canvas.theme.title } else { text };
+            let style = match (under, item.off) {
+                (true, _) => canvas.theme.title,
+                (false, false) => text,
+                (false, true) => muted,
+            };
             let key_width = (shown_width(&item.key) as u16).min(inner.width / 3);
             let right = inner.right() - key_width;
             canvas.put_right(right, y, key_width, &item.key, key);
@@ -387,8 +394,8 @@ impl Picker {
             let x = x + used + 2;
             if shown_width(&item.note) <= usize::from(room) {
                 canvas.put_right(x, y, room, &item.note, muted);
-            } else if self.marks.is_some() {
-                // Why an item is there is a part of the choice.
+            } else if !self.whole && room > 3 {
+                // What is said about an item is a part of the choice; of the palette's it stands beneath.
                 canvas.put(x, y, room, &item.note, muted);
             }
         }
@@ -418,6 +425,7 @@ mod tests {
             label: label.into(),
             note: String::new(),
             key: String::new(),
+            off: false,
         });
         let mut picker = Picker::new("t", items.into());
         for c in "sy".chars() {
@@ -434,6 +442,7 @@ mod tests {
             label: label.into(),
             note: String::new(),
             key: String::new(),
+            off: false,
         };
         ["vip", "pet-adopted", "pet-owner"].map(item).into()
     }

@@ -2,10 +2,12 @@
 
 use super::expression::Expression;
 use super::overlay::frame;
+use super::round;
 use super::text::{Tone, wrap};
 use crate::model::{Action, MappingName};
 use crate::operations::draft::{Names, RuleSpec};
 use crate::tui::canvas::{Canvas, below};
+use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use tui_input::backend::crossterm::EventHandler;
@@ -132,6 +134,16 @@ impl RuleEditor {
             .then_some((1, "a rule needs a condition"))
     }
 
+    /// Takes the offered field of this number into the condition.
+    pub fn take(&mut self, at: usize) {
+        self.when.take(at);
+    }
+
+    /// True on a line of text.
+    pub fn is_typing(&self) -> bool {
+        matches!(self.line(), Line::Name | Line::When)
+    }
+
     /// Puts pasted text into the line under the cursor, on one line.
     pub fn paste(&mut self, text: &str) {
         match self.line() {
@@ -174,7 +186,6 @@ impl RuleEditor {
 
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> RuleOutcome {
-        let last = LINES.len() - 1;
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return RuleOutcome::Dropped;
@@ -189,17 +200,10 @@ impl RuleEditor {
                 self.when.complete();
                 return RuleOutcome::Typed;
             }
-            (KeyCode::Tab | KeyCode::Down, _) => {
-                self.cursor = if self.cursor == last {
-                    0
-                } else {
-                    self.cursor + 1
-                };
-            }
-            (KeyCode::BackTab | KeyCode::Up, _) => {
-                self.cursor = self.cursor.checked_sub(1).unwrap_or(last);
-            }
-            _ => return self.edit(key),
+            _ => match round::to(key, self.cursor, LINES.len()) {
+                Some(to) => self.cursor = to,
+                None => return self.edit(key),
+            },
         }
         RuleOutcome::Stay
     }
@@ -271,6 +275,8 @@ impl RuleEditor {
         for (at, (line, label)) in LINES.iter().enumerate().skip(from).take(rows) {
             let y = inner.y + (at - from) as u16;
             let under = at == self.cursor;
+            let steps = at as isize - self.cursor as isize;
+            canvas.hit(Rect::new(inner.x, y, inner.width, 1), Hit::Row(steps));
             let style = if under { theme.title } else { theme.muted };
             if under {
                 canvas.put(inner.x, y, 1, theme.glyphs.marker, theme.accent);

@@ -51,6 +51,11 @@ impl Source {
         self.expression.text()
     }
 
+    /// Takes the offered field of this number.
+    pub fn take(&mut self, at: usize) {
+        self.expression.take(at);
+    }
+
     /// Puts pasted text in, on one line.
     pub fn paste(&mut self, text: &str) {
         self.expression.paste(text);

@@ -125,6 +125,14 @@ impl TableState {
         self.offset.set(0);
     }
 
+    /// What is listed changed: the cursor stays on its row, which has this place now, or goes to the first.
+    pub fn stay(&mut self, row: Option<usize>) {
+        match row {
+            Some(row) => self.cursor = row,
+            None => self.reset(),
+        }
+    }
+
     /// How wide the column under the cursor was drawn last.
     pub fn heading_width(&self) -> u16 {
         self.heading_width.get()

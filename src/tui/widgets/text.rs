@@ -37,6 +37,9 @@ impl Tone {
     }
 }
 
+/// A space at which no line is broken; it is drawn as one.
+const TIED: &str = "\u{a0}";
+
 /// Texts with their tones, one a paragraph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Paragraphs(pub Vec<(String, Tone)>);
@@ -45,6 +48,12 @@ impl Paragraphs {
     /// Adds a paragraph; newlines in it are kept.
     pub fn add(&mut self, text: impl Into<String>, tone: Tone) {
         self.0.push((text.into(), tone));
+    }
+
+    /// Adds a paragraph of pieces, each of which stays on one line where it has room.
+    pub fn pieces(&mut self, pieces: &[String], tone: Tone) {
+        let whole: Vec<_> = pieces.iter().map(|p| p.replace(' ', TIED)).collect();
+        self.add(whole.join("   "), tone);
     }
 
     /// An empty line.
@@ -93,6 +102,9 @@ pub fn wrap(text: &str, width: u16) -> Vec<String> {
             }
         }
         lines.push(line);
+    }
+    for line in lines.iter_mut().filter(|line| line.contains(TIED)) {
+        *line = line.replace(TIED, " ");
     }
     lines
 }

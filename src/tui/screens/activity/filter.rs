@@ -82,6 +82,7 @@ impl RowFilter {
             record: one("record"),
             run: one("run"),
             mapping: one("mapping"),
+            connection: one("connection"),
         }
     }
 

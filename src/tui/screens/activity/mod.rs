@@ -224,8 +224,17 @@ impl Activity {
         self.entries.get(*self.shown.get(self.table.cursor)?)
     }
 
+    /// What the log is read by: what is of another connection would only be left out again.
+    fn filter_of_log(&self) -> LogFilter {
+        let mut filter = self.rows.of_log();
+        if !self.rows.names("connection") {
+            filter.connection = self.only.as_ref().map(ToString::to_string);
+        }
+        filter
+    }
+
     fn read_log(&mut self, cx: &mut Cx) {
-        let filter = self.rows.of_log();
+        let filter = self.filter_of_log();
         self.wanted = Some(filter.clone());
         self.place = None;
         self.log.start();
@@ -295,6 +304,8 @@ impl Activity {
     fn command(&self) -> String {
         let filter = self.rows.of_log();
         let options = [
+            // First, where the connection in view would stand.
+            ("connection", filter.connection),
             ("level", filter.level),
             ("request", filter.request),
             ("job", filter.job),
@@ -321,13 +332,20 @@ impl Activity {
             }
             Err(fault) => self.fault = Some(fault),
         }
-        self.table.reset();
+        self.sift_around();
+    }
+
+    /// What is let through changed; the cursor stays on its row as long as that is shown.
+    fn sift_around(&mut self) {
+        let under = self.shown.get(self.table.cursor).copied();
         self.sift();
+        let row = self.shown.iter().position(|at| Some(*at) == under);
+        self.table.stay(row);
     }
 
     /// Reads the log again if the filter in force wants other lines of it.
     fn follow_filter(&mut self, cx: &mut Cx) {
-        if self.wanted.is_some() && self.wanted.as_ref() != Some(&self.rows.of_log()) {
+        if self.wanted.is_some() && self.wanted.as_ref() != Some(&self.filter_of_log()) {
             self.read_log(cx);
         }
     }
@@ -418,8 +436,7 @@ impl Screen for Activity {
             self.follow_filter(cx);
         } else if self.kind.is_some() {
             self.kind = None;
-            self.table.reset();
-            self.sift();
+            self.sift_around();
         } else {
             return false;
         }

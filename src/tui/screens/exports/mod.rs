@@ -123,6 +123,16 @@ impl Exports {
     }
 
     /// Shows the run under the cursor whole.
+    /// Narrows the list; the cursor stays on its run as long as that is shown.
+    fn narrow(&mut self, text: &str) {
+        let under = self.current().map(|run| run.id);
+        self.filter = text.to_owned();
+        let mut shown = self.shown().into_iter();
+        let row = shown.position(|run| Some(&run.id) == under.as_ref());
+        self.table.stay(row);
+        self.follow();
+    }
+
     fn follow(&mut self) {
         self.settle = None;
         self.beside = self.current().map(|run| run.id);
@@ -315,15 +325,7 @@ impl Screen for Exports {
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
         let filtered = !self.filter.is_empty();
-        let under = self.current().map(|run| run.id);
-        self.filter.clear();
-        // The cursor stays on its run.
-        let row = self
-            .shown()
-            .iter()
-            .position(|run| Some(&run.id) == under.as_ref());
-        self.table.cursor = row.unwrap_or(0);
-        self.follow();
+        self.narrow("");
         filtered
     }
 
@@ -336,9 +338,7 @@ impl Screen for Exports {
     }
 
     fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {
-        self.filter = text.to_owned();
-        self.table.reset();
-        self.follow();
+        self.narrow(text);
     }
 
     fn awaits(&self, slot: Slot) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Exports, goal, left_ms, percent, rate};
 use crate::model::export::{Run, RunState};
-use crate::tui::canvas::{Canvas, below, grouped, span};
+use crate::tui::canvas::{Canvas, below, grouped, shown_width, span};
 use crate::tui::keymap::Action;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
@@ -170,9 +170,19 @@ impl Exports {
         {
             timing.push(format!("{} left", span(left)));
         }
-        timing.push(format!("worked {}", span(run.elapsed_ms)));
-        let text = format!("   {}", timing.join("   "));
-        canvas.put(x, y, area.right().saturating_sub(x), &text, theme.muted);
+        // What has just begun has not been measured yet.
+        if run.elapsed_ms >= 1_000 || run.state != RunState::Running {
+            timing.push(format!("worked {}", span(run.elapsed_ms)));
+        }
+        for text in timing {
+            let text = format!("   {text}");
+            let room = area.right().saturating_sub(x);
+            // Half of a number is none.
+            if shown_width(&text) > usize::from(room) {
+                break;
+            }
+            x += canvas.put(x, y, room, &text, theme.muted);
+        }
         y += 1;
         let c = &run.counts;
         let confirmed = if run.options.dry_run {

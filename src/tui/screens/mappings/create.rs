@@ -50,6 +50,7 @@ impl Mappings {
             label: proposal.source.clone(),
             note: format!("{}{mapped}", proposal.note),
             key: String::new(),
+            off: false,
         });
         let picker = Picker::new(
             "A new contact field for which record field?",

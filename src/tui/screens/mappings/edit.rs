@@ -38,6 +38,12 @@ impl Mappings {
         (draft.spec != draft.before).then_some(draft)
     }
 
+    /// True if a mapping has changes that are in no file.
+    pub fn is_edited(&self, name: &MappingName) -> bool {
+        let draft = self.drafts.get(name);
+        draft.is_some_and(|draft| draft.spec != draft.before)
+    }
+
     /// The mappings with changes that are in no file.
     pub fn unsaved(&self) -> Vec<String> {
         let edited = self.drafts.iter();
@@ -177,6 +183,7 @@ impl Mappings {
                 label: target.clone(),
                 note: note.clone(),
                 key: String::new(),
+                off: false,
             });
         }
         if targets.is_empty() {
@@ -299,6 +306,7 @@ pub fn choose_pair(pairs: Vec<SuggestedPair>, cx: &mut Cx) {
         label: format!("{} from {}", pair.field, pair.from),
         note: format!("{} %  {}", (pair.score * 100.0).round(), pair.reason),
         key: String::new(),
+        off: false,
     });
     let picker = Picker::new("Suggested pairs", items.collect()).marking();
     cx.show(Overlay::Pick(picker, Choice::Pair(pairs)));

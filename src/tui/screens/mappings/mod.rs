@@ -2,6 +2,7 @@
 
 mod create;
 mod edit;
+mod rows;
 mod rules;
 mod rules_view;
 mod survey;
@@ -163,6 +164,20 @@ impl Mappings {
             .collect()
     }
 
+    /// Narrows lines and rules; the cursor stays on its line or rule as long as that is shown.
+    fn narrow(&mut self, text: &str) {
+        let (target, rule) = (self.target(), self.rule_at());
+        self.filter = text.to_owned();
+        let mut lines = self.shown().into_iter();
+        let line = lines.position(|line| Some(&line.target) == target.as_ref());
+        let mut rules = self.shown_rules().into_iter();
+        let rule = rules.position(|(at, _)| Some(at) == rule);
+        self.lines.stay(line);
+        if let Some(table) = &mut self.rules {
+            table.stay(rule);
+        }
+    }
+
     /// What the sample has for a line; nothing if it went through when the line came from elsewhere.
     fn sampled(&self, line: &MappingLine) -> Option<&PreviewField> {
         let fields = &self.preview.value()?.fields;
@@ -267,8 +282,9 @@ impl Screen for Mappings {
                     self.read_preview(cx);
                     let record = self.samples.value().and_then(|s| s.get(self.sample));
                     if let (Some(name), Some(record)) = (&self.chosen, record) {
-                        let name = quoted(name.as_str());
-                        cx.did(format!("tramline mappings preview {name} {}", record.id));
+                        let quoted = quoted(name.as_str());
+                        let command = format!("tramline mappings preview {quoted} {}", record.id);
+                        cx.did_by(name, command);
                     }
                 }
             }
@@ -287,7 +303,7 @@ impl Screen for Mappings {
             Action::Suggest => {
                 if let Some((name, draft)) = self.at_hand(cx) {
                     let quoted = quoted(name.as_str());
-                    cx.did(format!("tramline mappings suggest {quoted}"));
+                    cx.did_by(&name, format!("tramline mappings suggest {quoted}"));
                     cx.ask(
                         Slot::Suggestions,
                         Request::Suggest(name, Box::new(draft.spec)),
@@ -369,17 +385,7 @@ impl Screen for Mappings {
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
         if !self.filter.is_empty() {
-            let (under, rule) = (self.target(), self.rule_at());
-            self.filter.clear();
-            // The cursor stays on its line or rule.
-            if let (Some(table), Some(rule)) = (&mut self.rules, rule) {
-                table.cursor = rule;
-            }
-            let row = self
-                .shown()
-                .iter()
-                .position(|line| Some(&line.target) == under.as_ref());
-            self.lines.cursor = row.unwrap_or(0);
+            self.narrow("");
             return true;
         }
         self.rules.take().is_some()
@@ -398,11 +404,7 @@ impl Screen for Mappings {
     }
 
     fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {
-        self.filter = text.to_owned();
-        self.lines.reset();
-        if let Some(rules) = &mut self.rules {
-            rules.reset();
-        }
+        self.narrow(text);
     }
 
     fn awaits(&self, slot: Slot) -> bool {

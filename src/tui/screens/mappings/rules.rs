@@ -69,8 +69,8 @@ impl Mappings {
             cx.toast(Level::Warning, "the mapping is not read, nor are its rules");
         }
         if let (Some(name), true) = (&self.chosen, self.rules.is_some()) {
-            let name = quoted(name.as_str());
-            cx.did(format!("tramline mappings preview {name}"));
+            let quoted = quoted(name.as_str());
+            cx.did_by(name, format!("tramline mappings preview {quoted}"));
         }
     }
 
@@ -238,6 +238,7 @@ impl Mappings {
             label: name.clone(),
             note: String::new(),
             key: String::new(),
+            off: false,
         });
         let mut picker =
             Picker::new(title, named.collect()).naming(noun, editor.names(action).len());
@@ -268,6 +269,7 @@ impl Mappings {
             label: name.clone(),
             note: noun.to_owned(),
             key: String::new(),
+            off: false,
         });
         items.collect()
     }

@@ -2,11 +2,10 @@
 
 use super::{Mappings, finding_text, tone};
 use crate::model::Level;
-use crate::operations::draft::{Draft, RuleSpec, rule_target};
+use crate::operations::draft::{RuleSpec, rule_target};
 use crate::tui::canvas::Canvas;
 use crate::tui::keymap::Action;
-use crate::tui::widgets::state;
-use crate::tui::widgets::table::{self, Column, Row, TableCell, TableState};
+use crate::tui::widgets::table::{Column, TableCell, TableState};
 use crate::tui::widgets::text::{Tone, wrap};
 use ratatui::layout::Rect;
 
@@ -20,18 +19,10 @@ impl Mappings {
                 "this mapping has no rules; {} adds one",
                 canvas.key(Action::New)
             );
-            let text = match self.filter.is_empty() {
-                true => add.as_str(),
-                false => "no rule matches; esc clears the filter",
-            };
-            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            self.view_none(canvas, area, &add, "rule");
             return;
         }
-        let changes = self.edited().map(Draft::changes).unwrap_or_default();
-        // The marks of changes have a column only where there are some.
-        let marks = usize::from(!changes.is_empty());
-        let columns = [
-            Column::new("", 0, 1, 1),
+        let columns = vec![
             Column::new("rule", 0, 10, 24),
             Column::new("when", 0, 18, 50),
             Column::new("sample", 1, 13, 13),
@@ -50,45 +41,27 @@ impl Mappings {
             height: rows.min(area.height.saturating_sub(foot_height)),
             ..area
         };
-        table::draw(
-            canvas,
-            list,
-            &columns[1 - marks..],
-            table,
-            shown.len(),
-            true,
-            |at| {
-                let (_, rule) = *shown.get(at)?;
-                let target = rule_target(&rule.name);
-                let change = changes.iter().find(|change| change.target == target);
-                let mark = change.map_or("", |change| change.mark());
-                let broken = self.rule_findings(&rule.name);
-                let broken = broken.iter().any(|finding| finding.level == Level::Error);
-                let (says, style) = match (broken, self.sampled_rule(&rule.name)) {
-                    (true, _) => (format!("{} error", theme.glyphs.cross), theme.error),
-                    (false, Some(sampled)) if sampled.fires => ("fires".to_owned(), theme.ok),
-                    (false, Some(sampled)) if sampled.holds => ("holds".to_owned(), theme.text),
-                    (false, Some(_)) => ("does not hold".to_owned(), theme.muted),
-                    (false, None) => (theme.glyphs.none.to_owned(), theme.muted),
-                };
-                let first = if rule.on_first_sync { "too" } else { "" };
-                let mut cells = vec![
-                    TableCell::new(mark, theme.warn),
-                    TableCell::new(rule.name.as_str(), theme.text),
-                    TableCell::new(rule.when.as_str(), theme.text),
-                    TableCell::new(says, style),
-                    TableCell::new(acts(rule), theme.muted),
-                    TableCell::new(first, theme.muted),
-                ];
-                if marks == 0 {
-                    cells.remove(0);
-                }
-                Some(Row {
-                    cells,
-                    selected: false,
-                })
-            },
-        );
+        self.view_rows(canvas, list, columns, table, shown.len(), |at| {
+            let (_, rule) = *shown.get(at)?;
+            let broken = self.rule_findings(&rule.name);
+            let broken = broken.iter().any(|finding| finding.level == Level::Error);
+            let (says, style) = match (broken, self.sampled_rule(&rule.name)) {
+                (true, _) => (format!("{} error", theme.glyphs.cross), theme.error),
+                (false, Some(sampled)) if sampled.fires => ("fires".to_owned(), theme.ok),
+                (false, Some(sampled)) if sampled.holds => ("holds".to_owned(), theme.text),
+                (false, Some(_)) => ("does not hold".to_owned(), theme.muted),
+                (false, None) => (theme.glyphs.none.to_owned(), theme.muted),
+            };
+            let first = if rule.on_first_sync { "too" } else { "" };
+            let cells = vec![
+                TableCell::new(rule.name.as_str(), theme.text),
+                TableCell::new(rule.when.as_str(), theme.text),
+                TableCell::new(says, style),
+                TableCell::new(acts(rule), theme.muted),
+                TableCell::new(first, theme.muted),
+            ];
+            Some((rule_target(&rule.name).into(), cells))
+        });
         for (at, (text, tone)) in foot.iter().take(usize::from(foot_height)).enumerate() {
             let y = list.bottom() + at as u16;
             canvas.put(area.x, y, area.width, text, tone.style(theme));

@@ -17,7 +17,7 @@ impl Mappings {
     pub(super) fn ask_survey(&self, cx: &mut Cx) {
         if let Some((name, draft)) = self.at_hand(cx) {
             let quoted = quoted(name.as_str());
-            cx.did(format!("tramline export {quoted} --dry-run"));
+            cx.did_by(&name, format!("tramline export {quoted} --dry-run"));
             cx.ask(Slot::Survey, Request::Survey(name, Box::new(draft.spec)));
         }
     }

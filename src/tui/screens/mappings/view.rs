@@ -3,7 +3,7 @@
 use super::{Mappings, finding_text, tone};
 use crate::model::Level;
 use crate::model::view::PreviewField;
-use crate::operations::draft::{Change, Draft};
+use crate::operations::draft::Draft;
 use crate::operations::mappings::MappingDetail;
 use crate::tui::canvas::{Canvas, below, counted, short_id, shown_width};
 use crate::tui::context::Go;
@@ -13,7 +13,7 @@ use crate::tui::load::Load;
 use crate::tui::screens::records::value;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
-use crate::tui::widgets::table::{self, Column, Row, TableCell};
+use crate::tui::widgets::table::{Column, TableCell};
 use crate::tui::widgets::text::Tone;
 use ratatui::layout::Rect;
 
@@ -137,31 +137,22 @@ impl Mappings {
             .iter()
             .filter(|f| f.level != Level::Ok)
             .count();
-        let mut title = format!(
-            "{} {} contacts   email: {}",
-            detail.summary.object.short(),
-            theme.glyphs.to,
-            detail.summary.email,
-        );
         let (sound, style) = match problems {
             0 => (format!("{} no problems", theme.glyphs.check), theme.ok),
             n => (counted(n as u64, "problem"), theme.error),
         };
         let mut pieces = vec![(sound, style)];
+        let mut size = None;
         match self.edited() {
             Some(draft) => {
                 let number = counted(draft.changes().len() as u64, "change");
                 let text = format!("{number}, {} saves", canvas.key(Action::Save));
                 pieces.push((text, theme.warn));
             }
-            None if self.rules.is_some() => title.push_str(&format!(
-                "   {}",
-                counted(detail.summary.rules.len() as u64, "rule")
-            )),
-            None => title.push_str(&format!(
-                "   {}",
-                counted(detail.lines.len() as u64, "field")
-            )),
+            None if self.rules.is_some() => {
+                size = Some(counted(detail.summary.rules.len() as u64, "rule"));
+            }
+            None => size = Some(counted(detail.lines.len() as u64, "field")),
         }
         let mut room = area;
         if !self.filter.is_empty() {
@@ -171,7 +162,25 @@ impl Mappings {
             canvas.put(x, area.y, wide, &text, theme.accent);
             room.width -= wide + 1;
         }
-        pieces.insert(0, (title, theme.title));
+        // What must be known goes before what only describes.
+        let object = format!(
+            "{} {} contacts",
+            detail.summary.object.short(),
+            theme.glyphs.to
+        );
+        let email = format!("email: {}", detail.summary.email);
+        let mut title = vec![Some(object), Some(email), size];
+        let taken: usize = pieces.iter().map(|(text, _)| shown_width(text) + 3).sum();
+        let wide = |title: &[Option<String>]| {
+            let parts = title.iter().flatten();
+            parts.map(|part| shown_width(part) + 3).sum::<usize>()
+        };
+        while title.len() > 1 && wide(&title) + taken > usize::from(room.width) + 3 {
+            // The e-mail first, then the size.
+            title.remove(1);
+        }
+        let title = title.into_iter().flatten().map(|part| (part, theme.title));
+        let pieces = title.chain(pieces);
         canvas.flow(Rect { height: 1, ..room }, room.y, pieces);
         self.view_sample(canvas, Rect { height: 1, ..body });
         let body = below(body, 1);
@@ -218,36 +227,38 @@ impl Mappings {
                 None => String::new(),
             },
         };
-        canvas.put(area.x, area.y, area.width, &text, theme.muted);
-        if let Some(problem) = self.preview.problem() {
-            let text = format!("{} {problem}", theme.glyphs.cross);
-            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.error);
+        let wrong = if let Some(problem) = self.preview.problem() {
+            Some((format!("{} {problem}", theme.glyphs.cross), theme.error))
         } else if let Some(problem) = self.preview.value().and_then(|p| p.problem.as_ref()) {
-            let text = format!("! {}", problem.message);
-            canvas.put_right(area.x, area.y, area.width / 2, &text, theme.warn);
+            Some((format!("! {}", problem.message), theme.warn))
         } else if self.preview.value().is_some_and(|preview| preview.skips) {
             let text = "! no e-mail address: it is skipped";
-            canvas.put_right(area.x, area.y, area.width / 2, text, theme.warn);
+            Some((text.to_owned(), theme.warn))
+        } else {
+            None
+        };
+        let mut room = area.width;
+        if let Some((wrong, style)) = wrong {
+            // The sample is named all the same.
+            let wide = (shown_width(&wrong) as u16).min(area.width / 2);
+            canvas.put(area.right() - wide, area.y, wide, &wrong, style);
+            room = area.width.saturating_sub(wide + 1);
         }
+        canvas.put(area.x, area.y, room, &text, theme.muted);
     }
 
     fn view_lines(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
         let shown = self.shown();
         if shown.is_empty() {
-            let text = if self.filter.is_empty() {
-                "this mapping has no fields"
-            } else {
-                "no line matches; esc clears the filter"
-            };
-            state::notice(canvas, area, &[(text, Tone::Muted)]);
+            let add = format!(
+                "this mapping has no fields; {} adds one",
+                canvas.key(Action::New)
+            );
+            self.view_none(canvas, area, &add, "line");
             return;
         }
-        let changes = self.edited().map(Draft::changes).unwrap_or_default();
-        // The marks of changes have a column only where there are some.
-        let marks = usize::from(!changes.is_empty());
-        let columns = [
-            Column::new("", 0, 1, 1),
+        let columns = vec![
             Column::new("record field", 0, 14, 32),
             Column::new("type", 4, 9, 16),
             Column::new(theme.glyphs.arrow, 1, 3, 3),
@@ -256,84 +267,68 @@ impl Mappings {
             Column::new("sample in", 3, 10, 36),
             Column::new("sample out", 2, 12, 60),
         ];
-        table::draw(
-            canvas,
-            area,
-            &columns[1 - marks..],
-            &self.lines,
-            shown.len(),
-            true,
-            |at| {
-                let line = *shown.get(at)?;
-                let field = self.sampled(line);
-                let broken = matches!(line.problem, Some((Level::Error, _)));
-                let (arrow, arrow_style) = match (broken, line.transform) {
-                    (true, _) => (theme.glyphs.broken, theme.error),
-                    (false, true) => (theme.glyphs.through, theme.accent),
-                    (false, false) => (theme.glyphs.arrow, theme.muted),
-                };
-                let (out, out_style) = match (&line.problem, field) {
-                    (Some((Level::Error, problem)), _) => (problem.clone(), theme.error),
-                    (
-                        _,
-                        Some(PreviewField {
-                            problem: Some(problem),
-                            ..
-                        }),
-                    ) => (problem.message.clone(), theme.error),
-                    (
-                        _,
-                        Some(PreviewField {
-                            warning: Some(warning),
-                            send,
-                            ..
-                        }),
-                    ) => (
-                        format!("{}  ! {warning}", send.as_deref().unwrap_or("")),
-                        theme.warn,
-                    ),
-                    (Some((Level::Warning, problem)), _) => (problem.clone(), theme.warn),
-                    (_, Some(field)) => match &field.send {
-                        Some(text) if text.is_empty() => ("(cleared)".to_owned(), theme.warn),
-                        Some(text) => (text.clone(), theme.text),
-                        None => (theme.glyphs.none.to_owned(), theme.muted),
-                    },
-                    (_, None) => (String::new(), theme.muted),
-                };
-                let (source_type, source_style) = match (&line.source_type, line.template) {
-                    (_, true) => ("template", theme.muted),
-                    (Some(kind), false) => (kind.as_str(), theme.muted),
-                    (None, false) => ("unknown", theme.error),
-                };
-                let target_type = match (&line.target_type, line.builtin) {
-                    (_, true) => "built-in",
-                    (Some(kind), false) => kind.as_str(),
-                    (None, false) => "unknown",
-                };
-                let sample = field
-                    .and_then(|f| f.record.as_deref())
-                    .map(plain)
-                    .unwrap_or_default();
-                let change = changes.iter().find(|change| change.target == line.target);
-                let mut cells = vec![
-                    TableCell::new(change.map_or("", Change::mark), theme.warn),
-                    TableCell::new(line.source.as_str(), theme.text),
-                    TableCell::new(source_type, source_style),
-                    TableCell::new(arrow, arrow_style),
-                    TableCell::new(line.target.trim_matches('%'), theme.text),
-                    TableCell::new(target_type, theme.muted),
-                    TableCell::new(sample, theme.muted),
-                    TableCell::new(out, out_style),
-                ];
-                if marks == 0 {
-                    cells.remove(0);
-                }
-                Some(Row {
-                    cells,
-                    selected: false,
-                })
-            },
-        );
+        self.view_rows(canvas, area, columns, &self.lines, shown.len(), |at| {
+            let line = *shown.get(at)?;
+            let field = self.sampled(line);
+            let broken = matches!(line.problem, Some((Level::Error, _)));
+            let (arrow, arrow_style) = match (broken, line.transform) {
+                (true, _) => (theme.glyphs.broken, theme.error),
+                (false, true) => (theme.glyphs.through, theme.accent),
+                (false, false) => (theme.glyphs.arrow, theme.muted),
+            };
+            let (out, out_style) = match (&line.problem, field) {
+                (Some((Level::Error, problem)), _) => (problem.clone(), theme.error),
+                (
+                    _,
+                    Some(PreviewField {
+                        problem: Some(problem),
+                        ..
+                    }),
+                ) => (problem.message.clone(), theme.error),
+                (
+                    _,
+                    Some(PreviewField {
+                        warning: Some(warning),
+                        send,
+                        ..
+                    }),
+                ) => (
+                    format!("{}  ! {warning}", send.as_deref().unwrap_or("")),
+                    theme.warn,
+                ),
+                (Some((Level::Warning, problem)), _) => (problem.clone(), theme.warn),
+                (_, Some(field)) => match &field.send {
+                    Some(text) if text.is_empty() => ("(cleared)".to_owned(), theme.warn),
+                    Some(text) => (text.clone(), theme.text),
+                    None => (theme.glyphs.none.to_owned(), theme.muted),
+                },
+                (_, None) => (String::new(), theme.muted),
+            };
+            let (source_type, source_style) = match (&line.source_type, line.template) {
+                (_, true) => ("template", theme.muted),
+                (Some(kind), false) => (kind.as_str(), theme.muted),
+                (None, false) => ("unknown", theme.error),
+            };
+            let target_type = match (&line.target_type, line.builtin) {
+                (_, true) => "built-in",
+                (Some(kind), false) => kind.as_str(),
+                (None, false) => "unknown",
+            };
+            let sample = field
+                .and_then(|f| f.record.as_deref())
+                .map(plain)
+                .unwrap_or_default();
+            let cells = vec![
+                TableCell::new(line.source.as_str(), theme.text),
+                TableCell::new(source_type, source_style),
+                TableCell::new(arrow, arrow_style),
+                TableCell::new(line.target.trim_matches('%'), theme.text),
+                TableCell::new(target_type, theme.muted),
+                TableCell::new(sample, theme.muted),
+                TableCell::new(out, out_style),
+            ];
+            Some((line.target.as_str().into(), cells))
+        });
     }
 
     /// Problems and rules below the lines, at most a third of the room.

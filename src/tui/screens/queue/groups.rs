@@ -122,6 +122,14 @@ fn error_of(group: &FailureGroup) -> String {
     problem.to_string()
 }
 
+/// False for what is done to one job: a group is many.
+pub(super) fn takes(action: Action) -> bool {
+    !matches!(
+        action,
+        Action::Edit | Action::OpenRecord | Action::Select | Action::Follow
+    )
+}
+
 impl Queue {
     /// Shows the groups in place of the list, or the list again.
     pub(super) fn switch_groups(&mut self, cx: &mut Cx) {
@@ -205,7 +213,7 @@ impl Queue {
                 self.close_groups(cx);
                 self.next_state(action == Action::Switch, cx);
             }
-            Action::Edit | Action::OpenRecord | Action::Select | Action::Follow => cx.toast(
+            _ if !takes(action) => cx.toast(
                 Level::Warning,
                 "that is for one job: open the group to choose among its jobs",
             ),

@@ -179,6 +179,7 @@ impl Queue {
                 }
                 .to_owned(),
                 key: String::new(),
+                off: false,
             },
             Step::Resume(scope, pauses) => Item {
                 label: format!("resume {scope}"),
@@ -187,6 +188,7 @@ impl Queue {
                     format!("{} {}", until(pause, time), whose(pause, time))
                 }),
                 key: String::new(),
+                off: false,
             },
         });
         let picker = Picker::new("Pause or resume", items.collect());

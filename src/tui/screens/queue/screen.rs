@@ -1,6 +1,6 @@
 //! Keys and answers of the screen.
 
-use super::Queue;
+use super::{Queue, groups};
 use crate::model::bulk::BulkAction;
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
@@ -220,6 +220,10 @@ impl Screen for Queue {
             true => self.groups.current().is_some(),
             false => self.in_view().is_some() || !self.selected.is_empty(),
         }
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        !self.groups.is_open() || groups::takes(action)
     }
 
     fn filter(&self) -> &str {

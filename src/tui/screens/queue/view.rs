@@ -286,24 +286,23 @@ fn text_of(canvas: &Canvas, detail: &JobDetail) -> Paragraphs {
         (None, Some(id)) => format!("contact {id}"),
         (None, None) => "contact not known yet".to_owned(),
     };
-    text.add(
-        format!(
-            "{contact}   mapping {}   by {}   {}   made {}",
-            job.mapping,
-            String::from(job.trigger.clone()),
-            counted(job.attempts.into(), "attempt"),
-            canvas.date_time(job.created_at)
-        ),
-        Tone::Muted,
-    );
+    let about = [
+        contact,
+        format!("mapping {}", job.mapping),
+        format!("by {}", String::from(job.trigger.clone())),
+        counted(job.attempts.into(), "attempt"),
+        format!("made {}", canvas.date_time(job.created_at)),
+    ];
+    text.pieces(&about, Tone::Muted);
     text.gap();
     text.add(detail.why.clone(), Tone::Plain);
     if let Some(error) = &job.error {
-        let class = error.class.name();
-        text.add(
-            format!("{} {class}: {error}", canvas.theme.glyphs.cross),
-            Tone::Error,
-        );
+        // Why it waits may have said it already.
+        if !detail.why.contains(&error.to_string()) {
+            let class = error.class.name();
+            let cross = canvas.theme.glyphs.cross;
+            text.add(format!("{cross} {class}: {error}"), Tone::Error);
+        }
         if let Some(id) = &error.request_id {
             text.add(format!("request {id}"), Tone::Muted);
         }
@@ -364,16 +363,15 @@ fn add_attempt(canvas: &Canvas, text: &mut Paragraphs, attempt: &Attempt) {
         _ => Tone::Warn,
     };
     let mapping = short_id(&attempt.mapping_hash);
-    text.add(
-        format!(
-            "attempt {}   {}   {}   {took}   {}   mapping version {mapping}",
-            attempt.number,
-            canvas.date_time(attempt.started_at),
-            attempt.outcome,
-            attempt.worker
-        ),
-        tone,
-    );
+    let about = [
+        format!("attempt {}", attempt.number),
+        canvas.date_time(attempt.started_at),
+        attempt.outcome.clone(),
+        took,
+        attempt.worker.clone(),
+        format!("mapping version {mapping}"),
+    ];
+    text.pieces(&about, tone);
     if let Some(error) = &attempt.error {
         text.add(format!("  {error}"), Tone::Error);
     }

@@ -112,7 +112,7 @@ impl Records {
         })
     }
 
-    fn row_of(&self, id: &RecordId) -> Option<usize> {
+    pub(super) fn row_of(&self, id: &RecordId) -> Option<usize> {
         let held = |row: &usize| self.list.get(*row).is_some_and(|record| record.id == *id);
         match &self.shown {
             Some(shown) => shown.iter().position(held),

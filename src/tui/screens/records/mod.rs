@@ -93,6 +93,8 @@ pub struct Records {
     /// A record that was asked for by its id, and that stands in for the one under the cursor until esc.
     pinned: Option<Record>,
     wanted: Option<RecordId>,
+    /// The record that the cursor was on before the list is read anew.
+    sought: Option<RecordId>,
     settle: Option<Timestamp>,
 }
 
@@ -130,6 +132,7 @@ impl Records {
             preview: None,
             segments: Load::Idle,
             pinned: None,
+            sought: None,
             wanted: None,
             settle: None,
         }
@@ -210,6 +213,7 @@ impl Records {
     }
 
     fn restart(&mut self, cx: &mut Cx) {
+        self.sought = None;
         self.list.reset();
         self.range = None;
         self.unsorted = false;
@@ -353,14 +357,16 @@ impl Records {
                 .any(|(_, _, text)| contains(text, part))
     }
 
+    /// Shows only rows with a text; the cursor stays on its record as long as that is shown.
     fn filter_local(&mut self, text: &str) {
         if self.local == text {
             return;
         }
+        let under = self.current().map(|record| record.id.clone());
         self.local = text.to_owned();
         self.range = None;
         self.shown = self.arranged();
-        self.table.reset();
+        self.table.stay(under.and_then(|id| self.row_of(&id)));
     }
 
     /// Lets a person type a filter that stays over the rows read.

@@ -145,7 +145,11 @@ impl Screen for Records {
                     let first = self.load.value().is_none();
                     self.load.finish(Ok(()), cx.now);
                     match first {
-                        true => self.shown = self.arranged(),
+                        true => {
+                            self.shown = self.arranged();
+                            let sought = self.sought.take();
+                            self.table.stay(sought.and_then(|id| self.row_of(&id)));
+                        }
                         false => self.arrange(),
                     }
                     let rows = self.rows();
@@ -183,6 +187,7 @@ impl Screen for Records {
                         "contact" => "copy its id".to_owned(),
                         _ => "open".to_owned(),
                     },
+                    off: false,
                 });
                 let picker = Picker::new("Related records and contacts", items.collect());
                 let choice = related.into_iter().map(|r| (r.object, r.record)).collect();
@@ -218,17 +223,14 @@ impl Screen for Records {
         } else if self.stop_file() {
             // Its answer says how far it came.
         } else if !self.local.is_empty() {
-            let under = self.current().map(|record| record.id.clone());
             self.kept.clear();
             self.filter_local("");
-            // The cursor stays on its record.
-            let row =
-                |id| (0..self.rows()).find(|row| self.record_at(*row).is_some_and(|r| r.id == id));
-            self.table.cursor = under.and_then(row).unwrap_or(0);
         } else if !self.selected.is_empty() {
             self.selected.clear();
         } else if self.query.take().is_some() {
+            let under = self.current().map(|record| record.id.clone());
             self.restart(cx);
+            self.sought = under;
         } else {
             return false;
         }

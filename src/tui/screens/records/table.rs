@@ -4,7 +4,7 @@ use super::layout::{Layout, Sort};
 use super::{Records, value};
 use crate::model::{DataType, ObjectSchema, Property, Record};
 use crate::operations::records::csv;
-use crate::tui::canvas::{Canvas, below, counted, grouped, short_id};
+use crate::tui::canvas::{Canvas, below, counted, grouped, short_id, shown_width};
 use crate::tui::keymap::Action;
 use crate::tui::slots::Slot;
 use crate::tui::widgets::state;
@@ -140,11 +140,6 @@ impl Records {
             || self.object.as_ref().map_or("", |o| o.short()).to_owned(),
             |s| s.plural.clone(),
         );
-        let mut x = area.x + canvas.put(area.x, area.y, area.width, &name, theme.title);
-        for text in self.said(canvas) {
-            let room = area.right().saturating_sub(x);
-            x += canvas.put(x, area.y, room, &format!("  {text}"), theme.accent);
-        }
         let mut place = match (self.rows(), self.list.total()) {
             (0, _) => String::new(),
             (_, Some(total)) if self.shown.is_none() => {
@@ -159,8 +154,15 @@ impl Records {
         if let Some(spinner) = canvas.spinner(Slot::Records) {
             place = format!("{spinner} {place}");
         }
-        let room = area.right().saturating_sub(x + 1);
-        canvas.put_right(x + 1, area.y, room, &place, theme.muted);
+        // However long the name is, and what is searched for: where one is stays in sight.
+        canvas.put_right(area.x, area.y, area.width, &place, theme.muted);
+        let end = area.right().saturating_sub(shown_width(&place) as u16 + 1);
+        let most = (area.width / 3).max(20);
+        let mut x = area.x + canvas.put(area.x, area.y, most.min(area.width), &name, theme.title);
+        for text in self.said(canvas) {
+            let room = end.saturating_sub(x);
+            x += canvas.put(x, area.y, room, &format!("  {text}"), theme.accent);
+        }
     }
 
     /// Draws the list.

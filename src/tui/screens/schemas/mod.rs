@@ -86,6 +86,29 @@ impl Schemas {
             .collect()
     }
 
+    /// Narrows the list that takes the keys; the cursor stays on its row as long as that is shown.
+    fn narrow(&mut self, text: &str, now: Timestamp) {
+        if self.in_fields {
+            let under = self.field().map(|property| property.key.clone());
+            self.field_filter = text.to_owned();
+            let mut shown = self.shown_fields().into_iter();
+            let row = shown.position(|property| Some(&property.key) == under.as_ref());
+            self.fields.stay(row);
+        } else {
+            let under = self.current().map(|schema| schema.key.clone());
+            self.object_filter = text.to_owned();
+            let mut shown = self.shown().into_iter();
+            let row = shown.position(|summary| Some(&summary.schema.key) == under.as_ref());
+            self.objects.stay(row);
+            self.settle = Some(now + SETTLE);
+        }
+    }
+
+    /// The field under the cursor.
+    fn field(&self) -> Option<&Property> {
+        self.shown_fields().get(self.fields.cursor).copied()
+    }
+
     fn read_list(&mut self, totals: bool, cx: &mut Cx) {
         self.list.start();
         cx.ask(Slot::Schemas, Request::Schemas { totals });

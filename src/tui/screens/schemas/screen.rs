@@ -67,9 +67,7 @@ impl Screen for Schemas {
             }
             Action::Copy => {
                 let text = if self.in_fields {
-                    self.shown_fields()
-                        .get(self.fields.cursor)
-                        .map(|p| p.key.clone())
+                    self.field().map(|p| p.key.clone())
                 } else {
                     self.current().map(|schema| schema.key.to_string())
                 };
@@ -124,20 +122,12 @@ impl Screen for Schemas {
         }
     }
 
-    fn back(&mut self, _cx: &mut Cx) -> bool {
-        if self.in_fields {
-            if !self.field_filter.is_empty() {
-                self.field_filter.clear();
-            } else {
-                self.in_fields = false;
-            }
-            true
-        } else if !self.object_filter.is_empty() {
-            self.object_filter.clear();
-            true
-        } else {
-            false
+    fn back(&mut self, cx: &mut Cx) -> bool {
+        if !self.filter().is_empty() {
+            self.narrow("", cx.now);
+            return true;
         }
+        std::mem::take(&mut self.in_fields)
     }
 
     fn about(&self) -> Option<String> {
@@ -154,14 +144,7 @@ impl Screen for Schemas {
     }
 
     fn set_filter(&mut self, text: &str, _done: bool, cx: &mut Cx) {
-        if self.in_fields {
-            self.field_filter = text.to_owned();
-            self.fields.reset();
-        } else {
-            self.object_filter = text.to_owned();
-            self.objects.reset();
-            self.settle = Some(cx.now + SETTLE);
-        }
+        self.narrow(text, cx.now);
     }
 
     fn cancelled(&mut self, slot: Slot) {

@@ -3,7 +3,7 @@
 use super::{CUSTOM_OBJECTS, Schemas};
 use crate::model::DataType;
 use crate::operations::schemas::{SchemaSummary, reads};
-use crate::tui::canvas::{Canvas, below, counted, grouped};
+use crate::tui::canvas::{Canvas, below, counted, cut, grouped};
 use crate::tui::hits::Hit;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
@@ -110,7 +110,8 @@ impl Schemas {
             return;
         };
         let theme = canvas.theme;
-        let mut title = format!("{}  {}", schema.plural, schema.key);
+        let name = cut(&schema.plural, area.width / 2, theme.glyphs.cut);
+        let mut title = format!("{name}  {}", schema.key);
         if let Some(detail) = self.detail().and_then(Load::value) {
             let fields = detail.schema.properties.len() as u64;
             title.push_str(&format!("  {}", counted(fields, "field")));

@@ -1,0 +1,121 @@
+//! A failed job: its record in a form, then a retry.
+
+use super::keys::{asked, at};
+use super::world::{self, Mood};
+use tramline::operations::queue::Chosen;
+use tramline::tui::event::Event;
+use tramline::tui::keymap::Tab;
+use tramline::tui::request::Request;
+
+#[test]
+fn a_failed_job_leads_to_its_record_and_back_by_esc() {
+    let mut driver = at("4jjj");
+    driver.keys("o");
+    assert_eq!(driver.app.tab(), Tab::Records);
+    let id = world::record(Mood::Normal, 3).id;
+    let wanted = |r: &Request| matches!(r, Request::Record(_, record) if *record == id);
+    assert_eq!(asked(&driver, wanted), 1);
+    assert!(driver.text(120, 40).contains("will send"));
+    driver.keys("s");
+    assert_eq!(
+        asked(&driver, |r| *r
+            == Request::Sync("pets".into(), vec![id.clone()])),
+        1
+    );
+    driver.keys("\u{1b}\u{1b}");
+    assert!(driver.text(120, 40).contains("1 of 230"));
+}
+
+#[test]
+fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
+    // A failed one: the fifth of the seven states.
+    let mut driver = at("4jjjj");
+    driver.keys("e");
+    assert_eq!(driver.app.tab(), Tab::Queue);
+    let id = world::job(Mood::Normal, 4).record;
+    assert_eq!(
+        asked(&driver, |r| *r == Request::Mend(world::pets(), id.clone())),
+        1
+    );
+    let text = driver.text(120, 40);
+    assert!(
+        text.contains("Edit Pet") && text.contains("invalid e-mail"),
+        "{text}"
+    );
+    // The cursor stands in the field that the refused e-mail comes from.
+    driver.keys("x\n");
+    let sent = driver.asked.iter().find_map(|r| match r {
+        Request::Update(_, record, properties) => Some((record.clone(), properties.clone())),
+        _ => None,
+    });
+    let (record, properties) = sent.unwrap();
+    assert_eq!(record, id);
+    assert_eq!(
+        properties.keys().collect::<Vec<_>>(),
+        ["owner_email"],
+        "{properties:?}"
+    );
+    assert!(!driver.app.has_overlay());
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("r retries its job")),
+        "{:?}",
+        driver.app.toasts()
+    );
+    driver.keys("r");
+    let job = world::job(Mood::Normal, 4).id;
+    assert_eq!(
+        asked(&driver, |r| *r
+            == Request::Retry(Chosen::Ids(vec![job.clone()]))),
+        1
+    );
+}
+
+#[test]
+fn a_record_that_is_slow_to_come_shows_a_spinner_and_esc_gives_it_up() {
+    let mut driver = at("4jjjj");
+    driver.silent = true;
+    driver.keys("e");
+    driver.wait(200);
+    assert!(driver.text(120, 40).contains("reading the record"));
+    driver.keys("\u{1b}");
+    assert!(!driver.text(120, 40).contains("reading the record"));
+    driver.speak();
+    assert!(!driver.app.has_overlay());
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_no_form() {
+    let mut driver = at("4jjjj");
+    driver.mood = Mood::Broken;
+    driver.keys("e");
+    assert!(!driver.app.has_overlay());
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("the token is refused"))
+    );
+}
+
+#[test]
+fn how_a_retried_job_ended_is_said() {
+    let mut driver = at("4jjj");
+    driver.keys("r");
+    driver.wait(300);
+    driver.event(Event::Changed);
+    driver.wait(300);
+    assert!(
+        driver
+            .app
+            .toasts()
+            .iter()
+            .any(|t| t.contains("failed: 422")),
+        "{:?}",
+        driver.app.toasts()
+    );
+}
