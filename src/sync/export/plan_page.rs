@@ -3,6 +3,7 @@
 use super::at_hand;
 use super::draft::{Draft, Meaning, Values};
 use super::familiar::Familiar;
+use super::leavers;
 use super::pages::Position;
 use super::rehearsal::Rehearsal;
 use super::ride;
@@ -172,6 +173,7 @@ impl Planner {
             self.contacts.note(email.as_str());
         }
         let mut wanted = self.wanted(work, &records, &related).await?;
+        let mut leaving = leaving(work, &records, &plans, &links).await?;
         self.rehearse(work, &plans, &links, expected).await?;
         for ((record, related), plan) in records.iter().zip(&related).zip(plans) {
             match plan {
@@ -197,6 +199,7 @@ impl Planner {
                         related: related.as_ref(),
                         values: *values,
                         wants: wanted.remove(&record.id).unwrap_or_default(),
+                        warning: leaving.remove(&record.id),
                     };
                     self.contend(work, entrant, &links, &mut best).await?
                 }
@@ -343,7 +346,7 @@ impl Planner {
                 );
             }
         }
-        if work.options.since.is_some() || work.options.limit.is_some() {
+        if work.reads_part() {
             // Part of the records is read: those that other syncs saw contend as well.
             let oldest = self.conflict == Conflict::Oldest;
             let known = work
@@ -412,6 +415,7 @@ impl Planner {
             related,
             values,
             wants,
+            warning,
         } = entrant;
         let email = values.planned.write.email.clone();
         let mine = (version(record), &record.id);
@@ -452,12 +456,18 @@ impl Planner {
             Planned::Unchanged
         } else {
             if let Some(rehearsal) = &self.rehearsal {
+                let also = (wants.firing(), warning.clone());
                 rehearsal
-                    .tell_write(work, record, related, &email, wants.firing())
+                    .tell_write(work, record, related, &email, also)
                     .await;
             }
             self.send(work, record, values, &wants).await?
         };
+        if let Some(warning) = warning
+            && self.rehearsal.is_none()
+        {
+            tracing::warn!(run = %work.id, record = %record.id, mapping = %work.name(), warning);
+        }
         if wants.open || wants.fires() {
             self.effects.extend(wants.plan);
         }
@@ -572,6 +582,32 @@ struct Entrant<'a> {
     related: Option<&'a RelatedContact>,
     values: Values,
     wants: Wants,
+    /// What a person is to know of the contact that the record leaves.
+    warning: Option<String>,
+}
+
+/// What a person is to know of the records of a page that leave a contact.
+async fn leaving(
+    work: &Work,
+    records: &[Record],
+    plans: &[Meaning],
+    links: &HashMap<Email, Link>,
+) -> Result<HashMap<RecordId, String>, Halt> {
+    let mut goes: Vec<(&Record, &Email)> = Vec::new();
+    for (record, plan) in records.iter().zip(plans) {
+        let Meaning::Send(values) = plan else {
+            continue;
+        };
+        let email = &values.planned.write.email;
+        // Most records stay with the contact that was confirmed for them.
+        let stays = links
+            .get(email)
+            .is_some_and(|link| link.record == record.id);
+        if !stays {
+            goes.push((record, email));
+        }
+    }
+    leavers::warnings(work, &goes).await
 }
 
 /// What the rules want of one record, and what is known of it.
