@@ -85,6 +85,15 @@ impl Account {
         }
     }
 
+    /// The same account, each of whose calls spends so much time at most waiting because of rate-limit answers.
+    pub fn patience(&self, patience: Duration) -> Self {
+        Self {
+            highlevel: self.highlevel.patience(patience),
+            activecampaign: self.activecampaign.patience(patience),
+            ..self.clone()
+        }
+    }
+
     /// Until when a rate-limit answer keeps all calls of one of the two APIs waiting.
     pub fn blocked_until(&self) -> Option<jiff::Timestamp> {
         let [requests, _] = self.activecampaign.budget_views();
