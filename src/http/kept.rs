@@ -134,7 +134,7 @@ mod tests {
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
-            gate.add_permits(1);
+            gate.add_permits(8);
             for one in all {
                 assert_eq!(one.await.unwrap(), expected);
             }

@@ -34,18 +34,21 @@ pub struct Account {
 /// who asked before that.
 #[derive(Default)]
 struct Learned {
-    schemas: HashMap<ObjectKey, Arc<Kept<Arc<ObjectSchema>, ApiError>>>,
-    associations: HashMap<ObjectKey, Arc<Kept<Arc<Vec<Association>>, ApiError>>>,
+    schemas: Parts<ObjectKey, Arc<ObjectSchema>, ApiError>,
+    associations: Parts<ObjectKey, Arc<Vec<Association>>, ApiError>,
     fields: Arc<Kept<Arc<Vec<ContactField>>, ApiError>>,
-    mappings: HashMap<MappingName, Arc<Kept<OfSpec, Problem>>>,
+    mappings: Parts<MappingName, OfSpec, Problem>,
 }
+
+/// What was read of each key.
+type Parts<K, T, E> = HashMap<K, Arc<Kept<T, E>>>;
 
 /// A mapping, with the hash of the specification that it was compiled from.
 type OfSpec = (Fingerprint, Arc<Mapping>);
 
 /// The part of one key.
 fn part<K: Clone + Eq + Hash, T: Clone, E: Clone>(
-    parts: &mut HashMap<K, Arc<Kept<T, E>>>,
+    parts: &mut Parts<K, T, E>,
     key: &K,
 ) -> Arc<Kept<T, E>> {
     Arc::clone(parts.entry(key.clone()).or_default())
