@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::{Against, figure};
 use tramline::http::{
-    Budget, Lane, Ledger, LedgerError, LedgerRow, Limit, RowUpdate, ServerSays, SystemClock,
+    Budget, Lane, Ledger, LedgerError, LedgerRow, Limit, PATIENCE, RowUpdate, ServerSays,
+    SystemClock,
 };
 use tramline::store::{self, Store};
 
@@ -67,7 +68,7 @@ async fn used(store: &Store, rtt: u64) -> f64 {
         .map(|_| {
             let (budget, granted) = (budget.clone(), granted.clone());
             tokio::spawn(async move {
-                while let Ok(permit) = budget.acquire(Lane::Bulk).await {
+                while let Ok(permit) = budget.acquire(Lane::Bulk, PATIENCE).await {
                     let now = Instant::now();
                     if now >= end {
                         return;
@@ -96,7 +97,10 @@ async fn lifted(store: &Store) -> f64 {
     let budget = budget(store, "lifted", 100_000);
     let start = Instant::now();
     for _ in 0..PERMITS {
-        let permit = budget.acquire(Lane::Bulk).await.expect("a permit");
+        let permit = budget
+            .acquire(Lane::Bulk, PATIENCE)
+            .await
+            .expect("a permit");
         permit.answered(ServerSays::default());
     }
     start.elapsed().as_secs_f64() * 1e6 / f64::from(PERMITS)

@@ -308,6 +308,40 @@ fn a_record_that_the_search_shows_too_old_is_read_by_id() {
     assert_eq!(count(&house, start, IMPORT), 1);
 }
 
+/// A workflow runs some time after the change that it is about: no row of the search is ever as new as it says.
+#[test]
+fn four_hundred_webhooks_of_workflows_cost_pages_and_imports() {
+    let house = House::new(5);
+    house.edit_config("{ from = \"chip\", empty = \"clear\" }", "\"chip\"");
+    house.write("hook.token", "workflow-secret");
+    house.receive_webhooks("token = { file = \"hook.token\" }");
+    let worker = house.worker("worker");
+    pause(&house);
+    let ids = pets(&house, 400);
+    for ids in ids.chunks(100) {
+        let body = json!({"records": ids}).to_string();
+        let token = [("Authorization", "Bearer workflow-secret")];
+        let answer = worker.post("/hooks/pets", &token, body.as_bytes());
+        assert_eq!(answer.status, 202, "{}", answer.body);
+    }
+    held_back(&house, 400);
+    // As if that had been some time ago: the index of the search has caught up.
+    house.sql("UPDATE jobs SET told_at = told_at - 20000000");
+    let start = house.now();
+    resume(&house);
+    at_rest(&house);
+    assert_names(&house, 400, |number| format!("Pet {number}"));
+    assert_eq!(list(&house, "state:done").len(), 400);
+    let (read, written) = (
+        calls(&house, start, "highlevel"),
+        calls(&house, start, "activecampaign"),
+    );
+    assert!(read <= 40, "{read} calls at HighLevel");
+    assert!(written <= 25, "{written} calls at ActiveCampaign");
+    assert!(count(&house, start, READ) <= 12);
+    house.assert_no_violation();
+}
+
 #[test]
 fn records_that_an_export_was_faster_with_are_read_again() {
     let (house, _worker) = paused(House::new(5), "");

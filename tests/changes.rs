@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{House, PETS, eventually};
+use support::{House, PETS, count, eventually};
 use tramline::sandbox::LOCATION_ID;
 
 const OLD: &str = "rex.was@example.org";
@@ -75,6 +75,59 @@ fn a_new_contact_at_a_new_address_is_warned_of_once_and_everywhere() {
     change(&house, &rex, "name", "Rex II");
     assert!(sync(&house, &rex).get("warning").is_none());
     assert!(house.control.contact(OLD).is_some());
+}
+
+#[test]
+fn an_export_warns_of_a_new_address_as_a_single_sync_does() {
+    let house = House::new(20);
+    let rex = pet(&house, "Rex", OLD);
+    let warned = || {
+        house
+            .read("tramline.log")
+            .matches("the address changed")
+            .count()
+    };
+    house.export(&[]);
+    change(&house, &rex, "owner_email", NEW);
+    let (_, rehearsed) = house.export(&["--dry-run"]);
+    let told: Vec<Value> = rehearsed
+        .lines()
+        .into_iter()
+        .filter(|line| line.get("warning").is_some())
+        .collect();
+    assert_eq!(told.len(), 1, "{rehearsed:#?}");
+    let warning = told[0]["warning"].as_str().unwrap();
+    assert!(warning.contains(OLD) && warning.contains(NEW), "{warning}");
+    assert_eq!((told[0]["record"].as_str(), warned()), (Some(&*rex), 0));
+
+    let (summary, _) = house.export(&[]);
+    assert_eq!((count(&summary, "synced"), warned()), (1, 1), "{summary}");
+    // It is there by now.
+    change(&house, &rex, "name", "Rex II");
+    let (summary, _) = house.export(&[]);
+    assert_eq!((count(&summary, "synced"), warned()), (1, 1), "{summary}");
+}
+
+#[test]
+fn the_next_in_line_takes_over_a_contact_that_an_export_of_the_newest_found_left() {
+    let house = House::new(20);
+    house.receive_webhooks("");
+    let tom = pet(&house, "Tom", OLD);
+    let rex = pet(&house, "Rex", OLD);
+    house.export(&[]);
+    change(&house, &rex, "owner_email", NEW);
+    let (summary, _) = house.export(&["--limit", "1"]);
+    assert_eq!(count(&summary, "read"), 1, "{summary}");
+    assert!(house.control.contact(NEW).is_some());
+    // The run does not come to Tom. It is asked for once Rex is surely known to be elsewhere.
+    let waits = house.jobs().into_iter().find(|job| job["record"] == *tom);
+    assert_eq!(waits.unwrap()["state"], "waiting");
+    house.sql("UPDATE jobs SET wait_until = 1 WHERE state = 'waiting'");
+    let _worker = house.worker("worker");
+    eventually("Tom has the contact", || {
+        let contact = house.control.contact(OLD).unwrap();
+        format!("{contact:?}").contains("Tom")
+    });
 }
 
 #[test]

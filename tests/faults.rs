@@ -6,9 +6,11 @@
 mod single;
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use support::{House, assert_export, assert_outcome, count, expectation, options};
+use support::{
+    House, PETS, assert_export, assert_outcome, count, eventually, expectation, options,
+};
 use tramline::sandbox::{Fault, Kind, Options};
 
 const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
@@ -164,6 +166,51 @@ fn bursts_of_429_with_and_without_retry_after() {
             );
         }
     });
+}
+
+#[test]
+fn a_rate_limit_that_lasts_is_asked_about_ever_more_rarely_and_its_job_is_seen_to_wait() {
+    let house = House::new(20);
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    house.subscribe(&worker, |_| {});
+    let limited = fault(Kind::Status(429), "/api/3/", 0, 1_000);
+    house.control.fault(limited);
+    let pet = json!({"name": "Rex", "owner_email": "rex@example.org"});
+    let pet = pet.as_object().unwrap();
+    house.control.create_record(PETS, pet).unwrap();
+    let job = || house.jobs().remove(0);
+    eventually("a job that waits", || {
+        !house.jobs().is_empty() && job()["state"] == "waiting"
+    });
+    let waits = job();
+    assert_eq!(waits["waiting"]["reason"], "rate_limited", "{waits}");
+    assert!(waits["waiting"]["until"].is_string(), "{waits}");
+    assert_eq!(waits["error"]["class"], "throttled", "{waits}");
+    let why = house.expect(0, &["queue", "why", waits["id"].as_str().unwrap()]);
+    assert!(why.stdout.contains("rate limit"), "{why:#?}");
+    let log = house.control.log();
+    let refused: Vec<i64> = log
+        .iter()
+        .filter(|entry| entry.status == 429)
+        .map(|entry| entry.at / 1_000)
+        .collect();
+    let pauses = refused.windows(2).map(|two| two[1] - two[0]);
+    // Requests that left together are refused together.
+    let pauses: Vec<i64> = pauses.filter(|pause| *pause > 300).collect();
+    assert!(pauses.len() >= 2, "{pauses:?}");
+    // A second, then up to twice as long each time and at least half of that: in milliseconds.
+    for (pause, least) in pauses.iter().zip([950, 950, 1_900, 3_800, 7_600]) {
+        assert!(*pause >= least, "{pauses:?}");
+    }
+
+    house.control.clear_faults();
+    eventually("the contact", || {
+        house.control.contact("rex@example.org").is_some()
+    });
+    eventually("its end", || job()["state"] == "done");
+    assert_eq!(job()["attempts"], 1, "{}", job());
+    house.assert_no_violation();
 }
 
 #[test]

@@ -256,6 +256,25 @@ fn a_webhook_is_on_disk_before_it_is_answered() {
 }
 
 #[test]
+fn a_page_in_place_of_a_record_does_not_say_that_it_is_of_another_object() {
+    let house = House::new(5);
+    house.receive_webhooks("");
+    let worker = house.worker("worker");
+    let id = pet(&house, "Rex", "rex@example.org");
+    // As often as one read is tried.
+    house.control.fault(Fault {
+        times: 4,
+        ..Fault::once(Kind::Html(422), "GET /objects/custom_objects")
+    });
+    let mut event = record_event(&id, "w1");
+    event.as_object_mut().unwrap().shift_remove("objectKey");
+    assert_eq!(house.announce(&worker, &event).body["status"], "accepted");
+    eventually("the contact", || {
+        pet_name(&house, "rex@example.org").is_some()
+    });
+}
+
+#[test]
 fn the_object_of_a_record_is_found_where_the_webhook_does_not_name_it() {
     let house = House::new(5);
     house.receive_webhooks("");

@@ -38,15 +38,15 @@ impl Kind {
 /// Remembered definitions.
 #[derive(Default)]
 pub(super) struct Names {
-    tags: Kept<Arc<Vec<Named>>>,
-    lists: Kept<Arc<Vec<Named>>>,
-    automations: Kept<Arc<Vec<Named>>>,
-    scores: Kept<Arc<Vec<Named>>>,
-    pub(super) segments: Kept<Vec<Segment>>,
+    tags: Kept<Arc<Vec<Named>>, ApiError>,
+    lists: Kept<Arc<Vec<Named>>, ApiError>,
+    automations: Kept<Arc<Vec<Named>>, ApiError>,
+    scores: Kept<Arc<Vec<Named>>, ApiError>,
+    pub(super) segments: Kept<Vec<Segment>, ApiError>,
 }
 
 impl Names {
-    fn of(&self, kind: Kind) -> &Kept<Arc<Vec<Named>>> {
+    fn of(&self, kind: Kind) -> &Kept<Arc<Vec<Named>>, ApiError> {
         match kind {
             Kind::Tags => &self.tags,
             Kind::Lists => &self.lists,

@@ -24,8 +24,8 @@ pub use import::{
 pub use segments::segment_body;
 
 use crate::http::{
-    Answer, ApiError, BaseUrl, Budget, Http, InvalidBaseUrl, Lane, Meter, Observer, Raw, Request,
-    Token, Transport, parse_method,
+    Answer, ApiError, BaseUrl, Budget, Http, InvalidBaseUrl, Lane, Meter, Observer, PATIENCE, Raw,
+    Request, Token, Transport, parse_method,
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
@@ -34,6 +34,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use wire::{Loose, UserWire};
 
 /// The budgets of one account (fact sheet §1.4, §3.2).
@@ -91,6 +92,7 @@ impl ActiveCampaign {
                 observer,
                 meter: None,
                 lane: Lane::Bulk,
+                patience: PATIENCE,
                 headers: HeaderMap::new(),
                 key_field: None,
             },
@@ -110,6 +112,13 @@ impl ActiveCampaign {
     pub fn lane(&self, lane: Lane) -> Self {
         let mut other = self.clone();
         other.transport.lane = lane;
+        other
+    }
+
+    /// The same client, each of whose calls spends so much time at most waiting because of rate-limit answers.
+    pub fn patience(&self, patience: Duration) -> Self {
+        let mut other = self.clone();
+        other.transport.patience = patience;
         other
     }
 

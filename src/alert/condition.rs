@@ -3,7 +3,7 @@
 use crate::model::call::Api;
 use crate::model::export::Run;
 use crate::model::sanitize;
-use crate::model::{ConnectionName, MappingName};
+use crate::model::{ConnectionName, MappingName, Pause};
 use crate::store::Alert;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -34,10 +34,11 @@ pub enum Condition {
         number: u64,
         time: Duration,
     },
-    /// An API refuses the connection's credential, and its jobs wait for a better one.
+    /// An API refuses the connection's credential, and its jobs wait for a better one. Which API it is, an older version
+    /// did not write down.
     Credential {
         connection: ConnectionName,
-        api: Api,
+        api: Option<Api>,
         reason: String,
     },
     /// The mapping's last export could not go on.
@@ -76,8 +77,12 @@ impl Key {
     }
 
     /// That of a credential that an API refuses: each has its own, so that one is not kept quiet by the other's cooldown.
-    pub fn credential(connection: &ConnectionName, api: Api) -> Self {
-        Self::new(connection, format!("credential {}", api.name()))
+    /// Where the API is not known, it is the key of the versions that had one for both.
+    pub fn credential(connection: &ConnectionName, api: Option<Api>) -> Self {
+        match api {
+            Some(api) => Self::new(connection, format!("credential {}", api.name())),
+            None => Self::new(connection, "credential"),
+        }
     }
 
     /// That of an export that could not go on.
@@ -85,8 +90,8 @@ impl Key {
         Self::new(connection, format!("export {mapping}"))
     }
 
-    /// What people are told once the condition is over.
-    pub fn over(&self) -> String {
+    /// What people are told once the condition is over. `breaker` is what stops the connection all the same.
+    pub fn over(&self, breaker: Option<&Pause>) -> String {
         let connection = &self.connection;
         match (kind(&self.name), self.name.split_once(' ')) {
             ("failed", _) => "over: jobs do not fail that often any more".to_owned(),
@@ -94,7 +99,14 @@ impl Key {
             ("credential", api) => {
                 let api = api.and_then(|(_, api)| Api::from_name(api));
                 let by = api.map_or_else(String::new, |api| format!(" by {}", api.title()));
-                format!("over: the credential of {connection} is accepted{by}, its jobs go on")
+                let jobs = match breaker {
+                    None => ", its jobs go on".to_owned(),
+                    Some(breaker) => format!(
+                        "; its jobs wait for its {}",
+                        credential(breaker.refused_by())
+                    ),
+                };
+                format!("over: the credential of {connection} is accepted{by}{jobs}")
             }
             (_, Some((_, mapping))) => {
                 format!("over: the export of {mapping} has not failed any more")
@@ -102,6 +114,14 @@ impl Key {
             _ => format!("over: {}", self.name),
         }
     }
+}
+
+/// A credential by the API that it is for, as far as that is known.
+fn credential(api: Option<Api>) -> String {
+    api.map_or_else(
+        || "credential".to_owned(),
+        |api| format!("{} credential", api.title()),
+    )
 }
 
 /// The kind of a condition's name: one of a few, as a label of a metric must be.
@@ -135,8 +155,8 @@ impl Condition {
                 api,
                 reason,
             } => format!(
-                "{connection} is paused, its {} credential is refused: {}; replace the credential, and the jobs go on by themselves",
-                api.title(),
+                "{connection} is paused, its {} is refused: {}; replace the credential, and the jobs go on by themselves",
+                credential(*api),
                 foreign(reason)
             ),
             Self::Export(run) => {
@@ -275,7 +295,7 @@ mod tests {
     fn foreign_text_is_short_and_harmless() {
         let condition = Condition::Credential {
             connection: "default".into(),
-            api: Api::HighLevel,
+            api: Some(Api::HighLevel),
             reason: format!("\u{1b}[2J{}", "x".repeat(10_000)),
         };
         let text = condition.text();

@@ -58,32 +58,30 @@ impl Watch {
         seen.insert(Key::failed(), failed);
         let pauses = store.pauses().await?;
         for connection in connections {
-            let breaker = pauses
-                .iter()
-                .find(|pause| pause.connection == *connection && pause.kind == PauseKind::Breaker);
-            for api in [Api::HighLevel, Api::ActiveCampaign] {
-                let dead = breaker.filter(|pause| pause.refused_by() == Some(api));
+            let breaker = breaker(&pauses, connection);
+            for api in [Some(Api::HighLevel), Some(Api::ActiveCampaign), None] {
+                let key = Key::credential(connection, api);
+                // What an older version told without the API holds for as long as the breaker is open.
+                let told = api.is_none() && known.get(&key).is_some_and(|alert| alert.firing);
+                let dead = breaker.filter(|pause| told || pause.refused_by() == api);
                 let dead = dead.map(|pause| Condition::Credential {
                     connection: connection.clone(),
                     api,
                     reason: pause.reason.clone(),
                 });
-                seen.insert(Key::credential(connection, api), dead);
+                seen.insert(key, dead);
             }
         }
         self.stalled(store, limits, connections, &pauses, now, &mut seen)
             .await?;
         exports(store, &known, now, &mut seen).await?;
         for (key, condition) in seen {
-            note(
-                store,
-                limits,
-                known.get(&key),
-                &key,
-                condition.as_ref(),
-                now,
-            )
-            .await?;
+            let breaker = breaker(&pauses, &key.connection);
+            let text = condition
+                .as_ref()
+                .map_or_else(|| key.over(breaker), Condition::text);
+            let holds = condition.is_some();
+            note(store, limits, known.get(&key), &key, holds, text, now).await?;
         }
         Ok(())
     }
@@ -157,20 +155,28 @@ async fn exports(
     Ok(())
 }
 
+/// What stops a whole connection whose credential is refused.
+fn breaker<'a>(pauses: &'a [Pause], connection: &ConnectionName) -> Option<&'a Pause> {
+    pauses
+        .iter()
+        .find(|pause| pause.connection == *connection && pause.kind == PauseKind::Breaker)
+}
+
+/// Notes whether a condition holds; `text` is what people are told if that is news.
 async fn note(
     store: &Store,
     limits: &Limits,
     known: Option<&Alert>,
     key: &Key,
-    condition: Option<&Condition>,
+    holds: bool,
+    text: String,
     now: Timestamp,
 ) -> Result<()> {
-    let (holds, cooldown) = (condition.is_some(), limits.cooldown);
+    let cooldown = limits.cooldown;
     // Without the write lock first: as a rule nothing changes.
     if next(known, key, holds, cooldown, now).is_none() {
         return Ok(());
     }
-    let text = condition.map_or_else(|| key.over(), Condition::text);
     store
         .weigh_alert(&key.connection, &key.name, |before, now| {
             let (after, tell) = next(before.as_ref(), key, holds, cooldown, now)?;
@@ -424,6 +430,39 @@ mod tests {
         let over = told(&store).await;
         assert_eq!(over.len(), 1, "{over:?}");
         assert!(over[0].contains("by ActiveCampaign"), "{over:?}");
+        assert!(
+            over[0].ends_with("its jobs wait for its HighLevel credential"),
+            "{over:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_an_older_version_told_of_a_credential_is_over_with_its_breaker() {
+        let (store, clock) = store().await;
+        let (mut watch, connection) = (Watch::default(), ConnectionName::from("default"));
+        // Neither the condition nor the breaker's reason said which API it is.
+        store
+            .open_breaker(&connection, "401 the token is refused", "test")
+            .await
+            .unwrap();
+        store
+            .weigh_alert(&connection, "credential", |before, now| {
+                let key = Key::credential(&connection, None);
+                next(before.as_ref(), &key, true, LIMITS.cooldown, now)
+                    .map(|(after, _)| (after, None))
+            })
+            .await
+            .unwrap();
+        weigh(&mut watch, &store, &clock).await;
+        assert!(told(&store).await.is_empty());
+        store.close_breaker(&connection).await.unwrap();
+        for _ in 0..2 {
+            weigh(&mut watch, &store, &clock).await;
+        }
+        assert_eq!(
+            told(&store).await,
+            ["over: the credential of default is accepted, its jobs go on"]
+        );
     }
 
     #[tokio::test]

@@ -20,8 +20,8 @@ pub use search::{Order, PAGE_REACH, PageCursor, Search};
 pub use signature::{InvalidKey, SIGNATURE_HEADER, Unsigned, WebhookKey};
 
 use crate::http::{
-    ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, Raw, Request, Token, Transport,
-    parse_method,
+    ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, PATIENCE, Raw, Request, Token,
+    Transport, parse_method,
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
@@ -32,6 +32,7 @@ use search::Habits;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// The production address (fact sheet §1.1).
 pub const BASE_URL: &str = "https://services.leadconnectorhq.com";
@@ -90,6 +91,7 @@ impl HighLevel {
                 observer,
                 meter: None,
                 lane: Lane::Bulk,
+                patience: PATIENCE,
                 headers,
                 key_field: None,
             },
@@ -105,6 +107,13 @@ impl HighLevel {
     pub fn lane(&self, lane: Lane) -> Self {
         let mut other = self.clone();
         other.transport.lane = lane;
+        other
+    }
+
+    /// The same client, each of whose calls spends so much time at most waiting because of rate-limit answers.
+    pub fn patience(&self, patience: Duration) -> Self {
+        let mut other = self.clone();
+        other.transport.patience = patience;
         other
     }
 

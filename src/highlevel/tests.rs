@@ -477,6 +477,24 @@ async fn a_second_read_that_fails_does_not_make_a_record_missing() {
     }
 }
 
+/// Something between answers with a page: that says nothing about the record, which would be taken for deleted.
+#[tokio::test]
+async fn a_page_in_place_of_the_second_answer_makes_no_record_missing() {
+    let server = Server::start(|asked, _| {
+        if asked.path.contains("locationId") {
+            told(422, "<html><title>Unprocessable Entity</title></html>")
+        } else {
+            let message = "Custom Object (custom_objects.pets) not found";
+            told(404, json!({ "statusCode": 404, "message": message }))
+        }
+    })
+    .await;
+    let read = client(&server.url)
+        .record(&pets(), &RecordId::from("r1"))
+        .await;
+    assert_eq!(read.unwrap_err().class, ErrorClass::Transient);
+}
+
 #[tokio::test]
 async fn another_location_is_explained() {
     let server = Server::start(|_, _| {

@@ -1,7 +1,7 @@
 //! A form that is posted without a token: how tokens themselves are asked for.
 
 use super::base::{BaseUrl, Http};
-use super::budget::{Budget, BudgetError, Lane};
+use super::budget::{Budget, BudgetError, Lane, PATIENCE};
 use super::error::{ApiError, ApiFailure};
 use super::error_body::ErrorBody;
 use super::exchange::{describe, read};
@@ -43,13 +43,19 @@ impl FormPost {
             ApiError::new(self.api, ErrorClass::Config, message)
         })?;
         // Everybody waits for a token: it goes first.
-        let permit = self.budget.acquire(Lane::Person).await.map_err(|error| {
-            let class = match &error {
-                BudgetError::Ledger(_) => ErrorClass::Store,
-                BudgetError::Blocked { .. } | BudgetError::Spent { .. } => ErrorClass::Throttled,
-            };
-            ApiError::new(self.api, class, error.to_string())
-        })?;
+        let permit = self
+            .budget
+            .acquire(Lane::Person, PATIENCE)
+            .await
+            .map_err(|error| {
+                let class = match &error {
+                    BudgetError::Ledger(_) => ErrorClass::Store,
+                    BudgetError::Blocked { .. } | BudgetError::Spent { .. } => {
+                        ErrorClass::Throttled
+                    }
+                };
+                ApiError::new(self.api, class, error.to_string())
+            })?;
         let (at, started) = (Timestamp::now(), Instant::now());
         let sending = client
             .post(format!("{}{path}", self.base.as_str()))

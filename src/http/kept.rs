@@ -1,68 +1,100 @@
 //! What is read seldom and asked for often: it is kept, and of those who ask at the same time one reads it for all.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// An answer that is kept for as long as those who ask for it believe it.
-pub struct Kept<T> {
+pub struct Kept<T, E> {
     /// Held over the reading: who comes meanwhile waits, and then finds it done.
-    slot: Mutex<Option<(Instant, T)>>,
+    slot: Mutex<Slot<T, E>>,
+    /// Readings that failed so far. Who finds more of them than there were when he asked has waited for one of them.
+    failures: AtomicU64,
 }
 
-impl<T> Default for Kept<T> {
+struct Slot<T, E> {
+    answer: Option<(Instant, T)>,
+    /// Why the last reading failed, for those who waited for it.
+    failure: Option<E>,
+}
+
+impl<T, E> Default for Kept<T, E> {
     fn default() -> Self {
         Self {
-            slot: Mutex::default(),
+            slot: Mutex::new(Slot {
+                answer: None,
+                failure: None,
+            }),
+            failures: AtomicU64::new(0),
         }
     }
 }
 
-impl<T: Clone> Kept<T> {
-    /// The kept answer, if `believed` says so of it and its age; else what `read` gives. An error is not kept: the next one
-    /// who waits reads for itself.
+impl<T: Clone, E: Clone> Kept<T, E> {
+    /// The kept answer, if `believed` says so of it and its age; else what `read` gives. Those who wait while a reading fails
+    /// fail with it: were each to try for himself, a call that times out would keep the last of them waiting for hours.
+    /// Who asks later reads anew.
     ///
     /// # Errors
-    /// As `read`.
-    pub async fn get<E>(
+    /// As `read`, here or where it was waited for.
+    pub async fn get(
         &self,
         believed: impl FnOnce(Duration, &T) -> bool,
         read: impl AsyncFnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        let failures = self.failures.load(Ordering::Acquire);
         let mut slot = self.slot.lock().await;
-        if let Some((at, value)) = slot.as_ref()
+        if let Some((at, value)) = &slot.answer
             && believed(at.elapsed(), value)
         {
             return Ok(value.clone());
         }
-        let value = read().await?;
-        *slot = Some((Instant::now(), value.clone()));
-        Ok(value)
+        if let Some(failure) = &slot.failure
+            && self.failures.load(Ordering::Acquire) != failures
+        {
+            return Err(failure.clone());
+        }
+        match read().await {
+            Ok(value) => {
+                *slot = Slot {
+                    answer: Some((Instant::now(), value.clone())),
+                    failure: None,
+                };
+                Ok(value)
+            }
+            Err(error) => {
+                slot.failure = Some(error.clone());
+                self.failures.fetch_add(1, Ordering::Release);
+                Err(error)
+            }
+        }
     }
 
     /// What `read` gives, kept for others from now on.
     ///
     /// # Errors
-    /// As `read`.
-    pub async fn renew<E>(&self, read: impl AsyncFnOnce() -> Result<T, E>) -> Result<T, E> {
+    /// As [`Kept::get`].
+    pub async fn renew(&self, read: impl AsyncFnOnce() -> Result<T, E>) -> Result<T, E> {
         self.get(|_, _| false, read).await
     }
 
     /// Changes the kept answer, if there is one; it gets no younger by that.
     pub async fn amend(&self, change: impl FnOnce(&mut T)) {
-        if let Some((_, value)) = self.slot.lock().await.as_mut() {
+        if let Some((_, value)) = self.slot.lock().await.answer.as_mut() {
             change(value);
         }
     }
 
     /// Forgets the answer: the next one who asks reads.
     pub async fn forget(&self) {
-        *self.slot.lock().await = None;
+        self.slot.lock().await.answer = None;
     }
 
-    /// The age of the kept answer; `None` if there is none, or it is being read at this moment.
-    pub fn age(&self) -> Option<Duration> {
-        let slot = self.slot.try_lock().ok()?;
-        slot.as_ref().map(|(at, _)| at.elapsed())
+    /// The kept answer with its age, once nobody is reading it anew; `None` if there is none.
+    pub async fn newest(&self) -> Option<(Duration, T)> {
+        let slot = self.slot.lock().await;
+        let (at, value) = slot.answer.as_ref()?;
+        Some((at.elapsed(), value.clone()))
     }
 }
 
@@ -70,14 +102,14 @@ impl<T: Clone> Kept<T> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use tokio::sync::Semaphore;
 
     const ALWAYS: fn(Duration, &u32) -> bool = |_, _| true;
 
     #[tokio::test]
-    async fn of_those_who_ask_at_once_one_reads_and_an_error_is_not_kept() {
-        let kept: Arc<Kept<u32>> = Arc::default();
+    async fn of_those_who_ask_at_once_one_reads_and_all_fail_with_it() {
+        let kept: Arc<Kept<u32, &str>> = Arc::default();
         let gate = Arc::new(Semaphore::new(0));
         let reads = Arc::new(AtomicU32::new(0));
         let ask = || {
@@ -96,47 +128,71 @@ mod tests {
                 .await
             })
         };
-        let all: Vec<_> = (0..8).map(|_| ask()).collect();
-        gate.add_permits(8);
-        let mut answers = Vec::new();
-        for one in all {
-            answers.push(one.await.unwrap());
+        for expected in [Err("refused"), Ok(1)] {
+            let all: Vec<_> = (0..8).map(|_| ask()).collect();
+            // All of them have asked by the time that the first one is answered.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            gate.add_permits(8);
+            for one in all {
+                assert_eq!(one.await.unwrap(), expected);
+            }
         }
-        assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| **answer == Ok(1)).count(), 7);
+        // The error is not kept for those who asked later.
         assert_eq!(reads.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
     async fn who_gives_up_reading_leaves_it_to_the_next() {
-        let kept: Arc<Kept<u32>> = Arc::default();
+        let kept: Arc<Kept<u32, ()>> = Arc::default();
         let begun = Arc::new(Semaphore::new(0));
         let first = tokio::spawn({
             let (kept, begun) = (Arc::clone(&kept), Arc::clone(&begun));
             async move {
                 kept.get(ALWAYS, async || {
                     begun.add_permits(1);
-                    std::future::pending::<Result<u32, ()>>().await
+                    std::future::pending().await
                 })
                 .await
             }
         });
         begun.acquire().await.unwrap().forget();
-        assert_eq!(kept.age(), None);
+        // Who wants to know what is kept learns it after the reading, too.
+        let newest = tokio::spawn({
+            let kept = Arc::clone(&kept);
+            async move {
+                let newest = kept.newest().await;
+                newest.map(|(_, value)| value)
+            }
+        });
+        tokio::task::yield_now().await;
+        assert!(!newest.is_finished());
         first.abort();
-        assert_eq!(kept.get(ALWAYS, async || Ok::<_, ()>(2)).await, Ok(2));
-        assert!(kept.age().is_some());
+        assert_eq!(newest.await.unwrap(), None);
+        assert_eq!(kept.get(ALWAYS, async || Ok(2)).await, Ok(2));
+        assert_eq!(kept.newest().await.map(|(_, value)| value), Some(2));
     }
 
     #[tokio::test]
     async fn what_is_not_believed_is_read_again_and_what_is_amended_is_kept() {
         let kept = Kept::default();
-        assert_eq!(kept.renew(async || Ok::<_, ()>(1)).await, Ok(1));
+        assert_eq!(kept.newest().await, None);
+        assert_eq!(kept.renew(async || Ok(1)).await, Ok(1));
         kept.amend(|value| *value += 1).await;
         assert_eq!(kept.get(ALWAYS, async || Err(())).await, Ok(2));
         let older = |_: Duration, value: &u32| *value > 2;
-        assert_eq!(kept.get(older, async || Ok::<_, ()>(3)).await, Ok(3));
+        assert_eq!(kept.get(older, async || Ok(3)).await, Ok(3));
         assert_eq!(kept.renew(async || Err(())).await, Err(()));
         assert_eq!(kept.get(ALWAYS, async || Err(())).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn a_believed_answer_is_given_though_the_last_reading_failed() {
+        let kept: Kept<u32, ()> = Kept::default();
+        assert_eq!(kept.get(ALWAYS, async || Ok(1)).await, Ok(1));
+        assert_eq!(kept.renew(async || Err(())).await, Err(()));
+        assert_eq!(kept.get(ALWAYS, async || Ok(2)).await, Ok(1));
+        assert_eq!(kept.renew(async || Ok(2)).await, Ok(2));
     }
 }

@@ -28,7 +28,8 @@ pub const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(
 
 pub use base::{BaseUrl, Http, InvalidBaseUrl};
 pub use budget::{
-    Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger, RowUpdate,
+    Budget, BudgetError, Lane, Ledger, LedgerError, LedgerRow, Limit, MemoryLedger, PATIENCE,
+    RowUpdate,
 };
 pub use clock::{Clock, SystemClock};
 pub use error::{ApiError, ApiFailure};

@@ -8,8 +8,6 @@ use crate::model::ErrorClass;
 use crate::model::call::Api;
 use std::time::Duration;
 
-/// Time that one call may spend waiting because of rate-limit answers.
-const PATIENCE: Duration = super::budget::PATIENCE;
 /// Further tries of a read after a transient error.
 const READ_RETRIES: u32 = 3;
 /// Further tries after an ActiveCampaign 403, which is at times false (fact sheet §1.2).
@@ -23,7 +21,6 @@ pub(super) struct Tries {
     transient: u32,
     forbidden: u32,
     unavailable: u32,
-    throttled: u32,
     /// Asked for by rate-limit answers, in sum.
     waited: Duration,
     refreshed: bool,
@@ -50,20 +47,21 @@ impl Transport {
                         return Err(error);
                     }
                 }
-                let budget = match (&request.also, import) {
-                    (Some(imports), true) => imports,
-                    _ => &self.budget,
+                let (slot, also) = failure.slots;
+                let wait = match (&request.also, also) {
+                    (Some(imports), Some(slot)) if import => {
+                        imports.refused(slot, error.retry_after).await
+                    }
+                    _ => self.budget.refused(slot, error.retry_after).await,
                 };
-                let asked = error.retry_after.unwrap_or_else(|| budget.window());
-                tries.throttled += 1;
-                // A server that says "at once" for ever is asked ever more slowly.
-                let wait = asked.max(Duration::from_millis(20) * tries.throttled);
                 tries.waited += wait;
-                if let Err(error) = budget.drain(wait).await {
-                    tracing::warn!(%error, "the rate limit could not be noted");
+                if tries.waited > self.patience {
+                    let mut error = error.clone();
+                    error.retry_after = Some(wait);
+                    return Err(error);
                 }
                 // The next permit waits for the budget, so no further sleep is needed.
-                Ok((tries.waited <= PATIENCE).then_some(Duration::ZERO))
+                Ok(Some(Duration::ZERO))
             }
             (ErrorClass::Auth, Some(401 | 403)) => {
                 if !tries.refreshed

@@ -22,6 +22,7 @@ fn transport(api: Api, url: &str) -> Transport {
         observer: None,
         meter: None,
         lane: Lane::Bulk,
+        patience: PATIENCE,
         headers: HeaderMap::new(),
         key_field: None,
     }

@@ -32,6 +32,8 @@ pub(crate) struct Transport {
     pub observer: Option<Observer>,
     pub meter: Option<Arc<Meter>>,
     pub lane: Lane,
+    /// Time that one call may spend waiting because of rate-limit answers.
+    pub patience: Duration,
     /// Sent with every request: `Version` of HighLevel.
     pub headers: HeaderMap,
     /// The token is a field of a form and travels in no header: bodies are form-encoded without it.
@@ -45,6 +47,8 @@ pub(super) struct Failure {
     answer: Option<Answer>,
     /// The token that it was sent with.
     pub token: Option<SecretString>,
+    /// The permit that it was sent with, and that of the rarer budget; 0 where it was not sent.
+    pub slots: (u64, Option<u64>),
 }
 
 impl Transport {
@@ -166,6 +170,7 @@ impl Transport {
             |_| ServerSays::default(),
             |answer| ServerSays::read(&answer.headers),
         );
+        let slots = (permit.slot(), also.as_ref().map(Permit::slot));
         let unsent = exchange.as_ref().is_err_and(|broken| !broken.sent);
         for permit in [Some(permit), also]
             .into_iter()
@@ -194,31 +199,53 @@ impl Transport {
                     error,
                     answer: None,
                     token: None,
+                    slots: (0, None),
                 }))
             }
         };
         self.report(request, at, started.elapsed(), secret, &result);
+        let passes = match &result {
+            Ok(_) => true,
+            // Neither refused for the rate, nor by something that stands before the server.
+            Err(failure) => {
+                let class = failure.error.class;
+                !matches!(class, ErrorClass::Throttled | ErrorClass::Transient)
+            }
+        };
+        if passes {
+            self.budget.accepted(slots.0).await;
+            if let (Some(budget), Some(slot)) = (&request.also, slots.1) {
+                budget.accepted(slot).await;
+            }
+        }
         result.map(|(value, _)| value).map_err(|mut failure| {
             failure.token = Some(token.clone());
+            failure.slots = slots;
             failure
         })
     }
 
     async fn permit(&self, budget: &Budget) -> Result<Permit, Box<Failure>> {
-        budget.acquire(self.lane).await.map_err(|error| {
-            let class = match &error {
-                BudgetError::Blocked { .. } | BudgetError::Spent { .. } => ErrorClass::Throttled,
-                BudgetError::Ledger(_) => ErrorClass::Store,
-            };
-            let until = match &error {
-                BudgetError::Blocked { until } | BudgetError::Spent { until } => Some(*until),
-                BudgetError::Ledger(_) => None,
-            };
-            let mut api_error = ApiError::new(self.api, class, error.to_string());
-            api_error.retry_after = until
-                .and_then(|until| Duration::try_from(until.duration_since(Timestamp::now())).ok());
-            Failure::before(api_error)
-        })
+        budget
+            .acquire(self.lane, self.patience)
+            .await
+            .map_err(|error| {
+                let class = match &error {
+                    BudgetError::Blocked { .. } | BudgetError::Spent { .. } => {
+                        ErrorClass::Throttled
+                    }
+                    BudgetError::Ledger(_) => ErrorClass::Store,
+                };
+                let until = match &error {
+                    BudgetError::Blocked { until } | BudgetError::Spent { until } => Some(*until),
+                    BudgetError::Ledger(_) => None,
+                };
+                let mut api_error = ApiError::new(self.api, class, error.to_string());
+                api_error.retry_after = until.and_then(|until| {
+                    Duration::try_from(until.duration_since(Timestamp::now())).ok()
+                });
+                Failure::before(api_error)
+            })
     }
 
     fn build(
@@ -291,6 +318,7 @@ impl Transport {
                         error,
                         answer: None,
                         token: None,
+                        slots: (0, None),
                     }))
                 }
             };
@@ -301,6 +329,7 @@ impl Transport {
             error,
             answer: Some(answer),
             token: None,
+            slots: (0, None),
         }))
     }
 
@@ -411,6 +440,7 @@ impl Failure {
             error,
             answer: None,
             token: None,
+            slots: (0, None),
         })
     }
 }

@@ -27,21 +27,25 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Since when the job could have been claimed, or since its record last changed.
     pub ready_since: Timestamp,
-    /// The newest change that led to the job; `None` where a trigger gave no time.
+    /// The newest change that led to the job; `None` where a trigger was no change of the record's values.
     pub change: Option<Change>,
 }
 
 /// A change of a record as HighLevel announced it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// By HighLevel's clock.
-    pub happened_at: Timestamp,
+    /// By HighLevel's clock; `None` where it was not told: before we were told, in any case.
+    pub happened_at: Option<Timestamp>,
     /// When it was stored, by the store's clock.
     pub told_at: Timestamp,
 }
 
 /// So many ready jobs of one mapping, none of them a person's, are worked together.
 pub const BACKLOG: u32 = 10;
+
+/// The time of a change that was announced without one. It is later than any other, which counts for nothing until the job
+/// has ended.
+pub(super) const UNTIMED: i64 = i64::MAX;
 
 /// The class of a person's jobs: never worked together with others.
 pub(super) const PERSON: i64 = 3;
@@ -261,7 +265,9 @@ pub(super) fn claim(row: &SqliteRow, ready_since: i64) -> Result<Claim> {
     let told_at: Option<i64> = row.try_get("told_at")?;
     let change = match (changed_at, told_at) {
         (Some(changed_at), Some(told_at)) => Some(Change {
-            happened_at: time(changed_at)?,
+            happened_at: (changed_at != UNTIMED)
+                .then(|| time(changed_at))
+                .transpose()?,
             told_at: time(told_at)?,
         }),
         _ => None,

@@ -1,6 +1,7 @@
 //! New jobs. Changes of a record coalesce into its open job; one that arrives while the job runs makes a
 //! follow-up when the job is settled.
 
+use super::claim::UNTIMED;
 use super::error::Result;
 use super::rows::{bounded, to_json, trigger_kind, trigger_run};
 use super::{Store, StoreError};
@@ -54,6 +55,25 @@ impl Store {
 
     /// As [`Store::enqueue`], all or none; the ids stand in the order of the jobs.
     pub async fn enqueue_many(&self, jobs: &[NewJob]) -> Result<Vec<JobId>> {
+        let jobs: Vec<_> = jobs.iter().map(|job| (job, None)).collect();
+        self.enqueue_all(&jobs).await
+    }
+
+    /// As [`Store::enqueue_many`], for records of which it is known that their values changed: when, by HighLevel's clock, or
+    /// `None` if that was not told.
+    pub async fn enqueue_changed(
+        &self,
+        jobs: &[(NewJob, Option<Timestamp>)],
+    ) -> Result<Vec<JobId>> {
+        let changed = |at: &Option<Timestamp>| at.map_or(UNTIMED, Timestamp::as_microsecond);
+        let jobs: Vec<_> = jobs
+            .iter()
+            .map(|(job, at)| (job, Some(changed(at))))
+            .collect();
+        self.enqueue_all(&jobs).await
+    }
+
+    async fn enqueue_all(&self, jobs: &[(&NewJob, Option<i64>)]) -> Result<Vec<JobId>> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -61,8 +81,8 @@ impl Store {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
         let mut ids = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            ids.push(upsert(&mut tx, job, now).await?);
+        for (job, changed_at) in jobs {
+            ids.push(upsert_changed(&mut tx, job, now, *changed_at).await?);
         }
         self.commit(tx).await?;
         Ok(ids)
@@ -74,8 +94,8 @@ pub(super) async fn upsert(tx: &mut SqliteConnection, job: &NewJob, now: i64) ->
     upsert_changed(tx, job, now, None).await
 }
 
-/// As [`upsert`], where it is known when the record changed. Of several changes the newest counts; once a trigger gave no
-/// time, none is known until the job has ended.
+/// As [`upsert`], where it is known when the record changed. Of several changes the newest counts; once a trigger was no such
+/// change, none is known until the job has ended.
 pub(super) async fn upsert_changed(
     tx: &mut SqliteConnection,
     job: &NewJob,

@@ -3,7 +3,7 @@
 use super::deletions::settle_deletion;
 use super::effects::{any_open, end_riding, first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert_changed};
-use super::error::Result;
+use super::error::{Result, StoreError};
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
 use super::rows::{JOB, job, push_list};
@@ -74,6 +74,16 @@ impl Settlement {
     }
 }
 
+/// Jobs of which only the first could be settled.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct PartlySettled {
+    /// As [`Store::settle_many`] answers, for the first of the jobs: these are settled, and nobody will take them again.
+    pub settled: Vec<bool>,
+    /// Why the others could not be settled: they are as they were.
+    pub error: StoreError,
+}
+
 impl Store {
     /// Settles a claimed job. False means that the epoch is stale, and nothing was changed. If something was sent all the
     /// same, the contact may hold what is older than the other worker's: the record is made due once more, so that
@@ -82,31 +92,60 @@ impl Store {
     /// If the record changed while the job ran, one new job is made for it; where the job itself stays open, that
     /// one is made ready instead.
     pub async fn settle(&self, claimed: &Job, epoch: i64, settlement: &Settlement) -> Result<bool> {
-        let mut settled = self.settle_many(&[(claimed, epoch, settlement)]).await?;
+        let settled = self.settle_many(&[(claimed, epoch, settlement)]).await;
+        let mut settled = settled.map_err(|partly| partly.error)?;
         Ok(settled.pop().unwrap_or(false))
     }
 
     /// As [`Store::settle`], for many jobs; the answers stand in the order of the jobs. When this returns, they are on disk;
     /// others may write between some of them and the next, and while it waits for the disk.
-    pub async fn settle_many(&self, jobs: &[(&Job, i64, &Settlement)]) -> Result<Vec<bool>> {
+    ///
+    /// # Errors
+    /// The store failed. The error tells which jobs were settled before that.
+    pub async fn settle_many(
+        &self,
+        jobs: &[(&Job, i64, &Settlement)],
+    ) -> std::result::Result<Vec<bool>, PartlySettled> {
         let now = self.now_micros();
         let mut settled = Vec::with_capacity(jobs.len());
-        let mut changed = false;
+        let (mut changed, mut failed) = (false, None);
         for together in jobs.chunks(TOGETHER) {
-            let mut writer = self.writer().await;
-            let mut tx = writer.begin_hasty().await?;
-            let mine = settle_in(&mut tx, together, now).await?;
-            let mut ended = together.iter().zip(&mine);
-            if ended.any(|((_, _, settlement), mine)| *mine || settlement.sent) {
-                self.commit(tx).await?;
-                changed = true;
+            match self.settle_together(together, now).await {
+                Ok((mine, wrote)) => {
+                    settled.extend(mine);
+                    changed |= wrote;
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
             }
-            settled.extend(mine);
         }
-        if changed {
-            self.flush().await?;
+        // What was settled is to stay so, whatever kept the rest from it.
+        if changed && let Err(error) = self.flush().await {
+            failed = failed.or(Some(error));
         }
-        Ok(settled)
+        match failed {
+            None => Ok(settled),
+            Some(error) => Err(PartlySettled { settled, error }),
+        }
+    }
+
+    /// One transaction of [`Store::settle_many`]: whose jobs were this worker's, and whether anything was written.
+    async fn settle_together(
+        &self,
+        jobs: &[(&Job, i64, &Settlement)],
+        now: i64,
+    ) -> Result<(Vec<bool>, bool)> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin_hasty().await?;
+        let mine = settle_in(&mut tx, jobs, now).await?;
+        let mut ended = jobs.iter().zip(&mine);
+        let writes = ended.any(|((_, _, settlement), mine)| *mine || settlement.sent);
+        if writes {
+            self.commit(tx).await?;
+        }
+        Ok((mine, writes))
     }
 }
 

@@ -26,6 +26,15 @@ use crate::model::{
 };
 use std::sync::atomic::{AtomicI64, Ordering};
 
+impl Store {
+    /// Changes the store behind its back: a trigger that makes a write fail, or undoes it.
+    pub(crate) async fn sabotage(&self, sql: &'static str) {
+        let mut writer = self.writer().await;
+        let connection = writer.alone().await.unwrap();
+        sqlx::raw_sql(sql).execute(connection).await.unwrap();
+    }
+}
+
 /// A clock that a test moves by hand.
 struct TestClock(AtomicI64);
 

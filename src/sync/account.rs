@@ -34,20 +34,23 @@ pub struct Account {
 /// who asked before that.
 #[derive(Default)]
 struct Learned {
-    schemas: HashMap<ObjectKey, Arc<Kept<Arc<ObjectSchema>>>>,
-    associations: HashMap<ObjectKey, Arc<Kept<Arc<Vec<Association>>>>>,
-    fields: Arc<Kept<Arc<Vec<ContactField>>>>,
-    mappings: HashMap<MappingName, Arc<Kept<OfSpec>>>,
+    schemas: Parts<ObjectKey, Arc<ObjectSchema>, ApiError>,
+    associations: Parts<ObjectKey, Arc<Vec<Association>>, ApiError>,
+    fields: Arc<Kept<Arc<Vec<ContactField>>, ApiError>>,
+    mappings: Parts<MappingName, OfSpec, Problem>,
 }
+
+/// What was read of each key.
+type Parts<K, T, E> = HashMap<K, Arc<Kept<T, E>>>;
 
 /// A mapping, with the hash of the specification that it was compiled from.
 type OfSpec = (Fingerprint, Arc<Mapping>);
 
 /// The part of one key.
-fn part<K: Clone + Eq + Hash, T: Clone>(
-    parts: &mut HashMap<K, Arc<Kept<T>>>,
+fn part<K: Clone + Eq + Hash, T: Clone, E: Clone>(
+    parts: &mut Parts<K, T, E>,
     key: &K,
-) -> Arc<Kept<T>> {
+) -> Arc<Kept<T, E>> {
     Arc::clone(parts.entry(key.clone()).or_default())
 }
 
@@ -81,6 +84,15 @@ impl Account {
         Self {
             highlevel: self.highlevel.lane(lane),
             activecampaign: self.activecampaign.lane(lane),
+            ..self.clone()
+        }
+    }
+
+    /// The same account, each of whose calls spends so much time at most waiting because of rate-limit answers.
+    pub fn patience(&self, patience: Duration) -> Self {
+        Self {
+            highlevel: self.highlevel.patience(patience),
+            activecampaign: self.activecampaign.patience(patience),
             ..self.clone()
         }
     }
@@ -165,18 +177,27 @@ impl Account {
         kept.get(known, compile).await.map(|(_, mapping)| mapping)
     }
 
-    /// The mapping held against both live schemas anew, for a record that does not fit it. `None` where it was done a
-    /// moment ago, or where it cannot be done: then the misfit is to be believed.
+    /// The mapping held against both live schemas anew, for a record that does not fit it. `None` where that one was compiled
+    /// a moment ago, or where it cannot be done: then the misfit is to be believed.
     pub async fn in_doubt(&self, mapping: &Mapping, person: bool) -> Option<Arc<Mapping>> {
         let believed = if person { DOUBTED_BY_PERSON } else { DOUBTED };
         let (name, spec) = (mapping.name(), mapping.spec());
-        {
+        let kept = self.learned.lock().await.mappings.get(name).cloned();
+        if let Some(kept) = kept {
+            // Not while `learned` is held: whoever compiles needs it.
+            match kept.newest().await {
+                // Somebody else doubted the same one, and was answered already.
+                Some((_, (of, newer))) if !std::ptr::eq(&*newer, mapping) && of == spec.hash() => {
+                    return Some(newer);
+                }
+                Some((age, _)) if age < believed => return None,
+                _ => {}
+            }
             let mut learned = self.learned.lock().await;
-            match learned.mappings.get(name).and_then(|kept| kept.age()) {
-                Some(age) if age < believed => return None,
-                Some(_) => *learned = Learned::default(),
-                // Somebody else doubts it as well and holds it against them at this moment.
-                None => {}
+            let now = learned.mappings.get(name);
+            // Of several who doubt it, one forgets it: the others wait for what he reads.
+            if now.is_some_and(|now| Arc::ptr_eq(now, &kept)) {
+                *learned = Learned::default();
             }
         }
         match self.mapping(name, spec).await {
@@ -192,30 +213,9 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activecampaign::AccountBudgets;
-    use crate::highlevel::{HighLevelSettings, VERSION};
-    use crate::http::BaseUrl;
-    use crate::http::testing::{Server, http, lifted, token, told};
+    use crate::http::testing::{Server, told};
+    use crate::sync::testing::{account, pets, spec};
     use serde_json::json;
-
-    fn account(url: &str) -> Account {
-        let settings = HighLevelSettings {
-            base_url: BaseUrl::parse(url).unwrap(),
-            version: VERSION.to_owned(),
-            location_id: "location".to_owned(),
-        };
-        let budgets = AccountBudgets {
-            requests: lifted(),
-            imports: lifted(),
-            single_imports: lifted(),
-        };
-        let base = ActiveCampaign::base(url).unwrap();
-        Account::new(
-            "default".into(),
-            HighLevel::new(settings, token(), http(), lifted(), None).unwrap(),
-            ActiveCampaign::new(base, token(), http(), budgets, None),
-        )
-    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_read_while_all_is_forgotten_does_not_stay() {
@@ -247,5 +247,24 @@ mod tests {
         );
         assert_eq!(account.fields().await.unwrap()[0].title, "New");
         assert_eq!(server.asked().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_mapping_that_was_compiled_anew_meanwhile_is_the_answer_to_a_doubt() {
+        let server = Server::start(|asked, _| pets(&asked.path)).await;
+        let (account, name, spec) = (account(&server.url), MappingName::from("pets"), spec());
+        let early = account.mapping(&name, &spec).await.unwrap();
+        // It was compiled a moment ago: who doubts it is to believe it.
+        assert!(account.in_doubt(&early, false).await.is_none());
+        account.forget().await;
+        let late = account.mapping(&name, &spec).await.unwrap();
+        let asked = server.asked().len();
+        // Jobs that began with the early one are told of the late one, and nothing is read for them.
+        for _ in 0..2 {
+            let newer = account.in_doubt(&early, false).await.unwrap();
+            assert!(Arc::ptr_eq(&newer, &late));
+        }
+        assert!(account.in_doubt(&late, false).await.is_none());
+        assert_eq!(server.asked().len(), asked);
     }
 }

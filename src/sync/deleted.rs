@@ -11,7 +11,7 @@ use crate::mapping::OnDelete;
 use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, ErrorClass, Job, Problem, WaitReason};
-use crate::store::{Claim, Held, Link, StoreError};
+use crate::store::{Claim, Link, StoreError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -126,15 +126,8 @@ impl Desk {
         if spec.on_delete == OnDelete::Keep || heir.is_some() {
             return Ok(Left::Alone);
         }
-        let held = self
-            .store
-            .hold_contact(&claim.job, claim.epoch, &link.email, None, CANDIDATES)
-            .await?;
-        match held {
-            Held::Mine(_) => {}
-            Held::ByJob | Held::ByExport(_) => return Ok(Left::Busy),
-            Held::Overtaken(newer) => return Err(Stop::Overtaken(newer)),
-            Held::Lost => return Err(Stop::Lost),
+        if self.hold(claim, &link.email, None).await?.is_err() {
+            return Ok(Left::Busy);
         }
         let client = &self.account.activecampaign;
         let Some(contact) = client.find_contact(&link.email, false).await? else {

@@ -102,10 +102,14 @@ impl Desk {
 
     /// What is written down of an attempt that began at `started`.
     pub fn settlement(&self, ended: &Ended, started: Timestamp) -> Settlement {
-        let busy = matches!(ended.waiting, Some((WaitReason::ContactBusy, _)));
+        let again = [WaitReason::ContactBusy, WaitReason::RateLimited];
+        let untried = ended
+            .waiting
+            .as_ref()
+            .is_some_and(|(reason, _)| again.contains(reason));
         Settlement {
-            // A busy contact is met every second: that nothing was tried is no attempt worth a row.
-            attempt: (!busy).then(|| NewAttempt {
+            // Met again and again by many jobs: that nothing was tried is no attempt worth a row.
+            attempt: (!untried).then(|| NewAttempt {
                 started_at: started,
                 ended_at: Some(Timestamp::now()),
                 worker: self.worker.clone(),

@@ -20,6 +20,8 @@ mod plan;
 pub mod related;
 mod send;
 pub mod survey;
+#[cfg(test)]
+mod testing;
 mod trouble;
 mod turns;
 mod verdict;

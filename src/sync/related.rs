@@ -155,6 +155,32 @@ impl ContactBook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::testing::{Server, told};
+    use crate::sync::testing::account;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_page_makes_no_contact_gone() {
+        let said = json!({"statusCode": 422, "message": "Contact not found"}).to_string();
+        let page = "<html><title>Contact not found</title></html>".to_owned();
+        for (status, body, gone) in [
+            (404, said.clone(), true),
+            (422, said, true),
+            (404, page.clone(), false),
+            (422, page, false),
+        ] {
+            let server = Server::start(move |_, _| told(status, &body)).await;
+            let found = contact(&account(&server.url).highlevel, "c1").await;
+            match found {
+                Ok(None) => assert!(gone, "{status}"),
+                Ok(Some(_)) => panic!("{status}"),
+                Err(error) => {
+                    assert!(!gone, "{status}: {error}");
+                    assert_eq!(error.class, ErrorClass::Transient);
+                }
+            }
+        }
+    }
 
     #[test]
     fn only_what_says_so_is_gone() {

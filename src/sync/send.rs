@@ -59,7 +59,7 @@ impl Desk {
     }
 
     /// Takes a contact for this job; the records that compete for it, or how the attempt ends if it is busy.
-    async fn hold(
+    pub(super) async fn hold(
         &self,
         claim: &Claim,
         contact: &Email,

@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
 const CALM: Duration = Duration::from_millis(250);
 
+/// A rate limit that is met lets a job wait in the queue, where it is seen to wait, if it takes longer than this.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// How often what retention no longer wants is removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -543,7 +546,7 @@ async fn desk(
             )
             .remedy("bring it back, or discard the job"),
             Some(account) => {
-                let account = account.lane(lane);
+                let account = account.lane(lane).patience(MOMENT);
                 match account.mapping(&job.mapping, spec).await {
                     Ok(mapping) => {
                         return Ok(Desk {
@@ -582,8 +585,11 @@ async fn undone(
 ) -> Result<Ended, StoreError> {
     let (job, settings) = (&claim.job, engine.settings());
     let (class, tries) = (problem.class, claim.tries);
-    let ended = verdict::judge(problem, class, None, probed, tries);
     let now = Timestamp::now();
+    let account = settings.accounts.get(&job.connection);
+    let closed = account.and_then(Account::blocked_until);
+    let closed = closed.and_then(|until| Duration::try_from(until.duration_since(now)).ok());
+    let ended = verdict::judge(problem, class, closed, probed, tries);
     let settlement = Settlement {
         attempt: ended.uses_attempt.then(|| NewAttempt {
             started_at: started,

@@ -117,14 +117,18 @@ pub async fn change_of_address(
         return Ok(None);
     };
     let next = next_in_line(store, account, mapping, &old.email, record).await?;
+    Ok(Some(changed_address(&old.email, email, next.as_ref())))
+}
+
+/// What a person is told of a record that left a contact, and of who has it next.
+pub fn changed_address(old: &Email, new: &Email, next: Option<&RecordId>) -> String {
     let then = match next {
         Some(next) => format!("record {next} takes it over"),
         None => "it keeps what it was sent".to_owned(),
     };
-    Ok(Some(format!(
-        "the address changed from {} to {email}, which is a contact of its own; the former one stays, and {then}",
-        old.email
-    )))
+    format!(
+        "the address changed from {old} to {new}, which is a contact of its own; the former one stays, and {then}"
+    )
 }
 
 /// What is sent to an address without a contact, beside what the contact holds that is renamed to it.

@@ -75,19 +75,23 @@ pub async fn poll(
         _ => false,
     };
     if !exported {
-        let jobs: Vec<NewJob> = changed
+        let jobs: Vec<(NewJob, Option<Timestamp>)> = changed
             .into_iter()
-            .map(|(record, _)| NewJob {
-                connection: connection.clone(),
-                mapping: mapping.clone(),
-                object: object.clone(),
-                record,
-                trigger: Trigger::Poll,
-                not_before: None,
+            .map(|(record, version)| {
+                let job = NewJob {
+                    connection: connection.clone(),
+                    mapping: mapping.clone(),
+                    object: object.clone(),
+                    record,
+                    trigger: Trigger::Poll,
+                    not_before: None,
+                };
+                let at = (version > 0).then(|| Timestamp::from_microsecond(version));
+                (job, at.and_then(Result::ok))
             })
             .collect();
         for slice in jobs.chunks(500) {
-            store.enqueue_many(slice).await?;
+            store.enqueue_changed(slice).await?;
             engine.wake();
         }
     }

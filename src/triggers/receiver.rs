@@ -265,18 +265,22 @@ impl Receiver {
                 return refuse(status, &error.to_string());
             }
         };
-        let jobs: Vec<NewJob> = records
+        let jobs: Vec<(NewJob, Option<Timestamp>)> = records
             .into_iter()
-            .map(|record| NewJob {
-                connection: connection.clone(),
-                mapping: name.clone(),
-                object: object.clone(),
-                record,
-                trigger: Trigger::Webhook,
-                not_before: None,
+            .map(|record| {
+                let job = NewJob {
+                    connection: connection.clone(),
+                    mapping: name.clone(),
+                    object: object.clone(),
+                    record,
+                    trigger: Trigger::Webhook,
+                    not_before: None,
+                };
+                // A workflow runs some time after the change.
+                (job, None)
             })
             .collect();
-        match self.engine.store().enqueue_many(&jobs).await {
+        match self.engine.store().enqueue_changed(&jobs).await {
             Ok(ids) => {
                 self.engine.wake();
                 let ids: Vec<&str> = ids.iter().map(crate::model::JobId::as_str).collect();

@@ -114,10 +114,9 @@ impl Local {
         }
     }
 
-    /// Stops drawing on the current lease and remembers until when.
-    pub fn block(&mut self, until: i64, now: i64) {
+    /// Stops drawing on the current lease, since the server refused.
+    pub fn refused(&mut self) {
         self.retire();
-        self.row.block(until, now);
     }
 
     pub fn take_done(&mut self) -> Vec<Done> {

@@ -99,13 +99,14 @@ impl Budget {
     /// future gives the place up.
     ///
     /// # Errors
-    /// The budget is closed for longer than [`PATIENCE`], spent for today, or its row cannot be written.
-    pub async fn acquire(&self, lane: Lane) -> Result<Permit, BudgetError> {
+    /// A rate-limit answer closed the budget for longer than `patience`, it is spent for today, or its row cannot be written.
+    pub async fn acquire(&self, lane: Lane, patience: Duration) -> Result<Permit, BudgetError> {
         let inner = &self.inner;
         if let Some(permit) = self.take_local(lane) {
             return Ok(permit);
         }
         let _turn = inner.turns.wait(lane).await;
+        let mut closed = None;
         loop {
             inner.turns.yield_to_persons(lane).await;
             if let Some(permit) = self.take_local(lane) {
@@ -130,7 +131,9 @@ impl Budget {
                     inner.clock.sleep_until(until.max(now + 500)).await;
                 }
                 Decision::Blocked { until } => {
-                    if until - now > PATIENCE.as_micros() as i64 {
+                    // It may be closed again and again.
+                    let since = *closed.get_or_insert(now);
+                    if until - since > micros(patience) {
                         return Err(BudgetError::Blocked {
                             until: timestamp(until),
                         });
@@ -207,16 +210,36 @@ impl Budget {
         }
     }
 
-    /// Closes the budget for `time`, after a rate-limit answer.
-    ///
-    /// # Errors
-    /// The row cannot be written; this process keeps off all the same.
-    pub async fn drain(&self, time: Duration) -> Result<(), LedgerError> {
-        let now = self.inner.clock.now_micros();
-        let until = now.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4));
-        self.inner.local().block(until, now);
+    /// Closes the budget after a rate-limit answer to the request of a permit: for the time that it `asked` for, else for
+    /// ever longer pauses. Answers for how long. Where that cannot be written, this process keeps off all the same.
+    pub async fn refused(&self, slot: u64, asked: Option<Duration>) -> Duration {
+        let inner = &self.inner;
+        let (limit, now) = (inner.limit, inner.clock.now_micros());
+        let (what, jitter) = ((slot, asked.map(micros)), fastrand::f64());
+        let here = {
+            let mut local = inner.local();
+            local.refused();
+            local.row.refuse(&limit, what, jitter, now)
+        };
+        let _row = inner.turns.row.lock().await;
+        let everywhere = self.update(now, move |row| row.refuse(&limit, what, jitter, now));
+        let until = everywhere.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the rate limit could not be noted");
+            here
+        });
+        Duration::from_micros(u64::try_from(until - now).unwrap_or(0))
+    }
+
+    /// The request of a permit was answered, and no rate limit met: if one was before, it has passed.
+    pub(super) async fn accepted(&self, slot: u64) {
+        if self.inner.local().row.refusals == 0 {
+            return;
+        }
         let _row = self.inner.turns.row.lock().await;
-        self.update(now, move |row| row.block(until, now)).await
+        let now = self.inner.clock.now_micros();
+        if let Err(error) = self.update(now, move |row| row.accept(slot)).await {
+            tracing::debug!(%error, "the end of a rate limit could not be noted");
+        }
     }
 
     /// Reads the row again, for [`Budget::view`], and tells other processes what ended here.
@@ -247,17 +270,15 @@ impl Budget {
         }
     }
 
-    /// The window in force.
-    pub(super) fn window(&self) -> Duration {
-        let micros = self.inner.local().row.window(&self.inner.limit).micros;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    }
-
     /// True if the permit was granted while most of the budget was in use.
     pub(super) fn was_busy(&self, permit_used: u32) -> bool {
         let size = self.inner.local().row.window(&self.inner.limit).permits;
         u64::from(permit_used) * 5 >= u64::from(size) * 4
     }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4)
 }
 
 fn timestamp(micros: i64) -> Timestamp {
@@ -280,6 +301,11 @@ impl Permit {
             used,
             open: true,
         }
+    }
+
+    /// Which permit of its budget it is.
+    pub(super) fn slot(&self) -> u64 {
+        self.slot
     }
 
     /// Permits in use when this one was granted, itself among them.

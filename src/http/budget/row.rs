@@ -19,6 +19,12 @@ const MOST_LEASES: u32 = 100;
 /// For so long a server's word that no request is left today is believed. Microseconds.
 const DAILY_BELIEVED: i64 = 600_000_000;
 const DAY: i64 = 86_400_000_000;
+/// The longest pause after rate-limit answers that name no time, unless the window is longer. Microseconds.
+const LONGEST_PAUSE: i64 = 30_000_000;
+/// A server that says "at once" for ever is asked ever more slowly, by so much with each refusal. Microseconds.
+const SLOWER: i64 = 20_000;
+/// How often it is looked whether the one request after a rate-limit answer was answered. Microseconds.
+const LOOK: i64 = 20_000;
 /// A clock that shows so much less than before was set back; less may be the wait for the row's turn. Microseconds.
 const SET_BACK: i64 = 60_000_000;
 
@@ -63,6 +69,10 @@ pub struct LedgerRow {
     pub(super) daily_left: Option<(u64, i64)>,
     /// When it was closed.
     pub(super) blocked_at: i64,
+    /// Rate-limit answers in a row, those to requests that left together as one.
+    pub(super) refusals: u32,
+    /// Permits granted when the last of them came: requests of later ones tell whether it has passed.
+    pub(super) refused_at: u64,
 }
 
 /// Permits that count until `free_at`.
@@ -225,8 +235,17 @@ impl LedgerRow {
                 until: self.person_until.min(now + 50_000),
             };
         }
+        // After a rate-limit answer one request tells whether it has passed; the others wait for its answer.
+        let probing = self.refusals > 0;
+        let probe = |slot: &&Slot| slot.id > self.refused_at;
+        if probing && let Some(probe) = self.slots.iter().find(probe) {
+            return Decision::Wait {
+                until: probe.free_at.min(now + LOOK),
+            };
+        }
+        let block = if probing { 1 } else { window.block };
         let used = self.used();
-        if used + window.block > window.permits {
+        if used + block > window.permits {
             if person {
                 self.person_until = now + 1_000_000;
             }
@@ -235,18 +254,18 @@ impl LedgerRow {
             };
         }
         self.person_until = 0;
-        self.granted += u64::from(window.block);
-        self.used_today += u64::from(window.block);
+        self.granted += u64::from(block);
+        self.used_today += u64::from(block);
         let slot = Slot {
             id: self.granted,
-            permits: window.block,
+            permits: block,
             free_at: now + HOLD + timeout + window.micros + SAFETY,
         };
         self.slots.push(slot);
         Decision::Granted {
             slot: slot.id,
             permits: slot.permits,
-            used: used + window.block,
+            used: used + block,
         }
     }
 
@@ -269,10 +288,40 @@ impl LedgerRow {
         now + window.micros
     }
 
-    /// Closes the budget, after a rate-limit answer.
-    pub(super) fn block(&mut self, until: i64, now: i64) {
-        self.blocked_until = self.blocked_until.max(until);
+    /// Closes the budget, after a rate-limit answer to the request of a permit: for the time that it `asked` for, else for a
+    /// window at first and twice as long each time. `jitter`, from 0 to 1, shortens such a pause by up to a half. Answers
+    /// until when it is closed.
+    pub(super) fn refuse(
+        &mut self,
+        limit: &Limit,
+        (slot, asked): (u64, Option<i64>),
+        jitter: f64,
+        now: i64,
+    ) -> i64 {
+        if self.refusals == 0 || slot > self.refused_at {
+            self.refusals = self.refusals.saturating_add(1);
+            self.refused_at = self.granted;
+        }
+        let pause = match asked {
+            Some(asked) => asked.max(SLOWER.saturating_mul(i64::from(self.refusals))),
+            None => {
+                let window = self.window(limit).micros;
+                let doubled = window.saturating_mul(1 << (self.refusals - 1).min(30));
+                let longest = doubled.min(LONGEST_PAUSE.max(window));
+                // A window at least: sooner it may be the same one that is used up.
+                (longest - (longest as f64 / 2.0 * jitter) as i64).max(window)
+            }
+        };
+        self.blocked_until = self.blocked_until.max(now.saturating_add(pause));
         self.blocked_at = now;
+        self.blocked_until
+    }
+
+    /// The request of a permit was answered otherwise: the rate limit has passed, if it was met before that.
+    pub(super) fn accept(&mut self, slot: u64) {
+        if slot > self.refused_at {
+            self.refusals = 0;
+        }
     }
 
     fn prune(&mut self, window: &Window, timeout: i64, now: i64) {

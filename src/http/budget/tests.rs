@@ -28,7 +28,7 @@ async fn the_next_permit_waits_for_the_window() {
     let budget = fresh(2, 80);
     let started = Instant::now();
     for _ in 0..4 {
-        let permit = budget.acquire(Lane::Bulk).await.unwrap();
+        let permit = budget.acquire(Lane::Bulk, PATIENCE).await.unwrap();
         permit.answered(ServerSays::default());
     }
     let took = started.elapsed();
@@ -41,7 +41,7 @@ async fn the_next_permit_waits_for_the_window() {
 async fn a_person_goes_first() {
     let budget = fresh(1, 60);
     budget
-        .acquire(Lane::Bulk)
+        .acquire(Lane::Bulk, PATIENCE)
         .await
         .unwrap()
         .answered(ServerSays::default());
@@ -50,7 +50,7 @@ async fn a_person_goes_first() {
     for lane in [Lane::Bulk, Lane::Bulk, Lane::Person] {
         let (budget, order) = (budget.clone(), order.clone());
         tasks.push(tokio::spawn(async move {
-            let permit = budget.acquire(lane).await.unwrap();
+            let permit = budget.acquire(lane, PATIENCE).await.unwrap();
             order.lock().unwrap().push(lane);
             permit.answered(ServerSays::default());
         }));
@@ -110,7 +110,7 @@ async fn two_processes_share_one_row() {
             let (one, times) = (one.clone(), times.clone());
             tasks.push(tokio::spawn(async move {
                 for _ in 0..6 {
-                    let permit = one.acquire(Lane::Bulk).await.unwrap();
+                    let permit = one.acquire(Lane::Bulk, PATIENCE).await.unwrap();
                     times.lock().unwrap().push(SystemClock.now_micros());
                     tokio::time::sleep(Duration::from_millis(3)).await;
                     permit.answered(ServerSays::default());
@@ -138,12 +138,12 @@ async fn other_processes_soon_see_what_ended() {
     let ledger = Arc::new(MemoryLedger::default());
     let limit = Limit::new(1, Duration::from_millis(50));
     let (one, two) = (budget(limit, &ledger), budget(limit, &ledger));
-    one.acquire(Lane::Bulk)
+    one.acquire(Lane::Bulk, PATIENCE)
         .await
         .unwrap()
         .answered(ServerSays::default());
     let started = Instant::now();
-    two.acquire(Lane::Bulk)
+    two.acquire(Lane::Bulk, PATIENCE)
         .await
         .unwrap()
         .answered(ServerSays::default());
@@ -154,17 +154,21 @@ async fn other_processes_soon_see_what_ended() {
 #[tokio::test]
 async fn a_drained_budget_waits_and_says_so() {
     let budget = fresh(10, 1000);
-    budget.drain(Duration::from_millis(120)).await.unwrap();
+    budget.refused(0, Some(Duration::from_millis(120))).await;
     assert!(budget.view().blocked_until.is_some());
     assert_eq!(budget.view().left, 0);
     let started = Instant::now();
-    budget.acquire(Lane::Person).await.unwrap().unused();
+    budget
+        .acquire(Lane::Person, PATIENCE)
+        .await
+        .unwrap()
+        .unused();
     assert!(started.elapsed() >= Duration::from_millis(115));
     assert!(budget.refresh().await.unwrap().left == 10);
 
-    budget.drain(Duration::from_secs(3600)).await.unwrap();
+    budget.refused(0, Some(Duration::from_secs(3600))).await;
     assert!(matches!(
-        budget.acquire(Lane::Person).await,
+        budget.acquire(Lane::Person, PATIENCE).await,
         Err(BudgetError::Blocked { .. })
     ));
 }
@@ -175,21 +179,24 @@ async fn a_spent_day_is_an_error() {
     limit.daily = Some(2);
     let one = budget(limit, &Arc::default());
     for _ in 0..2 {
-        one.acquire(Lane::Bulk).await.unwrap().unused();
+        one.acquire(Lane::Bulk, PATIENCE).await.unwrap().unused();
     }
     assert_eq!(one.view().daily_left, Some(0));
     assert!(matches!(
-        one.acquire(Lane::Bulk).await,
+        one.acquire(Lane::Bulk, PATIENCE).await,
         Err(BudgetError::Spent { .. })
     ));
 
     let two = fresh(10, 1000);
-    two.acquire(Lane::Bulk).await.unwrap().answered(ServerSays {
-        daily_left: Some(0),
-        ..ServerSays::default()
-    });
+    two.acquire(Lane::Bulk, PATIENCE)
+        .await
+        .unwrap()
+        .answered(ServerSays {
+            daily_left: Some(0),
+            ..ServerSays::default()
+        });
     assert!(matches!(
-        two.acquire(Lane::Bulk).await,
+        two.acquire(Lane::Bulk, PATIENCE).await,
         Err(BudgetError::Spent { .. })
     ));
 }
@@ -219,15 +226,16 @@ async fn a_ledger_that_fails_loses_no_answer() {
         ledger.clone(),
         Arc::new(SystemClock),
     );
-    let permit = budget.acquire(Lane::Bulk).await.unwrap();
+    let permit = budget.acquire(Lane::Bulk, PATIENCE).await.unwrap();
     *ledger.0.lock().unwrap() = true;
     permit.answered(ServerSays::default());
     assert!(matches!(
-        budget.acquire(Lane::Bulk).await,
+        budget.acquire(Lane::Bulk, PATIENCE).await,
         Err(BudgetError::Ledger(_))
     ));
     *ledger.0.lock().unwrap() = false;
-    let again = tokio::time::timeout(Duration::from_secs(2), budget.acquire(Lane::Bulk)).await;
+    let again =
+        tokio::time::timeout(Duration::from_secs(2), budget.acquire(Lane::Bulk, PATIENCE)).await;
     again.unwrap().unwrap().unused();
 }
 
@@ -336,7 +344,7 @@ fn a_clock_that_was_set_back_closes_the_budget_for_no_longer_than_the_answer_sai
     let limit = Limit::new(9, Duration::from_secs(1));
     let mut row = LedgerRow::default();
     let (hour, second) = (3_600_000_000, 1_000_000);
-    row.block(hour + 30 * second, hour);
+    row.refuse(&limit, (1, Some(30 * second)), 0.0, hour);
     assert!(row.blocked_until(hour).is_some());
     assert_eq!(row.blocked_until(0), None);
     let blocked = |row: &mut LedgerRow, now| row.lease(&limit, false, 0, now);
@@ -357,7 +365,7 @@ fn a_row_is_small_and_survives_its_text() {
     {
         granted += 1;
     }
-    row.block(now + 5, now);
+    row.refuse(&limit, (1, Some(5)), 0.0, now);
     assert_eq!(granted, 100);
     let text = row.to_json();
     assert!(text.len() <= 2048, "{}", text.len());
@@ -385,10 +393,66 @@ async fn lifted_limits_cost_next_to_nothing() {
     let budget = fresh(1_000_000, 1000);
     let started = Instant::now();
     for _ in 0..100_000 {
-        let permit = budget.acquire(Lane::Bulk).await.unwrap();
+        let permit = budget.acquire(Lane::Bulk, PATIENCE).await.unwrap();
         permit.answered(ServerSays::default());
     }
     let each = started.elapsed() / 100_000;
     println!("a permit takes {each:?}");
     assert!(each < Duration::from_micros(20), "{each:?}");
+}
+
+#[test]
+fn pauses_grow_while_a_rate_limit_lasts_and_one_request_asks_whether_it_has_passed() {
+    let limit = Limit::new(5, Duration::from_secs(1));
+    let lease = |row: &mut LedgerRow, now| row.lease(&limit, false, 1_000_000, now);
+    let granted = |decision| match decision {
+        Decision::Granted { slot, .. } => slot,
+        other => panic!("{other:?}"),
+    };
+    let pauses = |jitter: f64| {
+        let mut row = LedgerRow::default();
+        let (one, other) = (granted(lease(&mut row, 0)), granted(lease(&mut row, 0)));
+        // Answers to requests that left together are one refusal.
+        let mut until = row.refuse(&limit, (one, None), jitter, 0);
+        assert_eq!(row.refuse(&limit, (other, None), jitter, 0), until);
+        let mut pauses = vec![until];
+        for _ in 0..7 {
+            let now = until;
+            assert_eq!(lease(&mut row, now - 1), Decision::Blocked { until });
+            let probe = granted(lease(&mut row, now));
+            assert!(matches!(lease(&mut row, now), Decision::Wait { .. }));
+            until = row.refuse(&limit, (probe, None), jitter, now);
+            pauses.push(until - now);
+        }
+        (pauses, row, until)
+    };
+    let seconds =
+        |pauses: &[i64]| -> Vec<f64> { pauses.iter().map(|pause| *pause as f64 / 1e6).collect() };
+    let (longest, mut row, until) = pauses(0.0);
+    assert_eq!(
+        seconds(&longest),
+        [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    );
+    let (shortest, ..) = pauses(1.0);
+    assert_eq!(
+        seconds(&shortest),
+        [1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
+    );
+
+    // Other processes know as much from the row.
+    row = LedgerRow::from_json(&row.to_json());
+    let probe = granted(lease(&mut row, until));
+    // An answer to what left before the refusal says nothing.
+    row.accept(probe - 1);
+    assert!(matches!(lease(&mut row, until), Decision::Wait { .. }));
+    row.accept(probe);
+    for _ in 0..4 {
+        granted(lease(&mut row, until));
+    }
+    // It begins anew.
+    let last = granted(lease(&mut row, until + 5_000_000));
+    assert_eq!(
+        row.refuse(&limit, (last, None), 0.0, until + 5_000_000),
+        until + 6_000_000
+    );
 }

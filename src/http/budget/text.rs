@@ -30,6 +30,10 @@ struct Wire {
     day: i64,
     used_today: u64,
     daily_left: Option<(u64, i64)>,
+    #[serde(default)]
+    refusals: u32,
+    #[serde(default)]
+    refused_at: u64,
 }
 
 impl From<&LedgerRow> for Wire {
@@ -54,6 +58,8 @@ impl From<&LedgerRow> for Wire {
             day: row.day,
             used_today: row.used_today,
             daily_left: row.daily_left,
+            refusals: row.refusals,
+            refused_at: row.refused_at,
         }
     }
 }
@@ -82,6 +88,8 @@ impl From<Wire> for LedgerRow {
             day: wire.day,
             used_today: wire.used_today,
             daily_left: wire.daily_left,
+            refusals: wire.refusals,
+            refused_at: wire.refused_at,
         }
     }
 }

@@ -84,13 +84,13 @@ async fn the_newest_announced_change_goes_with_the_claim_until_a_trigger_gives_n
     tell(Some(40)).await;
     let claim = claim_one(&store).await;
     let change = claim.change.unwrap();
-    assert_eq!(change.happened_at.as_second(), 50);
+    assert_eq!(change.happened_at.unwrap().as_second(), 50);
     // A change while the job runs belongs to its follow-up.
     tell(Some(60)).await;
     let done = settlement(&store, Outcome::Synced, JobState::Done);
     assert!(store.settle(&claim.job, claim.epoch, &done).await.unwrap());
     let claim = claim_one(&store).await;
-    assert_eq!(claim.change.unwrap().happened_at.as_second(), 60);
+    assert_eq!(claim.change.unwrap().happened_at.unwrap().as_second(), 60);
     assert!(store.settle(&claim.job, claim.epoch, &done).await.unwrap());
     tell(Some(70)).await;
     tell(None).await;
@@ -167,4 +167,27 @@ async fn contacts_of_many_jobs_are_held_at_once_and_settled_at_once() {
     assert!(!settled[11]);
     let busy = store.contacts_of_running_jobs(&connection()).await.unwrap();
     assert!(busy.is_empty(), "{busy:?}");
+}
+
+#[tokio::test]
+async fn of_many_settled_jobs_those_before_a_failure_are_settled_and_named() {
+    let store = Store::memory().await.unwrap();
+    enqueue(&store, "w", 40, &Trigger::Webhook).await;
+    store
+        .sabotage(
+            "CREATE TRIGGER broken BEFORE UPDATE OF state ON jobs WHEN new.record_id = 'w20' AND new.state = 'done'
+             BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        )
+        .await;
+    let claims = together(&store, 40).await;
+    let done = settlement(&store, Outcome::Synced, JobState::Done);
+    let jobs: Vec<_> = claims
+        .iter()
+        .map(|claim| (&claim.job, claim.epoch, &done))
+        .collect();
+    let partly = store.settle_many(&jobs).await.unwrap_err();
+    assert!(partly.error.to_string().contains("broken"), "{partly}");
+    assert_eq!(partly.settled, [true; 16]);
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.done, counts.running), (16, 24));
 }

@@ -86,3 +86,24 @@ fn a_disk_that_fails_is_named_and_a_full_one_is_told_from_it() {
         assert!(matches!(failing().at(full), StoreError::DiskFull));
     }
 }
+
+/// What fails behind `BEGIN` leaves a transaction of which the driver knows nothing.
+#[tokio::test]
+async fn a_transaction_that_could_not_be_begun_leaves_nothing_behind() {
+    let (store, _) = store().await;
+    {
+        let mut writer = store.writer().await;
+        let broken = "BEGIN IMMEDIATE; UPDATE changes SET number = -7; SELECT no_such_column";
+        assert!(writer.lock(broken).await.is_err());
+    }
+    store
+        .enqueue(&new_job("after", Trigger::Manual))
+        .await
+        .unwrap();
+    assert_eq!(store.counts().await.unwrap().ready, 1);
+    let number: i64 = sqlx::query_scalar("SELECT number FROM changes")
+        .fetch_one(store.readers())
+        .await
+        .unwrap();
+    assert!(number > 0, "{number}");
+}

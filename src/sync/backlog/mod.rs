@@ -2,10 +2,12 @@
 //! calls"). What an import must not carry goes the way of [`super::job`], with the record already read.
 
 pub mod flights;
+mod reading;
 mod sending;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
-use super::breaker::Probed;
 use super::contest::{CANDIDATES, beats};
 use super::effects;
 use super::ended::{Ended, confirmed, seen};
@@ -21,7 +23,7 @@ use crate::mapping::EmailSource;
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    ConnectionName, Email, ErrorClass, JobId, ObjectKey, Record, RecordId, RelatedContact, Trigger,
+    ConnectionName, Email, JobId, ObjectKey, Record, RecordId, RelatedContact, Trigger,
 };
 use crate::store::{Asked, Claim, EffectPlan, Link, NewJob, RecordSeen, Settlement, StoreError};
 use futures_util::{StreamExt, stream};
@@ -181,61 +183,6 @@ impl<L: Listener> Bulk<'_, L> {
         singles.extend(alone);
         singles.extend(self.write(chosen).await?);
         self.one_by_one(singles).await
-    }
-
-    /// The records: from search pages where they show the newest state, else by id.
-    async fn read(
-        &self,
-        shelf: &tokio::sync::Mutex<Shelf>,
-        object: &ObjectKey,
-        claims: Vec<Claim>,
-        waiting: u64,
-    ) -> Result<Vec<(Claim, Record)>, StoreError> {
-        let found = {
-            let mut shelf = shelf.lock().await;
-            shelf.records(self.desk, object, &claims, waiting).await
-        };
-        let mut found = match found {
-            Ok(found) => found,
-            // A search that is refused is none that could be tried again.
-            Err(error) if matches!(error.class, ErrorClass::Invalid | ErrorClass::Missing) => {
-                HashMap::new()
-            }
-            // Nor is one that only this call refuses to a good token.
-            Err(error)
-                if error.class == ErrorClass::Auth
-                    && self.desk.probed(&error).await == Probed::Alive =>
-            {
-                HashMap::new()
-            }
-            Err(error) => {
-                self.all_failed(claims, error).await?;
-                return Ok(Vec::new());
-            }
-        };
-        let mut read = Vec::with_capacity(claims.len());
-        let mut by_id = Vec::new();
-        for claim in claims {
-            match found.remove(&claim.job.record) {
-                Some(record) => read.push((claim, record)),
-                None => by_id.push(claim),
-            }
-        }
-        let answers = stream::iter(by_id).map(|claim| async {
-            let answer = self.desk.read(&claim).await;
-            (claim, answer)
-        });
-        let answers: Vec<_> = answers.buffer_unordered(AT_ONCE).collect().await;
-        let mut ended = Vec::new();
-        for (claim, answer) in answers {
-            match answer {
-                Ok(Ok(record)) => read.push((claim, record)),
-                Ok(Err(gone)) => ended.push((claim, gone)),
-                Err(stop) => self.stopped(claim, stop, &mut ended).await?,
-            }
-        }
-        self.settle(ended).await?;
-        Ok(read)
     }
 
     /// The contacts that the records lead to, where the mapping's address comes from an association.
@@ -631,12 +578,15 @@ impl<L: Listener> Bulk<'_, L> {
             .zip(&settlements)
             .map(|((claim, _), settlement)| (&claim.job, claim.epoch, settlement))
             .collect();
-        let mine = self.desk.store.settle_many(&jobs).await?;
+        let (mine, failed) = match self.desk.store.settle_many(&jobs).await {
+            Ok(mine) => (mine, None),
+            Err(partly) => (partly.settled, Some(partly.error)),
+        };
         for ((claim, ended), mine) in ended.iter().zip(mine) {
             tell_settled(&claim.job, ended, mine);
             self.listener.settled(claim, Some(ended.result(&claim.job)));
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -5,9 +5,10 @@ use super::super::import::{
 };
 use super::super::job::Desk;
 use crate::activecampaign::{
-    BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportInfo, ImportState, Rides,
+    ActiveCampaign, BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportInfo,
+    ImportState, Rides,
 };
-use crate::http::{ApiError, REQUEST_TIMEOUT};
+use crate::http::{ApiError, PATIENCE, REQUEST_TIMEOUT};
 use crate::model::{Contact, ContactId, ContactWrite, Email, ErrorClass, JobId};
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
@@ -80,6 +81,8 @@ pub fn fits(json: &str) -> bool {
 pub async fn deliver(desk: &Desk, pace: &Pace, rows: Vec<Row>) -> Result<Vec<Fate>, StoreError> {
     let mut delivery = Delivery {
         desk,
+        // What was sent is followed to its end.
+        patient: desk.account.activecampaign.patience(PATIENCE),
         pace,
         fates: rows.iter().map(|_| None).collect(),
         flights: Vec::new(),
@@ -129,6 +132,7 @@ type Sent = Result<Result<(BatchId, i64), import::Hints>, ApiError>;
 
 struct Delivery<'a> {
     desk: &'a Desk,
+    patient: ActiveCampaign,
     pace: &'a Pace,
     rows: Vec<Row>,
     fates: Vec<Option<Fate>>,
@@ -284,7 +288,7 @@ impl Delivery<'_> {
             self.desk.store.flights_beat(&self.flights, beat).await?;
             tokio::time::sleep(wait).await;
             let asked = queued.sent.elapsed();
-            let client = &self.desk.account.activecampaign;
+            let client = &self.patient;
             let info = match client.import_info(&queued.id).await {
                 Ok(info) => info,
                 Err(error) if asked < GIVEN_UP && passes(&error) => {
@@ -392,7 +396,7 @@ impl Delivery<'_> {
             self.confirmed(place, None, false, &queued.id);
         }
         if !made.is_empty() {
-            let client = &self.desk.account.activecampaign;
+            let client = &self.patient;
             let skew = client.clock_skew();
             // Without an answer they are read back.
             let contacts = client
@@ -447,7 +451,7 @@ impl Delivery<'_> {
 
     /// The contacts of an import as they are now.
     async fn stored(&self, queued: &Queued) -> Result<Vec<Contact>, ApiError> {
-        let client = &self.desk.account.activecampaign;
+        let client = &self.patient;
         let rows = queued.places.iter().map(|place| &self.rows[*place]);
         let (known, unknown): (Vec<&Row>, Vec<&Row>) = rows.partition(|row| row.contact.is_some());
         let ids: Vec<ContactId> = known.iter().filter_map(|row| row.contact.clone()).collect();

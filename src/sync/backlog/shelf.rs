@@ -19,12 +19,55 @@ const BYTES: usize = 32 << 20;
 const KEPT: Duration = Duration::from_secs(600);
 /// The search's index lags: a row may be older than the event by so much, in microseconds (sync.md).
 const LAG: i64 = 1_000_000;
+/// The index has every change of a record so long after we were told of it, whatever the times say: "a few seconds" are
+/// stated of a sibling's (fact sheet §2.7). Whoever goes by this reads some of the records by id all the same.
+const SETTLED: Duration = Duration::from_secs(15);
 /// Fewer records than this are read by id.
 const WORTH_A_PAGE: usize = 3;
 /// One page for so many jobs that wait, and two more: beyond that the records stand too deep, and are read by id.
 const JOBS_A_PAGE: u64 = 25;
 /// How long a server is believed not to sort.
 const UNSORTED: Duration = Duration::from_secs(600);
+
+/// Which rows of the index are believed to show what a job is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    /// Those that are as new as the change.
+    Version,
+    /// Those that were asked for [`SETTLED`] after we were told of the change: an announcement may be much later than the
+    /// change itself, and then no row is as new as it says.
+    Time,
+}
+
+impl Belief {
+    /// From when on a page may show a change.
+    fn from(self, change: &Change) -> Timestamp {
+        match self {
+            Self::Version => change.told_at,
+            Self::Time => settled_at(change),
+        }
+    }
+
+    /// The oldest version that shows a change.
+    fn floor(self, change: &Change) -> Option<i64> {
+        match self {
+            Self::Version => change.happened_at.map(|at| at.as_microsecond() - LAG),
+            Self::Time => Some(i64::MIN),
+        }
+    }
+
+    /// True if a row shows the record as the change left it, or newer.
+    fn tells_of(self, row: &Row, change: &Change) -> bool {
+        let floor = self.floor(change);
+        row.asked_at > self.from(change) && floor.is_some_and(|floor| version(&row.record) >= floor)
+    }
+}
+
+/// When the index surely shows a change.
+pub fn settled_at(change: &Change) -> Timestamp {
+    let settled = change.told_at.checked_add(SETTLED);
+    settled.unwrap_or(Timestamp::MAX)
+}
 
 /// What was read of one object.
 #[derive(Default)]
@@ -58,8 +101,8 @@ struct Underway {
 }
 
 impl Shelf {
-    /// The records of these jobs as far as search pages show them as new as their jobs know them; the others are to be read
-    /// by id. `waiting` is the number of ready jobs about the same object.
+    /// The records of these jobs as far as search pages are believed to show what the jobs are about; the others are to be
+    /// read by id. `waiting` is the number of ready jobs about the same object.
     ///
     /// # Errors
     /// As every call.
@@ -67,19 +110,24 @@ impl Shelf {
         &mut self,
         desk: &Desk,
         object: &ObjectKey,
-        claims: &[Claim],
+        claims: &[&Claim],
+        belief: Belief,
         waiting: u64,
     ) -> Result<HashMap<RecordId, Record>, ApiError> {
         self.forget(desk.store.now());
         let mut found = HashMap::new();
-        let changed = |claim: &Claim| Some((claim.job.record.clone(), claim.change?));
+        let changed = |claim: &&Claim| {
+            let change = claim.change?;
+            belief.floor(&change)?;
+            Some((claim.job.record.clone(), change))
+        };
         let mut wanted: Vec<(RecordId, Change)> = claims.iter().filter_map(changed).collect();
-        self.pick(&mut wanted, &mut found);
+        self.pick(belief, &mut wanted, &mut found);
         let mut pages = 2 + waiting / JOBS_A_PAGE;
         let mut may_begin = true;
         while pages > 0 && wanted.len() >= WORTH_A_PAGE && self.sorts() {
-            if !self.leads_on(&wanted) {
-                if !may_begin || self.untold(&wanted) < BACKLOG as usize {
+            if !self.leads_on(belief, &wanted) {
+                if !may_begin || self.untold(belief, &wanted) < BACKLOG as usize {
                     break;
                 }
                 may_begin = false;
@@ -94,7 +142,7 @@ impl Shelf {
             if !self.read_page(desk.store.now()).await? {
                 break;
             }
-            self.pick(&mut wanted, &mut found);
+            self.pick(belief, &mut wanted, &mut found);
         }
         Ok(found)
     }
@@ -125,9 +173,15 @@ impl Shelf {
     }
 
     /// Moves what is there from `wanted` to `found`.
-    fn pick(&self, wanted: &mut Vec<(RecordId, Change)>, found: &mut HashMap<RecordId, Record>) {
+    fn pick(
+        &self,
+        belief: Belief,
+        wanted: &mut Vec<(RecordId, Change)>,
+        found: &mut HashMap<RecordId, Record>,
+    ) {
         wanted.retain(|(id, change)| {
-            let row = self.rows.get(id).filter(|row| row.tells_of(change));
+            let row = self.rows.get(id);
+            let row = row.filter(|row| belief.tells_of(row, change));
             if let Some(row) = row {
                 found.insert(id.clone(), row.record.clone());
             }
@@ -136,19 +190,22 @@ impl Shelf {
     }
 
     /// True if the walk under way may still meet enough of these records.
-    fn leads_on(&self, wanted: &[(RecordId, Change)]) -> bool {
+    fn leads_on(&self, belief: Belief, wanted: &[(RecordId, Change)]) -> bool {
         self.walk.as_ref().is_some_and(|under| {
             let ahead = |(_, change): &&(RecordId, Change)| {
-                change.told_at < under.began && floor(change) <= under.lowest
+                let floor = belief.floor(change);
+                belief.from(change) < under.began
+                    && floor.is_some_and(|floor| floor <= under.lowest)
             };
             !under.ended && wanted.iter().filter(ahead).count() >= WORTH_A_PAGE
         })
     }
 
     /// The number of changes that the walk under way began too early for.
-    fn untold(&self, wanted: &[(RecordId, Change)]) -> usize {
+    fn untold(&self, belief: Belief, wanted: &[(RecordId, Change)]) -> usize {
         let began = self.walk.as_ref().map(|under| under.began);
-        let later = |(_, change): &&(RecordId, Change)| began.is_none_or(|at| at <= change.told_at);
+        let later =
+            |(_, change): &&(RecordId, Change)| began.is_none_or(|at| at <= belief.from(change));
         wanted.iter().filter(later).count()
     }
 
@@ -228,19 +285,6 @@ impl Shelf {
         }
         true
     }
-}
-
-impl Row {
-    /// True if the row shows the record as the change left it, or newer: it was asked for after we were told, and is not
-    /// older than the change but for the lag.
-    fn tells_of(&self, change: &Change) -> bool {
-        self.asked_at > change.told_at && version(&self.record) >= floor(change)
-    }
-}
-
-/// The oldest version that may count for a change.
-fn floor(change: &Change) -> i64 {
-    change.happened_at.as_microsecond() - LAG
 }
 
 fn age(since: Timestamp, now: Timestamp) -> Duration {

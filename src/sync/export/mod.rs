@@ -11,6 +11,7 @@ mod deliver;
 mod draft;
 mod familiar;
 mod gate;
+mod leavers;
 mod losers;
 pub mod pages;
 mod plan_page;

@@ -3,6 +3,7 @@
 use super::at_hand;
 use super::draft::{Draft, Meaning, Values};
 use super::familiar::Familiar;
+use super::leavers;
 use super::pages::Position;
 use super::rehearsal::Rehearsal;
 use super::ride;
@@ -35,6 +36,8 @@ pub struct Planner {
     contacts: Familiar,
     /// Something among the rows may have been met before this page.
     met: bool,
+    /// The mapping had contacts when the run went to work: records may leave them.
+    known: bool,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -55,6 +58,7 @@ impl Planner {
     pub async fn open(work: &Work) -> Result<Self, Halt> {
         let run = work.store().run(&work.id).await?;
         let read = run.map_or(0, |run| run.counts.read);
+        let (connection, mapping) = (work.connection(), work.name());
         Ok(Self {
             conflict: work.mapping.spec().conflict,
             book: ContactBook::default(),
@@ -66,6 +70,7 @@ impl Planner {
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
             met: false,
+            known: work.store().has_contacts(connection, mapping).await?,
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -172,6 +177,11 @@ impl Planner {
             self.contacts.note(email.as_str());
         }
         let mut wanted = self.wanted(work, &records, &related).await?;
+        let mut leaving = if self.known {
+            leaving(work, &records, &plans, &links).await?
+        } else {
+            HashMap::new()
+        };
         self.rehearse(work, &plans, &links, expected).await?;
         for ((record, related), plan) in records.iter().zip(&related).zip(plans) {
             match plan {
@@ -197,6 +207,7 @@ impl Planner {
                         related: related.as_ref(),
                         values: *values,
                         wants: wanted.remove(&record.id).unwrap_or_default(),
+                        warning: leaving.remove(&record.id),
                     };
                     self.contend(work, entrant, &links, &mut best).await?
                 }
@@ -343,7 +354,7 @@ impl Planner {
                 );
             }
         }
-        if work.options.since.is_some() || work.options.limit.is_some() {
+        if work.reads_part() {
             // Part of the records is read: those that other syncs saw contend as well.
             let oldest = self.conflict == Conflict::Oldest;
             let known = work
@@ -412,6 +423,7 @@ impl Planner {
             related,
             values,
             wants,
+            warning,
         } = entrant;
         let email = values.planned.write.email.clone();
         let mine = (version(record), &record.id);
@@ -452,12 +464,18 @@ impl Planner {
             Planned::Unchanged
         } else {
             if let Some(rehearsal) = &self.rehearsal {
+                let also = (wants.firing(), warning.clone());
                 rehearsal
-                    .tell_write(work, record, related, &email, wants.firing())
+                    .tell_write(work, record, related, &email, also)
                     .await;
             }
             self.send(work, record, values, &wants).await?
         };
+        if let Some(warning) = warning
+            && self.rehearsal.is_none()
+        {
+            tracing::warn!(run = %work.id, record = %record.id, mapping = %work.name(), warning);
+        }
         if wants.open || wants.fires() {
             self.effects.extend(wants.plan);
         }
@@ -572,6 +590,32 @@ struct Entrant<'a> {
     related: Option<&'a RelatedContact>,
     values: Values,
     wants: Wants,
+    /// What a person is to know of the contact that the record leaves.
+    warning: Option<String>,
+}
+
+/// What a person is to know of the records of a page that leave a contact.
+async fn leaving(
+    work: &Work,
+    records: &[Record],
+    plans: &[Meaning],
+    links: &HashMap<Email, Link>,
+) -> Result<HashMap<RecordId, String>, Halt> {
+    let mut goes: Vec<(&Record, &Email)> = Vec::new();
+    for (record, plan) in records.iter().zip(plans) {
+        let Meaning::Send(values) = plan else {
+            continue;
+        };
+        let email = &values.planned.write.email;
+        // Most records stay with the contact that was confirmed for them.
+        let stays = links
+            .get(email)
+            .is_some_and(|link| link.record == record.id);
+        if !stays {
+            goes.push((record, email));
+        }
+    }
+    leavers::warnings(work, &goes).await
 }
 
 /// What the rules want of one record, and what is known of it.

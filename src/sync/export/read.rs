@@ -37,9 +37,8 @@ pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
     while position.walk != Walk::Done {
         position = stretch(work, &mut planner, position, std::mem::take(&mut kept)).await?;
     }
-    let partly = work.options.limit.is_some() || work.options.since.is_some();
     match position.missing(planner.read()) {
-        missing @ 1.. if !partly => {
+        missing @ 1.. if !work.reads_part() => {
             tracing::warn!(run = %work.id, read = planner.read(), missing, "HighLevel counts more records than two walks met");
         }
         _ => {}
@@ -89,7 +88,7 @@ async fn stretch(
         }
         position.advance(page.end, page.enough || planner.read() >= limit);
         // Part of the records was asked for: their number says nothing about the whole.
-        if work.options.limit.is_some() || work.options.since.is_some() {
+        if work.reads_part() {
             if position.walk != Walk::First {
                 position.finish();
             }

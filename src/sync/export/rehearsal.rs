@@ -75,14 +75,14 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Tells what would be sent, and done by rules: old is what the contact holds now.
+    /// Tells what would be sent, and done by rules, and what a person is to know of it: old is what the contact holds now.
     pub async fn tell_write(
         &self,
         work: &Work,
         record: &Record,
         related: Option<&RelatedContact>,
         email: &Email,
-        rules: Vec<FiringRule>,
+        (rules, warning): (Vec<FiringRule>, Option<String>),
     ) {
         let contact = self.contacts.known.get(email);
         let mut preview = work.mapping.preview_fields(record, related, contact);
@@ -93,7 +93,7 @@ impl Rehearsal {
             contact_id: contact.map(|contact| contact.id.clone()),
             fields: fields(preview),
             superseded_by: None,
-            warning: None,
+            warning,
             rules,
             why: None,
             error: None,

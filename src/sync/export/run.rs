@@ -279,6 +279,11 @@ impl Work {
         since
     }
 
+    /// True if the run does not come to all records.
+    pub fn reads_part(&self) -> bool {
+        self.options.limit.is_some() || self.options.since.is_some()
+    }
+
     /// An attempt of this run that ended now.
     pub fn attempt(&self, request: Option<String>, response: Option<String>) -> NewAttempt {
         let now = Timestamp::now();

@@ -1,0 +1,79 @@
+//! Records that had another contact so far.
+
+use super::Store;
+use super::error::Result;
+use super::rows::{chunks, email, push_list};
+use super::sqlite::follow;
+use crate::model::{ConnectionName, Email, MappingName, RecordId};
+use sqlx::{QueryBuilder, Row};
+use std::collections::HashMap;
+
+impl Store {
+    /// True if any contact was confirmed for a record of the mapping: before its first sync no record can leave one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn has_contacts(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+    ) -> Result<bool> {
+        let found = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM links WHERE connection = $1 AND mapping = $2)",
+        )
+        .bind(connection.as_str())
+        .bind(mapping.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        Ok(found)
+    }
+
+    /// The contact that was last confirmed for each of these records, as far as there is one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn last_contacts(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Email>> {
+        let mut last: HashMap<RecordId, (i64, Email)> = HashMap::new();
+        for chunk in chunks(records) {
+            // As one record's links are found: by the address that it was last seen with, and among those that it left.
+            let mut query = QueryBuilder::new(
+                "SELECT r.record_id, l.email, l.confirmed_at FROM records r JOIN links l
+                     ON l.connection = r.connection AND l.mapping = r.mapping AND l.email = r.email AND l.record_id = r.record_id
+                 WHERE r.connection = ",
+            );
+            let ids = || chunk.iter().map(RecordId::as_str);
+            query
+                .push_bind(connection.as_str())
+                .push(" AND r.mapping = ")
+                .push_bind(mapping.as_str())
+                .push(" AND r.record_id IN ");
+            push_list(&mut query, ids());
+            query.push(format!(
+                " UNION ALL SELECT record_id, email, confirmed_at FROM links{} WHERE moved = 1 AND connection = ",
+                follow("links_moved")
+            ));
+            query
+                .push_bind(connection.as_str())
+                .push(" AND mapping = ")
+                .push_bind(mapping.as_str())
+                .push(" AND record_id IN ");
+            push_list(&mut query, ids());
+            for row in query.build().fetch_all(self.readers()).await? {
+                let (record, confirmed) = (row.try_get::<String, _>(0)?.into(), row.try_get(2)?);
+                let known = last.get(&record).is_some_and(|(at, _)| *at >= confirmed);
+                if !known {
+                    last.insert(record, (confirmed, email(row.try_get(1)?)?));
+                }
+            }
+        }
+        let contacts = last.into_iter();
+        Ok(contacts
+            .map(|(record, (_, email))| (record, email))
+            .collect())
+    }
+}

@@ -1,0 +1,191 @@
+//! Bulks at a small server: what they read, and what they tell of.
+
+use super::*;
+use crate::http::testing::{Asked, Server, Told, told};
+use crate::model::{JobState, MappingName};
+use crate::store::{Clock, Store};
+use crate::sync::testing::{account, pets, spec};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+const JOBS: usize = 40;
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<JobId>>);
+
+impl Listener for Heard {
+    fn settled(&self, claim: &Claim, result: Option<SyncResult>) {
+        assert_eq!(result.unwrap().outcome, Outcome::Unchanged);
+        lock(&self.0).push(claim.job.id.clone());
+    }
+}
+
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// What a bulk needs, with jobs of workflows that ran some time after the changes they are about.
+struct Bench {
+    server: Server,
+    clock: Arc<TestClock>,
+    desk: Desk,
+    backlog: Backlog,
+    heard: Heard,
+    stop: CancellationToken,
+    claims: Vec<Claim>,
+}
+
+impl Bench {
+    async fn new(answer: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static) -> Self {
+        let server =
+            Server::start(move |asked, _| answer(asked).unwrap_or_else(|| pets(&asked.path))).await;
+        let account = account(&server.url);
+        let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
+        let store = Store::memory_at(clock.clone()).await.unwrap();
+        let name = MappingName::from("pets");
+        let job = |number| NewJob {
+            connection: account.name.clone(),
+            mapping: name.clone(),
+            object: "custom_objects.pets".into(),
+            record: format!("r{number}").as_str().into(),
+            trigger: Trigger::Webhook,
+            not_before: None,
+        };
+        let jobs: Vec<_> = (0..JOBS).map(|number| (job(number), None)).collect();
+        store.enqueue_changed(&jobs).await.unwrap();
+        let connections = [account.name.clone()];
+        let claims = store.claim_together("test", &connections, BULK).await;
+        let desk = Desk {
+            mapping: account.mapping(&name, &spec()).await.unwrap(),
+            store,
+            account,
+            worker: "test".to_owned(),
+            deleting: Default::default(),
+            sending: Arc::new(AtomicBool::new(false)),
+        };
+        Self {
+            server,
+            clock,
+            desk,
+            backlog: Backlog::default(),
+            heard: Heard::default(),
+            stop: CancellationToken::new(),
+            claims: claims.unwrap(),
+        }
+    }
+
+    fn bulk(&self) -> Bulk<'_, Heard> {
+        Bulk {
+            desk: &self.desk,
+            backlog: &self.backlog,
+            stop: &self.stop,
+            listener: &self.heard,
+            started: Timestamp::now(),
+        }
+    }
+
+    /// The names of the records that a bulk reads, this many seconds after it was told of them.
+    async fn read(&self, seconds: i64) -> Vec<String> {
+        self.clock
+            .0
+            .fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+        let object = ObjectKey::from("custom_objects.pets");
+        let shelf = self.backlog.shelf(&self.desk.account.name, &object);
+        let (bulk, claims) = (self.bulk(), self.claims.clone());
+        let read = bulk
+            .read(&shelf, &object, claims, JOBS as u64)
+            .await
+            .unwrap();
+        let name = |(_, record): &(Claim, Record)| record.properties.get("name").cloned();
+        let mut names: Vec<String> = read
+            .iter()
+            .map(|one| name(one).unwrap().as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn asked(&self, of: &str) -> usize {
+        let lines = self.server.lines().into_iter();
+        lines.filter(|line| line.starts_with(of)).count()
+    }
+}
+
+const SEARCH: &str = "POST /objects/custom_objects.pets/records/search";
+const READ: &str = "GET /objects/custom_objects.pets/records/";
+
+/// A search whose index shows all records as they were, and reads that answer each as `newer` has it.
+fn index(newer: impl Fn(&str) -> bool + Send + Sync) -> impl Fn(&Asked) -> Option<Told> {
+    let record = |id: &str, name: &str, second: usize| {
+        json!({"id": id, "properties": {"name": name}, "createdAt": "2026-01-01T00:00:00.000Z",
+            "updatedAt": format!("2026-01-01T00:{:02}:{:02}.000Z", second / 60, second % 60)})
+    };
+    move |asked| {
+        if asked.path.contains("/records/search") {
+            let rows: Vec<Value> = (0..JOBS)
+                .map(|number| record(&format!("r{number}"), "indexed", JOBS - number))
+                .collect();
+            return Some(told(200, json!({"records": rows, "total": JOBS})));
+        }
+        let id = asked
+            .path
+            .strip_prefix("/objects/custom_objects.pets/records/")?;
+        let number: usize = id[1..].parse().unwrap();
+        let found = if newer(id) {
+            record(id, "newest", JOBS + number)
+        } else {
+            record(id, "indexed", JOBS - number)
+        };
+        Some(told(200, json!({"record": found})))
+    }
+}
+
+#[tokio::test]
+async fn records_of_late_announcements_are_read_from_pages_once_the_index_has_caught_up() {
+    let bench = Bench::new(index(|_| false)).await;
+    assert_eq!(bench.read(16).await, vec!["indexed"; JOBS]);
+    assert!(bench.asked(SEARCH) <= 2, "{:?}", bench.server.lines());
+    // Those by which the index is checked.
+    assert_eq!(bench.asked(READ), 3);
+}
+
+#[tokio::test]
+async fn records_of_late_announcements_are_read_by_id_before_the_index_has_caught_up() {
+    let bench = Bench::new(index(|_| true)).await;
+    assert_eq!(bench.read(1).await, vec!["newest"; JOBS]);
+    assert_eq!(bench.asked(READ), JOBS);
+}
+
+#[tokio::test]
+async fn no_row_counts_where_the_index_lags_behind_longer_than_it_should() {
+    let bench = Bench::new(index(|_| true)).await;
+    assert_eq!(bench.read(16).await, vec!["newest"; JOBS]);
+    assert_eq!(bench.asked(READ), JOBS);
+}
+
+/// What was settled before a failure is done, and is told as done: nobody may take it for work that is left.
+#[tokio::test]
+async fn jobs_that_were_settled_before_a_failure_are_told_of() {
+    let bench = Bench::new(|_| None).await;
+    let store = &bench.desk.store;
+    store
+        .sabotage(
+            "CREATE TRIGGER broken BEFORE UPDATE OF state ON jobs WHEN new.record_id = 'r20' AND new.state = 'done'
+             BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        )
+        .await;
+    let ended = bench.claims.iter().cloned();
+    let ended = ended.map(|claim| (claim, Ended::new(Outcome::Unchanged)));
+    assert!(bench.bulk().settle(ended.collect()).await.is_err());
+    let heard = lock(&bench.heard.0).clone();
+    assert_eq!(heard.len(), 16);
+    for id in &heard {
+        let job = store.job(id).await.unwrap().unwrap();
+        assert_eq!(job.state, JobState::Done);
+    }
+    assert_eq!(store.counts().await.unwrap().running, 24);
+}
