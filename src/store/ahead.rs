@@ -5,12 +5,12 @@
 //! pass through the log.
 
 use super::Store;
-use super::error::{Result, StoreError};
 use crate::model::RunId;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// A page that was read ahead.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,44 +24,34 @@ pub struct PageAhead {
 }
 
 impl Store {
-    /// Keeps a page behind a run's cursor. It does not wait for the disk: where the machine itself stops, pages are read once
-    /// more and nothing is lost.
-    pub async fn keep_page(&self, run: &RunId, page: PageAhead) -> Result<()> {
-        let folder = self.pages_of(run);
-        in_files(folder, move |folder| {
-            let file = folder.join(page.place.to_string());
-            let new = file.with_extension("new");
-            let write = || {
-                let mut options = OpenOptions::new();
-                options.write(true).create(true).truncate(true).mode(0o600);
-                let mut writer = options.open(&new)?;
-                // A position is one line.
-                writer.write_all(page.position_json.as_bytes())?;
-                writer.write_all(b"\n")?;
-                writer.write_all(page.text.as_bytes())
-            };
-            let written = match write() {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o700)
-                        .create(folder)?;
-                    write()
-                }
-                written => written,
-            };
-            written.and_then(|()| fs::rename(&new, &file))
-        })
-        .await
+    /// Keeps a page behind a run's cursor. It does not wait for the disk: where the machine itself stops, or the page cannot be
+    /// kept, it is read once more and nothing is lost.
+    pub async fn keep_page(&self, run: &RunId, page: PageAhead) {
+        let kept = in_files(self.pages_of(run), move |folder| {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+            // Whole under its name, or not there. The file is its owner's alone.
+            let mut file = NamedTempFile::new_in(folder)?;
+            // A position is one line.
+            file.write_all(page.position_json.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.write_all(page.text.as_bytes())?;
+            file.persist(folder.join(page.place.to_string()))?;
+            Ok(())
+        });
+        told(kept.await);
     }
 
-    /// The pages that a run has read and not planned, in the order of reading, from this number on.
-    pub async fn kept_pages(&self, run: &RunId, from: u64) -> Result<Vec<PageAhead>> {
-        let folder = self.pages_of(run);
-        in_files(folder, move |folder| {
+    /// The pages that a run has read and not planned, in the order of reading, from this number on. What cannot be read any more
+    /// ends them.
+    pub async fn kept_pages(&self, run: &RunId, from: u64) -> Vec<PageAhead> {
+        let pages = in_files(self.pages_of(run), move |folder| {
             let mut pages = Vec::new();
             for place in from.. {
                 let kept = match fs::read_to_string(folder.join(place.to_string())) {
+                    Err(error) if error.kind() == ErrorKind::InvalidData => break,
                     Err(error) if error.kind() == ErrorKind::NotFound => break,
                     kept => kept?,
                 };
@@ -75,43 +65,45 @@ impl Store {
                 });
             }
             Ok(pages)
-        })
-        .await
+        });
+        told(pages.await).unwrap_or_default()
     }
 
     /// A run needs its pages before this number no more.
-    pub(super) async fn forget_pages(&self, run: &RunId, before: u64) -> Result<()> {
-        let folder = self.pages_of(run);
-        in_files(folder, move |folder| {
+    pub(super) async fn forget_pages(&self, run: &RunId, before: u64) {
+        let gone = in_files(self.pages_of(run), move |folder| {
             for page in listed(folder)? {
                 let name = page.file_name().and_then(|name| name.to_str());
                 let place = name.and_then(|name| name.parse::<u64>().ok());
                 if place.is_some_and(|place| place < before) {
-                    fs::remove_file(page)?;
+                    absent(fs::remove_file(page))?;
                 }
             }
             Ok(())
-        })
-        .await
+        });
+        told(gone.await);
     }
 
     /// A run that ended needs its pages no more.
-    pub(super) async fn forget_run(&self, run: &RunId) -> Result<()> {
-        in_files(self.pages_of(run), remove).await
+    pub(super) async fn forget_run(&self, run: &RunId) {
+        let gone = in_files(self.pages_of(run), |folder| {
+            absent(fs::remove_dir_all(folder))
+        });
+        told(gone.await);
     }
 
-    /// Removes what is left of runs that need their pages no more; `wanted` does.
-    pub(super) async fn forget_runs_but(&self, wanted: Vec<RunId>) -> Result<()> {
-        in_files(self.pages(), move |pages| {
+    /// Removes what is left of runs that need their pages no more; those that are `wanted` do.
+    pub(super) async fn forget_runs_but(&self, wanted: Vec<RunId>) {
+        let gone = in_files(self.pages(), move |pages| {
             for folder in listed(pages)? {
                 let name = folder.file_name().and_then(|name| name.to_str());
                 if !wanted.iter().any(|run| name == Some(run.as_str())) {
-                    remove(&folder)?;
+                    absent(fs::remove_dir_all(&folder))?;
                 }
             }
             Ok(())
-        })
-        .await
+        });
+        told(gone.await);
     }
 
     fn pages(&self) -> PathBuf {
@@ -128,28 +120,30 @@ impl Store {
 /// Does something with files, on a thread that may wait for them.
 async fn in_files<T: Send + 'static>(
     folder: PathBuf,
-    work: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
-) -> Result<T> {
-    let path = folder.clone();
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(move || work(&folder)).await;
-    let done = done.unwrap_or_else(|ended| Err(std::io::Error::other(ended)));
-    done.map_err(|source| match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::DiskFull,
-        _ => StoreError::Io { path, source },
-    })
+    done.unwrap_or_else(|ended| Err(io::Error::other(ended)))
+}
+
+/// A page less costs a call more: that is no reason to fail.
+fn told<T>(done: io::Result<T>) -> Option<T> {
+    done.inspect_err(|error| tracing::warn!(%error, "the files of the pages read ahead"))
+        .ok()
 }
 
 /// What lies in a folder; nothing, if it is not there.
-fn listed(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.map(|entry| Ok(entry?.path())).collect(),
     }
 }
 
-fn remove(folder: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// What another process has removed is gone as well.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Rows written in great number between two times; most of them change a page of their own.
-const ROWS: u64 = 8_000;
+const ROWS: u64 = 4_000;
 
 /// What was written since the log was folded last.
 #[derive(Default)]

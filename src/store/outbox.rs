@@ -183,6 +183,18 @@ impl Store {
         self.commit(tx).await
     }
 
+    /// Puts the rows of a batch that was not sent back to those that wait, behind them.
+    pub async fn untake_batch(&self, id: i64) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        let (batch, span) = batch_head(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        for (row, _) in rows_of(&mut tx, &batch, span).await? {
+            move_to_end(&mut tx, row, batch.kind).await?;
+        }
+        recount(&mut tx, QueryBuilder::default(), id).await?;
+        self.commit(tx).await
+    }
+
     /// Leaves the first `keep` rows in a batch and moves the others to a new one, to be sent apart: a refused import is
     /// bisected so. `None` if one of the two would be empty.
     pub async fn split_batch(&self, id: i64, keep: usize) -> Result<Option<Batch>> {

@@ -198,7 +198,8 @@ impl Store {
         self.commit(tx).await?;
         drop(writer);
         self.wrote(page.rows.len());
-        self.forget_pages(run, page.place).await
+        self.forget_pages(run, page.place).await;
+        Ok(())
     }
 }
 

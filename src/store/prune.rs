@@ -87,12 +87,13 @@ impl Store {
             .await?;
         }
         let open = sqlx::query_scalar::<_, String>(
-            "SELECT id FROM runs WHERE state NOT IN ('completed', 'cancelled')",
+            "SELECT id FROM runs WHERE state IN ('running', 'paused') OR (state = 'failed' AND updated_at >= $1)",
         )
+        .bind(retention.done_before.as_microsecond())
         .fetch_all(self.readers())
         .await?;
         self.forget_runs_but(open.into_iter().map(Into::into).collect())
-            .await?;
+            .await;
         Ok(pruned)
     }
 

@@ -169,7 +169,7 @@ impl Store {
         drop(writer);
         if cancelled.is_some() {
             // Once more: this process may have kept pages after another one had cancelled.
-            self.forget_run(id).await?;
+            self.forget_run(id).await;
         }
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Store {
         self.commit(tx).await?;
         drop(writer);
         if changed && matches!(state, RunState::Cancelled | RunState::Completed) {
-            self.forget_run(id).await?;
+            self.forget_run(id).await;
         }
         Ok(changed)
     }
@@ -260,7 +260,7 @@ impl Store {
         self.commit(tx).await?;
         drop(writer);
         if finished.is_some() {
-            self.forget_run(id).await?;
+            self.forget_run(id).await;
         }
         Ok(finished)
     }

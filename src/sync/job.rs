@@ -106,7 +106,8 @@ impl Desk {
         let untried = ended
             .waiting
             .as_ref()
-            .is_some_and(|(reason, _)| again.contains(reason));
+            .is_some_and(|(reason, _)| again.contains(reason))
+            && !self.has_sent();
         Settlement {
             // Met again and again by many jobs: that nothing was tried is no attempt worth a row.
             attempt: (!untried).then(|| NewAttempt {

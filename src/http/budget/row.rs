@@ -237,7 +237,9 @@ impl LedgerRow {
         }
         // After a rate-limit answer one request tells whether it has passed; the others wait for its answer.
         let probing = self.refusals > 0;
-        let probe = |slot: &&Slot| slot.id > self.refused_at;
+        // An answered one says nothing any more; it counts for a window only.
+        let unanswered = now + window.micros + SAFETY;
+        let probe = |slot: &&Slot| slot.id > self.refused_at && slot.free_at > unanswered;
         if probing && let Some(probe) = self.slots.iter().find(probe) {
             return Decision::Wait {
                 until: probe.free_at.min(now + LOOK),

@@ -784,6 +784,31 @@ async fn a_planned_write_gives_way_to_the_record_that_has_the_contact() {
     assert_eq!(known, None);
 }
 
+#[tokio::test]
+async fn a_batch_that_was_not_sent_is_put_back() {
+    let (store, _) = store().await;
+    let run = started(&store).await;
+    let rows = (0..3).map(|n| send(n, 1)).collect();
+    store.page_planned(&run.id, &page(rows)).await.unwrap();
+    let batch = import(&store, &run).await.unwrap();
+    let email = batch.rows[1].email.clone();
+    assert!(store.contact_busy(&connection(), &email).await.unwrap());
+
+    store.untake_batch(batch.id).await.unwrap();
+    assert_eq!(store.batch(batch.id).await.unwrap(), None);
+    assert!(!store.contact_busy(&connection(), &email).await.unwrap());
+    let again = import(&store, &run).await.unwrap();
+    assert_eq!(again.rows, batch.rows);
+    assert!(
+        store
+            .settle_batch(again.id, &all_confirmed())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(counts(&store, &run).await, [3, 0, 3, 0, 0, 0]);
+}
+
 fn ahead(place: u64) -> PageAhead {
     PageAhead {
         place,
@@ -797,24 +822,24 @@ async fn pages_are_kept_until_they_are_planned_and_go_with_their_run() {
     let (store, _) = store().await;
     let run = started(&store).await.id;
     for place in 1..=3 {
-        store.keep_page(&run, ahead(place)).await.unwrap();
+        store.keep_page(&run, ahead(place)).await;
     }
-    let kept = store.kept_pages(&run, 1).await.unwrap();
+    let kept = store.kept_pages(&run, 1).await;
     assert_eq!(kept, (1..=3).map(ahead).collect::<Vec<_>>());
     // Without the first one nobody knows where the others belong.
-    assert_eq!(store.kept_pages(&run, 0).await.unwrap(), Vec::new());
+    assert_eq!(store.kept_pages(&run, 0).await, Vec::new());
 
     let plan = PagePlan {
         place: 3,
         ..page(Vec::new())
     };
     store.page_planned(&run, &plan).await.unwrap();
-    assert_eq!(store.kept_pages(&run, 1).await.unwrap(), Vec::new());
-    assert_eq!(store.kept_pages(&run, 3).await.unwrap(), [ahead(3)]);
+    assert_eq!(store.kept_pages(&run, 1).await, Vec::new());
+    assert_eq!(store.kept_pages(&run, 3).await, [ahead(3)]);
 
     let cancelled = store.set_run_state(&run, RunState::Cancelled, None).await;
     assert!(cancelled.unwrap());
-    assert_eq!(store.kept_pages(&run, 3).await.unwrap(), Vec::new());
+    assert_eq!(store.kept_pages(&run, 3).await, Vec::new());
 }
 
 #[tokio::test]
@@ -823,15 +848,15 @@ async fn pages_of_runs_that_are_over_are_pruned() {
     let open = started(&store).await.id;
     let gone = RunId::fresh();
     for run in [&open, &gone] {
-        store.keep_page(run, ahead(1)).await.unwrap();
+        store.keep_page(run, ahead(1)).await;
     }
     let old = Retention {
         done_before: store.now(),
         attempts_before: store.now(),
     };
     store.prune(old).await.unwrap();
-    assert_eq!(store.kept_pages(&open, 1).await.unwrap(), [ahead(1)]);
-    assert_eq!(store.kept_pages(&gone, 1).await.unwrap(), Vec::new());
+    assert_eq!(store.kept_pages(&open, 1).await, [ahead(1)]);
+    assert_eq!(store.kept_pages(&gone, 1).await, Vec::new());
 }
 
 #[tokio::test]

@@ -145,6 +145,13 @@ impl<L: Listener> Bulk<'_, L> {
                 return nothing;
             }
         };
+        let found = match self.only_news(found).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "what is known of the records could not be read; they are read by id");
+                return nothing;
+            }
+        };
         let known = |claim: &Claim| found.contains_key(&claim.job.record);
         // Those of which we were told last: the index may lack them the longest.
         left.sort_by_key(|claim| {
@@ -165,6 +172,19 @@ impl<L: Listener> Bulk<'_, L> {
         }
         tracing::warn!(%object, "the search lags behind the records; they are read by id");
         Some((answers, Found::new()))
+    }
+
+    /// The rows that are newer than what the mapping has seen of their records: one that is not may lack the very change that
+    /// was announced.
+    async fn only_news(&self, mut found: Found) -> Result<Found, StoreError> {
+        let desk = self.desk;
+        let records: Vec<RecordId> = found.keys().cloned().collect();
+        let seen = desk
+            .store
+            .versions_seen(&desk.account.name, desk.mapping.name(), &records)
+            .await?;
+        found.retain(|id, row| seen.get(id).is_none_or(|seen| version(row) > *seen));
+        Ok(found)
     }
 
     async fn by_id(&self, claims: Vec<Claim>) -> Vec<Answer> {

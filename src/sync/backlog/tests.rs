@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::http::testing::{Asked, Server, Told, told};
+use crate::model::export::ExportOptions;
 use crate::model::{JobState, MappingName};
-use crate::store::{Clock, Store};
+use crate::store::{Clock, NewRun, PagePlan, Planned, PlannedRow, Started, Store};
 use crate::sync::testing::{account, pets, spec};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -151,6 +152,40 @@ async fn records_of_late_announcements_are_read_from_pages_once_the_index_has_ca
     assert!(bench.asked(SEARCH) <= 2, "{:?}", bench.server.lines());
     // Those by which the index is checked.
     assert_eq!(bench.asked(READ), 3);
+}
+
+/// The announcement may be of the very change that the index lacks for one record and has for all others.
+#[tokio::test]
+async fn a_row_that_shows_no_change_is_not_believed() {
+    let bench = Bench::new(index(|_| false)).await;
+    let store = &bench.desk.store;
+    let run = NewRun {
+        connection: bench.desk.account.name.clone(),
+        mapping: bench.desk.mapping.name().clone(),
+        object: "custom_objects.pets".into(),
+        options: ExportOptions::default(),
+        mapping_hash: String::new(),
+        owner: "test".to_owned(),
+    };
+    let Started::Run(run) = store.start_run(&run).await.unwrap() else {
+        panic!("the first run");
+    };
+    // Seen as the index shows them: r0 is the newest.
+    let newest: Timestamp = "2026-01-01T00:00:40Z".parse().unwrap();
+    let row = |number: i64| PlannedRow {
+        record: format!("r{number}").as_str().into(),
+        email: None,
+        version: newest.as_microsecond() - number * 1_000_000,
+        plan: Planned::Skipped,
+    };
+    let page = PagePlan {
+        rows: (0..10).map(row).collect(),
+        ..PagePlan::default()
+    };
+    store.page_planned(&run.id, &page).await.unwrap();
+    assert_eq!(bench.read(16).await, vec!["indexed"; JOBS]);
+    assert!(bench.asked(SEARCH) <= 2, "{:?}", bench.server.lines());
+    assert_eq!(bench.asked(READ), 10 + 3);
 }
 
 #[tokio::test]

@@ -41,9 +41,9 @@ pub struct Kept(VecDeque<Fetched>);
 impl Kept {
     /// What the run had read when its process ended. A page that cannot be understood any more is read once more, and what
     /// is behind it.
-    pub async fn of(work: &Work, at: &Position) -> Result<Self, Halt> {
+    pub async fn of(work: &Work, at: &Position) -> Self {
         let mut kept = VecDeque::new();
-        for page in work.store().kept_pages(&work.id, at.place).await? {
+        for page in work.store().kept_pages(&work.id, at.place).await {
             let position = serde_json::from_str(&page.position_json);
             let records = HighLevel::page_of(work.mapping.object(), &page.text);
             let (Ok(position), Ok(records)) = (position, records) else {
@@ -55,7 +55,7 @@ impl Kept {
                 text: None,
             });
         }
-        Ok(Self(kept))
+        Self(kept)
     }
 }
 
@@ -94,7 +94,7 @@ pub async fn read_ahead(
                 position_json: crate::store::to_json(&unread)?,
                 text,
             };
-            work.store().keep_page(&work.id, page).await?;
+            work.store().keep_page(&work.id, page).await;
         }
         let mapping = Arc::clone(&work.mapping);
         let drafts = tokio::spawn(async move {

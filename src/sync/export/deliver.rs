@@ -89,7 +89,7 @@ async fn take_imports(work: &Work, taken: mpsc::Sender<Batch>) -> Result<(), Hal
                 .await?
             {
                 Some(batch) => {
-                    note_taken(work, &batch);
+                    work.note_taken(&batch);
                     place.send(batch);
                 }
                 None if read => return Ok(()),
@@ -133,7 +133,11 @@ async fn send_imports(
         }
     }
     while let Some(batch) = taken.recv().await {
-        if let Some(batch) = without_losers(work, batch).await? {
+        if work.halt.is_cancelled() || work.is_paused().await? {
+            // Its contacts are free for others until the run goes on.
+            work.store().untake_batch(batch.id).await?;
+            work.note_waiting(&batch);
+        } else if let Some(batch) = without_losers(work, batch).await? {
             send_import(work, batch, &queued).await?;
         }
     }
@@ -162,19 +166,6 @@ async fn without_overtaken(work: &Work, batch: Batch) -> Result<Option<Batch>, H
     Ok(store.batch(batch.id).await?)
 }
 
-fn note_taken(work: &Work, batch: &Batch) {
-    let bytes: u64 = batch.rows.iter().map(|row| u64::from(row.size)).sum();
-    let less = |counter: &std::sync::atomic::AtomicU64, by: u64| {
-        // A restart knows rows without their bytes, so the counters may run short of each other.
-        let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-            Some(now.saturating_sub(by))
-        });
-    };
-    less(&work.backlog.rows, batch.rows.len() as u64);
-    less(&work.backlog.bytes, bytes);
-    work.taken.notify_one();
-}
-
 async fn hand_over(queued: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Halt> {
     // The other end stops only together with this one.
     queued.send(batch).await.map_err(|_| Halt::Asked)
@@ -186,6 +177,10 @@ async fn send_import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) ->
     let mut parts = vec![(batch, true)];
     while let Some((mut batch, hints_wanted)) = parts.pop() {
         work.stand_by().await?;
+        if work.halt.is_cancelled() {
+            // Who goes on with the run sends what was being sent.
+            return Ok(());
+        }
         if batch.rows.len() < WORTH_AN_IMPORT
             || batch.attempts > SENDINGS
             || work.imports_refused.load(Ordering::Relaxed)

@@ -27,6 +27,18 @@ impl Work {
         Ok(())
     }
 
+    /// True if the run's account or mapping is paused.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_paused(&self) -> Result<bool, Halt> {
+        if self.was_free() {
+            return Ok(false);
+        }
+        let pauses = self.store().pauses_on(self.connection(), self.name());
+        Ok(!pauses.await?.is_empty())
+    }
+
     /// True if nothing paused the run a moment ago.
     fn was_free(&self) -> bool {
         let seen = *self.free.lock().unwrap_or_else(PoisonError::into_inner);

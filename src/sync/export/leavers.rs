@@ -6,17 +6,18 @@ use crate::mapping::OnEmailChange;
 use crate::model::{Email, Record, RecordId, Trigger};
 use crate::store::NewJob;
 use crate::sync::write;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// By then it is on disk that a record left its contact, or its page is planned anew.
 const KEPT: Duration = Duration::from_secs(30);
 
 /// What a person is to know of the records of a page that leave a contact. `goes` has them with where they go; those that
-/// stay surely are better left out.
+/// stay surely are better left out. Of those that are read `again` the run has planned an older version.
 pub async fn warnings(
     work: &Work,
     goes: &[(&Record, &Email)],
+    again: &HashSet<RecordId>,
 ) -> Result<HashMap<RecordId, String>, Halt> {
     let (store, account, mapping) = (work.store(), &work.account, &work.mapping);
     if goes.is_empty() || mapping.spec().on_email_change != OnEmailChange::New {
@@ -34,7 +35,9 @@ pub async fn warnings(
         let next = write::next_in_line(store, account, mapping, old, &record.id).await?;
         let warning = write::changed_address(old, email, next.as_ref());
         warnings.insert(record.id.clone(), warning);
-        jobs.extend(next.map(|record| NewJob {
+        // A run that reads all records comes to the next in line by itself, but where it has passed it.
+        let passed = work.reads_part() || again.contains(&record.id);
+        jobs.extend(next.filter(|_| passed).map(|record| NewJob {
             connection: work.connection().clone(),
             mapping: work.name().clone(),
             object: mapping.object().clone(),
@@ -43,8 +46,7 @@ pub async fn warnings(
             not_before: Some(store.now() + KEPT),
         }));
     }
-    // A run that reads all records comes to the next in line by itself.
-    if work.reads_part() && !work.options.dry_run && !jobs.is_empty() {
+    if !work.options.dry_run && !jobs.is_empty() {
         store.enqueue_many(&jobs).await?;
     }
     Ok(warnings)

@@ -18,7 +18,7 @@ use crate::sync::edited;
 use crate::sync::effects;
 use crate::sync::plan::version;
 use crate::sync::related::ContactBook;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Plans the records of a run, page by page.
 pub struct Planner {
@@ -38,6 +38,8 @@ pub struct Planner {
     met: bool,
     /// The mapping had contacts when the run went to work: records may leave them.
     known: bool,
+    /// Of these records the run has planned an older version.
+    again: HashSet<RecordId>,
     /// A dry run keeps nothing in the store, so it remembers here.
     rehearsal: Option<Rehearsal>,
 }
@@ -71,6 +73,7 @@ impl Planner {
             contacts: Familiar::new(read == 0),
             met: false,
             known: work.store().has_contacts(connection, mapping).await?,
+            again: HashSet::new(),
             rehearsal: work.options.dry_run.then(Rehearsal::default),
         })
     }
@@ -177,8 +180,8 @@ impl Planner {
             self.contacts.note(email.as_str());
         }
         let mut wanted = self.wanted(work, &records, &related).await?;
-        let mut leaving = if self.known {
-            leaving(work, &records, &plans, &links).await?
+        let mut leaving = if self.known || !self.again.is_empty() {
+            leaving(work, &records, &plans, &links, &self.again).await?
         } else {
             HashMap::new()
         };
@@ -259,6 +262,7 @@ impl Planner {
             .cloned()
             .collect();
         self.met |= !met.is_empty();
+        self.again.clear();
         let seen = if self.rehearsal.is_some() || met.is_empty() {
             HashMap::new()
         } else {
@@ -281,6 +285,7 @@ impl Planner {
                 (None, Some(seen)) if version(record) > seen.version => {
                     // Counted already; only its outcome changes.
                     self.read -= 1;
+                    self.again.insert(record.id.clone());
                     true
                 }
                 (None, Some(_)) => false,
@@ -600,6 +605,7 @@ async fn leaving(
     records: &[Record],
     plans: &[Meaning],
     links: &HashMap<Email, Link>,
+    again: &HashSet<RecordId>,
 ) -> Result<HashMap<RecordId, String>, Halt> {
     let mut goes: Vec<(&Record, &Email)> = Vec::new();
     for (record, plan) in records.iter().zip(plans) {
@@ -615,7 +621,7 @@ async fn leaving(
             goes.push((record, email));
         }
     }
-    leavers::warnings(work, &goes).await
+    leavers::warnings(work, &goes, again).await
 }
 
 /// What the rules want of one record, and what is known of it.

@@ -33,7 +33,7 @@ pub async fn read(work: &Arc<Work>) -> Result<(), Halt> {
         Ordering::AcqRel,
     );
     work.filled.notify_one();
-    let mut kept = Kept::of(work, &position).await?;
+    let mut kept = Kept::of(work, &position).await;
     while position.walk != Walk::Done {
         position = stretch(work, &mut planner, position, std::mem::take(&mut kept)).await?;
     }

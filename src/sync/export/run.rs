@@ -9,7 +9,7 @@ use crate::http::{ApiError, Meter};
 use crate::mapping::Mapping;
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
 use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
-use crate::store::{NewAttempt, Spent, Store, StoreError};
+use crate::store::{Batch, NewAttempt, Spent, Store, StoreError};
 use jiff::Timestamp;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,6 +68,12 @@ pub fn joined<T, E: Into<Halt>>(ended: Result<Result<T, E>, JoinError>) -> Resul
 pub struct Backlog {
     pub rows: AtomicU64,
     pub bytes: AtomicU64,
+}
+
+/// The rows of a batch, and their bytes in an import.
+fn measure(batch: &Batch) -> (u64, u64) {
+    let bytes = batch.rows.iter().map(|row| u64::from(row.size)).sum();
+    (batch.rows.len() as u64, bytes)
 }
 
 /// One run at work.
@@ -277,6 +283,27 @@ impl Work {
         };
         *reported = now;
         since
+    }
+
+    /// Rows were taken from the outbox for an import.
+    pub fn note_taken(&self, batch: &Batch) {
+        let (rows, bytes) = measure(batch);
+        let less = |counter: &AtomicU64, by: u64| {
+            // A restart knows rows without their bytes, so the counters may run short of each other.
+            let _ = counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+                Some(now.saturating_sub(by))
+            });
+        };
+        less(&self.backlog.rows, rows);
+        less(&self.backlog.bytes, bytes);
+        self.taken.notify_one();
+    }
+
+    /// They were put back.
+    pub fn note_waiting(&self, batch: &Batch) {
+        let (rows, bytes) = measure(batch);
+        self.backlog.rows.fetch_add(rows, Ordering::AcqRel);
+        self.backlog.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
     /// True if the run does not come to all records.
