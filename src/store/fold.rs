@@ -4,25 +4,26 @@ use super::{Inner, Store, sqlite};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Rows written in great number between two times; most of them change a page of their own.
-const ROWS: u64 = 4_000;
+/// Pages that are changed between two times, as far as is told.
+const PAGES: u64 = 8_000;
 
 /// What was written since the log was folded last.
 #[derive(Default)]
 pub(super) struct Unfolded {
-    rows: AtomicU64,
+    pages: AtomicU64,
     folding: AtomicBool,
 }
 
 impl Store {
-    /// Notes that many rows were written, as an export does.
-    pub(super) fn wrote(&self, rows: usize) {
+    /// Notes that about so many pages were changed. In great number rows change one each, for they lie far apart.
+    pub(super) fn wrote(&self, pages: usize) {
         let unfolded = &self.inner.unfolded;
-        let rows = rows as u64 + unfolded.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        if rows < ROWS || unfolded.folding.swap(true, Ordering::Relaxed) {
+        let pages = pages as u64;
+        let all = pages + unfolded.pages.fetch_add(pages, Ordering::Relaxed);
+        if all < PAGES || unfolded.folding.swap(true, Ordering::Relaxed) {
             return;
         }
-        unfolded.rows.store(0, Ordering::Relaxed);
+        unfolded.pages.store(0, Ordering::Relaxed);
         tokio::spawn(fold(Arc::clone(&self.inner)));
     }
 }

@@ -144,10 +144,14 @@ impl Store {
         let writes = ended.any(|((_, _, settlement), mine)| *mine || settlement.sent);
         if writes {
             self.commit(tx).await?;
+            self.wrote(jobs.len() * PAGES_A_JOB);
         }
         Ok((mine, writes))
     }
 }
+
+/// About so many pages are changed on a job's way from its webhook to its end.
+const PAGES_A_JOB: usize = 20;
 
 /// A running job as the store has it.
 struct Held {

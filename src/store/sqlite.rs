@@ -29,7 +29,7 @@ pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-32000")
         // Pages that change often are folded into the file once, not every 16 MiB; the log grows to 64 MiB.
-        .pragma("wal_autocheckpoint", "16000")
+        .pragma("wal_autocheckpoint", "32000")
         .statement_cache_capacity(200)
         .connect()
         .await?)

@@ -192,15 +192,15 @@ impl App {
         };
         form.error = None;
         match form.purpose.clone() {
-            Purpose::Export(names) => {
-                if let Some((mapping, options, did)) = from_form(&form, &names) {
-                    if options.dry_run {
-                        self.write_unasked(Request::StartExport(mapping, options), did);
-                    } else {
-                        self.write(Request::StartExport(mapping, options), did);
-                    }
+            Purpose::Export(names) => match from_form(&mut form, &names) {
+                Some((mapping, options, did)) if options.dry_run => {
+                    self.write_unasked(Request::StartExport(mapping, options), did);
                 }
-            }
+                Some((mapping, options, did)) => {
+                    self.write(Request::StartExport(mapping, options), did);
+                }
+                None => self.overlays.push(Overlay::Form(form)),
+            },
             Purpose::Pause(scope) => {
                 match pause_from_form(&mut form, &scope, self.now, &self.session) {
                     Some((request, did)) => {

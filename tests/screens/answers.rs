@@ -109,6 +109,17 @@ fn only_a_plain_y_is_yes() {
 }
 
 #[test]
+fn the_cursor_stays_in_its_place_when_its_record_is_deleted() {
+    // That under the cursor, and two above it that are selected, from the sixth row.
+    for keys in ["2jjjDy", "2 j jjDy"] {
+        let mut driver = view(Mood::Normal, keys);
+        driver.wait(300);
+        let text = driver.text(80, 24);
+        assert!(text.contains("4 of 230"), "{keys}: {text}");
+    }
+}
+
+#[test]
 fn a_form_whose_write_was_declined_can_be_changed_and_saved() {
     let production = Session {
         production: true,

@@ -283,3 +283,16 @@ fn what_is_discarded_is_counted_as_such() {
     let counts = |r: &Request| matches!(r, Request::CountDiscardable(_));
     assert_eq!(asked(&driver, counts), 1);
 }
+
+#[test]
+fn quitting_asks_before_what_can_still_be_taken_back() {
+    let mut driver = at("4");
+    driver.keys("Ryq");
+    assert!(!driver.effects.contains(&Effect::Quit));
+    let text = driver.text(120, 40);
+    for part in ["Quit before it begins?", "retry of 41 jobs begins in"] {
+        assert!(text.contains(part), "{text}");
+    }
+    driver.keys("nuq");
+    assert!(driver.effects.contains(&Effect::Quit));
+}

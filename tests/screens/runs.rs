@@ -32,6 +32,17 @@ fn a_new_export_is_a_dry_run_unless_told_otherwise() {
 }
 
 #[test]
+fn a_limit_that_is_none_begins_no_export() {
+    for typed in ["12.5", "-3", "0", "abc", "99999999999999999999"] {
+        let mut driver = at("5");
+        driver.keys(&format!("a\t\t\t{typed}\n"));
+        let begun = |r: &Request| matches!(r, Request::StartExport(..));
+        assert_eq!(asked(&driver, begun), 0, "{typed}");
+        assert!(driver.text(80, 24).contains("a whole number such as 50"));
+    }
+}
+
+#[test]
 fn a_new_export_is_the_one_under_the_cursor() {
     let mut driver = at("5G");
     driver.keys("a\n");

@@ -249,6 +249,13 @@ impl App {
                 false => "It stops here, and goes on with the next start or with a worker that runs; nothing of it is lost or sent twice.".to_owned(),
             });
         }
+        let waiting = self.queue.not_begun(self.now);
+        if !waiting.is_empty() {
+            titles.push("Quit before it begins?");
+            lines.extend(waiting.into_iter().map(|what| {
+                format!("{what}. Whoever works the queue then does it; u takes it back now.")
+            }));
+        }
         let writing = self.slots.writing();
         if writing > 0 {
             titles.push("Quit while something is being written?");

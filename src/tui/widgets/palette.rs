@@ -27,7 +27,7 @@ impl Palette {
             .all()
             .iter()
             .filter(|bound| bound.binding.tab.is_some_and(|other| other != tab));
-        let (mut items, mut actions) = (Vec::new(), Vec::new());
+        let (mut items, mut names, mut actions) = (Vec::new(), Vec::new(), Vec::new());
         // Plain movements come last: they are found by their name, and in nobody's way.
         for bound in here.chain(everywhere).chain(others).chain(moving) {
             if bound.binding.action == Action::Palette {
@@ -39,10 +39,11 @@ impl Palette {
                 false => lacks(bound.binding.action),
             };
             items.push(item(bound, aim, lacking));
+            names.push(bound.binding.name);
             actions.push((bound.binding.tab, bound.binding.action));
         }
         Self {
-            picker: Picker::new("Commands", items).whole(),
+            picker: Picker::new("Commands", items).whole().named(names),
             actions,
         }
     }

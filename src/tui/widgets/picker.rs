@@ -37,6 +37,8 @@ pub struct Item {
 #[derive(Clone, Debug, Default)]
 struct Marks {
     marked: BTreeSet<usize>,
+    /// Somebody marked something, or took a mark away.
+    touched: bool,
     /// What an item is called that is typed and not in the list; `None` where only the list will do.
     new: Option<&'static str>,
 }
@@ -46,6 +48,8 @@ struct Marks {
 pub struct Picker {
     title: String,
     items: Vec<Item>,
+    /// Other names of the first items, by which they are found.
+    names: Vec<&'static str>,
     input: Input,
     shown: Vec<usize>,
     cursor: usize,
@@ -66,6 +70,7 @@ impl Picker {
             title: title.into(),
             shown: Vec::new(),
             items,
+            names: Vec::new(),
             input: Input::default(),
             cursor: 0,
             marks: None,
@@ -79,6 +84,26 @@ impl Picker {
     pub fn whole(mut self) -> Self {
         self.whole = true;
         self
+    }
+
+    /// The items are found by these names, too.
+    pub fn named(mut self, names: Vec<&'static str>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// How good a match is: the beginning of a name, of a word of the label, or letters here and there.
+    fn nearness(&self, at: usize, typed: &str) -> u8 {
+        let name = self.names.get(at);
+        let label = self.items[at].label.to_lowercase();
+        let mut words = label.match_indices(typed).map(|(from, _)| &label[..from]);
+        if name.is_some_and(|name| name.starts_with(typed)) {
+            0
+        } else if words.any(|before| !before.ends_with(char::is_alphanumeric)) {
+            1
+        } else {
+            2
+        }
     }
 
     /// Columns that the widest item wants.
@@ -116,6 +141,7 @@ impl Picker {
     pub fn naming(mut self, new: &'static str, marked: usize) -> Self {
         self.marks = Some(Marks {
             marked: (0..marked).collect(),
+            touched: false,
             new: Some(new),
         });
         self
@@ -127,7 +153,7 @@ impl Picker {
             return Vec::new();
         };
         let under = self.shown.get(self.cursor).copied();
-        if marks.marked.is_empty() && marks.new.is_none() {
+        if marks.marked.is_empty() && (marks.new.is_none() || !marks.touched) {
             return under.into_iter().collect();
         }
         marks.marked.iter().copied().collect()
@@ -183,11 +209,11 @@ impl Picker {
             }
             (None, None) => return,
         };
-        if let Some(marks) = &mut self.marks
-            && !marks.marked.insert(at)
-            && toggle
-        {
-            marks.marked.remove(&at);
+        if let Some(marks) = &mut self.marks {
+            marks.touched = true;
+            if !marks.marked.insert(at) && toggle {
+                marks.marked.remove(&at);
+            }
         }
         if !self.input.value().is_empty() {
             self.input = Input::default();
@@ -234,18 +260,20 @@ impl Picker {
         );
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
-        let mut scored: Vec<(u32, usize)> = self
+        let typed = self.input.value().trim().to_lowercase();
+        let mut scored: Vec<(u8, u32, usize)> = self
             .items
             .iter()
             .enumerate()
             .filter_map(|(at, item)| {
-                let text = format!("{} {}", item.label, item.note);
+                let name = self.names.get(at).copied().unwrap_or_default();
+                let text = format!("{} {} {name}", item.label, item.note);
                 let score = pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)?;
-                Some((score, at))
+                Some((self.nearness(at, &typed), score, at))
             })
             .collect();
-        scored.sort_by_key(|(score, at)| (std::cmp::Reverse(*score), *at));
-        self.shown = scored.into_iter().map(|(_, at)| at).collect();
+        scored.sort_by_key(|(near, score, at)| (*near, std::cmp::Reverse(*score), *at));
+        self.shown = scored.into_iter().map(|(.., at)| at).collect();
     }
 
     /// Puts pasted text in, on one line.
@@ -459,6 +487,36 @@ mod tests {
             last = picker.key(&KeyEvent::new(code, KeyModifiers::NONE));
         }
         last
+    }
+
+    #[test]
+    fn what_begins_as_typed_comes_before_letters_here_and_there() {
+        let item = |label: &str| Item {
+            label: label.into(),
+            note: String::new(),
+            key: String::new(),
+            off: false,
+        };
+        let labels = [
+            "Quit; asks while something is under way, or so",
+            "Take it back",
+            "Rundown",
+        ];
+        let mut picker = Picker::new("t", labels.map(item).into()).named(vec!["quit", "undo", ""]);
+        assert_eq!(keys(&mut picker, "undo\n"), PickOutcome::Chosen(1));
+        let mut picker = Picker::new("t", labels.map(item).into());
+        assert_eq!(keys(&mut picker, "und\n"), PickOutcome::Chosen(0));
+    }
+
+    #[test]
+    fn where_nobody_marked_anything_the_one_under_the_cursor_is_taken() {
+        let mut picker = Picker::new("t", items()).naming("tag", 0);
+        assert_eq!(keys(&mut picker, "v\n"), PickOutcome::Taken);
+        assert_eq!(picker.taken(), [1]);
+        // Somebody took all marks away: none is meant.
+        let mut picker = Picker::new("t", items()).naming("tag", 1);
+        assert_eq!(keys(&mut picker, " v\n"), PickOutcome::Taken);
+        assert_eq!(picker.taken(), Vec::<usize>::new());
     }
 
     #[test]

@@ -180,16 +180,17 @@ impl Exports {
                 words(&yes_no),
                 Some(json!("no")),
             ),
-            Field::text("limit", "At most so many records", Kind::Number, None),
+            Field::text("limit", "At most so many records", Kind::Text, None),
         ];
         let form = Form::new("New export", Purpose::Export(names), fields);
         cx.show(Overlay::Form(Box::new(form)));
     }
 }
 
-/// The options that the form of a new export holds, and the command that does the same.
+/// The options that the form of a new export holds, and the command that does the same; `None` if a field cannot be taken, which it
+/// then says.
 pub fn from_form(
-    form: &Form,
+    form: &mut Form,
     names: &[MappingName],
 ) -> Option<(MappingName, ExportOptions, String)> {
     let yes = |key: &str| {
@@ -198,12 +199,23 @@ pub fn from_form(
     };
     let mapping = form.fields.first().and_then(Field::chosen)?;
     let mapping = names.get(mapping)?.clone();
-    let limit = form.fields.iter().find(|field| field.key == "limit");
+    let (dry_run, full) = (yes("dry_run"), yes("full"));
+    let field = form.fields.iter_mut().find(|field| field.key == "limit")?;
+    let limit = match field.typed() {
+        "" => None,
+        typed => match typed.parse() {
+            Ok(limit @ 1..) => Some(limit),
+            _ => {
+                field.problem = Some("a whole number such as 50, or nothing for all".to_owned());
+                return None;
+            }
+        },
+    };
     let options = ExportOptions {
-        dry_run: yes("dry_run"),
-        full: yes("full"),
+        dry_run,
+        full,
         since: None,
-        limit: limit.and_then(|field| field.typed().parse().ok()),
+        limit,
         trigger: None,
     };
     let mut did = format!("tramline export {}", quoted(mapping.as_str()));

@@ -84,6 +84,11 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// Actions on many jobs that were asked for here and have not begun, for people.
+    pub fn not_begun(&self, now: Timestamp) -> Vec<String> {
+        self.doings.not_begun(now)
+    }
+
     /// An empty screen; `low_bandwidth` reads the list once a second at most.
     pub fn new(low_bandwidth: bool) -> Self {
         Self::holding(KEEP, low_bandwidth)

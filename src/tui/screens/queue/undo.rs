@@ -91,6 +91,14 @@ impl Doings {
         }
     }
 
+    /// What was asked for here and has not begun.
+    pub(super) fn not_begun(&self, now: Timestamp) -> Vec<String> {
+        let mine = |doing: &&Doing| doing.other.is_none() && !doing.taken_back && doing.start > now;
+        let left = |doing: &Doing| doing.start.duration_since(now).as_secs().max(0) as u64 + 1;
+        let waiting = self.all.iter().filter(mine);
+        waiting.map(|doing| doing.progress(left(doing))).collect()
+    }
+
     /// The store changed.
     pub(super) fn mark(&mut self) {
         self.refresh.mark();

@@ -147,8 +147,9 @@ impl Screen for Records {
                     match first {
                         true => {
                             self.shown = self.arranged();
-                            let sought = self.sought.take();
-                            self.table.stay(sought.and_then(|id| self.row_of(&id)));
+                            if let Some(id) = self.sought.take() {
+                                self.table.stay(self.row_of(&id));
+                            }
                         }
                         false => self.arrange(),
                     }

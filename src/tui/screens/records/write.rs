@@ -201,7 +201,12 @@ impl Records {
             self.open = false;
             self.in_detail = false;
             self.pinned = None;
+            // The cursor stays where it is, which is the neighbour's place now.
+            let at = self.table.cursor;
+            let above = deleted.iter().filter_map(|id| self.row_of(id));
+            let at = at - above.filter(|row| *row < at).count();
             self.restart(cx);
+            self.table.cursor = at;
         }
         if let Some(problem) = problem {
             cx.toast(Level::Error, problem.to_string());
