@@ -1,10 +1,10 @@
 //! The rows of the outbox beneath the batches: which may be taken, which belong to a batch.
 
-use super::error::{Result, StoreError};
+use super::error::Result;
 use super::holds::held_by;
 use super::outbox::{BATCH, Batch, BatchKind, BatchState, HOLD, OutboxRow, missing};
 use super::replan::CountsChange;
-use super::rows::{email, from_json, time};
+use super::rows::{email, from_json, time, unreadable};
 use super::runs::{RunRow, Spent, run_row_by, run_row_of};
 use super::sqlite::gathered;
 use crate::model::view::Outcome;
@@ -348,11 +348,4 @@ pub(super) fn batch(head: &SqliteRow) -> Result<(Batch, Span)> {
         rows: Vec::new(),
     };
     Ok((batch, (head.try_get(7)?, head.try_get(8)?)))
-}
-
-fn unreadable(what: &'static str, value: &str) -> StoreError {
-    StoreError::Unreadable {
-        what,
-        value: value.to_owned(),
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::error::{Result, StoreError};
 use super::jobs::{Sort, SortBy};
-use super::rows::{chunks, from_json, int, push_list, time, to_json};
+use super::rows::{chunks, from_json, int, push_list, time, to_json, unreadable};
 use super::search::Search;
 use super::{SLICE, Store};
 use crate::model::bulk::{Bulk, BulkAction, BulkState};
@@ -406,10 +406,6 @@ fn push_seqs(query: &mut QueryBuilder<Sqlite>, seqs: &[i64]) {
 fn read(row: &SqliteRow) -> Result<Bulk> {
     let action: &str = row.try_get(1)?;
     let state: &str = row.try_get(5)?;
-    let unreadable = |what, value: &str| StoreError::Unreadable {
-        what,
-        value: value.to_owned(),
-    };
     let ids: Option<&str> = row.try_get(3)?;
     Ok(Bulk {
         id: row.try_get::<String, _>(0)?.into(),

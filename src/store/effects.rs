@@ -2,10 +2,9 @@
 //! answer. Whatever happens in between, the row says what must be found out before anything is sent again.
 
 use super::Store;
-use super::enqueue::WIRE_LIMIT;
-use super::error::{Result, StoreError};
+use super::error::Result;
 use super::outbox::OutboxRow;
-use super::rows::{bounded, chunks, count, from_json, push_list, time, to_json};
+use super::rows::{chunks, count, from_json, push_list, time, to_json, unreadable, wire};
 use crate::model::{
     Act, Action, ConnectionName, ContactId, Effect, EffectState, Job, MappingName, Problem,
     RecordId, RunId,
@@ -315,10 +314,6 @@ impl Store {
         end: &EffectEnd,
     ) -> Result<()> {
         let now = self.now_micros();
-        let text = |text: &Option<String>| {
-            text.as_deref()
-                .map(|text| bounded(text, WIRE_LIMIT).to_owned())
-        };
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
         sqlx::query(AssertSqlSafe(format!(
@@ -329,8 +324,8 @@ impl Store {
         )))
         .bind(end.state.name())
         .bind(end.error.as_ref().map(to_json).transpose()?)
-        .bind(text(&end.request))
-        .bind(text(&end.response))
+        .bind(wire(&end.request))
+        .bind(wire(&end.response))
         .bind(now)
         .bind(effect)
         .bind(sent_at.map(Timestamp::as_microsecond))
@@ -603,11 +598,4 @@ pub(super) fn action(name: &str) -> Result<Action> {
 
 fn state(name: &str) -> Result<EffectState> {
     EffectState::from_name(name).ok_or_else(|| unreadable("effect state", name))
-}
-
-fn unreadable(what: &'static str, value: &str) -> StoreError {
-    StoreError::Unreadable {
-        what,
-        value: bounded(value, 200).to_owned(),
-    }
 }

@@ -3,15 +3,12 @@
 
 use super::claim::UNTIMED;
 use super::error::Result;
-use super::rows::{bounded, to_json, trigger_kind, trigger_run};
+use super::rows::{to_json, trigger_kind, trigger_run, wire};
 use super::{Store, StoreError};
 use crate::model::filter::searched_parts;
 use crate::model::{ConnectionName, JobId, MappingName, ObjectKey, Problem, RecordId, Trigger};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
-
-/// Longest request or response that an attempt or an effect keeps, in bytes.
-pub(super) const WIRE_LIMIT: usize = 4096;
 
 /// A record that is to be synced.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,10 +164,6 @@ pub(super) async fn insert_attempt(
     outcome: &str,
     error: Option<&Problem>,
 ) -> Result<()> {
-    let bounded_text = |text: &Option<String>| {
-        text.as_deref()
-            .map(|text| bounded(text, WIRE_LIMIT).to_owned())
-    };
     sqlx::query(
         "INSERT INTO attempts (connection, job_seq, number, started_at, ended_at, worker, outcome, error, request, response,
              mapping_hash, warning, edit)
@@ -186,8 +179,8 @@ pub(super) async fn insert_attempt(
     .bind(&attempt.worker)
     .bind(outcome)
     .bind(error.map(to_json).transpose()?)
-    .bind(bounded_text(&attempt.request))
-    .bind(bounded_text(&attempt.response))
+    .bind(wire(&attempt.request))
+    .bind(wire(&attempt.response))
     .bind(&attempt.mapping_hash)
     .bind(&attempt.warning)
     .execute(tx)

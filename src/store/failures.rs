@@ -1,9 +1,9 @@
 //! Records that an export could not bring to their contacts: failed jobs with an attempt, and how a later one resolves them.
 
 use super::effects::NO_OPEN_EFFECT;
-use super::enqueue::{NewAttempt, WIRE_LIMIT};
+use super::enqueue::NewAttempt;
 use super::error::Result;
-use super::rows::{OPEN, bounded, chunks, push_table, to_json};
+use super::rows::{OPEN, chunks, push_table, to_json, wire};
 use super::runs::RunRow;
 use crate::model::filter::{searched_error, searched_parts};
 use crate::model::group::group;
@@ -128,10 +128,6 @@ fn push_attempts(
         &tried,
         |values, (failed, error)| {
             let attempt = &failed.attempt;
-            let wire = |text: &Option<String>| {
-                text.as_deref()
-                    .map(|text| bounded(text, WIRE_LIMIT).to_owned())
-            };
             values.push_bind(failed.record.as_str());
             values.push_bind(failed.state().name());
             values.push_bind(attempt.started_at.as_microsecond());

@@ -1,9 +1,10 @@
 //! What is kept on disk: jobs and their attempts, effects, export runs with their planned writes, what each
 //! mapping saw of each record, what ActiveCampaign last confirmed, webhooks as they came, timers, budgets.
 //!
-//! One SQLite file (sync.md, Store). One connection writes, in transactions that begin with the write
-//! lock; a few others read. A write that returned is on disk, but for budgets: a lost row costs a few permits at
-//! most, and a permit must not wait for the disk. They go through the same connection all the same, since SQLite
+//! One SQLite file (sync.md, Store), and beside it the pages that an export has read ahead. One connection writes, in
+//! transactions that begin with the write lock; a few others read. A write that returned is on disk, but for what is found
+//! out again where the machine itself stops: claims, holds, planned pages, budgets (a lost row costs a few permits at
+//! most, and a permit must not wait for the disk). They go through the same connection all the same, since SQLite
 //! throws a connection's cache away whenever another one has written. For that reason the look-ups of an export, hundreds
 //! a second between its writes, are made there as well.
 

@@ -18,6 +18,9 @@ use sqlx::{Encode, QueryBuilder, Row, Sqlite, Type};
 /// True for the states in which a job stands for its record; the text is that of the index `jobs_open`.
 pub(super) const OPEN: &str = "state NOT IN ('done', 'discarded')";
 
+/// Longest request or response that an attempt or an effect keeps, in bytes.
+const WIRE_LIMIT: usize = 4096;
+
 /// Rows of one statement at most: the pages that an export plans together, or an import. A statement costs a wake-up of SQLite's thread.
 const ROWS: usize = 500;
 
@@ -225,12 +228,18 @@ pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> 
     serde_json::from_str(text).map_err(|_| unreadable(what, text))
 }
 
+/// What is kept of a request or a response.
+pub(super) fn wire(text: &Option<String>) -> Option<String> {
+    let text = text.as_deref()?;
+    Some(bounded(text, WIRE_LIMIT).to_owned())
+}
+
 /// At most `max` bytes of a text, cut between characters.
 pub(super) fn bounded(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-fn unreadable(what: &'static str, value: &str) -> StoreError {
+pub(super) fn unreadable(what: &'static str, value: &str) -> StoreError {
     StoreError::Unreadable {
         what,
         value: bounded(value, 200).to_owned(),
