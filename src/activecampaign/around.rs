@@ -94,7 +94,7 @@ impl ActiveCampaign {
         let names = self
             .names
             .of(kind)
-            .renew(async || self.read_names(kind).await);
+            .renew(self.waits(), async || self.read_names(kind).await);
         names.await.map(Arc::unwrap_or_clone)
     }
 
@@ -119,7 +119,7 @@ impl ActiveCampaign {
         };
         let kept = self.names.of(kind);
         let names = kept
-            .get(believed, async || self.read_names(kind).await)
+            .get(self.waits(), believed, async || self.read_names(kind).await)
             .await?;
         self.pick(kind, name, &names)
     }
@@ -175,7 +175,7 @@ impl ActiveCampaign {
         };
         let kept = self.names.of(kind);
         let names = kept
-            .get(believed, async || self.read_names(kind).await)
+            .get(self.waits(), believed, async || self.read_names(kind).await)
             .await?;
         Ok(ids
             .iter()

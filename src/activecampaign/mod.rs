@@ -122,6 +122,11 @@ impl ActiveCampaign {
         other
     }
 
+    /// How much time each call spends waiting because of rate-limit answers, at most.
+    pub fn waits(&self) -> Duration {
+        self.transport.patience
+    }
+
     /// The same client, whose calls are counted by `meter`.
     pub fn metered(&self, meter: Arc<Meter>) -> Self {
         let mut other = self.clone();

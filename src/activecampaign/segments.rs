@@ -23,7 +23,7 @@ impl ActiveCampaign {
     /// As every call.
     pub async fn segments(&self) -> Result<Vec<Segment>, ApiError> {
         let read = async || self.read_segments().await;
-        self.names.segments.renew(read).await
+        self.names.segments.renew(self.waits(), read).await
     }
 
     async fn read_segments(&self) -> Result<Vec<Segment>, ApiError> {
@@ -59,7 +59,7 @@ impl ActiveCampaign {
     pub(super) async fn known_segments(&self) -> Result<Part<Segment>, ApiError> {
         let read = async || self.read_segments().await;
         let fresh = |age, _: &Vec<Segment>| age < FRESH;
-        allowed(self.names.segments.get(fresh, read).await)
+        allowed(self.names.segments.get(self.waits(), fresh, read).await)
     }
 
     /// Summaries of saved segments. Their answer tells no total, so a page that brings nothing new is the end.

@@ -97,6 +97,11 @@ impl Account {
         }
     }
 
+    /// How much time each call spends waiting because of rate-limit answers, at most.
+    fn waits(&self) -> Duration {
+        self.highlevel.waits().max(self.activecampaign.waits())
+    }
+
     /// Until when a rate-limit answer keeps all calls of one of the two APIs waiting.
     pub fn blocked_until(&self) -> Option<jiff::Timestamp> {
         let [requests, _] = self.activecampaign.budget_views();
@@ -116,14 +121,14 @@ impl Account {
     pub async fn schema(&self, object: &ObjectKey) -> Result<Arc<ObjectSchema>, ApiError> {
         let kept = part(&mut self.learned.lock().await.schemas, object);
         let read = async || self.highlevel.object(object).await.map(Arc::new);
-        kept.get(fresh, read).await
+        kept.get(self.waits(), fresh, read).await
     }
 
     /// All contact fields.
     pub async fn fields(&self) -> Result<Arc<Vec<ContactField>>, ApiError> {
         let kept = Arc::clone(&self.learned.lock().await.fields);
         let read = async || self.activecampaign.fields().await.map(Arc::new);
-        kept.get(fresh, read).await
+        kept.get(self.waits(), fresh, read).await
     }
 
     /// The associations of an object.
@@ -133,7 +138,7 @@ impl Account {
     ) -> Result<Arc<Vec<Association>>, ApiError> {
         let kept = part(&mut self.learned.lock().await.associations, object);
         let read = async || self.highlevel.associations_of(object).await.map(Arc::new);
-        kept.get(fresh, read).await
+        kept.get(self.waits(), fresh, read).await
     }
 
     /// Holds a mapping against both live schemas.
@@ -174,7 +179,9 @@ impl Account {
             let mapping = self.compile(name, spec).await?.ready(name)?;
             Ok((hash.clone(), Arc::new(mapping)))
         };
-        kept.get(known, compile).await.map(|(_, mapping)| mapping)
+        kept.get(self.waits(), known, compile)
+            .await
+            .map(|(_, mapping)| mapping)
     }
 
     /// The mapping held against both live schemas anew, for a record that does not fit it. `None` where that one was compiled
