@@ -84,10 +84,12 @@ impl Store {
         told(gone.await);
     }
 
-    /// A run that ended needs its pages no more.
+    /// A run that ended needs its pages no more. Behind the last one their folder goes as well.
     pub(super) async fn forget_run(&self, run: &RunId) {
-        let gone = in_files(self.pages_of(run), |folder| {
-            absent(fs::remove_dir_all(folder))
+        let run = self.pages_of(run);
+        let gone = in_files(self.pages(), move |pages| {
+            absent(fs::remove_dir_all(run))?;
+            without_pages(pages)
         });
         told(gone.await);
     }
@@ -101,7 +103,7 @@ impl Store {
                     absent(fs::remove_dir_all(&folder))?;
                 }
             }
-            Ok(())
+            without_pages(pages)
         });
         told(gone.await);
     }
@@ -137,6 +139,14 @@ fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
+/// Removes the folder if no run has pages there.
+fn without_pages(pages: &Path) -> io::Result<()> {
+    match fs::remove_dir(pages) {
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => absent(removed),
     }
 }
 

@@ -57,27 +57,8 @@ impl Store {
         emails: &[Email],
         oldest: bool,
     ) -> Result<HashMap<Email, Candidate>> {
-        let order = if oldest {
-            "version, record_id"
-        } else {
-            "version DESC, record_id DESC"
-        };
         let mut writer = self.writer().await;
-        let warm = writer.connection()?;
-        let mut winners = HashMap::with_capacity(emails.len());
-        for chunk in chunks(emails) {
-            let mut query = wanted(connection, mapping, chunk);
-            query.push(format!(
-                ", {} SELECT record_id, version, outcome, run_id, email FROM (
-                     SELECT *, row_number() OVER (PARTITION BY email ORDER BY {order}) AS place FROM competing)
-                 WHERE place = 1",
-                competing()
-            ));
-            for row in query.build().fetch_all(&mut *warm).await? {
-                winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
-            }
-        }
-        Ok(winners)
+        winners_of(writer.connection()?, connection, mapping, emails, oldest).await
     }
 
     /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
@@ -162,6 +143,35 @@ pub(super) async fn candidates_of_many(
         }
     }
     Ok(found)
+}
+
+/// See [`Store::winners`].
+pub(super) async fn winners_of(
+    reader: &mut SqliteConnection,
+    connection: &ConnectionName,
+    mapping: &MappingName,
+    emails: &[Email],
+    oldest: bool,
+) -> Result<HashMap<Email, Candidate>> {
+    let order = if oldest {
+        "version, record_id"
+    } else {
+        "version DESC, record_id DESC"
+    };
+    let mut winners = HashMap::with_capacity(emails.len());
+    for chunk in chunks(emails) {
+        let mut query = wanted(connection, mapping, chunk);
+        query.push(format!(
+            ", {} SELECT record_id, version, outcome, run_id, email FROM (
+                 SELECT *, row_number() OVER (PARTITION BY email ORDER BY {order}) AS place FROM competing)
+             WHERE place = 1",
+            competing()
+        ));
+        for row in query.build().fetch_all(&mut *reader).await? {
+            winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
+        }
+    }
+    Ok(winners)
 }
 
 /// A query that begins with the contacts in question, for [`competing`].

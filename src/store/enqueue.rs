@@ -6,7 +6,9 @@ use super::error::Result;
 use super::rows::{to_json, trigger_kind, trigger_run, wire};
 use super::{Store, StoreError};
 use crate::model::filter::searched_parts;
-use crate::model::{ConnectionName, JobId, MappingName, ObjectKey, Problem, RecordId, Trigger};
+use crate::model::{
+    ConnectionName, Job, JobId, MappingName, ObjectKey, Problem, RecordId, Trigger,
+};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -20,6 +22,31 @@ pub struct NewJob {
     pub trigger: Trigger,
     /// Not to be claimed before then.
     pub not_before: Option<Timestamp>,
+}
+
+impl NewJob {
+    /// A job that is due at once.
+    pub fn new(
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        object: &ObjectKey,
+        record: RecordId,
+        trigger: Trigger,
+    ) -> Self {
+        Self {
+            connection: connection.clone(),
+            mapping: mapping.clone(),
+            object: object.clone(),
+            record,
+            trigger,
+            not_before: None,
+        }
+    }
+
+    /// A job that follows from another one, for a record of the same mapping.
+    pub fn after(job: &Job, record: RecordId, trigger: Trigger) -> Self {
+        Self::new(&job.connection, &job.mapping, &job.object, record, trigger)
+    }
 }
 
 /// One try at a job, as its maker reports it; the store numbers it.

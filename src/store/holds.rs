@@ -3,8 +3,10 @@
 
 use super::Store;
 use super::candidates::{Candidate, candidates_of, candidates_of_many};
+use super::enqueue::NewJob;
 use super::error::Result;
 use super::flights::is_in_flight;
+use super::heirs::{Heir, hand_on};
 use super::links::{RecordSeen, linked_by_record, see};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::{chunks, email, push_list};
@@ -27,28 +29,37 @@ pub enum Held {
     Lost,
 }
 
+/// A record that comes to a contact.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrives<'a> {
+    pub seen: &'a RecordSeen,
+    /// The contacts that it had or stood for until then: once it is seen here, whoever is next in line for one of them is asked.
+    pub leaves: &'a [Email],
+    pub heir: Heir,
+}
+
 /// A running job that asks for its contact, among others.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     pub job: &'a Job,
     pub epoch: i64,
     pub contact: &'a Email,
-    /// What is kept of its record first, also where the contact is busy.
-    pub seen: &'a RecordSeen,
+    /// Kept first, also where the contact is busy.
+    pub arrives: Arrives<'a>,
     /// False for a job that takes its contact later, and only lets others know of its record.
     pub takes: bool,
 }
 
 impl Store {
-    /// Takes a contact for a running job. `seen` is kept first, and also where the contact is busy: whoever decides on
-    /// this contact next knows of the record. A version that is older than what is known already takes nothing. At most
+    /// Takes a contact for a running job. That its record `arrives` is kept first, and also where the contact is busy: whoever
+    /// decides on this contact next knows of the record. A version that is older than what is known already takes nothing. At most
     /// `limit` candidates are answered. As with a claim, the commit does not wait for the disk.
     pub async fn hold_contact(
         &self,
         claimed: &Job,
         epoch: i64,
         contact: &Email,
-        seen: Option<&RecordSeen>,
+        arrives: Option<Arrives<'_>>,
         limit: u32,
     ) -> Result<Held> {
         let now = self.now_micros();
@@ -66,12 +77,20 @@ impl Store {
         let Some(seq) = seq else {
             return Ok(Held::Lost);
         };
-        if let Some(seen) = seen {
+        if let Some(Arrives { seen, leaves, heir }) = arrives {
             see(&mut tx, connection, mapping, &[seen]).await?;
             let newer = newer_versions(&mut tx, connection, mapping, &[seen]).await?;
             if let Some(newer) = newer.get(&seen.record) {
                 return Ok(Held::Overtaken(*newer));
             }
+            hand_on(
+                &mut tx,
+                &like(claimed),
+                (leaves, heir),
+                &HashSet::new(),
+                now,
+            )
+            .await?;
         }
         let exported = exports_have(&mut tx, connection, &[contact], now).await?;
         let held = if let Some(kind) = exported.get(contact) {
@@ -108,14 +127,18 @@ impl Store {
         let seen: Vec<&RecordSeen> = asked
             .iter()
             .filter(|one| seq_of(one).is_some())
-            .map(|one| one.seen)
+            .map(|one| one.arrives.seen)
             .collect();
         see(&mut tx, connection, mapping, &seen).await?;
         let newer = newer_versions(&mut tx, connection, mapping, &seen).await?;
-        let mine = |one: &Asked<'_>| match newer.get(&one.seen.record) {
+        let mine = |one: &Asked<'_>| match newer.get(&one.arrives.seen.record) {
             Some(newer) => Err(Held::Overtaken(*newer)),
             None => seq_of(one).ok_or(Held::Lost),
         };
+        for one in asked.iter().filter(|one| mine(one).is_ok()) {
+            let left = (one.arrives.leaves, one.arrives.heir);
+            hand_on(&mut tx, &like(one.job), left, &HashSet::new(), now).await?;
+        }
         let busy = held_by_jobs(&mut tx, connection, now).await?;
         let contacts: Vec<&Email> = asked.iter().map(|one| one.contact).collect();
         let exported = exports_have(&mut tx, connection, &contacts, now).await?;
@@ -193,6 +216,11 @@ impl Store {
         .map(|row| email(row.try_get(0)?))
         .collect()
     }
+}
+
+/// What follows from a job has its urgency.
+fn like(job: &Job) -> NewJob {
+    NewJob::after(job, job.record.clone(), job.trigger.clone())
 }
 
 /// The rows of those jobs that run, as this worker's.

@@ -76,4 +76,48 @@ impl Store {
             .map(|(record, (_, email))| (record, email))
             .collect())
     }
+
+    /// The contacts that each of these records has or competes for, as [`Store::contacts_of_record`] says of one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn contacts_of_records(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        records: &[RecordId],
+    ) -> Result<Vec<(RecordId, Email)>> {
+        let mut contacts = Vec::new();
+        for chunk in chunks(records) {
+            let ids = || chunk.iter().map(RecordId::as_str);
+            // The one that was last seen of it: it has it, or stands for it.
+            let mut query = QueryBuilder::new(
+                "SELECT r.record_id, r.email FROM records r WHERE r.email IS NOT NULL AND (r.competes = 1 OR EXISTS (
+                     SELECT 1 FROM links l WHERE l.connection = r.connection AND l.mapping = r.mapping
+                         AND l.email = r.email AND l.record_id = r.record_id)) AND r.connection = ",
+            );
+            query
+                .push_bind(connection.as_str())
+                .push(" AND r.mapping = ")
+                .push_bind(mapping.as_str())
+                .push(" AND r.record_id IN ");
+            push_list(&mut query, ids());
+            // Those that it left.
+            query.push(format!(
+                " UNION SELECT record_id, email FROM links{} WHERE moved = 1 AND connection = ",
+                follow("links_moved")
+            ));
+            query
+                .push_bind(connection.as_str())
+                .push(" AND mapping = ")
+                .push_bind(mapping.as_str())
+                .push(" AND record_id IN ");
+            push_list(&mut query, ids());
+            for row in query.build().fetch_all(self.readers()).await? {
+                let record: String = row.try_get(0)?;
+                contacts.push((record.into(), email(row.try_get(1)?)?));
+            }
+        }
+        Ok(contacts)
+    }
 }

@@ -5,6 +5,7 @@ use super::effects::{ConfirmedState, EffectPlan, keep_state, plan_in, void};
 use super::enqueue::{NewAttempt, NewJob, upsert};
 use super::error::Result;
 use super::failures::{FailedRecord, fail, resolve};
+use super::heirs::{Heir, hand_on};
 use super::replan::{CountsChange, Reached, displace, planned_before, withdraw};
 use super::rows::{SENT, chunks, push_table};
 use super::runs::{RunRow, Spent, run_row};
@@ -35,6 +36,9 @@ pub struct PagePlan {
     pub effects: Vec<EffectPlan>,
     /// States of unchanged records that are confirmed as they are.
     pub states: Vec<ConfirmedState>,
+    /// Contacts that records of the page had or stood for, and leave: whoever is next in line for one of them is asked.
+    pub leaves: Vec<Email>,
+    pub heir: Heir,
     pub spent: Spent,
 }
 
@@ -186,6 +190,7 @@ impl Store {
             }
             plan_effects(&mut tx, &row, page, now).await?;
             settle_jobs(&mut tx, run, &row, &page.rows, now).await?;
+            ask_heirs(&mut tx, run, &row, page, now).await?;
         }
         let reached = Reached {
             cursor_json: page.cursor_json.as_deref(),
@@ -309,18 +314,40 @@ async fn sync_once_more(
         .fetch_optional(&mut *tx)
         .await?;
         if under_way.is_some() {
-            let job = NewJob {
-                connection: row.connection.clone(),
-                mapping: row.mapping.clone(),
-                object: row.object.clone(),
-                record: record.clone(),
-                trigger: Trigger::Export(run.clone()),
-                not_before: None,
-            };
-            upsert(tx, &job, now).await?;
+            upsert(tx, &job_for(record, run, row), now).await?;
         }
     }
     Ok(())
+}
+
+/// The contacts that records of a page leave go to whoever is next in line by now.
+async fn ask_heirs(
+    tx: &mut SqliteConnection,
+    run: &RunId,
+    row: &RunRow,
+    page: &PagePlan,
+    now: i64,
+) -> Result<()> {
+    let Some(any) = page.rows.first().filter(|_| !page.leaves.is_empty()) else {
+        return Ok(());
+    };
+    let sends = |planned: &&PlannedRow| matches!(planned.plan, Planned::Send { .. });
+    let sent = page.rows.iter().filter(sends);
+    let sent = sent.map(|planned| &planned.record).collect();
+    let like = job_for(&any.record, run, row);
+    hand_on(tx, &like, (&page.leaves, page.heir), &sent, now).await
+}
+
+/// A job of a run's, for a record that is to be synced by itself.
+fn job_for(record: &RecordId, run: &RunId, row: &RunRow) -> NewJob {
+    let trigger = Trigger::Export(run.clone());
+    NewJob::new(
+        &row.connection,
+        &row.mapping,
+        &row.object,
+        record.clone(),
+        trigger,
+    )
 }
 
 /// A write with what the outbox wants of it.

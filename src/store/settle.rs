@@ -189,14 +189,7 @@ async fn settle_in(
         seqs.push(held.seq);
         next.extend(settlement.follow.iter().map(|job| (job.clone(), None)));
         if let Some(trigger) = held.follow_up {
-            let job = NewJob {
-                connection: held.job.connection,
-                mapping: held.job.mapping,
-                object: held.job.object,
-                record: held.job.record,
-                trigger: Trigger::from(trigger),
-                not_before: None,
-            };
+            let job = NewJob::after(&held.job, held.job.record.clone(), trigger.into());
             next.push((job, held.changed_at));
         }
     }
@@ -314,14 +307,7 @@ async fn with_effects<'a>(
 /// A job for the same record. What is confirmed of its contact may be undone by the write that came too late, so this one
 /// compares with the contact itself, as a person's does. It is no retry: what is unknown stays for a person.
 fn again(job: &Job) -> NewJob {
-    NewJob {
-        connection: job.connection.clone(),
-        mapping: job.mapping.clone(),
-        object: job.object.clone(),
-        record: job.record.clone(),
-        trigger: Trigger::Manual,
-        not_before: None,
-    }
+    NewJob::after(job, job.record.clone(), Trigger::Manual)
 }
 
 /// What the job came to know of its record and its contact.

@@ -82,6 +82,15 @@ fn new_job(record: &str, trigger: Trigger) -> NewJob {
     }
 }
 
+/// A record that leaves no contact.
+fn staying(seen: &RecordSeen) -> Arrives<'_> {
+    Arrives {
+        seen,
+        leaves: &[],
+        heir: Heir::Newest,
+    }
+}
+
 fn attempt(store: &Store) -> NewAttempt {
     NewAttempt {
         started_at: store.now(),

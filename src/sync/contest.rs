@@ -5,7 +5,7 @@ use super::plan::version;
 use crate::mapping::Conflict;
 use crate::mapping::Mapping;
 use crate::model::{Email, ErrorClass, Problem, Record, RecordId};
-use crate::store::{Candidate, Store, StoreError};
+use crate::store::{Candidate, Heir, Store, StoreError};
 
 /// Candidates looked at when a contact changes hands.
 pub const CANDIDATES: u32 = 100;
@@ -84,6 +84,15 @@ pub fn winner(conflict: Conflict, candidates: &[Candidate]) -> Option<RecordId> 
         .map(|candidate| (candidate.version, &candidate.record));
     all.reduce(|a, b| if beats(conflict, a, b) { a } else { b })
         .map(|(_, record)| record.clone())
+}
+
+/// As [`winner`], for the store to ask.
+pub fn heir(conflict: Conflict) -> Heir {
+    match conflict {
+        Conflict::Newest => Heir::Newest,
+        Conflict::Oldest => Heir::Oldest,
+        Conflict::Fail => Heir::Only,
+    }
 }
 
 /// The error of a record that shares its contact under `conflict = "fail"`.

@@ -14,8 +14,8 @@ use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
-    Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RecordId, RelatedContact,
-    Trigger, WaitReason,
+    Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RelatedContact, Trigger,
+    WaitReason,
 };
 use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
 use jiff::Timestamp;
@@ -292,8 +292,20 @@ impl Desk {
         job: &Job,
         keeps: Option<&Email>,
     ) -> Result<Vec<NewJob>, StoreError> {
-        let left = self.leaves(job, keeps).await?;
-        self.taken_over(job, &left).await
+        let mut jobs = Vec::new();
+        for contact in self.leaves(job, keeps).await? {
+            let next = write::next_in_line(
+                &self.store,
+                &self.account,
+                &self.mapping,
+                &contact,
+                &job.record,
+            )
+            .await?;
+            // With the urgency of the one that it follows from.
+            jobs.extend(next.map(|record| NewJob::after(job, record, job.trigger.clone())));
+        }
+        Ok(jobs)
     }
 
     /// The contacts that a job's record had or stood for, except the one it keeps.
@@ -307,23 +319,8 @@ impl Desk {
         Ok(contacts)
     }
 
-    async fn taken_over(&self, job: &Job, left: &[Email]) -> Result<Vec<NewJob>, StoreError> {
-        let mut jobs = Vec::new();
-        for contact in left {
-            let next = write::next_in_line(
-                &self.store,
-                &self.account,
-                &self.mapping,
-                contact,
-                &job.record,
-            )
-            .await?;
-            jobs.extend(next.map(|record| self.successor(job, record)));
-        }
-        Ok(jobs)
-    }
-
-    /// As [`Desk::successors`] of a record that goes to a contact, with what a person should know of the one it leaves.
+    /// The contacts that a job's record leaves by going to this one, and what a person should know of that. To be asked before
+    /// the record is seen there: what it leaves is known by the address that it had.
     ///
     /// # Errors
     /// The store failed.
@@ -331,7 +328,7 @@ impl Desk {
         &self,
         job: &Job,
         to: &Email,
-    ) -> Result<(Vec<NewJob>, Option<String>), StoreError> {
+    ) -> Result<(Vec<Email>, Option<String>), StoreError> {
         let left = self.leaves(job, Some(to)).await?;
         // Most records stay where they are.
         if left.is_empty() {
@@ -339,19 +336,7 @@ impl Desk {
         }
         let warning =
             write::change_of_address(&self.store, &self.account, &self.mapping, &job.record, to);
-        Ok((self.taken_over(job, &left).await?, warning.await?))
-    }
-
-    /// A job for a record, with the urgency of the one that it follows from.
-    fn successor(&self, job: &Job, record: RecordId) -> NewJob {
-        NewJob {
-            connection: self.account.name.clone(),
-            mapping: self.mapping.name().clone(),
-            object: job.object.clone(),
-            record,
-            trigger: job.trigger.clone(),
-            not_before: None,
-        }
+        Ok((left, warning.await?))
     }
 
     /// The lease must outlast the request, or a successor's newer state could be overwritten.

@@ -14,7 +14,7 @@ use crate::model::job::JobContact;
 use crate::model::view::{Outcome, PreviewField};
 use crate::model::{Email, ErrorClass, Record, RelatedContact, Trigger, WaitReason};
 use crate::store::{
-    BatchKind, Candidate, Claim, Held, LinkWrite, OpenEffect, RecordSeen, StoreError,
+    Arrives, BatchKind, Candidate, Claim, Held, LinkWrite, OpenEffect, RecordSeen, StoreError,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -30,8 +30,7 @@ impl Desk {
         planned: Planned,
     ) -> Result<Ended, Stop> {
         let email = planned.write.email.clone();
-        // Before the record is seen at its new address: what it leaves is known by the old one.
-        let (follow, warning) = self.moves(&claim.job, &email).await?;
+        let (leaves, warning) = self.moves(&claim.job, &email).await?;
         let candidate = RecordSeen {
             competes: true,
             ..seen(record, Some(email.clone()), Outcome::Waiting)
@@ -40,7 +39,12 @@ impl Desk {
             id: None,
             email: Some(email.clone()),
         };
-        let ended = match self.hold(claim, &email, Some(&candidate)).await? {
+        let arrives = Arrives {
+            seen: &candidate,
+            leaves: &leaves,
+            heir: contest::heir(self.mapping.spec().conflict),
+        };
+        let ended = match self.hold(claim, &email, Some(arrives)).await? {
             Ok(candidates) => match self.lost(record, &email, &candidates) {
                 Some(ended) => ended,
                 None => self.deliver(claim, record, related, planned).await?,
@@ -52,7 +56,6 @@ impl Desk {
                 id: ended.contact.id.clone(),
                 ..contact
             },
-            follow: follow.into_iter().chain(ended.follow).collect(),
             warning: warning.filter(|_| ended.outcome != Outcome::Superseded),
             ..ended
         })
@@ -63,11 +66,11 @@ impl Desk {
         &self,
         claim: &Claim,
         contact: &Email,
-        seen: Option<&RecordSeen>,
+        arrives: Option<Arrives<'_>>,
     ) -> Result<Result<Vec<Candidate>, Ended>, Stop> {
         let held = self
             .store
-            .hold_contact(&claim.job, claim.epoch, contact, seen, write::CANDIDATES)
+            .hold_contact(&claim.job, claim.epoch, contact, arrives, write::CANDIDATES)
             .await?;
         mine(held)
     }

@@ -290,13 +290,9 @@ impl Inbox {
 fn new_jobs(connection: &ConnectionName, mappings: &Mappings, record: &RecordId) -> Vec<NewJob> {
     mappings
         .iter()
-        .map(|(name, spec)| NewJob {
-            connection: connection.clone(),
-            mapping: name.clone(),
-            object: ObjectKey::from_input(&spec.object),
-            record: record.clone(),
-            trigger: Trigger::Webhook,
-            not_before: None,
+        .map(|(name, spec)| {
+            let object = ObjectKey::from_input(&spec.object);
+            NewJob::new(connection, name, &object, record.clone(), Trigger::Webhook)
         })
         .collect()
 }

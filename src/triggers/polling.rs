@@ -78,14 +78,7 @@ pub async fn poll(
         let jobs: Vec<(NewJob, Option<Timestamp>)> = changed
             .into_iter()
             .map(|(record, version)| {
-                let job = NewJob {
-                    connection: connection.clone(),
-                    mapping: mapping.clone(),
-                    object: object.clone(),
-                    record,
-                    trigger: Trigger::Poll,
-                    not_before: None,
-                };
+                let job = NewJob::new(connection, mapping, &object, record, Trigger::Poll);
                 let at = (version > 0).then(|| Timestamp::from_microsecond(version));
                 (job, at.and_then(Result::ok))
             })

@@ -268,14 +268,7 @@ impl Receiver {
         let jobs: Vec<(NewJob, Option<Timestamp>)> = records
             .into_iter()
             .map(|record| {
-                let job = NewJob {
-                    connection: connection.clone(),
-                    mapping: name.clone(),
-                    object: object.clone(),
-                    record,
-                    trigger: Trigger::Webhook,
-                    not_before: None,
-                };
+                let job = NewJob::new(&connection, &name, &object, record, Trigger::Webhook);
                 // A workflow runs some time after the change.
                 (job, None)
             })

@@ -103,14 +103,7 @@ pub async fn reconcile(
         Vec::new()
     };
     let believed = absent.len() <= FEW.max(walk.seen().len() / BELIEVABLE);
-    let job = |record: RecordId| NewJob {
-        connection: connection.clone(),
-        mapping: mapping.clone(),
-        object: object.clone(),
-        record,
-        trigger: Trigger::Poll,
-        not_before: None,
-    };
+    let job = |record: RecordId| NewJob::new(connection, mapping, &object, record, Trigger::Poll);
     let mut report = Reconciled {
         at: started,
         records: walk.seen().len() as u64,

@@ -129,7 +129,7 @@ async fn contacts_of_many_jobs_are_held_at_once_and_settled_at_once() {
             job: &claim.job,
             epoch: if at == 11 { 0 } else { claim.epoch },
             contact,
-            seen,
+            arrives: staying(seen),
             takes: true,
         })
         .collect();

@@ -679,7 +679,7 @@ async fn jobs_bulks_and_exports_leave_each_others_contacts_alone() {
             job: &claim.job,
             epoch: claim.epoch,
             contact,
-            seen,
+            arrives: staying(seen),
             takes: true,
         })
         .collect();
@@ -744,7 +744,7 @@ async fn an_import_on_its_way_keeps_its_contacts_from_everybody() {
             job: &claims[1].job,
             epoch: claims[1].epoch,
             contact: &contact,
-            seen: &seen,
+            arrives: staying(&seen),
             takes: true,
         };
         store
@@ -817,6 +817,45 @@ fn ahead(place: u64) -> PageAhead {
     }
 }
 
+/// The page that leaves a contact and the job of who is next in line for it are on disk together, or neither is.
+#[tokio::test]
+async fn who_is_next_in_line_is_asked_with_the_page_that_leaves_its_contact() {
+    for newer_in_page in [false, true] {
+        let (store, _) = store().await;
+        let run = started(&store).await.id;
+        let by = Planned::Superseded { by: "a".into() };
+        let contact = Some("shared@example.org");
+        let first = page(vec![
+            row("a", contact, 9, write("a/9")),
+            row("b", contact, 5, by.clone()),
+        ]);
+        store.page_planned(&run, &first).await.unwrap();
+        let mut rows = vec![row("a", Some("own@example.org"), 10, write("a/10"))];
+        if newer_in_page {
+            rows.push(row("c", contact, 7, write("c/7")));
+        }
+        let second = PagePlan {
+            leaves: vec![address("shared@example.org")],
+            ..page(rows)
+        };
+        store
+            .sabotage("CREATE TRIGGER broken BEFORE UPDATE OF position ON runs BEGIN SELECT RAISE(ABORT, 'broken'); END")
+            .await;
+        assert!(store.page_planned(&run, &second).await.is_err());
+        assert_eq!(store.counts().await.unwrap().ready, 0);
+        store.sabotage("DROP TRIGGER broken").await;
+        store.page_planned(&run, &second).await.unwrap();
+        if newer_in_page {
+            // It is sent anyway.
+            assert_eq!(store.counts().await.unwrap().ready, 0);
+        } else {
+            let job = claim_one(&store).await.job;
+            assert_eq!(job.record, RecordId::from("b"));
+            assert_eq!(job.trigger, Trigger::Export(run));
+        }
+    }
+}
+
 #[tokio::test]
 async fn pages_are_kept_until_they_are_planned_and_go_with_their_run() {
     let (store, _) = store().await;
@@ -837,9 +876,14 @@ async fn pages_are_kept_until_they_are_planned_and_go_with_their_run() {
     assert_eq!(store.kept_pages(&run, 1).await, Vec::new());
     assert_eq!(store.kept_pages(&run, 3).await, [ahead(3)]);
 
+    let mut folder = store.path().as_os_str().to_owned();
+    folder.push("-pages");
+    let folder = std::path::PathBuf::from(folder);
+    assert!(folder.is_dir());
     let cancelled = store.set_run_state(&run, RunState::Cancelled, None).await;
     assert!(cancelled.unwrap());
     assert_eq!(store.kept_pages(&run, 3).await, Vec::new());
+    assert!(!folder.exists(), "nothing is left of the last run");
 }
 
 #[tokio::test]

@@ -16,7 +16,13 @@ fn candidate(record: &str, version: i64) -> RecordSeen {
 async fn hold(store: &Store, claim: &Claim, version: i64) -> Held {
     let seen = candidate(claim.job.record.as_str(), version);
     store
-        .hold_contact(&claim.job, claim.epoch, &address(CONTACT), Some(&seen), 9)
+        .hold_contact(
+            &claim.job,
+            claim.epoch,
+            &address(CONTACT),
+            Some(staying(&seen)),
+            9,
+        )
         .await
         .unwrap()
 }
@@ -123,7 +129,7 @@ async fn what_is_older_than_a_known_version_takes_no_contact() {
         job: &first.job,
         epoch: first.epoch,
         contact: &contact,
-        seen: &seen,
+        arrives: staying(&seen),
         takes: true,
     }];
     let together = store
@@ -178,6 +184,49 @@ async fn a_record_that_is_gone_competes_no_more_and_its_successor_follows_at_onc
     assert!(store.settle(&first.job, first.epoch, &gone).await.unwrap());
     assert_eq!(kept(&store, "r1").await, ("failed".into(), None, 0));
     assert_eq!(claim_one(&store).await.job.record, RecordId::from("r2"));
+}
+
+/// From the moment that a record is seen elsewhere nothing else tells of the contact that it stood for.
+#[tokio::test]
+async fn a_contact_that_is_left_goes_to_the_next_in_line_with_the_hold_that_leaves_it() {
+    for (heir, next) in [
+        (Heir::Newest, Some("r3")),
+        (Heir::Oldest, Some("r2")),
+        (Heir::Only, None),
+    ] {
+        let (store, _) = store().await;
+        let (first, second) = two_claims(&store).await;
+        hold(&store, &first, 9).await;
+        hold(&store, &second, 5).await;
+        let done = settlement(&store, Outcome::Superseded, JobState::Done);
+        let settled = store.settle(&second.job, second.epoch, &done).await;
+        assert!(settled.unwrap());
+        let third = candidate("r3", 7);
+        store
+            .see_record(&connection(), &mapping(), &third)
+            .await
+            .unwrap();
+
+        let seen = RecordSeen {
+            email: Some(address("elsewhere@example.org")),
+            ..candidate("r1", 10)
+        };
+        let leaves = [address(CONTACT)];
+        let arrives = Arrives {
+            seen: &seen,
+            leaves: &leaves,
+            heir,
+        };
+        let there = address("elsewhere@example.org");
+        let held = store.hold_contact(&first.job, first.epoch, &there, Some(arrives), 9);
+        assert!(matches!(held.await.unwrap(), Held::Mine(_)));
+        let ready = store.claim("other", &[connection()], 9).await.unwrap();
+        let ready: Vec<&str> = ready
+            .iter()
+            .map(|claim| claim.job.record.as_str())
+            .collect();
+        assert_eq!(ready, Vec::from_iter(next), "{heir:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-use super::contest::{CANDIDATES, beats};
+use super::contest::{self, CANDIDATES, beats};
 use super::effects;
 use super::ended::{Ended, confirmed, seen};
 use super::import;
@@ -25,9 +25,10 @@ use crate::model::view::{Outcome, SyncResult};
 use crate::model::{
     ConnectionName, Email, JobId, ObjectKey, Record, RecordId, RelatedContact, Trigger,
 };
-use crate::store::{Asked, Claim, EffectPlan, Link, NewJob, RecordSeen, Settlement, StoreError};
+use crate::store::{Arrives, Asked, Claim, EffectPlan, Link, RecordSeen, Settlement, StoreError};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use reading::Read;
 use sending::{Fate, Pace, Row};
 use shelf::Shelf;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -139,7 +140,8 @@ struct Sendable {
     rides: Option<Rides>,
     /// What its rules want, if anything.
     effects: Option<EffectPlan>,
-    follow: Vec<NewJob>,
+    /// The contacts that its record leaves.
+    leaves: Vec<Email>,
     warning: Option<String>,
     seen: RecordSeen,
 }
@@ -172,12 +174,33 @@ impl<L: Listener> Bulk<'_, L> {
                 || claim.job.object != object
         };
         let (odd, claims): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(odd);
-        let mut singles: Vec<Single> = odd.into_iter().map(|claim| (claim, None)).collect();
+        let singles: Vec<Single> = odd.into_iter().map(|claim| (claim, None)).collect();
 
-        let mut read = self.read(&shelf, &object, claims, waiting).await?;
+        let Read { records, late } = self.read(&shelf, &object, claims, waiting).await?;
+        let at_once = self.bring(&shelf, records, singles, waiting);
+        let later = async {
+            if late.is_empty() {
+                return Ok(());
+            }
+            let records = self.read_late(&shelf, &object, late, waiting).await?;
+            self.bring(&shelf, records, Vec::new(), waiting).await
+        };
+        // Neither is dropped half-way: what was sent is settled.
+        let (at_once, later) = tokio::join!(at_once, later);
+        at_once.and(later)
+    }
+
+    /// Brings records that were read to their contacts, and works the `singles` by themselves.
+    async fn bring(
+        &self,
+        shelf: &tokio::sync::Mutex<Shelf>,
+        mut read: Vec<(Claim, Record)>,
+        mut singles: Vec<Single>,
+        waiting: u64,
+    ) -> Result<(), StoreError> {
         let records = read.iter_mut().map(|(_, record)| record).collect();
         self.desk.edit(records).await?;
-        let entries = self.relate(&shelf, read, waiting).await?;
+        let entries = self.relate(shelf, read, waiting).await?;
         let sendable = self.plan(entries).await?;
         let (chosen, alone) = self.contest(sendable).await?;
         singles.extend(alone);
@@ -288,12 +311,11 @@ impl<L: Listener> Bulk<'_, L> {
             let (account, email) = (&self.desk.account, &planned.write.email);
             let moves = write::old_link(store, account, mapping, &record.id, email).await?;
             let rides = rides.filter(|_| moves.is_none());
-            // Before the record is seen at its new address: what it leaves is known by the old one.
-            let (follow, warning) = self.desk.moves(&entry.claim.job, email).await?;
+            let (leaves, warning) = self.desk.moves(&entry.claim.job, email).await?;
             sendable.push(Sendable {
                 rides,
                 effects: (!wanted.fires.is_empty()).then_some(wanted),
-                follow,
+                leaves,
                 warning,
                 seen: RecordSeen {
                     competes: true,
@@ -337,13 +359,18 @@ impl<L: Listener> Bulk<'_, L> {
                 false => std::cmp::Ordering::Greater,
             }
         });
+        let heir = contest::heir(self.desk.mapping.spec().conflict);
         let asked: Vec<Asked<'_>> = sendable
             .iter()
             .map(|one| Asked {
                 job: &one.entry.claim.job,
                 epoch: one.entry.claim.epoch,
                 contact: &one.planned.write.email,
-                seen: &one.seen,
+                arrives: Arrives {
+                    seen: &one.seen,
+                    leaves: &one.leaves,
+                    heir,
+                },
                 takes: one.rides.is_some(),
             })
             .collect();
@@ -590,7 +617,7 @@ impl<L: Listener> Bulk<'_, L> {
     }
 }
 
-/// An end with the contact that it is about and the jobs that follow in any case.
+/// An end with the contact that it is about.
 fn end(one: Sendable, ended: Ended) -> (Claim, Ended) {
     let contact = JobContact {
         id: ended.contact.id.clone(),
@@ -598,7 +625,6 @@ fn end(one: Sendable, ended: Ended) -> (Claim, Ended) {
     };
     let ended = Ended {
         contact,
-        follow: one.follow.into_iter().chain(ended.follow).collect(),
         warning: one.warning.filter(|_| ended.outcome != Outcome::Superseded),
         ..ended
     };

@@ -17,21 +17,35 @@ use std::time::Duration;
 const WORTH_WAITING: usize = 25;
 /// What one record takes that is read by id: HighLevel allows ten calls a second.
 const BY_ID: Duration = Duration::from_millis(100);
+/// What would wait for no longer than this is read together with the rest.
+const SOON: Duration = Duration::from_millis(500);
 /// Of the rows that are believed because time has passed, so many are read by id as well.
 const CHECKED: usize = 3;
 
 type Found = HashMap<RecordId, Record>;
 type Answer = (Claim, Result<Result<Record, Ended>, Stop>);
 
+/// What was read of a bulk.
+pub struct Read {
+    pub records: Vec<(Claim, Record)>,
+    /// Jobs whose records are better read in some seconds.
+    pub late: Vec<Claim>,
+}
+
 impl<L: Listener> Bulk<'_, L> {
-    /// The records of jobs, with `waiting` jobs about the same object; a job whose record cannot be had is settled.
+    /// The records of jobs, with `waiting` jobs about the same object; a job whose record cannot be had is settled. Records
+    /// that are there at once do not wait for others.
     pub(super) async fn read(
         &self,
         shelf: &tokio::sync::Mutex<Shelf>,
         object: &ObjectKey,
         claims: Vec<Claim>,
         waiting: u64,
-    ) -> Result<Vec<(Claim, Record)>, StoreError> {
+    ) -> Result<Read, StoreError> {
+        let nothing = Read {
+            records: Vec::new(),
+            late: Vec::new(),
+        };
         let all: Vec<&Claim> = claims.iter().collect();
         let found = self
             .search(shelf, object, &all, Belief::Version, waiting)
@@ -40,7 +54,7 @@ impl<L: Listener> Bulk<'_, L> {
             Ok(found) => found,
             Err(error) => {
                 self.all_failed(claims, error).await?;
-                return Ok(Vec::new());
+                return Ok(nothing);
             }
         };
         let mut read = Vec::with_capacity(claims.len());
@@ -51,6 +65,29 @@ impl<L: Listener> Bulk<'_, L> {
                 None => left.push(claim),
             }
         }
+        let waits = self.worth_waiting(&left).is_some_and(|wait| wait > SOON);
+        if waits && !read.is_empty() {
+            return Ok(Read {
+                records: read,
+                late: left,
+            });
+        }
+        read.extend(self.read_late(shelf, object, left, waiting).await?);
+        Ok(Read {
+            records: read,
+            ..nothing
+        })
+    }
+
+    /// As [`Bulk::read`], of those that search pages may show in some seconds, and else are read by id.
+    pub(super) async fn read_late(
+        &self,
+        shelf: &tokio::sync::Mutex<Shelf>,
+        object: &ObjectKey,
+        mut left: Vec<Claim>,
+        waiting: u64,
+    ) -> Result<Vec<(Claim, Record)>, StoreError> {
+        let mut read = Vec::with_capacity(left.len());
         let Some((mut answers, found)) = self.settled(shelf, object, &mut left, waiting).await
         else {
             // The process ends: what is left is given back.
@@ -107,6 +144,18 @@ impl<L: Listener> Bulk<'_, L> {
         }
     }
 
+    /// How long it takes until search pages surely show these records, if waiting for that is better than to read them by id.
+    fn worth_waiting(&self, left: &[Claim]) -> Option<Duration> {
+        let changed: Vec<Change> = left.iter().filter_map(|claim| claim.change).collect();
+        if changed.len() < WORTH_WAITING {
+            return None;
+        }
+        let (now, settled) = (self.desk.store.now(), changed.iter().map(settled_at).max()?);
+        let wait = Duration::try_from(settled.duration_since(now)).unwrap_or_default();
+        let by_id = BY_ID * u32::try_from(changed.len()).unwrap_or(u32::MAX);
+        (wait <= by_id).then_some(wait)
+    }
+
     /// Announcements may trail the changes that they are about, so that no row is ever as new as they say. The index has caught
     /// up with them some seconds later, and waiting for that takes less than reading many records by id. Some of them are
     /// read by id even so: should one be newer there, none of the rows counts.
@@ -120,15 +169,9 @@ impl<L: Listener> Bulk<'_, L> {
         waiting: u64,
     ) -> Option<(Vec<Answer>, Found)> {
         let nothing = Some((Vec::new(), Found::new()));
-        let changed: Vec<Change> = left.iter().filter_map(|claim| claim.change).collect();
-        if changed.len() < WORTH_WAITING {
+        let Some(wait) = self.worth_waiting(left) else {
             return nothing;
-        }
-        let (now, settled) = (self.desk.store.now(), changed.iter().map(settled_at).max()?);
-        let wait = Duration::try_from(settled.duration_since(now)).unwrap_or_default();
-        if wait > BY_ID * u32::try_from(changed.len()).unwrap_or(u32::MAX) {
-            return nothing;
-        }
+        };
         tokio::select! {
             () = self.stop.cancelled() => return None,
             // What is asked for in the very moment counts as too early.

@@ -4,7 +4,7 @@ use super::*;
 use crate::http::testing::{Asked, Server, Told, told};
 use crate::model::export::ExportOptions;
 use crate::model::{JobState, MappingName};
-use crate::store::{Clock, NewRun, PagePlan, Planned, PlannedRow, Started, Store};
+use crate::store::{Clock, NewJob, NewRun, PagePlan, Planned, PlannedRow, Started, Store};
 use crate::sync::testing::{account, pets, spec};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -42,6 +42,14 @@ struct Bench {
 
 impl Bench {
     async fn new(answer: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static) -> Self {
+        Self::told_of(answer, |_| None).await
+    }
+
+    /// With what is told of the time of each change.
+    async fn told_of(
+        answer: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static,
+        changed: impl Fn(usize) -> Option<Timestamp>,
+    ) -> Self {
         let server =
             Server::start(move |asked, _| answer(asked).unwrap_or_else(|| pets(&asked.path))).await;
         let account = account(&server.url);
@@ -56,7 +64,9 @@ impl Bench {
             trigger: Trigger::Webhook,
             not_before: None,
         };
-        let jobs: Vec<_> = (0..JOBS).map(|number| (job(number), None)).collect();
+        let jobs: Vec<_> = (0..JOBS)
+            .map(|number| (job(number), changed(number)))
+            .collect();
         store.enqueue_changed(&jobs).await.unwrap();
         let connections = [account.name.clone()];
         let claims = store.claim_together("test", &connections, BULK).await;
@@ -97,10 +107,12 @@ impl Bench {
         let object = ObjectKey::from("custom_objects.pets");
         let shelf = self.backlog.shelf(&self.desk.account.name, &object);
         let (bulk, claims) = (self.bulk(), self.claims.clone());
-        let read = bulk
-            .read(&shelf, &object, claims, JOBS as u64)
-            .await
-            .unwrap();
+        let read = bulk.read(&shelf, &object, claims, JOBS as u64);
+        let Read {
+            records: read,
+            late,
+        } = read.await.unwrap();
+        assert!(late.is_empty(), "none is there at once");
         let name = |(_, record): &(Claim, Record)| record.properties.get("name").cloned();
         let mut names: Vec<String> = read
             .iter()
@@ -200,6 +212,52 @@ async fn no_row_counts_where_the_index_lags_behind_longer_than_it_should() {
     let bench = Bench::new(index(|_| true)).await;
     assert_eq!(bench.read(16).await, vec!["newest"; JOBS]);
     assert_eq!(bench.asked(READ), JOBS);
+}
+
+/// Hears how often records had been read by id when a job ended.
+struct Reads<'a> {
+    server: &'a Server,
+    heard: Mutex<Vec<(RecordId, usize)>>,
+}
+
+impl Listener for Reads<'_> {
+    fn settled(&self, claim: &Claim, _: Option<SyncResult>) {
+        let lines = self.server.lines().into_iter();
+        let reads = lines.filter(|line| line.starts_with(READ)).count();
+        lock(&self.heard).push((claim.job.record.clone(), reads));
+    }
+}
+
+#[tokio::test]
+async fn records_that_are_there_at_once_do_not_wait_for_late_announcements() {
+    const FRESH: usize = 10;
+    let told = |number: usize| {
+        let second = JOBS - number;
+        let at = format!("2026-01-01T00:00:{second:02}Z");
+        (number < FRESH).then(|| at.parse().unwrap())
+    };
+    let bench = Bench::told_of(index(|_| false), told).await;
+    // A second before the index has surely caught up.
+    bench.clock.0.fetch_add(14_000_000, Ordering::Relaxed);
+    let reads = Reads {
+        server: &bench.server,
+        heard: Mutex::default(),
+    };
+    let bulk = Bulk {
+        desk: &bench.desk,
+        backlog: &bench.backlog,
+        stop: &bench.stop,
+        listener: &reads,
+        started: Timestamp::now(),
+    };
+    bulk.work(bench.claims.clone()).await.unwrap();
+    let heard = lock(&reads.heard).clone();
+    assert_eq!(heard.len(), JOBS);
+    for (record, reads) in heard {
+        let number: usize = record.as_str()[1..].parse().unwrap();
+        // The late ones are checked by id before any of them is believed.
+        assert_eq!(number < FRESH, reads == 0, "{record}: {reads}");
+    }
 }
 
 /// What was settled before a failure is done, and is told as done: nobody may take it for work that is left.

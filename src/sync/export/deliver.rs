@@ -4,7 +4,7 @@
 use super::confirm::Confirmer;
 use super::losers::without_losers;
 use super::ride;
-use super::run::{Halt, Work};
+use super::run::{Halt, Work, tell_failed};
 use crate::activecampaign::{
     BatchId, IMPORT_BYTES, IMPORT_ROWS, Rides, import_row_with, sync_body_json,
 };
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// Contacts written one by one from one batch.
 const SINGLES: u32 = 25;
@@ -332,9 +333,12 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
             again: Vec::new(),
             spent: work.spent(),
         };
-        match write_one(work, &row.record, &write).await {
+        // The calls are about this record.
+        let span = tracing::info_span!("record", record = %row.record);
+        let written = write_one(work, &row.record, &write);
+        match written.instrument(span.clone()).await {
             Ok((contact_id, created)) => {
-                let trouble = ride::act(work, row, &contact_id).await?;
+                let trouble = ride::act(work, row, &contact_id).instrument(span).await?;
                 result.known.push(KnownContact {
                     email: row.email.clone(),
                     contact_id,
@@ -368,6 +372,9 @@ async fn send_singly(work: &Work, batch: Batch) -> Result<(), Halt> {
             }
         }
         work.store().settle_batch(batch.id, &result).await?;
+        for failed in &result.failed {
+            tell_failed(&row.record, &failed.problem);
+        }
         work.stand_by().await?;
         if work.halt.is_cancelled() {
             break;

@@ -67,4 +67,12 @@ impl Meaning {
             Plan::Fail { problem, email } => Self::Fail { problem, email },
         })
     }
+
+    /// The contact that the record competes for.
+    pub fn goes_to(&self) -> Option<&Email> {
+        match self {
+            Self::Send(values) => Some(&values.planned.write.email),
+            Self::Skip | Self::Fail { .. } => None,
+        }
+    }
 }

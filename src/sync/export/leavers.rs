@@ -1,23 +1,17 @@
-//! Records that leave a contact for another one, which stays a contact of its own (`on_email_change = "new"`): a person is to
-//! know, and the contact goes to the next in line, as after a single sync.
+//! Records that leave a contact: it goes to the next in line, as after a single sync. Where they go to another one, and the
+//! former stays a contact of its own (`on_email_change = "new"`), a person is to know.
 
 use super::run::{Halt, Work};
 use crate::mapping::OnEmailChange;
-use crate::model::{Email, Record, RecordId, Trigger};
-use crate::store::NewJob;
+use crate::model::{Email, Record, RecordId};
 use crate::sync::write;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
-
-/// By then it is on disk that a record left its contact, or its page is planned anew.
-const KEPT: Duration = Duration::from_secs(30);
 
 /// What a person is to know of the records of a page that leave a contact. `goes` has them with where they go; those that
-/// stay surely are better left out. Of those that are read `again` the run has planned an older version.
+/// stay surely are better left out.
 pub async fn warnings(
     work: &Work,
     goes: &[(&Record, &Email)],
-    again: &HashSet<RecordId>,
 ) -> Result<HashMap<RecordId, String>, Halt> {
     let (store, account, mapping) = (work.store(), &work.account, &work.mapping);
     if goes.is_empty() || mapping.spec().on_email_change != OnEmailChange::New {
@@ -27,27 +21,40 @@ pub async fn warnings(
     let last = store
         .last_contacts(work.connection(), work.name(), &ids)
         .await?;
-    let (mut warnings, mut jobs) = (HashMap::new(), Vec::new());
+    let mut warnings = HashMap::new();
     for (record, email) in goes {
-        let Some(old) = last.get(&record.id).filter(|old| old != email) else {
-            continue;
-        };
-        let next = write::next_in_line(store, account, mapping, old, &record.id).await?;
-        let warning = write::changed_address(old, email, next.as_ref());
-        warnings.insert(record.id.clone(), warning);
-        // A run that reads all records comes to the next in line by itself, but where it has passed it.
-        let passed = work.reads_part() || again.contains(&record.id);
-        jobs.extend(next.filter(|_| passed).map(|record| NewJob {
-            connection: work.connection().clone(),
-            mapping: work.name().clone(),
-            object: mapping.object().clone(),
-            record,
-            trigger: Trigger::Export(work.id.clone()),
-            not_before: Some(store.now() + KEPT),
-        }));
-    }
-    if !work.options.dry_run && !jobs.is_empty() {
-        store.enqueue_many(&jobs).await?;
+        if let Some(old) = last.get(&record.id).filter(|old| old != email) {
+            let next = write::next_in_line(store, account, mapping, old, &record.id).await?;
+            let warning = write::changed_address(old, email, next.as_ref());
+            warnings.insert(record.id.clone(), warning);
+        }
     }
     Ok(warnings)
+}
+
+/// The contacts that records of a page leave, for which the run does not come to the next in line by itself. A run that reads
+/// all records does so, but for those that it reads `again`: it has passed who is next. Each record stands with where it goes.
+pub async fn left(
+    work: &Work,
+    page: &[(&RecordId, Option<&Email>)],
+    again: &HashSet<RecordId>,
+) -> Result<Vec<Email>, Halt> {
+    let goes: HashMap<&RecordId, Option<&Email>> = page
+        .iter()
+        .filter(|(record, _)| work.reads_part() || again.contains(*record))
+        .copied()
+        .collect();
+    if goes.is_empty() || work.options.dry_run {
+        return Ok(Vec::new());
+    }
+    let records: Vec<RecordId> = goes.keys().copied().cloned().collect();
+    let contacts = work
+        .store()
+        .contacts_of_records(work.connection(), work.name(), &records)
+        .await?;
+    let left = contacts.into_iter().filter(|(record, contact)| {
+        let goes = goes.get(record).copied().flatten();
+        goes != Some(contact)
+    });
+    Ok(left.map(|(_, contact)| contact).collect())
 }

@@ -7,12 +7,12 @@ use super::leavers;
 use super::pages::Position;
 use super::rehearsal::Rehearsal;
 use super::ride;
-use super::run::{Halt, Work};
+use super::run::{Halt, Work, tell_failed};
 use crate::activecampaign::{IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, Rides, import_row_with};
 use crate::mapping::{Conflict, EmailSource, OnEmailChange};
 use crate::model::view::FiringRule;
 use crate::model::{ContactId, Email, Fingerprint, Record, RecordId, RelatedContact};
-use crate::store::{ConfirmedState, EffectPlan, Link, Planned, PlannedRow};
+use crate::store::{ConfirmedState, EffectPlan, Heir, Link, Planned, PlannedRow};
 use crate::sync::contest::{self, beats};
 use crate::sync::edited;
 use crate::sync::effects;
@@ -29,6 +29,8 @@ pub struct Planner {
     rows: Vec<PlannedRow>,
     effects: Vec<EffectPlan>,
     states: Vec<ConfirmedState>,
+    /// Contacts that records leave, and that the run does not come to by itself.
+    leaves: Vec<Email>,
     /// The imports' rows of what is to be sent.
     at_hand: Vec<at_hand::Row>,
     /// Records and contacts that the run has met.
@@ -68,6 +70,7 @@ impl Planner {
             rows: Vec::new(),
             effects: Vec::new(),
             states: Vec::new(),
+            leaves: Vec::new(),
             at_hand: Vec::new(),
             records: Familiar::new(read == 0),
             contacts: Familiar::new(read == 0),
@@ -126,6 +129,12 @@ impl Planner {
         )
     }
 
+    /// The contacts that the rows' records leave, and who of several is next in line for one.
+    pub fn take_leaves(&mut self) -> (Vec<Email>, Heir) {
+        let leaves = std::mem::take(&mut self.leaves);
+        (leaves, contest::heir(self.conflict))
+    }
+
     /// The imports' rows of what is to be sent.
     pub fn take_at_hand(&mut self) -> Vec<at_hand::Row> {
         std::mem::take(&mut self.at_hand)
@@ -157,10 +166,7 @@ impl Planner {
         }
         let emails: Vec<Email> = plans
             .iter()
-            .filter_map(|plan| match plan {
-                Meaning::Send(values) => Some(values.planned.write.email.clone()),
-                _ => None,
-            })
+            .filter_map(|plan| plan.goes_to().cloned())
             .collect();
         let links = work
             .store()
@@ -180,8 +186,15 @@ impl Planner {
             self.contacts.note(email.as_str());
         }
         let mut wanted = self.wanted(work, &records, &related).await?;
+        let goes: Vec<_> = records
+            .iter()
+            .map(|record| &record.id)
+            .zip(plans.iter().map(Meaning::goes_to))
+            .collect();
+        self.leaves
+            .extend(leavers::left(work, &goes, &self.again).await?);
         let mut leaving = if self.known || !self.again.is_empty() {
-            leaving(work, &records, &plans, &links, &self.again).await?
+            leaving(work, &records, &plans, &links).await?
         } else {
             HashMap::new()
         };
@@ -192,6 +205,8 @@ impl Planner {
                 Meaning::Fail { problem, email } => {
                     if let Some(rehearsal) = &self.rehearsal {
                         rehearsal.tell_failure(work, record, &problem).await;
+                    } else {
+                        tell_failed(&record.id, &problem);
                     }
                     let attempt = work.attempt(None, None);
                     self.push(
@@ -605,7 +620,6 @@ async fn leaving(
     records: &[Record],
     plans: &[Meaning],
     links: &HashMap<Email, Link>,
-    again: &HashSet<RecordId>,
 ) -> Result<HashMap<RecordId, String>, Halt> {
     let mut goes: Vec<(&Record, &Email)> = Vec::new();
     for (record, plan) in records.iter().zip(plans) {
@@ -621,7 +635,7 @@ async fn leaving(
             goes.push((record, email));
         }
     }
-    leavers::warnings(work, &goes, again).await
+    leavers::warnings(work, &goes).await
 }
 
 /// What the rules want of one record, and what is known of it.

@@ -135,6 +135,7 @@ async fn position(work: &Work) -> Result<Position, Halt> {
 async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result<(), Halt> {
     let (rows, met) = planner.take_rows();
     let (effects, states) = planner.take_effects();
+    let (leaves, heir) = planner.take_leaves();
     let (mut sends, mut bytes) = (0, 0);
     for row in &rows {
         if let Planned::Send {
@@ -156,6 +157,8 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
         met,
         effects,
         states,
+        leaves,
+        heir,
         spent: work.spent(),
     };
     work.store().page_planned(&work.id, &plan).await?;

@@ -8,7 +8,8 @@ use super::{deliver, read};
 use crate::http::{ApiError, Meter};
 use crate::mapping::Mapping;
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
-use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
+use crate::model::view::Outcome;
+use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RecordId, RunId};
 use crate::store::{Batch, NewAttempt, Spent, Store, StoreError};
 use jiff::Timestamp;
 use std::future::Future;
@@ -50,6 +51,11 @@ impl From<ApiError> for Halt {
     fn from(error: ApiError) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Tells the log of a record that goes to the queue: the spans around it name the run and its mapping.
+pub fn tell_failed(record: &RecordId, problem: &Problem) {
+    tracing::info!(%record, outcome = Outcome::Failed.name(), error = %problem, "record settled");
 }
 
 /// How a task of the run ended.
