@@ -322,6 +322,29 @@ fn a_group_is_retried_by_its_name_and_everything_is_in_the_audit() {
     assert!(audit.iter().all(|entry| entry["who"] != ""));
 }
 
+/// An export works on records, and yet its lines are found by the job that it leaves.
+#[test]
+fn the_activity_of_a_job_that_failed_in_an_export_is_the_exports() {
+    let house = House::new(30);
+    let records = syncable(&house, 2);
+    house
+        .control
+        .set_property(PETS, &records[0], "owner_email", json!("not an address"));
+    house.run(&["export", "pets"]);
+    let job = job_of(&house, &records[0]);
+    for arguments in [["--job", id(&job)], ["--record", &records[0]]] {
+        let lines = house
+            .expect(0, &[&["--json", "activity"], &arguments[..]].concat())
+            .lines();
+        let failed = lines.iter().find(|line| line["outcome"] == "failed");
+        let failed = failed.unwrap_or_else(|| panic!("{arguments:?}: {lines:#?}"));
+        assert_eq!(failed["record"], records[0].as_str());
+        assert!(failed["run"].is_string() && failed["error"].is_string());
+        let all = format!("{lines:?}");
+        assert!(!all.contains(&records[1]), "{all}");
+    }
+}
+
 #[test]
 fn the_activity_shows_calls_and_settlements_by_job_and_request() {
     let house = House::new(30);
@@ -563,7 +586,14 @@ fn an_action_on_many_waits_a_moment_in_which_it_can_be_taken_back() {
             .await
             .unwrap();
         let id = later(operations.clone(), 300).await;
+        let told = async || {
+            let audit = operations.audit(9, None).await.unwrap();
+            let of = audit.into_iter().find(|entry| entry.action == "discard");
+            of.map(|entry| (entry.outcome, entry.count)).unwrap()
+        };
+        assert_eq!(told().await, (None, None));
         assert!(operations.cancel_bulk(&id).await.unwrap());
+        assert_eq!(told().await, (Some("undone".into()), Some(0)));
         tokio::time::sleep(Duration::from_millis(600)).await;
         assert_eq!(operations.job_counts().await.unwrap().failed, 1);
         // Not taken back, and begun by a process that ends before its time: a worker does it.
@@ -577,6 +607,12 @@ fn an_action_on_many_waits_a_moment_in_which_it_can_be_taken_back() {
     });
     signal(worker.id(), "TERM");
     worker.wait().unwrap();
+    let audit = house.expect(0, &["--json", "audit"]).lines();
+    let of = |outcome: &str| {
+        let found = audit.iter().find(|entry| entry["outcome"] == outcome);
+        found.unwrap_or_else(|| panic!("{audit:#?}"))["count"].clone()
+    };
+    assert_eq!((of("done"), of("undone")), (json!(1), json!(0)));
 }
 
 #[test]

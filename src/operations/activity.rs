@@ -2,7 +2,7 @@
 
 use super::{Done, Operations};
 use crate::model::call::{Api, Call};
-use crate::model::{ErrorClass, Problem};
+use crate::model::{ErrorClass, MappingName, Problem, RecordId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -61,7 +61,7 @@ pub struct LogFilter {
     pub level: Option<String>,
     /// Lines about a request, by its id at HighLevel or ActiveCampaign.
     pub request: Option<String>,
-    /// Lines about a job, by its id or the beginning of it.
+    /// Lines about a job, by its id or the beginning of it: also what exports tell of its record.
     pub job: Option<String>,
     /// Lines about a record, by its id: also calls whose path names it.
     pub record: Option<String>,
@@ -163,6 +163,15 @@ impl LogLine {
     }
 }
 
+impl LogLine {
+    /// True if an export of that mapping tells of the record.
+    fn is_of_export(&self, record: &RecordId, mapping: &MappingName) -> bool {
+        self.text("run").is_some()
+            && self.text("mapping").as_deref() == Some(mapping.as_str())
+            && self.is_of_record(record.as_str())
+    }
+}
+
 impl LogFilter {
     /// Says that a level has a name that no level has.
     ///
@@ -179,7 +188,8 @@ impl LogFilter {
         }
     }
 
-    fn matches(&self, line: &LogLine) -> bool {
+    /// True if a line is wanted; of a job's lines some name its record only.
+    fn matches(&self, line: &LogLine, is_of_its_record: impl Fn(&LogLine) -> bool) -> bool {
         let holds = |wanted: &Option<String>, is_of: &dyn Fn(&str) -> bool| {
             wanted.as_deref().is_none_or(is_of)
         };
@@ -188,7 +198,9 @@ impl LogFilter {
         let worst = self.level.as_deref().and_then(LogLevel::from_name);
         worst.is_none_or(|worst| line.level().is_some_and(|level| level >= worst))
             && holds(&self.request, &|id| line.is_of_request(id))
-            && holds(&self.job, &|id| line.is_of_job(id))
+            && holds(&self.job, &|id| {
+                line.is_of_job(id) || is_of_its_record(line)
+            })
             && holds(&self.record, &|id| line.is_of_record(id))
             && holds(&self.run, &is("run"))
             && holds(&self.mapping, &is("mapping"))
@@ -196,11 +208,28 @@ impl LogFilter {
     }
 }
 
+/// What is looked for in the log.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Wanted {
+    filter: LogFilter,
+    /// The record of the wanted job, and its mapping. An export works on records, and its lines name no job.
+    of_job: Option<(RecordId, MappingName)>,
+}
+
+impl Wanted {
+    fn matches(&self, line: &LogLine) -> bool {
+        let of_job = self.of_job.as_ref();
+        self.filter.matches(line, |line| {
+            of_job.is_some_and(|(record, mapping)| line.is_of_export(record, mapping))
+        })
+    }
+}
+
 /// A place in the log, from which it can be followed; the default is the beginning of none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Activity {
     path: PathBuf,
-    filter: LogFilter,
+    wanted: Wanted,
     /// Bytes read of the file of that identity.
     at: u64,
     file: Option<u64>,
@@ -220,8 +249,16 @@ impl Operations {
         limit: usize,
     ) -> Done<(Vec<LogLine>, Activity)> {
         filter.check()?;
+        let of_job = match &filter.job {
+            Some(id) => self.one_job(id).await?,
+            None => None,
+        };
+        let wanted = Wanted {
+            filter,
+            of_job: of_job.map(|job| (job.record, job.mapping)),
+        };
         let path = self.inner.log.clone();
-        let read = tokio::task::spawn_blocking(move || last_lines(path, filter, limit)).await;
+        let read = tokio::task::spawn_blocking(move || last_lines(path, wanted, limit)).await;
         read.unwrap_or_else(|error| Err(broken_off(&error)))
     }
 
@@ -265,7 +302,7 @@ impl Activity {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
             if self.rest.ends_with(b"\n") {
-                lines.extend(LogLine::parse(&self.rest).filter(|line| self.filter.matches(line)));
+                lines.extend(LogLine::parse(&self.rest).filter(|line| self.wanted.matches(line)));
                 self.rest.clear();
             }
         }
@@ -273,16 +310,16 @@ impl Activity {
     }
 }
 
-fn last_lines(path: PathBuf, filter: LogFilter, limit: usize) -> Done<(Vec<LogLine>, Activity)> {
-    let (mut lines, at, file) = tail(&path, &filter, limit)?;
+fn last_lines(path: PathBuf, wanted: Wanted, limit: usize) -> Done<(Vec<LogLine>, Activity)> {
+    let (mut lines, at, file) = tail(&path, &wanted, limit)?;
     if lines.len() < limit {
-        let (mut older, ..) = tail(&path.with_extension("log.1"), &filter, limit - lines.len())?;
+        let (mut older, ..) = tail(&path.with_extension("log.1"), &wanted, limit - lines.len())?;
         older.append(&mut lines);
         lines = older;
     }
     let activity = Activity {
         path,
-        filter,
+        wanted,
         at,
         file,
         rest: Vec::new(),
@@ -291,7 +328,7 @@ fn last_lines(path: PathBuf, filter: LogFilter, limit: usize) -> Done<(Vec<LogLi
 }
 
 /// The last lines of one file, read piece by piece from its end; up to where it was read, and which file it was.
-fn tail(path: &Path, filter: &LogFilter, limit: usize) -> Done<(Vec<LogLine>, u64, Option<u64>)> {
+fn tail(path: &Path, wanted: &Wanted, limit: usize) -> Done<(Vec<LogLine>, u64, Option<u64>)> {
     let read = |error| unreadable(path, error);
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -323,7 +360,7 @@ fn tail(path: &Path, filter: &LogFilter, limit: usize) -> Done<(Vec<LogLine>, u6
         lines.reverse();
         for line in lines {
             if found.len() < limit
-                && let Some(line) = LogLine::parse(line).filter(|line| filter.matches(line))
+                && let Some(line) = LogLine::parse(line).filter(|line| wanted.matches(line))
             {
                 found.push(line);
             }
@@ -412,7 +449,7 @@ mod tests {
         let of = |change: &dyn Fn(&mut LogFilter)| {
             let mut filter = LogFilter::default();
             change(&mut filter);
-            filter.matches(&line)
+            filter.matches(&line, |_| false)
         };
         assert!(of(&|f| f.record = Some("66b1".into())));
         assert!(!of(&|f| f.record = Some("77c2".into())));
@@ -436,7 +473,13 @@ mod tests {
             .collect();
         std::fs::write(path.with_extension("log.1"), all[..1_000].concat()).unwrap();
         std::fs::write(&path, all[1_000..].concat()).unwrap();
-        let last = |filter, limit| last_lines(path.clone(), filter, limit).unwrap();
+        let last = |filter, limit| {
+            let wanted = Wanted {
+                filter,
+                of_job: None,
+            };
+            last_lines(path.clone(), wanted, limit).unwrap()
+        };
         let (lines, _) = last(LogFilter::default(), 5);
         assert_eq!(numbers(&lines), [2_995, 2_996, 2_997, 2_998, 2_999]);
         let (lines, _) = last(LogFilter::default(), 10_000);

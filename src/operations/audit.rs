@@ -79,6 +79,24 @@ impl Operations {
         result
     }
 
+    /// As [`Operations::audited`], of what is begun now and ends behind the person's back: who ends it tells the row, whose
+    /// number is given to `doing`. It says `begun` until then.
+    pub(super) async fn audited_later<T>(
+        &self,
+        act: Act,
+        doing: impl AsyncFnOnce(i64) -> Done<T>,
+    ) -> Done<T> {
+        let store = &self.inner.store;
+        let seq = store.audit_begins(&act.0).await?;
+        let begun = doing(seq).await;
+        if let Err(problem) = &begun
+            && let Err(error) = store.audit_ends(seq, &problem.to_string(), None).await
+        {
+            tracing::warn!(%error, "the end of an action could not be written into the audit");
+        }
+        begun
+    }
+
     /// The latest actions of people, the newest first; those of a connection where one is given, and those of all.
     pub async fn audit(&self, limit: u32, only: Option<&ConnectionName>) -> Done<Vec<AuditEntry>> {
         Ok(self.inner.store.audit_of(limit, only).await?)

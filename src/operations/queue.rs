@@ -111,17 +111,21 @@ impl Operations {
         Ok(JobList { jobs, next, total })
     }
 
-    /// One job with its attempts and effects; `id` may be a unique beginning.
-    pub async fn job(&self, id: &str) -> Done<JobDetail> {
-        let store = &self.inner.store;
-        let mut found = store.find_jobs(id, 2).await?;
+    /// The job of an id, or of a beginning that no other id has.
+    pub(super) async fn one_job(&self, id: &str) -> Done<Option<Job>> {
+        let mut found = self.inner.store.find_jobs(id, 2).await?;
         let exact = found.iter().position(|job| job.id.as_str() == id);
-        let job = match (exact, found.len()) {
+        Ok(match (exact, found.len()) {
             (Some(place), _) => Some(found.swap_remove(place)),
             (None, 1) => found.pop(),
             _ => None,
-        };
-        let job = job.ok_or_else(|| {
+        })
+    }
+
+    /// One job with its attempts and effects; `id` may be a unique beginning.
+    pub async fn job(&self, id: &str) -> Done<JobDetail> {
+        let store = &self.inner.store;
+        let job = self.one_job(id).await?.ok_or_else(|| {
             Problem::new(
                 ErrorClass::Config,
                 format!("there is no job `{id}`, or more than one begins so"),
@@ -241,12 +245,13 @@ impl Operations {
             self.forget().await;
         }
         let selection = selection(chosen)?;
-        let doing = async {
-            let store = &self.inner.store;
-            Ok(store.begin_bulk(action, &selection, &who(), delay).await?)
+        let doing = async |audit| {
+            let (store, by) = (&self.inner.store, who());
+            let begun = store.begin_bulk(action, &selection, &by, delay, Some(audit));
+            Ok(begun.await?)
         };
         let act = Act::new(action.name(), chosen.to_string());
-        let id = self.audited(act, doing, |_| None).await?;
+        let id = self.audited_later(act, doing).await?;
         self.inner.engine.apply_later(id.clone(), delay);
         Ok(id)
     }

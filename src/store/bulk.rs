@@ -63,7 +63,7 @@ impl Store {
     /// goes on later loses nothing.
     pub async fn apply(&self, action: BulkAction, selection: &Selection, by: &str) -> Result<u64> {
         let id = self
-            .begin_bulk(action, selection, by, Duration::ZERO)
+            .begin_bulk(action, selection, by, Duration::ZERO, None)
             .await?;
         self.run_bulk(&id).await
     }
@@ -113,13 +113,15 @@ impl Store {
         Ok(found.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// Stores an action, to be applied after `delay`; until then it can be taken back whole.
+    /// Stores an action, to be applied after `delay`; until then it can be taken back whole. The row of the audit is told how
+    /// it ended: `done` or `undone`, and how many jobs it changed.
     pub async fn begin_bulk(
         &self,
         action: BulkAction,
         selection: &Selection,
         by: &str,
         delay: Duration,
+        audit: Option<i64>,
     ) -> Result<BulkId> {
         let now = self.now();
         let id = BulkId::fresh();
@@ -133,8 +135,8 @@ impl Store {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
         sqlx::query(
-            "INSERT INTO bulk_actions (id, connection, action, filter, ids, set_by, state, start_at, created_at)
-             VALUES ($1, '', $2, $3, $4, $5, 'open', $6, $7)",
+            "INSERT INTO bulk_actions (id, connection, action, filter, ids, set_by, state, start_at, created_at, audit)
+             VALUES ($1, '', $2, $3, $4, $5, 'open', $6, $7, $8)",
         )
         .bind(id.as_str())
         .bind(action.name())
@@ -143,6 +145,7 @@ impl Store {
         .bind(by)
         .bind(start.as_microsecond())
         .bind(now.as_microsecond())
+        .bind(audit)
         .execute(&mut *tx)
         .await?;
         self.commit(tx).await?;
@@ -203,6 +206,9 @@ impl Store {
         .bind(id.as_str())
         .execute(&mut *tx)
         .await?;
+        if slice.last {
+            tell_audit(&mut tx, id, "done").await?;
+        }
         self.commit(tx).await?;
         Ok(bulk)
     }
@@ -265,6 +271,9 @@ impl Store {
         .await?
         .rows_affected()
             > 0;
+        if cancelled {
+            tell_audit(&mut tx, id, "undone").await?;
+        }
         self.commit(tx).await?;
         Ok(cancelled)
     }
@@ -304,6 +313,19 @@ impl Store {
         .map(read)
         .collect()
     }
+}
+
+/// Tells the audit's row of an action, if it has one, how the action ended.
+async fn tell_audit(tx: &mut SqliteConnection, id: &BulkId, outcome: &str) -> Result<()> {
+    sqlx::query(
+        "UPDATE audit SET outcome = $1, number = bulk_actions.changed FROM bulk_actions
+         WHERE bulk_actions.id = $2 AND audit.seq = bulk_actions.audit",
+    )
+    .bind(outcome)
+    .bind(id.as_str())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The next jobs of an action, and the place behind them.

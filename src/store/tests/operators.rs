@@ -92,6 +92,7 @@ async fn a_bulk_action_that_is_broken_off_goes_on_where_it_stood() {
             &filter("state:ready"),
             "jo",
             Duration::ZERO,
+            None,
         )
         .await
         .unwrap();
@@ -131,6 +132,7 @@ async fn what_fails_again_meanwhile_is_not_met_twice_and_many_names_come_in_slic
             &filter("state:failed"),
             "jo",
             Duration::ZERO,
+            None,
         )
         .await
         .unwrap();
@@ -170,7 +172,13 @@ async fn an_action_can_be_taken_back_until_its_time() {
     let job = failed(&store, "r1", "12 is too old").await;
     let all = filter("state:failed");
     let id = store
-        .begin_bulk(BulkAction::Discard, &all, "jo", Duration::from_secs(5))
+        .begin_bulk(
+            BulkAction::Discard,
+            &all,
+            "jo",
+            Duration::from_secs(5),
+            None,
+        )
         .await
         .unwrap();
     assert!(store.due_bulks().await.unwrap().is_empty());
@@ -181,7 +189,13 @@ async fn an_action_can_be_taken_back_until_its_time() {
     assert_eq!(store.run_bulk(&id).await.unwrap(), 0);
     assert_eq!(state_of(&store, &job).await, JobState::Failed);
     let id = store
-        .begin_bulk(BulkAction::Discard, &all, "jo", Duration::from_secs(5))
+        .begin_bulk(
+            BulkAction::Discard,
+            &all,
+            "jo",
+            Duration::from_secs(5),
+            None,
+        )
         .await
         .unwrap();
     clock.advance(6);

@@ -123,7 +123,7 @@ async fn open_actions_are_those_that_are_not_over() {
     let all = Selection::Filter(Filter::default());
     let wait = std::time::Duration::from_secs(60);
     let id = store
-        .begin_bulk(BulkAction::Retry, &all, "jo", wait)
+        .begin_bulk(BulkAction::Retry, &all, "jo", wait, None)
         .await
         .unwrap();
     let open = store.open_bulks().await.unwrap();
