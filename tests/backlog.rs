@@ -435,10 +435,16 @@ fn a_worker_that_is_killed_leaves_its_bulk_to_the_next_one() {
     let (house, worker) = paused(House::with(slow), "");
     let ids = pets(&house, 300);
     held_back(&house, 300);
+    // Nothing of it comes to its end before the kill, however late that is.
+    house.control.fault(Fault {
+        times: usize::MAX,
+        ..Fault::once(Kind::Stall, "GET /api/3/import/info")
+    });
     let start = house.now();
     resume(&house);
     eventually("an import", || count(&house, start, IMPORT) >= 1);
     worker.kill();
+    house.control.clear_faults();
     house.end_leases();
     for id in &ids[..100] {
         house.control.set_property(PETS, id, "name", json!("later"));

@@ -300,8 +300,14 @@ pub fn finish(mut command: Command, input: Option<&str>) -> Ran {
     let id = child.id();
     let (ended, watch) = std::sync::mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {
-        if watch.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            signal(id, "KILL");
+        let mut patience = Patience::new(PATIENCE);
+        while watch.recv_timeout(Duration::from_millis(500))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            if patience.is_over() {
+                signal(id, "KILL");
+                return;
+            }
         }
     });
     let output = child.wait_with_output().unwrap();
@@ -334,11 +340,38 @@ pub fn freeze(house: &House, id: u32) {
     panic!("process {id} holds the store's lock whenever it is stopped");
 }
 
+/// How long a test still waits. Only time in which it could look counts: who was stopped meanwhile, as all that runs on a
+/// busy machine may be, was not kept waiting.
+pub struct Patience {
+    left: Duration,
+    looked: Instant,
+}
+
+impl Patience {
+    /// The most that one look may take away.
+    const STEP: Duration = Duration::from_secs(2);
+
+    pub fn new(left: Duration) -> Self {
+        Self {
+            left,
+            looked: Instant::now(),
+        }
+    }
+
+    /// True once it has come to its end; to be asked again and again.
+    pub fn is_over(&mut self) -> bool {
+        let passed = self.looked.elapsed().min(Self::STEP);
+        self.looked = Instant::now();
+        self.left = self.left.saturating_sub(passed);
+        self.left.is_zero()
+    }
+}
+
 /// Waits until something holds; fails when it does not within `PATIENCE`.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let mut patience = Patience::new(PATIENCE);
     while !holds() {
-        assert!(start.elapsed() < PATIENCE, "{what} did not come to pass");
+        assert!(!patience.is_over(), "{what} did not come to pass");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,5 +1,6 @@
 //! The real binary in a real pseudo-terminal, with a terminal emulator that reads what it writes.
 
+use super::support::Patience;
 use portable_pty::{
     Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system,
 };
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than anything on the screen takes in a dev build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came out of the program so far.
 struct Seen {
@@ -140,7 +141,7 @@ impl Terminal {
 
     /// Waits until something holds of the screen's text; shows the screen when it does not come to pass.
     pub fn until_that(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let start = Instant::now();
+        let mut patience = Patience::new(PATIENCE);
         loop {
             let text = self.text();
             if holds(&text) {
@@ -148,7 +149,7 @@ impl Terminal {
             }
             let over = self.child.try_wait().unwrap();
             assert!(
-                start.elapsed() < PATIENCE && over.is_none(),
+                !patience.is_over() && over.is_none(),
                 "{what} never came; the program {over:?}; the screen:\n{text}"
             );
             std::thread::sleep(Duration::from_millis(5));
@@ -174,7 +175,7 @@ impl Terminal {
 
     /// Waits until nothing was written for a while.
     pub fn rest(&self) {
-        let start = Instant::now();
+        let mut patience = Patience::new(PATIENCE);
         let mut before = usize::MAX;
         loop {
             let now = self.with(|seen| seen.bytes.len());
@@ -182,7 +183,7 @@ impl Terminal {
                 return;
             }
             before = now;
-            assert!(start.elapsed() < PATIENCE, "the screen never comes to rest");
+            assert!(!patience.is_over(), "the screen never comes to rest");
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -217,13 +218,13 @@ impl Terminal {
 
     /// Waits for the program's end.
     pub fn ended(&mut self) -> ExitStatus {
-        let start = Instant::now();
+        let mut patience = Patience::new(PATIENCE);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             assert!(
-                start.elapsed() < PATIENCE,
+                !patience.is_over(),
                 "it does not end; the screen:\n{}",
                 self.text()
             );
