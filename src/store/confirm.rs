@@ -1,7 +1,7 @@
 //! The result of a batch: links, outcomes, counts, failures and the jobs that it resolves, in one transaction.
 
 use super::batch_rows::{Span, head_and_run, move_to_end, recount};
-use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE, STATE_CONFLICT};
+use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE};
 use super::enqueue::{NewAttempt, NewJob, upsert};
 use super::error::Result;
 use super::failures::{FailedRecord, RESOLVED, fail};
@@ -10,6 +10,7 @@ use super::outbox::Batch;
 use super::replan::{CountsChange, supersede};
 use super::rows::{OPEN, chunks, push_list};
 use super::runs::{RunRow, Spent};
+use super::states::STATE_CONFLICT;
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Problem, Trigger};

@@ -1,10 +1,10 @@
 //! What ActiveCampaign last confirmed for a contact, and what was seen of its records.
 
 use super::Store;
-use super::effects::{ConfirmedState, keep_state};
 use super::error::Result;
 use super::rows::{chunks, email, push_table, time};
 use super::sqlite::follow;
+use super::states::{ConfirmedState, keep_state};
 use crate::model::view::Outcome;
 use crate::model::{ConnectionName, ContactId, Email, Fingerprint, MappingName, RecordId};
 use jiff::Timestamp;

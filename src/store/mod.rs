@@ -52,6 +52,7 @@ mod search;
 mod settle;
 mod sqlite;
 mod standing;
+mod states;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,7 @@ pub use claim::{BACKLOG, Change, Claim};
 pub use confirm::{BatchResult, Confirmed, FailedRow, KnownContact};
 pub use deletions::Evidence;
 pub use edits::{InForce, NewEdit};
-pub use effects::{ConfirmedState, EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
+pub use effects::{EffectEnd, EffectPlan, NEVER, OpenEffect, TurnPlan, TurnedFrom};
 pub use enqueue::{NewAttempt, NewJob};
 pub use error::{Result, StoreError};
 pub use events::{Event, NewEvent, SettledEvent};
@@ -87,6 +88,7 @@ pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::{PartlySettled, Settlement};
 pub use standing::{Holder, Standing};
+pub use states::ConfirmedState;
 pub use timers::{Duty, Timer, TimerKey};
 pub use workers::{MappingVersion, Versions, WorkerSeen};
 

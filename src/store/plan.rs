@@ -1,7 +1,7 @@
 //! Pages of an export, planned: outcomes, writes to be sent, counts and the cursor, in one transaction. They are either there
 //! as a whole or planned again.
 
-use super::effects::{ConfirmedState, EffectPlan, keep_state, plan_in, void};
+use super::effects::{EffectPlan, plan_in, void};
 use super::enqueue::{NewAttempt, NewJob, upsert};
 use super::error::Result;
 use super::failures::{FailedRecord, fail, resolve};
@@ -9,6 +9,7 @@ use super::heirs::{Heir, hand_on};
 use super::replan::{CountsChange, Reached, displace, planned_before, withdraw};
 use super::rows::{SENT, chunks, push_table};
 use super::runs::{RunRow, Spent, run_row};
+use super::states::{ConfirmedState, keep_state};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};

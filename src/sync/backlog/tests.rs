@@ -3,7 +3,8 @@
 use super::*;
 use crate::http::testing::{Asked, Server, Told, told};
 use crate::model::export::ExportOptions;
-use crate::model::{JobState, MappingName};
+use crate::model::view::Outcome;
+use crate::model::{JobId, JobState, MappingName, RecordId};
 use crate::store::{Clock, NewJob, NewRun, PagePlan, Planned, PlannedRow, Started, Store};
 use crate::sync::testing::{account, pets, spec};
 use serde_json::{Value, json};
