@@ -4,10 +4,10 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Child;
 use std::time::Duration;
-use support::{House, assert_outcome, eventually, expectation, side_by_side, signal};
+use support::{House, PETS, assert_outcome, eventually, expectation, side_by_side, signal};
 use tramline::sandbox::{Fault, Kind};
 
 const SEARCH: &str = "/records/search";
@@ -112,4 +112,45 @@ fn a_paused_account_sends_nothing_and_its_export_goes_on_when_it_is_resumed() {
         let told = house.read("export.stderr");
         assert!(told.contains("waits: paused by"), "{told}");
     });
+}
+
+/// What a pause finds taken and not sent is free for others until the run goes on.
+#[test]
+fn a_batch_that_was_taken_when_the_pause_came_is_given_back() {
+    let house = House::new(0);
+    let other = "\n[mappings.other]\nobject = \"custom_objects.pets\"\nemail = \"owner_email\"\n[mappings.other.fields]\n\"%BREED%\" = \"breed\"\n";
+    house.write("config.toml", &(house.read("config.toml") + other));
+    let email = |number: usize| format!("pet{number}@example.org");
+    let pets: Vec<String> = (0..520)
+        .map(|number| {
+            let pet = json!({"name": "Rex", "breed": "Beagle", "owner_email": email(number)});
+            house
+                .control
+                .create_record(PETS, pet.as_object().unwrap())
+                .unwrap()
+        })
+        .collect();
+    house.control.fault(Fault {
+        ms: Some(4_000),
+        ..Fault::once(Kind::Slow, IMPORT)
+    });
+    let export = house.start("export", &["--json", "export", "pets"]);
+    eventually("the first import", || house.control.has_struck());
+    // The next one is taken meanwhile.
+    std::thread::sleep(Duration::from_secs(1));
+    let scope = ["--mapping", "pets"];
+    let pause = ["queue", "pause", "--reason", "new fields"];
+    house.expect(0, &[&pause[..], &scope].concat());
+    eventually("the export waits", || waits(&house) == "paused");
+    eventually("the first import's answer", || {
+        !house.requests(IMPORT).is_empty()
+    });
+    // The newest come first: this one belongs to the second import.
+    assert!(house.control.contact(&email(260)).is_none());
+    house.expect(0, &["sync", "other", &pets[260]]);
+    let contact = house.control.contact(&email(260)).unwrap();
+    assert!(contact.fields.contains_key("BREED"), "{contact:?}");
+    house.expect(0, &[&["queue", "resume"][..], &scope].concat());
+    let (code, summary) = ended(&house, "export", export);
+    assert_eq!((code, &summary["synced"]), (Some(0), &json!(520)));
 }
