@@ -70,7 +70,7 @@ impl Store {
 
     /// Number of jobs that an action would change now.
     pub async fn count_selected(&self, action: BulkAction, selection: &Selection) -> Result<u64> {
-        let mut reader = self.readers().acquire().await?;
+        let mut reader = self.readers().begin().await?;
         let from = effect(action, true).from;
         let filter = match selection {
             Selection::Filter(filter) => filter,

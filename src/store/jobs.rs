@@ -174,7 +174,8 @@ impl Store {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<Job>> {
-        let mut reader = self.readers().acquire().await?;
+        // The kept counts say where to look: a job that changes its state in between would be found nowhere.
+        let mut reader = self.readers().begin().await?;
         let after = match after {
             Some(cursor) => Some(position(&mut reader, cursor, sort).await?),
             None => None,
@@ -190,7 +191,8 @@ impl Store {
 
     /// Number of jobs that a filter matches: from the kept counts where they suffice, else counted up to 10,000.
     pub async fn count(&self, filter: &Filter) -> Result<Count> {
-        let mut reader = self.readers().acquire().await?;
+        // As for a list.
+        let mut reader = self.readers().begin().await?;
         if is_scope_only(filter) {
             let stops = Stops::read(&mut reader, self.now_micros()).await?;
             let number = scopes(&mut reader, &stops)

@@ -262,3 +262,34 @@ async fn a_job_is_found_by_the_beginning_of_its_id_and_by_its_record() {
     let record = Filter::parse("record:r1").unwrap();
     assert_eq!(all(&store, &record, Sort::LATEST, 5).await, found);
 }
+
+/// What a list goes by and what it finds are of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_changes_its_state_while_a_list_is_read_is_found_in_one_of_them() {
+    let (store, _) = store().await;
+    store
+        .enqueue(&new_job("r1", Trigger::Manual))
+        .await
+        .unwrap();
+    let moving = tokio::spawn({
+        let store = store.clone();
+        async move {
+            loop {
+                let claim = claim_one(&store).await;
+                let back = settlement(&store, Outcome::Waiting, JobState::Ready);
+                store.settle(&claim.job, claim.epoch, &back).await.unwrap();
+            }
+        }
+    });
+    let open = Filter::parse("state:ready,running").unwrap();
+    let sort = Sort {
+        by: SortBy::Created,
+        ascending: true,
+    };
+    for _ in 0..500 {
+        let found = store.list(&open, sort, None, 9).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(store.count(&open).await.unwrap().number, 1);
+    }
+    moving.abort();
+}
