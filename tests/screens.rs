@@ -61,6 +61,8 @@ mod runs;
 mod shape;
 #[path = "screens/told.rs"]
 mod told;
+#[path = "screens/typed.rs"]
+mod typed;
 #[path = "screens/world.rs"]
 mod world;
 

@@ -109,6 +109,9 @@ impl App {
             Overlay::Source(source) => {
                 let outcome = source.key(key);
                 self.typed_source(source, outcome);
+                if outcome == SourceOutcome::Dropped {
+                    self.unfinished.keep(&overlay);
+                }
                 matches!(outcome, SourceOutcome::Stay | SourceOutcome::Typed)
             }
             Overlay::Columns(chooser) => match chooser.key(key) {
@@ -122,6 +125,9 @@ impl App {
             Overlay::Rule(rule) => {
                 let outcome = rule.key(key);
                 self.typed_rule(rule, outcome);
+                if outcome == RuleOutcome::Dropped {
+                    self.unfinished.keep(&overlay);
+                }
                 !matches!(outcome, RuleOutcome::Done | RuleOutcome::Dropped)
             }
             Overlay::Form(form) => match form.key(key) {
@@ -131,7 +137,10 @@ impl App {
                     }
                     true
                 }
-                FormOutcome::Dropped => false,
+                FormOutcome::Dropped => {
+                    self.unfinished.keep(&overlay);
+                    false
+                }
                 FormOutcome::Save => {
                     let Overlay::Form(form) = overlay else { return };
                     self.save(form);

@@ -143,6 +143,7 @@ impl App {
         session.mappings.clear();
         let slow = session.low_bandwidth;
         self.overlays.clear();
+        self.unfinished.clear();
         let twin = format!(
             "tramline tui --connection {}",
             quoted(session.connection.as_str())

@@ -42,6 +42,7 @@ use crate::tui::screens::schemas::Schemas;
 use crate::tui::screens::{Refresh, Screen};
 use crate::tui::slots::{Slot, Slots};
 use crate::tui::theme::Theme;
+use crate::tui::unfinished::Unfinished;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::help::Help;
 use crate::tui::widgets::line::{Complete, InputLine};
@@ -71,6 +72,7 @@ pub struct App {
     pub(in crate::tui) slots: Slots,
     pub(in crate::tui) toasts: Toasts,
     pub(in crate::tui) overlays: Vec<Overlay>,
+    pub(in crate::tui) unfinished: Unfinished,
     pub(in crate::tui) status: Load<Status>,
     status_refresh: Refresh,
     pub(in crate::tui) schemas: Schemas,
@@ -122,6 +124,7 @@ impl App {
             slots: Slots::default(),
             toasts: Toasts::default(),
             overlays: Vec::new(),
+            unfinished: Unfinished::default(),
             status: Load::Idle,
             status_refresh: Refresh::new(slow),
             schemas: Schemas::default(),
@@ -284,13 +287,30 @@ impl App {
                         self.toasts.push_about(about, level, text, self.now);
                     }
                     Wish::Retract(about) => self.toasts.retract(about),
-                    Wish::Show(overlay) => self.overlays.push(*overlay),
+                    Wish::Show(overlay) => self.show(*overlay),
                     Wish::Did(did) => self.last_did = Some(did),
                     Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
                     Wish::Go(go) => self.go(go),
                 }
             }
         }
+    }
+
+    /// Opens something above the screen, with what was typed into it before.
+    fn show(&mut self, mut overlay: Overlay) {
+        if !self.unfinished.take_up(&mut overlay) {
+            self.overlays.push(overlay);
+            return;
+        }
+        let text = "here is what was typed before; ctrl-r takes it out".to_owned();
+        self.toasts.push(Level::Ok, text, self.now);
+        // What was asked for is what the text before makes of the sample.
+        match &mut overlay {
+            Overlay::Source(source) => self.typed_source(source, SourceOutcome::Typed),
+            Overlay::Rule(rule) => self.typed_rule(rule, RuleOutcome::Typed),
+            _ => {}
+        }
+        self.overlays.push(overlay);
     }
 
     fn key(&mut self, key: &KeyEvent) {

@@ -37,8 +37,9 @@ pub struct Field {
     chosen: BTreeSet<usize>,
     at: usize,
     pub(super) before: Option<Value>,
-    /// The text before anybody typed.
+    /// The text, and the options chosen, before anybody typed.
     initial: String,
+    chosen_before: BTreeSet<usize>,
     pub problem: Option<String>,
 }
 
@@ -67,6 +68,7 @@ impl Field {
             initial: text.clone(),
             input: Input::new(text),
             chosen: BTreeSet::new(),
+            chosen_before: BTreeSet::new(),
             at: 0,
             before,
             problem: None,
@@ -92,6 +94,7 @@ impl Field {
         let at = chosen.first().copied().unwrap_or(0);
         Self {
             options,
+            chosen_before: chosen.clone(),
             chosen,
             at,
             ..Self::text(key, label, kind, before)
@@ -112,6 +115,32 @@ impl Field {
     pub fn chosen_key(&self) -> Option<&str> {
         let (key, _) = self.options.get(self.chosen()?)?;
         Some(key)
+    }
+
+    /// True if something was typed or chosen since the beginning.
+    pub fn is_typed_in(&self) -> bool {
+        self.input.value() != self.initial || self.chosen != self.chosen_before
+    }
+
+    /// Takes in what was typed into the same field before; true if anything was.
+    pub(super) fn take_up(&mut self, before: &Self) -> bool {
+        if before.kind != self.kind || !before.is_typed_in() {
+            return false;
+        }
+        self.input = before.input.clone();
+        let keys = before.chosen_keys();
+        let chosen = |at: &usize| keys.contains(&self.options[*at].0);
+        self.chosen = (0..self.options.len()).filter(chosen).collect();
+        self.at = self.chosen().unwrap_or(0);
+        true
+    }
+
+    /// Takes back what was typed.
+    pub(super) fn begin_anew(&mut self) {
+        self.input = Input::new(self.initial.clone());
+        self.chosen.clone_from(&self.chosen_before);
+        self.at = self.chosen().unwrap_or(0);
+        self.problem = None;
     }
 
     /// Puts another text in place of what was typed.

@@ -10,6 +10,9 @@ use tui_input::backend::crossterm::EventHandler;
 /// The ways in which the last word of a text may go on; each replaces that word.
 pub type Complete = fn(&str) -> Vec<String>;
 
+/// Completions that are offered at a time.
+const OFFERED: usize = 8;
+
 /// What became of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineOutcome {
@@ -109,6 +112,11 @@ impl InputLine {
         !self.completions.is_empty()
     }
 
+    /// The lines that completions take above it, at most.
+    pub fn offered_height(&self) -> u16 {
+        self.completions.len().min(OFFERED) as u16
+    }
+
     /// Takes the completion of this number.
     pub fn take(&mut self, at: usize) {
         let Some(word) = self.completions.get(at) else {
@@ -129,7 +137,7 @@ impl InputLine {
         canvas.put(area.x + 1, y, 1, "/", key);
         let place = Rect::new(area.x + 2, y, area.width.saturating_sub(3), 1);
         canvas.typed(place, self.text(), self.input.cursor(), text, true);
-        let most = usize::from(area.height.saturating_sub(1)).min(8);
+        let most = usize::from(area.height.saturating_sub(1)).min(OFFERED);
         let from = (self.chosen + 1).saturating_sub(most);
         let list: Vec<_> = self.completions.iter().skip(from).take(most).collect();
         let width = list.iter().map(|c| shown_width(c)).max().unwrap_or(0) as u16 + 2;

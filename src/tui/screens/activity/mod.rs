@@ -115,6 +115,11 @@ impl Activity {
         cx.did(self.command());
     }
 
+    /// Why the filter cannot be read.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
     /// Kind, unless it is all, and filter in force.
     pub fn in_force(&self) -> (Option<&'static str>, &str) {
         let kind = self.kind.map(|kind| Kind::title(Some(kind)));
