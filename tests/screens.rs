@@ -63,6 +63,8 @@ mod shape;
 mod told;
 #[path = "screens/typed.rs"]
 mod typed;
+#[path = "screens/ways.rs"]
+mod ways;
 #[path = "screens/world.rs"]
 mod world;
 

@@ -144,6 +144,7 @@ impl App {
         let slow = session.low_bandwidth;
         self.overlays.clear();
         self.unfinished.clear();
+        self.ways.clear();
         let twin = format!(
             "tramline tui --connection {}",
             quoted(session.connection.as_str())

@@ -19,6 +19,7 @@ mod configured;
 mod connecting;
 mod filters;
 mod going;
+mod ways;
 
 use crate::model::filter::Filter;
 use crate::model::{ConnectionName, Level};
@@ -55,6 +56,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use filters::FilterStep;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use ways::Way;
 
 /// True for a key that a text field takes as a character.
 pub(in crate::tui) fn types(key: &KeyEvent) -> bool {
@@ -85,6 +87,8 @@ pub struct App {
     remembered: Remembered,
     /// Writes in flight to connections that were in view when they began.
     elsewhere: HashMap<Slot, ConnectionName>,
+    /// Where views were opened from, the latest last.
+    ways: Vec<Way>,
     last_did: Option<Did>,
     /// An action that was chosen by name, until its screen is read.
     intended: Option<Action>,
@@ -135,6 +139,7 @@ impl App {
             activity: Activity::new(slow),
             remembered: Remembered::default(),
             elsewhere: HashMap::new(),
+            ways: Vec::new(),
             last_did: None,
             intended: None,
             edit: None,

@@ -27,6 +27,8 @@ pub trait Screen {
     fn answer(&mut self, reply: Reply, cx: &mut Cx);
     /// `esc`: closes or clears the innermost thing; false if there was none.
     fn back(&mut self, cx: &mut Cx) -> bool;
+    /// How many things `esc` has to close or clear before it has nothing left to do. What is looked for counts as open already.
+    fn depth(&self) -> usize;
     /// The filter of the activity for the thing that the cursor is on; `None` where there is none.
     fn about(&self) -> Option<String>;
     /// True if there is something that an action on one row, or on the selected ones, could be about.

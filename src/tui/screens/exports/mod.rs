@@ -341,6 +341,10 @@ impl Screen for Exports {
         filtered
     }
 
+    fn depth(&self) -> usize {
+        usize::from(!self.filter.is_empty())
+    }
+
     fn about(&self) -> Option<String> {
         self.current().map(|run| about("run", run.id.as_str()))
     }

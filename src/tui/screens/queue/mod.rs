@@ -163,6 +163,13 @@ impl Queue {
         self.restart(cx);
     }
 
+    /// Takes state and filter back that were in force before; the list is read when it comes into view.
+    pub fn put_back(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
+        self.restore(state, filter);
+        cx.give_up(Slot::Jobs);
+        self.load = Load::Idle;
+    }
+
     /// As [`Queue::choose`], by a saved filter.
     pub fn use_filter(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
         self.choose(state, filter, cx);

@@ -210,6 +210,12 @@ impl Screen for Queue {
         true
     }
 
+    fn depth(&self) -> usize {
+        let narrowed = usize::from(!self.filter.is_empty()) + usize::from(self.state.is_some());
+        let windows = usize::from(self.groups.is_open()) + usize::from(self.open);
+        windows + usize::from(!self.selected.is_empty()) + narrowed + self.groups.depth()
+    }
+
     fn about(&self) -> Option<String> {
         if self.groups.is_open() {
             return None;

@@ -130,6 +130,10 @@ impl Screen for Schemas {
         std::mem::take(&mut self.in_fields)
     }
 
+    fn depth(&self) -> usize {
+        usize::from(!self.filter().is_empty()) + usize::from(self.in_fields)
+    }
+
     fn about(&self) -> Option<String> {
         // Calls have the object's key in their path; a key is a word without spaces.
         self.current().map(|schema| schema.key.to_string())
