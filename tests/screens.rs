@@ -59,6 +59,8 @@ mod rules;
 mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
+#[path = "screens/stumbles.rs"]
+mod stumbles;
 #[path = "screens/told.rs"]
 mod told;
 #[path = "screens/typed.rs"]

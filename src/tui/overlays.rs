@@ -45,12 +45,19 @@ impl App {
                 }
                 _ => true,
             },
-            // The palette is the help that can be searched.
-            Overlay::Help(_) if matches!(action, Some(Action::Filter | Action::Palette)) => {
-                self.act(Action::Palette);
-                return;
-            }
-            Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
+            Overlay::Help(help) => match action {
+                _ if help.key(key) => true,
+                Some(Action::Filter) => {
+                    help.search();
+                    true
+                }
+                // The palette is the help of every screen.
+                Some(Action::Palette) => {
+                    self.act(Action::Palette);
+                    return;
+                }
+                _ => self.scrolls(key, action, |a| help.scroll.act(a)),
+            },
             Overlay::Text(text) => {
                 if action == Some(Action::Copy) {
                     let lines: Vec<&str> = text.text.0.iter().map(|(l, _)| l.as_str()).collect();

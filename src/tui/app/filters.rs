@@ -98,7 +98,8 @@ impl App {
     /// Asks for the saved filters of the list in view.
     pub(super) fn ask_filters(&mut self) {
         if let Some(of) = self.filtered() {
-            hands!(self).ask(Slot::Filters, Request::Filters(of));
+            let slot = Slot::Filters(self.tab);
+            hands!(self).ask(slot, Request::Filters(of));
         }
     }
 

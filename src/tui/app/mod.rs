@@ -46,7 +46,7 @@ use crate::tui::theme::Theme;
 use crate::tui::unfinished::Unfinished;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::help::Help;
-use crate::tui::widgets::line::{Complete, InputLine};
+use crate::tui::widgets::line::{Complete, InputLine, Known};
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
@@ -361,7 +361,19 @@ impl App {
                     Tab::Activity => Some(RowFilter::complete),
                     _ => None,
                 };
-                let line = InputLine::new(self.screen(self.tab).filter(), completes);
+                let mappings = self.session.mappings.iter().map(|m| m.name.to_string());
+                let connections = self.session.connections.iter();
+                let known = vec![
+                    Known {
+                        key: "mapping",
+                        values: mappings.collect(),
+                    },
+                    Known {
+                        key: "connection",
+                        values: connections.map(ToString::to_string).collect(),
+                    },
+                ];
+                let line = InputLine::new(self.screen(self.tab).filter(), completes).knowing(known);
                 self.overlays.push(Overlay::Filter(line));
             }
             Action::Back => self.back(),
@@ -567,6 +579,7 @@ impl App {
                 self.set_filter(&text, false);
             }
             Some(Overlay::Form(form)) => form.paste(text),
+            Some(Overlay::Help(help)) => help.paste(text),
             Some(Overlay::Source(source)) => {
                 source.paste(text);
                 let source = source.clone();

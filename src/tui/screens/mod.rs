@@ -12,6 +12,7 @@ use super::context::Cx;
 use super::keymap::Action;
 use super::request::Reply;
 use super::slots::Slot;
+use super::widgets::line::term_value;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
@@ -124,12 +125,7 @@ pub fn contains(text: &str, part: &str) -> bool {
 
 /// A term of the activity's filter: `job:0192`; a value that is no plain word is quoted.
 fn about(key: &str, value: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        return format!("{key}:{value}");
-    }
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{key}:\"{value}\"")
+    format!("{key}:{}", term_value(value))
 }
 
 /// The next row after `from` that `matches`, going round; `None` if no row does.

@@ -115,11 +115,13 @@ impl Form {
                 DataType::Numerical => Field::text(key, label, Kind::Number, now),
                 DataType::Monetory => Field::text(key, label, Kind::Money, now),
                 DataType::Date => Field::text(key, label, Kind::Date, now),
-                DataType::SingleOptions | DataType::Radio if !property.allow_custom_option => {
-                    Field::choice(key, label, Kind::One, options, now)
+                DataType::SingleOptions | DataType::Radio => {
+                    let field = Field::choice(key, label, Kind::One, options, now);
+                    field.open(property.allow_custom_option)
                 }
                 DataType::MultipleOptions | DataType::Checkbox => {
-                    Field::choice(key, label, Kind::Many, options, now)
+                    let field = Field::choice(key, label, Kind::Many, options, now);
+                    field.open(property.allow_custom_option)
                 }
                 DataType::TextboxList => {
                     for (option, name) in options {
@@ -204,7 +206,8 @@ impl Form {
 
     /// Puts pasted text into the field under the cursor, on one line.
     pub fn paste(&mut self, text: &str) {
-        if let Some(field) = self.fields.get_mut(self.cursor) {
+        let field = self.fields.get_mut(self.cursor);
+        if let Some(field) = field.filter(|field| field.takes_text()) {
             for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
                 field.input.handle(tui_input::InputRequest::InsertChar(c));
             }
@@ -260,11 +263,14 @@ impl Form {
         if self.fields.iter().any(Field::is_choice) {
             foot.push(("arrows space", "choose"));
         }
+        if self.fields.get(self.cursor).is_some_and(|field| field.open) {
+            foot.push(("type", "another"));
+        }
         if self.is_typed_in() {
             foot.push(("ctrl-r", "undo"));
         }
         foot.push(("esc", "leave"));
-        for gives_way in ["tab", "enter", "esc"] {
+        for gives_way in ["tab", "enter", "esc", "arrows space"] {
             if width_of(&foot) > room {
                 foot.retain(|(key, _)| *key != gives_way);
             }
@@ -441,6 +447,63 @@ mod tests {
         form.paste("heavy");
         assert!(form.changes().is_none());
         assert!(form.fields[1].problem.is_some());
+    }
+
+    #[test]
+    fn an_open_choice_takes_an_option_or_a_text_of_ones_own() {
+        let options = vec![
+            ("small".to_owned(), "Small".to_owned()),
+            ("large".to_owned(), "Large".to_owned()),
+        ];
+        let open = |before| Field::choice("s", "S", Kind::One, options.clone(), before).open(true);
+        let mut form = form(vec![open(None)]);
+        press(&mut form, KeyCode::Right);
+        assert_eq!(form.changes().unwrap()["s"], json!("large"));
+        for c in "as a cat".chars() {
+            press(&mut form, KeyCode::Char(c));
+        }
+        assert_eq!(form.changes().unwrap()["s"], json!("as a cat"));
+        press(&mut form, KeyCode::Left);
+        assert_eq!(
+            form.changes().unwrap()["s"],
+            json!("small"),
+            "one or the other"
+        );
+        // A value that is no option is kept until somebody takes it out.
+        let mut odd = self::form(vec![open(Some(json!("as a cat")))]);
+        assert_eq!(odd.changes(), Some(Properties::new()));
+        press(&mut odd, KeyCode::Left);
+        assert_eq!(odd.changes().unwrap()["s"], json!("large"));
+        let several = Some(json!(["small", "as a cat"]));
+        let many = Field::choice("s", "S", Kind::Many, options.clone(), several).open(true);
+        let mut many = self::form(vec![many]);
+        assert_eq!(many.changes(), Some(Properties::new()));
+        press(&mut many, KeyCode::Char(' '));
+        press(&mut many, KeyCode::Char('x'));
+        assert_eq!(many.changes().unwrap()["s"], json!(["as a cat", "x"]));
+    }
+
+    #[test]
+    fn every_type_with_options_offers_them() {
+        for data_type in ["SINGLE_OPTIONS", "RADIO", "MULTIPLE_OPTIONS", "CHECKBOX"] {
+            for custom in [false, true] {
+                let schema: ObjectSchema = serde_json::from_value(json!({
+                    "id": "o", "key": "custom_objects.pets", "standard": false,
+                    "singular": "Pet", "plural": "Pets",
+                    "description": null, "primary_property": "name",
+                    "searchable": [], "updated_at": null,
+                    "properties": [{
+                        "id": "p", "key": "size", "name": "Size", "data_type": data_type,
+                        "options": [{"key": "small", "label": "Small"}],
+                        "allow_custom_option": custom, "required": null, "unique": null,
+                    }],
+                }))
+                .unwrap();
+                let form = Form::of_record(&schema, None);
+                assert!(form.fields[0].is_choice(), "{data_type} {custom}");
+                assert_eq!(form.fields[0].takes_text(), custom, "{data_type}");
+            }
+        }
     }
 
     #[test]

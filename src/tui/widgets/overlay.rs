@@ -75,7 +75,7 @@ impl Overlay {
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
-            Self::Help(_) => &[("j k", "scroll"), ("/", "search"), ("esc", "close")],
+            Self::Help(help) => help.keys(),
             Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
             Self::Palette(palette) => palette.picker.keys(),
             Self::Pick(picker, _) => picker.keys(),

@@ -483,7 +483,11 @@ impl Screen for Activity {
 
     fn awaits(&self, slot: Slot) -> bool {
         // What streams is read without a word, as long as there is something to see.
-        slot == Slot::Log && self.shown.is_empty()
+        match slot {
+            Slot::Log => self.shown.is_empty(),
+            Slot::Filters(_) => true,
+            _ => false,
+        }
     }
 
     fn cancelled(&mut self, slot: Slot) {

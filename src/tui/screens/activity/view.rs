@@ -5,6 +5,7 @@ use super::entry::{Entry, Kind, What, outcome, short_name, tone};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::tui::canvas::{Canvas, below, grouped, shown_width};
+use crate::tui::keymap::Tab;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
@@ -40,12 +41,12 @@ fn columns(kind: Option<Kind>) -> Vec<Column> {
         ],
         Some(Kind::Action) => vec![
             time,
-            Column::new("who", 2, 10, 24),
-            Column::new("action", 1, 9, 16),
-            Column::new("of", 1, 14, 60),
+            Column::new("who", 4, 10, 24),
+            Column::new("action", 1, 13, 18),
+            Column::new("of", 1, 18, 60),
             Column::new("number", 3, 7, 7).right(),
-            Column::new("outcome", 2, 16, 60),
-            Column::new("reason", 5, 10, 40),
+            Column::new("outcome", 2, 22, 60),
+            Column::new("reason", 5, 16, 40),
         ],
     }
 }
@@ -127,9 +128,15 @@ impl Activity {
             }
             x += canvas.put(x, area.y, area.right().saturating_sub(x), &name, style) + 3;
         }
-        if !self.still {
+        // Whoever moved away from the newest row stays where he is.
+        if !self.still && self.table.cursor == 0 {
             let room = area.right().saturating_sub(x);
             x += canvas.put(x, area.y, room, "following", theme.muted) + 2;
+        }
+        if let Some(spinner) = canvas.spinner(Slot::Filters(Tab::Activity)) {
+            let room = area.right().saturating_sub(x);
+            let text = format!("{spinner} saved filters");
+            x += canvas.put(x, area.y, room, &text, theme.accent) + 2;
         }
         if !self.filter.is_empty() {
             let text = format!("/{}", self.filter);

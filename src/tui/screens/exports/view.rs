@@ -52,16 +52,16 @@ impl Exports {
             ..body
         };
         let columns = [
-            Column::new("mapping", 0, 10, 18),
+            Column::new("mapping", 0, 9, 18),
             Column::new("state", 1, 11, 11),
-            Column::new("options", 2, 7, 32),
-            Column::new("progress", 3, 16, 16),
-            Column::new("read", 5, 9, 11).right(),
+            Column::new("options", 2, 13, 52),
+            Column::new("settled", 3, 16, 16),
+            Column::new("read", 5, 7, 11).right(),
             Column::new("unchanged", 8, 9, 11).right(),
             Column::new("confirmed", 4, 9, 11).right(),
             Column::new("failed", 2, 7, 9).right(),
             Column::new("rate", 7, 8, 10).right(),
-            Column::new("left", 6, 8, 9).right(),
+            Column::new("left", 6, 7, 9).right(),
             Column::new("started", 5, 11, 11),
         ];
         let looks: Vec<_> = shown
@@ -155,9 +155,13 @@ impl Exports {
                 let of = goal.max(1);
                 let done = if goal == 0 { of } else { settled };
                 x += gauge::bar(canvas, x, y, width, done, of, style) + 1;
-                format!("{percent} % {} of {}", grouped(settled), grouped(goal))
+                format!(
+                    "{percent} % settled, {} of {}",
+                    grouped(settled),
+                    grouped(goal)
+                )
             }
-            _ => format!("{} so far", grouped(settled)),
+            _ => format!("{} settled so far", grouped(settled)),
         };
         x += canvas.put(x, y, area.right().saturating_sub(x), &text, theme.text);
         let mut timing = Vec::new();

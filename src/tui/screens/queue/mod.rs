@@ -447,7 +447,10 @@ impl Queue {
             BulkAction::Retry => Confirm::new(format!("Retry {number} {jobs}?")).line(of),
             BulkAction::Discard => Confirm::new(format!("Discard {number} {jobs}?"))
                 .line(of)
-                .warn("They are given up: only a later change of their records makes new jobs."),
+                .warn(match count {
+                    1 => "It is given up: only a later change of its record makes a new job.",
+                    _ => "They are given up: only a later change of their records makes new jobs.",
+                }),
         };
         let did = command(action.name(), &chosen);
         cx.write(Request::Later(action, chosen, count), Some(question), did);

@@ -122,6 +122,9 @@ impl Queue {
         if let Some(spinner) = canvas.spinner(Slot::Mend) {
             notes.push(format!("{spinner} reading the record"));
         }
+        if let Some(spinner) = canvas.spinner(Slot::Filters(Tab::Queue)) {
+            notes.push(format!("{spinner} saved filters"));
+        }
         if self.follow {
             notes.push("following".to_owned());
         }

@@ -340,7 +340,11 @@ impl Screen for Records {
         if !self.open {
             self.view_list(canvas, area, true);
         } else if area.width >= beside {
-            let left = area.width * 2 / 5;
+            // The sync view has a contact beside the record: the list gives way to it.
+            let left = match self.view {
+                View::Sync => area.width / 4,
+                View::Properties | View::Json => area.width * 2 / 5,
+            };
             let list = Rect {
                 width: left,
                 ..area
