@@ -219,3 +219,16 @@ fn the_last_line_of_a_text_is_not_written_over() {
         assert!(seen.iter().any(|line| line.contains("log: ")), "{height}");
     }
 }
+
+#[test]
+fn what_a_person_did_stands_whole_beneath_the_list() {
+    let mut driver = room("6\t\t\tj");
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = driver.text(width, height);
+        let whole = "record update custom_objects.pets 66b1c0ffee: HighLevel: 422 born is no date";
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(whole), "{text}");
+    }
+    driver.keys("j");
+    assert!(driver.text(80, 24).contains("the field is being renamed"));
+}

@@ -11,9 +11,12 @@ use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
-use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::text::{Tone, wrap};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// Lines beneath the list in which the row under the cursor stands whole.
+const WHOLE: u16 = 2;
 
 fn columns(kind: Option<Kind>) -> Vec<Column> {
     let time = Column::new("time", 0, 11, 11);
@@ -166,6 +169,31 @@ impl Activity {
         rest
     }
 
+    /// What a person did, whole beneath the list, for the columns cut it; returns what is left of the area.
+    fn draw_whole(&self, canvas: &mut Canvas, area: Rect) -> Rect {
+        let action = self.current().filter(|_| self.kind == Some(Kind::Action));
+        let Some(entry) = action.filter(|_| area.height > 10) else {
+            return area;
+        };
+        let lines = wrap(&entry.summary(), area.width);
+        let list = Rect {
+            height: area.height - WHOLE - 1,
+            ..area
+        };
+        canvas.rule(area.x, list.bottom(), area.width);
+        for (at, line) in lines.iter().take(usize::from(WHOLE)).enumerate() {
+            let y = list.bottom() + 1 + at as u16;
+            canvas.put(
+                area.x,
+                y,
+                area.width,
+                line,
+                tone(entry.level()).style(canvas.theme),
+            );
+        }
+        list
+    }
+
     /// Draws the screen.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
@@ -183,6 +211,7 @@ impl Activity {
             return;
         }
         let shown: Vec<&Entry> = self.shown.iter().map(|at| &self.entries[*at]).collect();
+        let area = self.draw_whole(canvas, area);
         let columns = columns(self.kind);
         let rows = self.table.shown_rows(area.height, shown.len());
         let times: Vec<String> = shown[rows.clone()]

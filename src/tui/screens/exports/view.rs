@@ -54,7 +54,7 @@ impl Exports {
         let columns = [
             Column::new("mapping", 0, 9, 18),
             Column::new("state", 1, 11, 11),
-            Column::new("options", 2, 13, 52),
+            Column::new("options", 2, 13, 36),
             Column::new("settled", 3, 16, 16),
             Column::new("read", 5, 7, 11).right(),
             Column::new("unchanged", 8, 9, 11).right(),
@@ -142,7 +142,10 @@ impl Exports {
         canvas.rule(area.x, area.y, area.width);
         let mut y = area.y + 1;
         let (word, style) = state_look(canvas, run);
-        let title = format!("{}  {}  {}  ", run.mapping, run.id, options(run).join(", "));
+        let options = options(run).join(", ");
+        let parts = [run.mapping.as_str(), run.id.as_str(), &options];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let title: String = parts.flat_map(|part| [part, "  "]).collect();
         let x = area.x + canvas.put(area.x, y, area.width, &title, theme.title);
         canvas.put(x, y, area.right().saturating_sub(x), &word, style);
         y += 1;
