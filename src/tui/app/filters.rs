@@ -143,6 +143,7 @@ impl App {
             );
         }
         if let Some(fault) = self.filter_fault(of) {
+            let fault = fault.strip_prefix("filter, ").unwrap_or(&fault);
             let text = format!("the filter in force cannot be read, nor saved: {fault}");
             self.toasts.push(Level::Warning, text, self.now);
         } else if steps.is_empty() {
