@@ -59,8 +59,14 @@ mod rules;
 mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
+#[path = "screens/stumbles.rs"]
+mod stumbles;
 #[path = "screens/told.rs"]
 mod told;
+#[path = "screens/typed.rs"]
+mod typed;
+#[path = "screens/ways.rs"]
+mod ways;
 #[path = "screens/world.rs"]
 mod world;
 

@@ -102,7 +102,9 @@ impl fmt::Display for Problem {
         if let Some(status) = self.status {
             write!(f, "{status} ")?;
         }
-        if let Some(field) = &self.field {
+        // A service that names the field itself has said it.
+        let named = |field: &&String| !self.message.starts_with(&format!("{field}:"));
+        if let Some(field) = self.field.as_ref().filter(named) {
             write!(f, "{field}: ")?;
         }
         write!(f, "{}", self.message)?;

@@ -111,16 +111,34 @@ impl App {
                 self.view_narrow_foot(&mut canvas, rule, foot);
             }
         }
+        // Messages stand in the rule beneath a window, and a window gives way to the lines that they need beside it.
+        let ruled = Rect {
+            height: screen.height + 1,
+            ..screen
+        };
+        let said = self.toasts.height_beneath(&canvas, ruled.width);
+        let beside = Rect {
+            height: screen.height.saturating_sub(said.saturating_sub(1)),
+            ..screen
+        };
         for overlay in &self.overlays {
             let place = match overlay {
                 Overlay::Filter(_) => Rect::new(area.x, area.y + 2, area.width, area.height - 4),
-                _ => screen,
+                _ => beside,
             };
             // What lies beneath is not in reach.
             self.hits.clear();
             overlay.draw(&mut canvas, place, &self.keymap);
         }
-        self.toasts.draw(&mut canvas, screen);
+        match self.overlays.last() {
+            None => self.toasts.draw(&mut canvas, screen),
+            // The line that is typed stands in the rule, and what is offered for it above it.
+            Some(Overlay::Filter(line)) => {
+                let height = screen.height.saturating_sub(line.offered_height());
+                self.toasts.draw(&mut canvas, Rect { height, ..screen });
+            }
+            Some(_) => self.toasts.draw_beneath(&mut canvas, ruled),
+        }
         canvas.cursor
     }
 

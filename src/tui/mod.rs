@@ -24,6 +24,7 @@ pub mod screens;
 pub mod slots;
 mod terminal;
 pub mod theme;
+mod unfinished;
 pub mod widgets;
 
 use crate::config::{self, Config, ConfigError, Keys};

@@ -45,12 +45,19 @@ impl App {
                 }
                 _ => true,
             },
-            // The palette is the help that can be searched.
-            Overlay::Help(_) if matches!(action, Some(Action::Filter | Action::Palette)) => {
-                self.act(Action::Palette);
-                return;
-            }
-            Overlay::Help(help) => self.scrolls(key, action, |a| help.scroll.act(a)),
+            Overlay::Help(help) => match action {
+                _ if help.key(key) => true,
+                Some(Action::Filter) => {
+                    help.search();
+                    true
+                }
+                // The palette is the help of every screen.
+                Some(Action::Palette) => {
+                    self.act(Action::Palette);
+                    return;
+                }
+                _ => self.scrolls(key, action, |a| help.scroll.act(a)),
+            },
             Overlay::Text(text) => {
                 if action == Some(Action::Copy) {
                     let lines: Vec<&str> = text.text.0.iter().map(|(l, _)| l.as_str()).collect();
@@ -109,6 +116,9 @@ impl App {
             Overlay::Source(source) => {
                 let outcome = source.key(key);
                 self.typed_source(source, outcome);
+                if outcome == SourceOutcome::Dropped {
+                    self.unfinished.keep(&overlay);
+                }
                 matches!(outcome, SourceOutcome::Stay | SourceOutcome::Typed)
             }
             Overlay::Columns(chooser) => match chooser.key(key) {
@@ -122,6 +132,9 @@ impl App {
             Overlay::Rule(rule) => {
                 let outcome = rule.key(key);
                 self.typed_rule(rule, outcome);
+                if outcome == RuleOutcome::Dropped {
+                    self.unfinished.keep(&overlay);
+                }
                 !matches!(outcome, RuleOutcome::Done | RuleOutcome::Dropped)
             }
             Overlay::Form(form) => match form.key(key) {
@@ -131,7 +144,10 @@ impl App {
                     }
                     true
                 }
-                FormOutcome::Dropped => false,
+                FormOutcome::Dropped => {
+                    self.unfinished.keep(&overlay);
+                    false
+                }
                 FormOutcome::Save => {
                     let Overlay::Form(form) = overlay else { return };
                     self.save(form);

@@ -12,8 +12,8 @@ pub enum Slot {
     Mappings,
     Configuration,
     Connections,
-    /// Saved filters.
-    Filters,
+    /// The saved filters of a screen.
+    Filters(Tab),
     /// Actions on many jobs: their end is waited for.
     Bulks,
     Schemas,
@@ -63,10 +63,10 @@ impl Slot {
             | Self::Mappings
             | Self::Configuration
             | Self::Connections
-            | Self::Filters
             | Self::Bulks
             | Self::Pace
             | Self::Write(_) => None,
+            Self::Filters(tab) => Some(tab),
             Self::Schemas | Self::Schema => Some(Tab::Schemas),
             Self::RecordSchema
             | Self::Records

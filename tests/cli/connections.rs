@@ -2,33 +2,9 @@
 
 use super::support::{House, PETS};
 
-/// A house with a second connection: the same sandbox under another name, with a mapping of its own.
-fn house() -> House {
-    let house = House::new(12);
-    let config = house.read("config.toml");
-    let table = |name: &str| {
-        let start = config.find(&format!("[{name}]")).unwrap();
-        let rest = &config[start..];
-        let end = rest[1..].find("\n[").map_or(rest.len(), |at| at + 1);
-        rest[..end].replace(
-            &format!("[{name}]"),
-            &format!("[connections.second.{name}]"),
-        )
-    };
-    let (highlevel, activecampaign) = (table("highlevel"), table("activecampaign"));
-    house.write(
-        "config.toml",
-        &format!(
-            "{config}\n{highlevel}\n{activecampaign}\n[mappings.others]\nconnection = \"second\"\nobject = \"{PETS}\"\n\
-             email = \"owner_email\"\n[mappings.others.fields]\nfirst_name = \"owner_first_name\"\n"
-        ),
-    );
-    house
-}
-
 #[test]
 fn what_is_of_another_connection_is_left_out() {
-    let house = house();
+    let house = House::with_two_connections(12);
     let record = house.control.records(PETS)[0].id.clone();
     house.run(&["sync", "pets", &record]);
     house.run(&["sync", "others", &record]);

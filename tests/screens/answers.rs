@@ -163,15 +163,28 @@ fn numbers_that_cannot_be_read_again_say_how_old_they_are() {
 }
 
 #[test]
-fn the_help_is_searched_in_the_palette() {
-    let mut driver = view(Mood::Normal, "4?/discard");
-    let text = driver.text(120, 40);
-    assert!(
-        text.contains("Commands") && text.contains("Give this job"),
-        "{text}"
-    );
+fn the_help_is_searched_where_it_stands() {
+    let mut driver = view(Mood::Normal, "4?/give this");
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = driver.text(width, height);
+        assert!(
+            text.contains("Keys") && text.contains("Give this job"),
+            "{text}"
+        );
+        assert!(!text.contains("Retry this job"), "{text}");
+    }
+    // Enter keeps what was found, and the letters are keys again; esc shows all keys, and closes them.
+    driver.keys("\nj");
+    assert!(driver.text(120, 40).contains("/give this"));
+    driver.keys("\u{1b}");
+    assert!(driver.text(120, 40).contains("Retry this job"));
     driver.keys("\u{1b}");
     assert!(!driver.app.has_overlay());
+    // What no key of the screen has is looked for everywhere.
+    driver.keys("?/hologram");
+    assert!(driver.text(120, 40).contains("looks on every screen"));
+    driver.keys("\u{1b}:");
+    assert!(driver.text(120, 40).contains("Commands"));
 }
 
 #[test]

@@ -53,6 +53,30 @@ pub fn options(records: usize) -> Options {
 }
 
 impl House {
+    /// A house whose sandbox stands under a second connection as well, with a mapping `others` of its own.
+    pub fn with_two_connections(records: usize) -> Self {
+        let house = Self::new(records);
+        let config = house.read("config.toml");
+        let table = |name: &str| {
+            let start = config.find(&format!("[{name}]")).unwrap();
+            let rest = &config[start..];
+            let end = rest[1..].find("\n[").map_or(rest.len(), |at| at + 1);
+            rest[..end].replace(
+                &format!("[{name}]"),
+                &format!("[connections.second.{name}]"),
+            )
+        };
+        let (highlevel, activecampaign) = (table("highlevel"), table("activecampaign"));
+        house.write(
+            "config.toml",
+            &format!(
+                "{config}\n{highlevel}\n{activecampaign}\n[mappings.others]\nconnection = \"second\"\nobject = \"{PETS}\"\n\
+                 email = \"owner_email\"\n[mappings.others.fields]\nfirst_name = \"owner_first_name\"\n"
+            ),
+        );
+        house
+    }
+
     /// A sandbox without limits.
     pub fn new(records: usize) -> Self {
         Self::with(options(records))

@@ -2,30 +2,7 @@
 
 use super::pty::Terminal;
 use super::room;
-use super::support::{House, PETS};
-
-/// A house with a second connection: the same sandbox under another name, with a mapping of its own.
-fn house() -> House {
-    let house = House::new(30);
-    let config = house.read("config.toml");
-    let table = |name: &str| {
-        let start = config.find(&format!("[{name}]")).unwrap();
-        let rest = &config[start..];
-        let end = rest[1..].find("\n[").map_or(rest.len(), |at| at + 1);
-        rest[..end].replace(
-            &format!("[{name}]"),
-            &format!("[connections.second.{name}]"),
-        )
-    };
-    let second = format!(
-        "{config}\n{}\n{}\n[mappings.others]\nconnection = \"second\"\nobject = \"{PETS}\"\nemail = \"owner_email\"\n\
-         [mappings.others.fields]\nfirst_name = \"owner_first_name\"\n",
-        table("highlevel"),
-        table("activecampaign")
-    );
-    house.write("config.toml", &second);
-    house
-}
+use super::support::House;
 
 fn start(house: &House, arguments: &[&str]) -> Terminal {
     let mut command = room(house);
@@ -43,7 +20,7 @@ fn quit(mut terminal: Terminal) {
 
 #[test]
 fn the_connection_of_the_command_line_wins_and_the_last_one_comes_back() {
-    let house = house();
+    let house = House::with_two_connections(30);
     let mut terminal = start(&house, &[]);
     terminal.until("Tramline  default · sandbox");
     terminal.press("3", "pets");
@@ -77,7 +54,7 @@ fn the_connection_of_the_command_line_wins_and_the_last_one_comes_back() {
 
 #[test]
 fn the_view_comes_back_after_the_connection_to_the_terminal_was_lost() {
-    let house = house();
+    let house = House::with_two_connections(30);
     let mut terminal = start(&house, &["--connection", "second"]);
     terminal.press("6", "all ");
     terminal.press("/level:warn\r", "/level:warn");

@@ -109,7 +109,9 @@ impl App {
             self.overlays.push(Overlay::Confirm(question));
             return;
         }
-        let form = self.busy_form(|purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..)));
+        let of = |purpose: &Purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..));
+        let form = self.busy_form(of);
+        self.unfinished.answered(of, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(record)) => {
@@ -141,7 +143,9 @@ impl App {
 
     /// A contact field was created, or was not: the form that waits for it keeps what was typed.
     fn field_created(&mut self, result: Done<ContactField>) {
-        let form = self.busy_form(|purpose| matches!(purpose, Purpose::Field(_)));
+        let of = |purpose: &Purpose| matches!(purpose, Purpose::Field(_));
+        let form = self.busy_form(of);
+        self.unfinished.answered(of, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(field)) => {
@@ -160,7 +164,9 @@ impl App {
 
     /// Something was paused, or was not: the form that waits for it keeps what was typed.
     fn paused(&mut self, scope: Scope, result: Done<Vec<Pause>>) {
-        let form = self.busy_form(|purpose| *purpose == Purpose::Pause(scope.clone()));
+        let of = |purpose: &Purpose| *purpose == Purpose::Pause(scope.clone());
+        let form = self.busy_form(of);
+        self.unfinished.answered(of, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(pauses)) => {

@@ -5,6 +5,7 @@ use crate::model::PauseKind;
 use crate::model::export::{Run, RunState};
 use crate::tui::context::Cx;
 use crate::tui::frame::Dirty;
+use crate::tui::keymap::Tab;
 use crate::tui::request::Request;
 use crate::tui::screens::WakeCx;
 use crate::tui::slots::Slot;
@@ -110,6 +111,12 @@ impl App {
     /// The running export that the status bar shows.
     pub(in crate::tui) fn running(&self) -> Option<&Run> {
         let exports = &self.status.value()?.exports;
-        exports.iter().find(|run| run.state == RunState::Running)
+        let running = |run: &&Run| run.state == RunState::Running;
+        let run = exports.iter().find(running)?;
+        // Where the list shows the run, one screen does not tell of it twice in different numbers.
+        match self.exports.listed(&run.id) {
+            Some(listed) if self.tab == Tab::Exports => Some(listed).filter(running),
+            _ => Some(run),
+        }
     }
 }

@@ -45,7 +45,10 @@ impl App {
             let dot = self.theme.glyphs.dot;
             title.push_str(&format!(" {dot} {}", self.session.environment));
         }
-        let picker = Picker::new(title, self.items(&connections));
+        let here = connections
+            .iter()
+            .position(|connection| connection.name == self.session.connection);
+        let picker = Picker::new(title, self.items(&connections)).at(here.unwrap_or(0));
         let choices = connections.into_iter().map(|c| (c.name, c.account));
         let choice = Choice::Connection(choices.collect());
         self.overlays.push(Overlay::Pick(picker, choice));
@@ -143,6 +146,8 @@ impl App {
         session.mappings.clear();
         let slow = session.low_bandwidth;
         self.overlays.clear();
+        self.unfinished.clear();
+        self.ways.clear();
         let twin = format!(
             "tramline tui --connection {}",
             quoted(session.connection.as_str())

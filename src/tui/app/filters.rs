@@ -67,8 +67,19 @@ impl App {
         }
     }
 
-    /// The filter in force, without a name; `None` if there is none.
+    /// Why the filter in force cannot be read.
+    fn filter_fault(&self, of: FilterOf) -> Option<String> {
+        match of {
+            FilterOf::Queue => self.queue.fault().map(|fault| fault.message),
+            FilterOf::Activity => self.activity.fault().map(str::to_owned),
+        }
+    }
+
+    /// The filter in force, without a name; `None` if there is none that can be read.
     fn filter_in_force(&self, of: FilterOf) -> Option<SavedFilter> {
+        if self.filter_fault(of).is_some() {
+            return None;
+        }
         let (part, filter) = match of {
             FilterOf::Queue => {
                 let (state, filter) = self.queue.remembered();
@@ -87,7 +98,8 @@ impl App {
     /// Asks for the saved filters of the list in view.
     pub(super) fn ask_filters(&mut self) {
         if let Some(of) = self.filtered() {
-            hands!(self).ask(Slot::Filters, Request::Filters(of));
+            let slot = Slot::Filters(self.tab);
+            hands!(self).ask(slot, Request::Filters(of));
         }
     }
 
@@ -130,13 +142,19 @@ impl App {
                 FilterStep::ChooseOld(saved),
             );
         }
-        if steps.is_empty() {
+        if let Some(fault) = self.filter_fault(of) {
+            let fault = fault.strip_prefix("filter, ").unwrap_or(&fault);
+            let text = format!("the filter in force cannot be read, nor saved: {fault}");
+            self.toasts.push(Level::Warning, text, self.now);
+        } else if steps.is_empty() {
             let text = format!(
                 "no filter is saved, and none is in force: {} sets one, then {} saves it",
                 self.keymap.key_of(Action::Filter),
                 self.keymap.key_of(Action::Filters)
             );
             self.toasts.push(Level::Warning, text, self.now);
+        }
+        if steps.is_empty() {
             return;
         }
         let picker = Picker::new("Saved filters", items);
@@ -153,7 +171,7 @@ impl App {
                 let mut name = Field::text("name", "Name", Kind::Text, None);
                 name.required = true;
                 let form = Form::new(title, Purpose::SaveFilter(filter), vec![name]);
-                self.overlays.push(Overlay::Form(Box::new(form)));
+                self.show(Overlay::Form(Box::new(form)));
             }
             FilterStep::ChooseOld(saved) => {
                 let items = items(&saved, self.theme.glyphs.cut);
@@ -204,7 +222,9 @@ impl App {
 
     /// A filter was kept, or was not: then the form says why.
     pub(super) fn filter_saved(&mut self, result: Result<SavedFilter, Problem>) {
-        let form = self.busy_form(|purpose| matches!(purpose, Purpose::SaveFilter(_)));
+        let of = |purpose: &Purpose| matches!(purpose, Purpose::SaveFilter(_));
+        let form = self.busy_form(of);
+        self.unfinished.answered(of, result.is_ok());
         match (form, result) {
             (Some(at), Err(problem)) => {
                 if let Overlay::Form(form) = &mut self.overlays[at] {

@@ -18,39 +18,6 @@ use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
 
 impl App {
-    pub(in crate::tui) fn go(&mut self, go: Go) {
-        let tab = match go {
-            Go::Tab(tab) => tab,
-            Go::Records(object, schema) => {
-                self.records
-                    .choose(object, schema.map(|s| *s), &mut hands!(self));
-                Tab::Records
-            }
-            Go::Record(object, record) => {
-                self.records.choose_one(object, record, &mut hands!(self));
-                Tab::Records
-            }
-            Go::Mapping(name) => {
-                self.mappings.choose(name, &mut hands!(self));
-                Tab::Mappings
-            }
-            Go::Queue(state, filter) => {
-                self.queue.choose(state, filter, &mut hands!(self));
-                Tab::Queue
-            }
-            Go::Log(filter) => {
-                let from = self.tab;
-                self.activity.choose(filter, from, &mut hands!(self));
-                Tab::Activity
-            }
-        };
-        if tab != Tab::Activity {
-            self.activity.forget_way_back();
-        }
-        self.tab = tab;
-        self.with_screen(|screen, cx| screen.open(cx));
-    }
-
     pub(super) fn back(&mut self) {
         // A message takes no key for itself.
         self.toasts.clear();
@@ -73,9 +40,7 @@ impl App {
             }
             return;
         }
-        self.with_screen(|screen, cx| {
-            screen.back(cx);
-        });
+        self.close_or_return();
     }
 
     /// Shows what goes on about the thing that the cursor is on.

@@ -19,6 +19,7 @@ mod configured;
 mod connecting;
 mod filters;
 mod going;
+mod ways;
 
 use crate::model::filter::Filter;
 use crate::model::{ConnectionName, Level};
@@ -42,9 +43,10 @@ use crate::tui::screens::schemas::Schemas;
 use crate::tui::screens::{Refresh, Screen};
 use crate::tui::slots::{Slot, Slots};
 use crate::tui::theme::Theme;
+use crate::tui::unfinished::Unfinished;
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::help::Help;
-use crate::tui::widgets::line::{Complete, InputLine};
+use crate::tui::widgets::line::{Complete, InputLine, Known};
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
@@ -54,6 +56,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use filters::FilterStep;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use ways::Way;
 
 /// True for a key that a text field takes as a character.
 pub(in crate::tui) fn types(key: &KeyEvent) -> bool {
@@ -71,6 +74,7 @@ pub struct App {
     pub(in crate::tui) slots: Slots,
     pub(in crate::tui) toasts: Toasts,
     pub(in crate::tui) overlays: Vec<Overlay>,
+    pub(in crate::tui) unfinished: Unfinished,
     pub(in crate::tui) status: Load<Status>,
     status_refresh: Refresh,
     pub(in crate::tui) schemas: Schemas,
@@ -83,6 +87,8 @@ pub struct App {
     remembered: Remembered,
     /// Writes in flight to connections that were in view when they began.
     elsewhere: HashMap<Slot, ConnectionName>,
+    /// Where views were opened from, the latest last.
+    ways: Vec<Way>,
     last_did: Option<Did>,
     /// An action that was chosen by name, until its screen is read.
     intended: Option<Action>,
@@ -122,6 +128,7 @@ impl App {
             slots: Slots::default(),
             toasts: Toasts::default(),
             overlays: Vec::new(),
+            unfinished: Unfinished::default(),
             status: Load::Idle,
             status_refresh: Refresh::new(slow),
             schemas: Schemas::default(),
@@ -132,6 +139,7 @@ impl App {
             activity: Activity::new(slow),
             remembered: Remembered::default(),
             elsewhere: HashMap::new(),
+            ways: Vec::new(),
             last_did: None,
             intended: None,
             edit: None,
@@ -284,13 +292,30 @@ impl App {
                         self.toasts.push_about(about, level, text, self.now);
                     }
                     Wish::Retract(about) => self.toasts.retract(about),
-                    Wish::Show(overlay) => self.overlays.push(*overlay),
+                    Wish::Show(overlay) => self.show(*overlay),
                     Wish::Did(did) => self.last_did = Some(did),
                     Wish::Remember => self.effects.extend(self.remembered().map(Effect::Remember)),
                     Wish::Go(go) => self.go(go),
                 }
             }
         }
+    }
+
+    /// Opens something above the screen, with what was typed into it before.
+    fn show(&mut self, mut overlay: Overlay) {
+        if !self.unfinished.take_up(&mut overlay) {
+            self.overlays.push(overlay);
+            return;
+        }
+        let text = "here is what was typed before; ctrl-r takes it out".to_owned();
+        self.toasts.push(Level::Ok, text, self.now);
+        // What was asked for is what the text before makes of the sample.
+        match &mut overlay {
+            Overlay::Source(source) => self.typed_source(source, SourceOutcome::Typed),
+            Overlay::Rule(rule) => self.typed_rule(rule, RuleOutcome::Typed),
+            _ => {}
+        }
+        self.overlays.push(overlay);
     }
 
     fn key(&mut self, key: &KeyEvent) {
@@ -336,7 +361,19 @@ impl App {
                     Tab::Activity => Some(RowFilter::complete),
                     _ => None,
                 };
-                let line = InputLine::new(self.screen(self.tab).filter(), completes);
+                let mappings = self.session.mappings.iter().map(|m| m.name.to_string());
+                let connections = self.session.connections.iter();
+                let known = vec![
+                    Known {
+                        key: "mapping",
+                        values: mappings.collect(),
+                    },
+                    Known {
+                        key: "connection",
+                        values: connections.map(ToString::to_string).collect(),
+                    },
+                ];
+                let line = InputLine::new(self.screen(self.tab).filter(), completes).knowing(known);
                 self.overlays.push(Overlay::Filter(line));
             }
             Action::Back => self.back(),
@@ -542,6 +579,7 @@ impl App {
                 self.set_filter(&text, false);
             }
             Some(Overlay::Form(form)) => form.paste(text),
+            Some(Overlay::Help(help)) => help.paste(text),
             Some(Overlay::Source(source)) => {
                 source.paste(text);
                 let source = source.clone();

@@ -253,7 +253,7 @@ use Tab::{Activity, Exports, Mappings, Queue, Records, Schemas};
 /// Every key of every screen. The order is that of footer and help.
 #[rustfmt::skip]
 pub const TABLE: &[Binding] = &[
-    on(Schemas, A::Open, "open", &["enter"], "records", "Open the records of this object", "tramline records list OBJECT"),
+    on(Schemas, A::Open, "open", &["enter"], "records", "Open the records of this object; in the other pane, show the field whole with its options", "tramline records list OBJECT"),
     on(Schemas, A::OpenMapping, "mapping", &["m"], "mapping", "Open the mapping of this object", "tramline mappings show NAME"),
     on(Schemas, A::Switch, "switch", &["tab"], "other pane", "Go to the other pane", ""),
     on(Records, A::Sync, "sync", &["s"], "sync", "Sync this record now and show the result", "tramline sync MAPPING RECORD"),

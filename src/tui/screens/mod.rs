@@ -12,6 +12,7 @@ use super::context::Cx;
 use super::keymap::Action;
 use super::request::Reply;
 use super::slots::Slot;
+use super::widgets::line::term_value;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
@@ -27,6 +28,8 @@ pub trait Screen {
     fn answer(&mut self, reply: Reply, cx: &mut Cx);
     /// `esc`: closes or clears the innermost thing; false if there was none.
     fn back(&mut self, cx: &mut Cx) -> bool;
+    /// How many things `esc` has to close or clear before it has nothing left to do. What is looked for counts as open already.
+    fn depth(&self) -> usize;
     /// The filter of the activity for the thing that the cursor is on; `None` where there is none.
     fn about(&self) -> Option<String>;
     /// True if there is something that an action on one row, or on the selected ones, could be about.
@@ -122,12 +125,7 @@ pub fn contains(text: &str, part: &str) -> bool {
 
 /// A term of the activity's filter: `job:0192`; a value that is no plain word is quoted.
 fn about(key: &str, value: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        return format!("{key}:{value}");
-    }
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{key}:\"{value}\"")
+    format!("{key}:{}", term_value(value))
 }
 
 /// The next row after `from` that `matches`, going round; `None` if no row does.

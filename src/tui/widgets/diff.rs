@@ -123,6 +123,9 @@ fn pair(canvas: &Canvas, field: &PreviewField, width: u16) -> String {
     format!("{}{target}", cut(&field.source, room, mark))
 }
 
+/// From this width on the columns of values have room enough, and the mark gets more.
+const ROOMY: u16 = 100;
+
 /// From this width on the contact's surroundings stand beside the fields.
 const BESIDE: u16 = 100;
 
@@ -211,7 +214,10 @@ fn fields(
 ) {
     // The mark takes what is left: it says why, so it wants room.
     let titles = ["field", "record", "will send", "contact now"];
-    let parts = [30, 17, 19, 14];
+    let parts = match area.width {
+        ROOMY.. => [26, 14, 16, 13],
+        _ => [30, 17, 19, 14],
+    };
     // A column is at least as wide as its heading.
     let widths = std::array::from_fn(|at| {
         let part = area.width * parts[at] / 100;

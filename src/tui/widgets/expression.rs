@@ -33,6 +33,12 @@ impl Expression {
         expression
     }
 
+    /// Begins anew with a text.
+    pub fn retype(&mut self, text: &str) {
+        self.input = Input::new(text.to_owned());
+        self.offer();
+    }
+
     /// The text as it stands.
     pub fn text(&self) -> &str {
         self.input.value()

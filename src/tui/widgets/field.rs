@@ -1,7 +1,7 @@
 //! One field of a form: what was typed, and the value it stands for.
 
 use crate::tui::canvas::{Canvas, shown_width};
-use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent};
+use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -30,6 +30,8 @@ pub struct Field {
     pub label: String,
     pub kind: Kind,
     pub required: bool,
+    /// A choice that takes a text of one's own as well.
+    pub(super) open: bool,
     /// Keys and labels of a choice.
     options: Vec<(String, String)>,
     pub(super) input: Input,
@@ -37,8 +39,9 @@ pub struct Field {
     chosen: BTreeSet<usize>,
     at: usize,
     pub(super) before: Option<Value>,
-    /// The text before anybody typed.
+    /// The text, and the options chosen, before anybody typed.
     initial: String,
+    chosen_before: BTreeSet<usize>,
     pub problem: Option<String>,
 }
 
@@ -63,10 +66,12 @@ impl Field {
             label: label.to_owned(),
             kind,
             required: false,
+            open: false,
             options: Vec::new(),
             initial: text.clone(),
             input: Input::new(text),
             chosen: BTreeSet::new(),
+            chosen_before: BTreeSet::new(),
             at: 0,
             before,
             problem: None,
@@ -86,21 +91,46 @@ impl Field {
             Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(option)),
             _ => false,
         };
+        // A value that is no option is one to be kept or taken out, as any other.
+        let mut options = options;
+        let values = match &before {
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        };
+        for value in values.iter().filter_map(Value::as_str) {
+            if !value.is_empty() && !options.iter().any(|(key, _)| key == value) {
+                options.push((value.to_owned(), value.to_owned()));
+            }
+        }
         let chosen: BTreeSet<usize> = (0..options.len())
             .filter(|at| holds(&options[*at].0))
             .collect();
         let at = chosen.first().copied().unwrap_or(0);
         Self {
             options,
+            chosen_before: chosen.clone(),
             chosen,
             at,
+            input: Input::default(),
+            initial: String::new(),
             ..Self::text(key, label, kind, before)
         }
+    }
+
+    /// As a choice that takes a text of one's own as well, if it does.
+    pub fn open(self, open: bool) -> Self {
+        Self { open, ..self }
     }
 
     /// True if it is chosen among options.
     pub fn is_choice(&self) -> bool {
         matches!(self.kind, Kind::One | Kind::Many)
+    }
+
+    /// True if a text can be typed.
+    pub fn takes_text(&self) -> bool {
+        self.open || !self.is_choice()
     }
 
     /// The number of the chosen option of a choice of one.
@@ -112,6 +142,32 @@ impl Field {
     pub fn chosen_key(&self) -> Option<&str> {
         let (key, _) = self.options.get(self.chosen()?)?;
         Some(key)
+    }
+
+    /// True if something was typed or chosen since the beginning.
+    pub fn is_typed_in(&self) -> bool {
+        self.input.value() != self.initial || self.chosen != self.chosen_before
+    }
+
+    /// Takes in what was typed into the same field before; true if anything was.
+    pub(super) fn take_up(&mut self, before: &Self) -> bool {
+        if before.kind != self.kind || !before.is_typed_in() {
+            return false;
+        }
+        self.input = before.input.clone();
+        let keys = before.chosen_keys();
+        let chosen = |at: &usize| keys.contains(&self.options[*at].0);
+        self.chosen = (0..self.options.len()).filter(chosen).collect();
+        self.at = self.chosen().unwrap_or(0);
+        true
+    }
+
+    /// Takes back what was typed.
+    pub(super) fn begin_anew(&mut self) {
+        self.input = Input::new(self.initial.clone());
+        self.chosen.clone_from(&self.chosen_before);
+        self.at = self.chosen().unwrap_or(0);
+        self.problem = None;
     }
 
     /// Puts another text in place of what was typed.
@@ -134,25 +190,25 @@ impl Field {
     pub fn value(&self) -> Result<Option<Value>, String> {
         let was_empty = matches!(&self.before, None | Some(Value::Null));
         let text = self.input.value();
-        if !was_empty && !matches!(self.kind, Kind::One | Kind::Many) && text == self.initial {
+        if !was_empty && !self.is_typed_in() {
             // What nobody touched is not judged: a wrong date of old must not stop another field's change.
             return Ok(self.before.clone());
         }
         let value = match self.kind {
+            Kind::One if !self.typed().is_empty() => Value::String(self.typed().to_owned()),
             Kind::One => match self.chosen() {
                 Some(at) => Value::String(self.options[at].0.clone()),
                 None if was_empty => return self.absent(),
                 None => Value::Null,
             },
             Kind::Many => {
-                if self.chosen.is_empty() && was_empty {
+                let own = Some(self.typed()).filter(|typed| !typed.is_empty());
+                if self.chosen.is_empty() && own.is_none() && was_empty {
                     return self.absent();
                 }
-                let keys = self
-                    .chosen
-                    .iter()
-                    .map(|at| Value::String(self.options[*at].0.clone()));
-                Value::Array(keys.collect())
+                let keys = self.chosen.iter().map(|at| self.options[*at].0.as_str());
+                let values = keys.chain(own).map(|key| Value::String(key.to_owned()));
+                Value::Array(values.collect())
             }
             _ if text.trim().is_empty() => {
                 if was_empty {
@@ -202,7 +258,26 @@ impl Field {
         match self.kind {
             Kind::One | Kind::Many => {
                 let last = self.options.len().saturating_sub(1);
+                let own = self.open && !self.input.value().is_empty();
                 match key.code {
+                    // A letter begins a text of one's own, which then takes the keys of a text.
+                    KeyCode::Char(c)
+                        if self.open
+                            && (own || c != ' ')
+                            && !key
+                                .modifiers
+                                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+                    {
+                        self.input.handle_event(&TerminalEvent::Key(*key));
+                        if self.kind == Kind::One {
+                            self.chosen.clear();
+                        }
+                        return;
+                    }
+                    KeyCode::Backspace | KeyCode::Delete if own => {
+                        self.input.handle_event(&TerminalEvent::Key(*key));
+                        return;
+                    }
                     KeyCode::Left => self.at = self.at.saturating_sub(1),
                     KeyCode::Right => self.at = (self.at + 1).min(last),
                     KeyCode::Backspace | KeyCode::Delete => {
@@ -218,6 +293,7 @@ impl Field {
                 }
                 if self.kind == Kind::One && !self.options.is_empty() {
                     self.chosen = [self.at].into();
+                    self.input = Input::default();
                 }
             }
             _ => {
@@ -235,7 +311,8 @@ impl Field {
         }
         let wide = |(_, label): &(String, String)| shown_width(label) + 4;
         let all: usize = self.options.iter().map(wide).sum();
-        let room = usize::from(area.width);
+        let room =
+            usize::from(area.width) - shown_width(self.input.value()).min(usize::from(area.width));
         let cut = theme.glyphs.cut;
         // The option under the cursor must be in sight whole, with one before it, however many there are.
         let mut from = 0;
@@ -254,6 +331,23 @@ impl Field {
                 from = at;
             }
         }
+        // A text of one's own has the right end, however many options there are.
+        let (line, own) = (area, self.input.value());
+        let taken = match own.is_empty() {
+            true => 0,
+            false => (shown_width(own) as u16 + 3).min(area.width * 2 / 3),
+        };
+        if taken > 0 {
+            let theme = canvas.theme;
+            let x = line.right() - taken;
+            canvas.put(x, line.y, 1, theme.glyphs.selected, theme.accent);
+            let place = Rect::new(x + 2, line.y, taken - 2, 1);
+            canvas.typed(place, own, self.input.cursor(), theme.text, under);
+        }
+        let area = Rect {
+            width: area.width.saturating_sub(taken + u16::from(taken > 0)),
+            ..area
+        };
         let mut x = area.x;
         if from > 0 {
             x += canvas.put(x, area.y, area.width, cut, theme.muted) + 1;

@@ -7,7 +7,7 @@ use super::text::wrap;
 use crate::model::{DataType, MappingName, ObjectKey, ObjectSchema, Problem, Properties, RecordId};
 use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
-use crate::tui::canvas::Canvas;
+use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -31,6 +31,17 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// True if what was typed for one is meant for the other: the record may have changed in between.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Edit(object, record, _), Self::Edit(of, other, _)) => {
+                (object, record) == (of, other)
+            }
+            (Self::Export(_), Self::Export(_)) => true,
+            (one, other) => one == other,
+        }
+    }
+
     /// What enter does, in a word.
     fn verb(&self) -> &'static str {
         match self {
@@ -104,11 +115,13 @@ impl Form {
                 DataType::Numerical => Field::text(key, label, Kind::Number, now),
                 DataType::Monetory => Field::text(key, label, Kind::Money, now),
                 DataType::Date => Field::text(key, label, Kind::Date, now),
-                DataType::SingleOptions | DataType::Radio if !property.allow_custom_option => {
-                    Field::choice(key, label, Kind::One, options, now)
+                DataType::SingleOptions | DataType::Radio => {
+                    let field = Field::choice(key, label, Kind::One, options, now);
+                    field.open(property.allow_custom_option)
                 }
                 DataType::MultipleOptions | DataType::Checkbox => {
-                    Field::choice(key, label, Kind::Many, options, now)
+                    let field = Field::choice(key, label, Kind::Many, options, now);
+                    field.open(property.allow_custom_option)
                 }
                 DataType::TextboxList => {
                     for (option, name) in options {
@@ -176,9 +189,25 @@ impl Form {
         self.error = Some(problem);
     }
 
+    /// True if something was typed or chosen.
+    pub fn is_typed_in(&self) -> bool {
+        self.fields.iter().any(Field::is_typed_in)
+    }
+
+    /// Takes in what was typed into the same form before, as far as its fields are still there; true if anything was.
+    pub fn take_up(&mut self, before: &Self) -> bool {
+        let mut any = false;
+        for field in &mut self.fields {
+            let same = before.fields.iter().find(|one| one.key == field.key);
+            any |= same.is_some_and(|one| field.take_up(one));
+        }
+        any
+    }
+
     /// Puts pasted text into the field under the cursor, on one line.
     pub fn paste(&mut self, text: &str) {
-        if let Some(field) = self.fields.get_mut(self.cursor) {
+        let field = self.fields.get_mut(self.cursor);
+        if let Some(field) = field.filter(|field| field.takes_text()) {
             for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
                 field.input.handle(tui_input::InputRequest::InsertChar(c));
             }
@@ -192,6 +221,10 @@ impl Form {
                 return FormOutcome::Dropped;
             }
             _ if self.busy => {}
+            (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
+                self.fields.iter_mut().for_each(Field::begin_anew);
+                self.error = None;
+            }
             (KeyCode::Enter, _) => return FormOutcome::Save,
             _ => match round::to(key, self.cursor, self.fields.len()) {
                 Some(to) => self.cursor = to,
@@ -205,7 +238,7 @@ impl Form {
         FormOutcome::Stay
     }
 
-    /// The keys that it takes, for the footer.
+    /// The keys that it takes, for the footer; its own last line tells of those that are not always there.
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
         match self.purpose.verb() {
             "create" => &[("tab", "next field"), ("enter", "create"), ("esc", "leave")],
@@ -214,6 +247,35 @@ impl Form {
             "write" => &[("tab", "next field"), ("enter", "write"), ("esc", "leave")],
             _ => &[("tab", "next field"), ("enter", "save"), ("esc", "leave")],
         }
+    }
+
+    /// The last line of the form in so many columns: keys and what they do. Those that the footer has as well give way.
+    fn foot(&self, room: u16) -> Vec<(&'static str, &'static str)> {
+        if self.busy {
+            let waits = ("", "waiting for the answer;");
+            let mut foot = vec![waits, ("esc", "leaves the form, the write goes on")];
+            if width_of(&foot) > room {
+                foot = vec![("", "waiting;"), ("esc", "leaves, the write goes on")];
+            }
+            return foot;
+        }
+        let mut foot = vec![("enter", self.purpose.verb()), ("tab", "next")];
+        if self.fields.iter().any(Field::is_choice) {
+            foot.push(("arrows space", "choose"));
+        }
+        if self.fields.get(self.cursor).is_some_and(|field| field.open) {
+            foot.push(("type", "another"));
+        }
+        if self.is_typed_in() {
+            foot.push(("ctrl-r", "undo"));
+        }
+        foot.push(("esc", "leave"));
+        for gives_way in ["tab", "enter", "esc", "arrows space"] {
+            if width_of(&foot) > room {
+                foot.retain(|(key, _)| *key != gives_way);
+            }
+        }
+        foot
     }
 
     /// The first field to show in so many rows, so that the one under the cursor is in sight with its problem.
@@ -302,25 +364,28 @@ impl Form {
             let y = end + at as u16;
             canvas.put(inner.x, y, inner.width, line, theme.error);
         }
-        let (key, muted) = (theme.key, theme.muted);
-        let verb = format!(" {}   ", self.purpose.verb());
-        let mut foot: Vec<(&str, _)> = Vec::new();
-        if self.busy {
-            foot.extend([
-                ("waiting for the answer; ", muted),
-                ("esc", key),
-                (" leaves the form, the write goes on", muted),
-            ]);
-        } else {
-            foot.extend([("enter", key), (&verb, muted)]);
-            foot.extend([("tab", key), (" next   ", muted)]);
-            if self.fields.iter().any(Field::is_choice) {
-                foot.extend([("arrows space", key), (" choose   ", muted)]);
+        let mut x = inner.x;
+        for (key, what) in self.foot(inner.width) {
+            for (text, style) in [(key, theme.key), (what, theme.muted)] {
+                let room = inner.right().saturating_sub(x);
+                let used = canvas.put(x, inner.bottom() - 1, room, text, style);
+                x += used + u16::from(used > 0);
             }
-            foot.extend([("esc", key), (" leave", muted)]);
+            x += GAP;
         }
-        canvas.spans(inner.x, inner.bottom() - 1, inner.width, &foot);
     }
+}
+
+/// Columns between the keys of the last line, beside the space behind each.
+const GAP: u16 = 1;
+
+fn width_of(foot: &[(&str, &str)]) -> u16 {
+    let wide = |(key, what): &(&str, &str)| {
+        let key = shown_width(key);
+        key + usize::from(key > 0) + shown_width(what) + 1 + usize::from(GAP)
+    };
+    let all: usize = foot.iter().map(wide).sum();
+    (all as u16).saturating_sub(1 + GAP)
 }
 
 #[cfg(test)]
@@ -382,6 +447,63 @@ mod tests {
         form.paste("heavy");
         assert!(form.changes().is_none());
         assert!(form.fields[1].problem.is_some());
+    }
+
+    #[test]
+    fn an_open_choice_takes_an_option_or_a_text_of_ones_own() {
+        let options = vec![
+            ("small".to_owned(), "Small".to_owned()),
+            ("large".to_owned(), "Large".to_owned()),
+        ];
+        let open = |before| Field::choice("s", "S", Kind::One, options.clone(), before).open(true);
+        let mut form = form(vec![open(None)]);
+        press(&mut form, KeyCode::Right);
+        assert_eq!(form.changes().unwrap()["s"], json!("large"));
+        for c in "as a cat".chars() {
+            press(&mut form, KeyCode::Char(c));
+        }
+        assert_eq!(form.changes().unwrap()["s"], json!("as a cat"));
+        press(&mut form, KeyCode::Left);
+        assert_eq!(
+            form.changes().unwrap()["s"],
+            json!("small"),
+            "one or the other"
+        );
+        // A value that is no option is kept until somebody takes it out.
+        let mut odd = self::form(vec![open(Some(json!("as a cat")))]);
+        assert_eq!(odd.changes(), Some(Properties::new()));
+        press(&mut odd, KeyCode::Left);
+        assert_eq!(odd.changes().unwrap()["s"], json!("large"));
+        let several = Some(json!(["small", "as a cat"]));
+        let many = Field::choice("s", "S", Kind::Many, options.clone(), several).open(true);
+        let mut many = self::form(vec![many]);
+        assert_eq!(many.changes(), Some(Properties::new()));
+        press(&mut many, KeyCode::Char(' '));
+        press(&mut many, KeyCode::Char('x'));
+        assert_eq!(many.changes().unwrap()["s"], json!(["as a cat", "x"]));
+    }
+
+    #[test]
+    fn every_type_with_options_offers_them() {
+        for data_type in ["SINGLE_OPTIONS", "RADIO", "MULTIPLE_OPTIONS", "CHECKBOX"] {
+            for custom in [false, true] {
+                let schema: ObjectSchema = serde_json::from_value(json!({
+                    "id": "o", "key": "custom_objects.pets", "standard": false,
+                    "singular": "Pet", "plural": "Pets",
+                    "description": null, "primary_property": "name",
+                    "searchable": [], "updated_at": null,
+                    "properties": [{
+                        "id": "p", "key": "size", "name": "Size", "data_type": data_type,
+                        "options": [{"key": "small", "label": "Small"}],
+                        "allow_custom_option": custom, "required": null, "unique": null,
+                    }],
+                }))
+                .unwrap();
+                let form = Form::of_record(&schema, None);
+                assert!(form.fields[0].is_choice(), "{data_type} {custom}");
+                assert_eq!(form.fields[0].takes_text(), custom, "{data_type}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,25 @@ use tui_input::backend::crossterm::EventHandler;
 /// The ways in which the last word of a text may go on; each replaces that word.
 pub type Complete = fn(&str) -> Vec<String>;
 
+/// Completions that are offered at a time.
+const OFFERED: usize = 8;
+
+/// Values that a key of the filter language may have.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub key: &'static str,
+    pub values: Vec<String>,
+}
+
+/// A value as the filter languages spell it: one that is no plain word is quoted.
+pub fn term_value(value: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// What became of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineOutcome {
@@ -27,6 +46,8 @@ pub struct InputLine {
     pub before: String,
     /// Of a filter language; `None` where the text is just looked for.
     completes: Option<Complete>,
+    /// Values of keys that only this place knows.
+    known: Vec<Known>,
     completions: Vec<String>,
     chosen: usize,
 }
@@ -38,11 +59,19 @@ impl InputLine {
             input: Input::new(text.to_owned()),
             before: text.to_owned(),
             completes,
+            known: Vec::new(),
             completions: Vec::new(),
             chosen: 0,
         };
         line.complete();
         line
+    }
+
+    /// Offers what a key of the filter language may be here: the names of mappings, of connections.
+    pub fn knowing(mut self, known: Vec<Known>) -> Self {
+        self.known = known;
+        self.complete();
+        self
     }
 
     /// The text as it stands.
@@ -57,6 +86,31 @@ impl InputLine {
             Some(complete) => complete(self.text()),
             None => Vec::new(),
         };
+        if self.completes.is_some() {
+            let known: Vec<String> = self.known_values().collect();
+            self.completions.extend(known);
+        }
+    }
+
+    /// The ways in which the last word may go on, by what is known here.
+    fn known_values(&self) -> impl Iterator<Item = String> {
+        let word = self.text().rsplit(' ').next().unwrap_or_default();
+        let (minus, bare) = match word.strip_prefix('-') {
+            Some(bare) => ("-", bare),
+            None => ("", word),
+        };
+        let (key, begun) = bare.split_once(':').unwrap_or(("", ""));
+        let (before, last) = match begun.rfind(',') {
+            Some(comma) => begun.split_at(comma + 1),
+            None => ("", begun),
+        };
+        let known = self.known.iter().filter(move |known| known.key == key);
+        known
+            .flat_map(|known| &known.values)
+            .filter_map(move |value| {
+                let goes_on = value.starts_with(last.trim_start_matches('"')) && value != last;
+                goes_on.then(|| format!("{minus}{key}:{before}{}", term_value(value)))
+            })
     }
 
     /// The keys that it takes, for the footer.
@@ -109,6 +163,11 @@ impl InputLine {
         !self.completions.is_empty()
     }
 
+    /// The lines that completions take above it, at most.
+    pub fn offered_height(&self) -> u16 {
+        self.completions.len().min(OFFERED) as u16
+    }
+
     /// Takes the completion of this number.
     pub fn take(&mut self, at: usize) {
         let Some(word) = self.completions.get(at) else {
@@ -129,7 +188,7 @@ impl InputLine {
         canvas.put(area.x + 1, y, 1, "/", key);
         let place = Rect::new(area.x + 2, y, area.width.saturating_sub(3), 1);
         canvas.typed(place, self.text(), self.input.cursor(), text, true);
-        let most = usize::from(area.height.saturating_sub(1)).min(8);
+        let most = usize::from(area.height.saturating_sub(1)).min(OFFERED);
         let from = (self.chosen + 1).saturating_sub(most);
         let list: Vec<_> = self.completions.iter().skip(from).take(most).collect();
         let width = list.iter().map(|c| shown_width(c)).max().unwrap_or(0) as u16 + 2;
@@ -178,6 +237,31 @@ mod tests {
         press(&mut line, KeyCode::Char('s'));
         press(&mut line, KeyCode::Tab);
         assert_eq!(line.text(), "s");
+    }
+
+    #[test]
+    fn what_only_this_place_knows_is_offered_too() {
+        let values = ["pets", "pet owners", "visits"].map(str::to_owned);
+        let known = vec![Known {
+            key: "mapping",
+            values: values.into(),
+        }];
+        let line = |text| InputLine::new(text, Some(Filter::complete)).knowing(known.clone());
+        assert_eq!(
+            line("state:failed -mapping:v").completions,
+            ["-mapping:visits"]
+        );
+        assert_eq!(line("mapping:pets,v").completions, ["mapping:pets,visits"]);
+        assert_eq!(
+            line("mapping:p").completions,
+            ["mapping:pets", "mapping:\"pet owners\""]
+        );
+        assert!(line("run:p").completions.is_empty());
+        let mut whole = line("mapping:pet ");
+        whole.paste("mapping:pet");
+        press(&mut whole, KeyCode::Down);
+        press(&mut whole, KeyCode::Tab);
+        assert!(Filter::parse(whole.text()).is_ok(), "{}", whole.text());
     }
 
     #[test]

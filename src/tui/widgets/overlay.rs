@@ -75,7 +75,7 @@ impl Overlay {
     pub fn keys(&self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Confirm(_) => &[("y", "yes"), ("esc", "no")],
-            Self::Help(_) => &[("j k", "scroll"), ("/", "search"), ("esc", "close")],
+            Self::Help(help) => help.keys(),
             Self::Text(_) => &[("j k", "scroll"), ("y", "copy"), ("esc", "close")],
             Self::Palette(palette) => palette.picker.keys(),
             Self::Pick(picker, _) => picker.keys(),
@@ -84,6 +84,42 @@ impl Overlay {
             Self::Form(form) => form.keys(),
             Self::Filter(line) => line.keys(),
             Self::Columns(_) => chooser::KEYS,
+        }
+    }
+
+    /// True if leaving it would lose what a person typed or chose in it.
+    pub fn is_typed_in(&self) -> bool {
+        match self {
+            Self::Form(form) => form.is_typed_in(),
+            Self::Source(source) => source.is_typed_in(),
+            Self::Rule(rule) => rule.is_typed_in(),
+            _ => false,
+        }
+    }
+
+    /// True if both are about the same thing, so that what was typed into one belongs into the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Form(one), Self::Form(other)) => one.purpose.is_same(&other.purpose),
+            (Self::Source(one), Self::Source(other)) => one.is_same(other),
+            (Self::Rule(one), Self::Rule(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    /// Takes in what was typed into the same thing before; true if anything was.
+    pub fn take_up(&mut self, before: Self) -> bool {
+        match (self, before) {
+            (Self::Form(form), Self::Form(before)) => form.take_up(&before),
+            (Self::Source(source), Self::Source(before)) => {
+                *source = before;
+                true
+            }
+            (Self::Rule(rule), Self::Rule(before)) => {
+                rule.take_up(*before);
+                true
+            }
+            _ => false,
         }
     }
 

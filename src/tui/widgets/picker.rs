@@ -60,6 +60,8 @@ pub struct Picker {
 
 /// Columns that a list takes where there is room; more where its items want more.
 const USUAL: u16 = 90;
+/// Columns between the texts of an item and its key.
+const KEY_GAP: u16 = 2;
 /// Lines that a label, and a note, take at most beneath the list.
 const BENEATH: usize = 2;
 
@@ -78,6 +80,13 @@ impl Picker {
         };
         picker.narrow();
         picker
+    }
+
+    /// The cursor begins on this item.
+    pub fn at(mut self, item: usize) -> Self {
+        let row = self.shown.iter().position(|shown| *shown == item);
+        self.cursor = row.unwrap_or(0);
+        self
     }
 
     /// What is under the cursor is shown whole beneath the list, where its line has no room for it.
@@ -404,8 +413,10 @@ impl Picker {
                 (false, true) => muted,
             };
             let key_width = (shown_width(&item.key) as u16).min(inner.width / 3);
-            let right = inner.right() - key_width;
-            canvas.put_right(right, y, key_width, &item.key, key);
+            canvas.put_right(inner.right() - key_width, y, key_width, &item.key, key);
+            // What stands before the key does not run into it.
+            let gap = if key_width > 0 { KEY_GAP } else { 0 };
+            let right = inner.right().saturating_sub(key_width + gap);
             let mut x = inner.x + 2;
             if let Some(marks) = &self.marks {
                 let glyphs = canvas.theme.glyphs;
@@ -416,7 +427,7 @@ impl Picker {
                 canvas.put(x, y, 1, mark, style);
                 x += 2;
             }
-            let room = right.saturating_sub(x + 1);
+            let room = right.saturating_sub(x);
             let used = canvas.put(x, y, room, &item.label, style);
             let room = room.saturating_sub(used + 2);
             let x = x + used + 2;

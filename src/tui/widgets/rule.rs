@@ -62,6 +62,8 @@ pub struct RuleEditor {
     pub at: Option<usize>,
     /// The actions and switches; name and condition are being typed.
     rule: RuleSpec,
+    /// The rule before anybody changed it.
+    before: RuleSpec,
     name: Input,
     when: Expression,
     cursor: usize,
@@ -89,11 +91,35 @@ impl RuleEditor {
             when: Expression::new(&rule.when, fields),
             // The name of a rule that is there seldom changes.
             cursor: usize::from(at.is_some()),
+            before: rule.clone(),
             rule,
             others,
             problem: None,
             result: Vec::new(),
         }
+    }
+
+    /// True if the rule is another one than at the beginning.
+    pub fn is_typed_in(&self) -> bool {
+        self.rule() != self.before
+    }
+
+    /// True if both began with the same rule at the same place.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.mapping, self.at, &self.before) == (&other.mapping, other.at, &other.before)
+    }
+
+    /// Goes on with the same rule as it was left; which names others have may have changed since.
+    pub fn take_up(&mut self, before: Self) {
+        let others = std::mem::take(&mut self.others);
+        *self = Self { others, ..before };
+    }
+
+    fn begin_anew(&mut self) {
+        self.rule = self.before.clone();
+        self.name = Input::new(self.before.name.clone());
+        self.when.retype(&self.before.when);
+        self.problem = None;
     }
 
     /// The rule as it stands.
@@ -189,6 +215,10 @@ impl RuleEditor {
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return RuleOutcome::Dropped;
+            }
+            (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
+                self.begin_anew();
+                return RuleOutcome::Typed;
             }
             (KeyCode::Enter, _) => {
                 let Some((at, problem)) = self.fault() else {

@@ -26,6 +26,8 @@ pub struct Source {
     /// The contact field, as config.toml names it.
     pub target: String,
     expression: Expression,
+    /// The text before anybody typed.
+    before: String,
     /// What the text makes of the sample, or why it does not; empty until that is known.
     pub result: Vec<(String, Tone)>,
 }
@@ -42,8 +44,20 @@ impl Source {
             mapping,
             target,
             expression: Expression::new(text, fields),
+            before: text.to_owned(),
             result: Vec::new(),
         }
+    }
+
+    /// True if the text is another one than at the beginning.
+    pub fn is_typed_in(&self) -> bool {
+        self.text() != self.before
+    }
+
+    /// True if both began with the same text of the same field.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.mapping, &self.target, &self.before)
+            == (&other.mapping, &other.target, &other.before)
     }
 
     /// The text as it stands.
@@ -66,6 +80,10 @@ impl Source {
         match (key.code, key.modifiers) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return SourceOutcome::Dropped;
+            }
+            (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
+                self.expression.retype(&self.before);
+                return SourceOutcome::Typed;
             }
             (KeyCode::Enter, _) if self.text().trim().is_empty() => {}
             (KeyCode::Enter, _) => return SourceOutcome::Done,
@@ -110,7 +128,10 @@ impl Source {
             canvas.put(inner.x, y, inner.width, text, tone.style(theme));
             y += 1;
         }
-        let keys = "enter take   tab complete   esc leave";
+        let keys = match self.is_typed_in() {
+            true => "enter take   tab complete   ctrl-r as it was   esc leave",
+            false => "enter take   tab complete   esc leave",
+        };
         if inner.height > 2 {
             canvas.put(inner.x, inner.bottom() - 1, inner.width, keys, theme.muted);
         }

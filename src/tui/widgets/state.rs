@@ -30,7 +30,9 @@ pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem, keys: &str) {
     if let Some(status) = problem.status {
         first.push_str(&format!("{status} "));
     }
-    if let Some(field) = &problem.field {
+    if let Some(field) = &problem.field
+        && !problem.message.starts_with(&format!("{field}:"))
+    {
         first.push_str(&format!("{field}: "));
     }
     first.push_str(&problem.message);

@@ -148,12 +148,15 @@ impl Scroll {
         self.height.set(height);
         self.lines.set(lines.len());
         let top = self.top.min(lines.len().saturating_sub(height));
-        for (at, (line, tone)) in lines.iter().skip(top).take(height).enumerate() {
+        // The note has the last line for itself, so that it hides nothing.
+        let more = lines.len() > top + height && area.height > 1;
+        let shown = height - usize::from(more);
+        for (at, (line, tone)) in lines.iter().skip(top).take(shown).enumerate() {
             let style = tone.style(canvas.theme);
             canvas.put(area.x, area.y + at as u16, area.width, line, style);
         }
-        let below = lines.len().saturating_sub(top + height);
-        if below > 0 && area.height > 1 {
+        if more {
+            let below = lines.len() - top - shown;
             let note = format!(" {below} more lines ");
             let style = canvas.theme.muted;
             canvas.put_right(area.x, area.bottom() - 1, area.width, &note, style);

@@ -6,6 +6,7 @@ use crate::model::Level;
 use crate::tui::canvas::{Canvas, cut, shown_width};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 /// What a message is about that may not be true for as long as it would stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,17 +101,47 @@ impl Toasts {
         self.0.iter().map(|toast| toast.text.as_str())
     }
 
+    /// The newest message in so many columns, with its lines' style: what is said while a window is open.
+    fn newest(&self, canvas: &Canvas, width: u16) -> Option<(Vec<String>, Style)> {
+        let toast = self.0.last()?;
+        let (glyph, style) = look(canvas, toast.level);
+        let mut lines = wrap(&toast.text, width.saturating_sub(6));
+        lines.truncate(LINES);
+        let lines = lines.iter().enumerate().map(|(at, line)| {
+            let mark = if at == 0 { glyph } else { " " };
+            format!(" {mark} {line} ")
+        });
+        Some((lines.collect(), style))
+    }
+
+    /// Lines that [`Toasts::draw_beneath`] takes.
+    pub fn height_beneath(&self, canvas: &Canvas, width: u16) -> u16 {
+        let newest = self.newest(canvas, width);
+        newest.map_or(0, |(lines, _)| lines.len() as u16)
+    }
+
+    /// Draws the newest message on the last lines of an area, which no window stands on.
+    pub fn draw_beneath(&self, canvas: &mut Canvas, area: Rect) {
+        let Some((lines, style)) = self.newest(canvas, area.width) else {
+            return;
+        };
+        let widest = lines.iter().map(|line| shown_width(line)).max();
+        let width = (widest.unwrap_or(0) as u16).min(area.width);
+        let top = area.bottom().saturating_sub(lines.len() as u16);
+        let x = area.right() - width;
+        canvas.clear(Rect::new(x, top, width, lines.len() as u16));
+        for (line, y) in lines.iter().zip(top..) {
+            canvas.put(x, y, width, line, style);
+        }
+    }
+
     /// Draws them in the lower right corner of an area, the newest lowest: each whole as far as its lines go.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let room = area.width.saturating_sub(4).min(WIDEST);
         let mut bottom = area.bottom();
         for toast in self.0.iter().rev() {
             let glyphs = canvas.theme.glyphs;
-            let (glyph, style) = match toast.level {
-                Level::Ok => (glyphs.check, canvas.theme.ok),
-                Level::Warning => ("!", canvas.theme.warn),
-                Level::Error => (glyphs.cross, canvas.theme.error),
-            };
+            let (glyph, style) = look(canvas, toast.level);
             let mut lines = wrap(&toast.text, room);
             if lines.len() > LINES {
                 lines.truncate(LINES);
@@ -133,6 +164,16 @@ impl Toasts {
                 canvas.put(x, y, width, &format!(" {mark} {line} "), style);
             }
         }
+    }
+}
+
+/// What marks a message of a level.
+fn look(canvas: &Canvas, level: Level) -> (&'static str, Style) {
+    let theme = canvas.theme;
+    match level {
+        Level::Ok => (theme.glyphs.check, theme.ok),
+        Level::Warning => ("!", theme.warn),
+        Level::Error => (theme.glyphs.cross, theme.error),
     }
 }
 

@@ -166,7 +166,7 @@ impl Entry {
                     .connection
                     .as_ref()
                     .is_some_and(|c| c.as_str() == value),
-                "job" | "record" | "run" | "mapping" => action.target.contains(value),
+                "job" | "record" | "run" | "mapping" => names(&action.target, key, value),
                 _ => false,
             };
         }
@@ -349,6 +349,21 @@ impl Entry {
 /// How an action ended; one without an end was begun by a process that is gone, or is not over.
 pub fn outcome(action: &AuditEntry) -> &str {
     action.outcome.as_deref().unwrap_or("begun")
+}
+
+/// True if what an action was about names a thing: as all of it, as a word of it, or as the value of a term of the filter
+/// that it was about.
+fn names(target: &str, key: &str, value: &str) -> bool {
+    let term = super::about(key, value);
+    let mut words = target.split(|c: char| c.is_whitespace() || c == ',');
+    let word = |word: &str| {
+        word == value
+            || word
+                .strip_prefix(key)
+                .and_then(|rest| rest.strip_prefix(':'))
+                == Some(value)
+    };
+    target == value || words.any(word) || (term.contains('"') && target.contains(&term))
 }
 
 /// The tone of a level.

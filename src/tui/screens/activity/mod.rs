@@ -11,8 +11,8 @@ use crate::model::{ConnectionName, Level, Problem};
 use crate::operations::{Activity as LogPlace, Done, LogFilter, LogLine};
 use crate::tui::canvas::Canvas;
 use crate::tui::command::quoted;
-use crate::tui::context::{Cx, Go};
-use crate::tui::keymap::{Action, Tab};
+use crate::tui::context::Cx;
+use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
 use crate::tui::slots::Slot;
@@ -49,8 +49,8 @@ pub struct Activity {
     refresh: Refresh,
     late: Option<Timestamp>,
     calls_read: bool,
-    /// The screen that the log was asked for from, and the filter in force before.
-    way_back: Option<(Tab, String)>,
+    /// The filter in force before the log of one thing was asked for.
+    before: Option<String>,
     /// The connection in view, where there are several: what is known to be of another one is left out.
     only: Option<ConnectionName>,
 }
@@ -74,7 +74,7 @@ impl Activity {
             refresh: Refresh::new(low_bandwidth),
             late: None,
             calls_read: false,
-            way_back: None,
+            before: None,
             only: None,
         }
     }
@@ -85,19 +85,25 @@ impl Activity {
         self.sift();
     }
 
-    /// Shows what goes on under a filter, of all kinds; `esc` leads back to that screen, and the filter before it
-    /// comes into force again.
-    pub fn choose(&mut self, filter: String, from: Tab, cx: &mut Cx) {
-        let before = match self.way_back.take() {
-            // From one row on to what it is about: esc leads to where the first came from.
-            Some(way_back) if from == Tab::Activity => way_back,
-            _ => (from, self.filter.clone()),
-        };
-        self.way_back = Some(before);
+    /// Shows what goes on under a filter, of all kinds, until the filter before it is put back. True unless the log of
+    /// one thing was in view already: from one row on to what it is about, the filter before is that before the first.
+    pub fn choose(&mut self, filter: String, cx: &mut Cx) -> bool {
+        let first = self.before.is_none();
+        self.before.get_or_insert_with(|| self.filter.clone());
         self.kind = None;
         self.take_filter(&filter);
         self.follow_filter(cx);
         cx.did(self.command());
+        first
+    }
+
+    /// The filter before the log of one thing was asked for comes into force again.
+    pub fn put_back(&mut self, cx: &mut Cx) {
+        if let Some(filter) = self.before.take() {
+            self.kind = None;
+            self.take_filter(&filter);
+            self.follow_filter(cx);
+        }
     }
 
     /// Takes a remembered kind and filter.
@@ -109,10 +115,15 @@ impl Activity {
 
     /// As [`Activity::restore`], by a saved filter.
     pub fn use_filter(&mut self, kind: &str, filter: &str, cx: &mut Cx) {
-        self.way_back = None;
+        self.before = None;
         self.restore(kind, filter);
         self.follow_filter(cx);
         cx.did(self.command());
+    }
+
+    /// Why the filter cannot be read.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// Kind, unless it is all, and filter in force.
@@ -123,15 +134,15 @@ impl Activity {
 
     /// Kind and filter in force, for the remembered view: those of before, while the log of one thing is shown.
     pub fn remembered(&self) -> (&'static str, &str) {
-        match &self.way_back {
-            Some((_, filter)) => (Kind::title(None), filter),
+        match &self.before {
+            Some(filter) => (Kind::title(None), filter),
             None => (Kind::title(self.kind), &self.filter),
         }
     }
 
     /// The person left for another screen.
-    pub fn forget_way_back(&mut self) {
-        self.way_back = None;
+    pub fn left(&mut self) {
+        self.before = None;
     }
 
     /// Reads the log less often, or at the usual pace again.
@@ -427,10 +438,9 @@ impl Screen for Activity {
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
-        if let Some((from, filter)) = self.way_back.take() {
-            self.take_filter(&filter);
-            self.follow_filter(cx);
-            cx.go(Go::Tab(from));
+        if self.before.is_some() && self.kind.is_some() {
+            self.kind = None;
+            self.sift_around();
         } else if !self.filter.is_empty() {
             self.take_filter("");
             self.follow_filter(cx);
@@ -441,6 +451,10 @@ impl Screen for Activity {
             return false;
         }
         true
+    }
+
+    fn depth(&self) -> usize {
+        usize::from(!self.filter.is_empty()) + usize::from(self.kind.is_some())
     }
 
     fn about(&self) -> Option<String> {
@@ -469,7 +483,11 @@ impl Screen for Activity {
 
     fn awaits(&self, slot: Slot) -> bool {
         // What streams is read without a word, as long as there is something to see.
-        slot == Slot::Log && self.shown.is_empty()
+        match slot {
+            Slot::Log => self.shown.is_empty(),
+            Slot::Filters(_) => true,
+            _ => false,
+        }
     }
 
     fn cancelled(&mut self, slot: Slot) {

@@ -5,14 +5,18 @@ use super::entry::{Entry, Kind, What, outcome, short_name, tone};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
 use crate::tui::canvas::{Canvas, below, grouped, shown_width};
+use crate::tui::keymap::Tab;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
-use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::text::{Tone, wrap};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// Lines beneath the list in which the row under the cursor stands whole.
+const WHOLE: u16 = 2;
 
 fn columns(kind: Option<Kind>) -> Vec<Column> {
     let time = Column::new("time", 0, 11, 11);
@@ -40,12 +44,12 @@ fn columns(kind: Option<Kind>) -> Vec<Column> {
         ],
         Some(Kind::Action) => vec![
             time,
-            Column::new("who", 2, 10, 24),
-            Column::new("action", 1, 9, 16),
-            Column::new("of", 1, 14, 60),
+            Column::new("who", 4, 10, 24),
+            Column::new("action", 1, 13, 18),
+            Column::new("of", 1, 18, 60),
             Column::new("number", 3, 7, 7).right(),
-            Column::new("outcome", 2, 16, 60),
-            Column::new("reason", 5, 10, 40),
+            Column::new("outcome", 2, 22, 60),
+            Column::new("reason", 5, 16, 40),
         ],
     }
 }
@@ -127,9 +131,15 @@ impl Activity {
             }
             x += canvas.put(x, area.y, area.right().saturating_sub(x), &name, style) + 3;
         }
-        if !self.still {
+        // Whoever moved away from the newest row stays where he is.
+        if !self.still && self.table.cursor == 0 {
             let room = area.right().saturating_sub(x);
             x += canvas.put(x, area.y, room, "following", theme.muted) + 2;
+        }
+        if let Some(spinner) = canvas.spinner(Slot::Filters(Tab::Activity)) {
+            let room = area.right().saturating_sub(x);
+            let text = format!("{spinner} saved filters");
+            x += canvas.put(x, area.y, room, &text, theme.accent) + 2;
         }
         if !self.filter.is_empty() {
             let text = format!("/{}", self.filter);
@@ -159,6 +169,31 @@ impl Activity {
         rest
     }
 
+    /// What a person did, whole beneath the list, for the columns cut it; returns what is left of the area.
+    fn draw_whole(&self, canvas: &mut Canvas, area: Rect) -> Rect {
+        let action = self.current().filter(|_| self.kind == Some(Kind::Action));
+        let Some(entry) = action.filter(|_| area.height > 10) else {
+            return area;
+        };
+        let lines = wrap(&entry.summary(), area.width);
+        let list = Rect {
+            height: area.height - WHOLE - 1,
+            ..area
+        };
+        canvas.rule(area.x, list.bottom(), area.width);
+        for (at, line) in lines.iter().take(usize::from(WHOLE)).enumerate() {
+            let y = list.bottom() + 1 + at as u16;
+            canvas.put(
+                area.x,
+                y,
+                area.width,
+                line,
+                tone(entry.level()).style(canvas.theme),
+            );
+        }
+        list
+    }
+
     /// Draws the screen.
     pub(super) fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let theme = canvas.theme;
@@ -176,6 +211,7 @@ impl Activity {
             return;
         }
         let shown: Vec<&Entry> = self.shown.iter().map(|at| &self.entries[*at]).collect();
+        let area = self.draw_whole(canvas, area);
         let columns = columns(self.kind);
         let rows = self.table.shown_rows(area.height, shown.len());
         let times: Vec<String> = shown[rows.clone()]

@@ -110,10 +110,16 @@ impl Exports {
             .collect()
     }
 
+    /// A run as the list has it.
+    pub fn listed(&self, id: &RunId) -> Option<&Run> {
+        let mut all = self.runs.value().into_iter().flatten();
+        all.find(|run| run.id == *id)
+    }
+
     /// True if the list has a run that does not run any more.
     pub fn is_over(&self, id: &RunId) -> bool {
-        let mut all = self.runs.value().into_iter().flatten();
-        all.any(|run| run.id == *id && run.state != RunState::Running)
+        let listed = self.listed(id);
+        listed.is_some_and(|run| run.state != RunState::Running)
     }
 
     fn current(&self) -> Option<Run> {
@@ -122,7 +128,6 @@ impl Exports {
             .map(|run| (*run).clone())
     }
 
-    /// Shows the run under the cursor whole.
     /// Narrows the list; the cursor stays on its run as long as that is shown.
     fn narrow(&mut self, text: &str) {
         let under = self.current().map(|run| run.id);
@@ -133,6 +138,7 @@ impl Exports {
         self.follow();
     }
 
+    /// Shows the run under the cursor whole.
     fn follow(&mut self) {
         self.settle = None;
         self.beside = self.current().map(|run| run.id);
@@ -339,6 +345,10 @@ impl Screen for Exports {
         let filtered = !self.filter.is_empty();
         self.narrow("");
         filtered
+    }
+
+    fn depth(&self) -> usize {
+        usize::from(!self.filter.is_empty())
     }
 
     fn about(&self) -> Option<String> {

@@ -52,16 +52,16 @@ impl Exports {
             ..body
         };
         let columns = [
-            Column::new("mapping", 0, 10, 18),
+            Column::new("mapping", 0, 9, 18),
             Column::new("state", 1, 11, 11),
-            Column::new("options", 2, 7, 32),
-            Column::new("progress", 3, 16, 16),
-            Column::new("read", 5, 9, 11).right(),
+            Column::new("options", 2, 13, 36),
+            Column::new("settled", 3, 16, 16),
+            Column::new("read", 5, 7, 11).right(),
             Column::new("unchanged", 8, 9, 11).right(),
             Column::new("confirmed", 4, 9, 11).right(),
             Column::new("failed", 2, 7, 9).right(),
             Column::new("rate", 7, 8, 10).right(),
-            Column::new("left", 6, 8, 9).right(),
+            Column::new("left", 6, 7, 9).right(),
             Column::new("started", 5, 11, 11),
         ];
         let looks: Vec<_> = shown
@@ -142,7 +142,10 @@ impl Exports {
         canvas.rule(area.x, area.y, area.width);
         let mut y = area.y + 1;
         let (word, style) = state_look(canvas, run);
-        let title = format!("{}  {}  {}  ", run.mapping, run.id, options(run).join(", "));
+        let options = options(run).join(", ");
+        let parts = [run.mapping.as_str(), run.id.as_str(), &options];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let title: String = parts.flat_map(|part| [part, "  "]).collect();
         let x = area.x + canvas.put(area.x, y, area.width, &title, theme.title);
         canvas.put(x, y, area.right().saturating_sub(x), &word, style);
         y += 1;
@@ -155,9 +158,13 @@ impl Exports {
                 let of = goal.max(1);
                 let done = if goal == 0 { of } else { settled };
                 x += gauge::bar(canvas, x, y, width, done, of, style) + 1;
-                format!("{percent} % {} of {}", grouped(settled), grouped(goal))
+                format!(
+                    "{percent} % settled, {} of {}",
+                    grouped(settled),
+                    grouped(goal)
+                )
             }
-            _ => format!("{} so far", grouped(settled)),
+            _ => format!("{} settled so far", grouped(settled)),
         };
         x += canvas.put(x, y, area.right().saturating_sub(x), &text, theme.text);
         let mut timing = Vec::new();

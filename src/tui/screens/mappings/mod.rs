@@ -391,6 +391,10 @@ impl Screen for Mappings {
         self.rules.take().is_some()
     }
 
+    fn depth(&self) -> usize {
+        usize::from(!self.filter.is_empty()) + usize::from(self.rules.is_some())
+    }
+
     fn about(&self) -> Option<String> {
         self.chosen().map(|name| about("mapping", name.as_str()))
     }

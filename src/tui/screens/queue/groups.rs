@@ -66,6 +66,14 @@ impl Groups {
         self.open
     }
 
+    /// The things to close or clear once the list is as it was before the jobs of a group were shown.
+    pub(super) fn depth(&self) -> usize {
+        let before = |left: &Left| {
+            1 + usize::from(!left.filter.is_empty()) + usize::from(left.state.is_some())
+        };
+        self.left.as_ref().map_or(0, before)
+    }
+
     /// Out of view, and no way leads back here.
     pub(super) fn leave(&mut self) {
         self.open = false;

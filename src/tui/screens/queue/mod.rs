@@ -13,7 +13,9 @@ use super::Refresh;
 use crate::model::bulk::BulkAction;
 use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
-use crate::model::{ConnectionName, Job, JobId, JobState, Level, MappingName, Pause, Problem};
+use crate::model::{
+    ConnectionName, ErrorClass, Job, JobId, JobState, Level, MappingName, Pause, Problem,
+};
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::operations::status::Status;
 use crate::tui::canvas::grouped;
@@ -161,13 +163,25 @@ impl Queue {
         self.restart(cx);
     }
 
+    /// Takes state and filter back that were in force before; the list is read when it comes into view.
+    pub fn put_back(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
+        self.restore(state, filter);
+        cx.give_up(Slot::Jobs);
+        self.load = Load::Idle;
+    }
+
     /// As [`Queue::choose`], by a saved filter.
     pub fn use_filter(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
         self.choose(state, filter, cx);
-        cx.did(format!(
-            "tramline queue list --filter {}",
-            quoted(&self.whole_filter())
-        ));
+        self.did_list(cx);
+    }
+
+    /// Notes the command that lists what is in view; there is none for a filter that cannot be read.
+    fn did_list(&self, cx: &mut Cx) {
+        if self.fault().is_none() {
+            let filter = quoted(&self.whole_filter());
+            cx.did(format!("tramline queue list --filter {filter}"));
+        }
     }
 
     /// Takes a remembered state and filter.
@@ -199,10 +213,33 @@ impl Queue {
     }
 
     fn names_connections(&self) -> bool {
-        Filter::parse(&self.filter).is_ok_and(|filter| {
-            let mut terms = filter.terms.iter();
-            terms.any(|term| matches!(term.condition, Condition::Connection(_)))
-        })
+        self.names(|condition| matches!(condition, Condition::Connection(_)))
+    }
+
+    /// True if the filter has a term of a kind itself.
+    fn names(&self, kind: impl Fn(&Condition) -> bool) -> bool {
+        Filter::parse(&self.filter)
+            .is_ok_and(|filter| filter.terms.iter().any(|term| kind(&term.condition)))
+    }
+
+    /// Why the filter cannot be read. Its position is that in what was typed: the state in view stands nowhere before it.
+    pub fn fault(&self) -> Option<Problem> {
+        let fault = Filter::parse(&self.filter).err()?;
+        Some(Problem::new(ErrorClass::Config, fault.to_string()))
+    }
+
+    /// A filter that names states itself is taken at its word, and all states come into view to say so.
+    fn heed_named_states(&mut self, cx: &mut Cx) {
+        if !self.names(|condition| matches!(condition, Condition::State(_))) {
+            return;
+        }
+        if let Some(state) = self.state.take() {
+            let text = format!(
+                "the filter names states itself: it is asked of all jobs, not of those that are {}",
+                state.name()
+            );
+            cx.toast(Level::Warning, text);
+        }
     }
 
     fn current(&self) -> Option<&Job> {
@@ -218,6 +255,12 @@ impl Queue {
         self.under = None;
         self.seeking = None;
         self.load = Load::Idle;
+        if let Some(fault) = self.fault() {
+            cx.give_up(Slot::Jobs);
+            self.load.finish(Err(fault), cx.now);
+            return;
+        }
+        self.heed_named_states(cx);
         self.load.start();
         self.refresh = Refresh::new(self.low_bandwidth);
         self.refresh.take(cx.now);
@@ -313,11 +356,8 @@ impl Queue {
         self.state = states[(at + step) % states.len()];
         self.open = false;
         self.in_detail = false;
-        cx.did(format!(
-            "tramline queue list --filter {}",
-            quoted(&self.whole_filter())
-        ));
         self.restart(cx);
+        self.did_list(cx);
     }
 
     fn chosen(&self) -> Option<Chosen> {
@@ -407,7 +447,10 @@ impl Queue {
             BulkAction::Retry => Confirm::new(format!("Retry {number} {jobs}?")).line(of),
             BulkAction::Discard => Confirm::new(format!("Discard {number} {jobs}?"))
                 .line(of)
-                .warn("They are given up: only a later change of their records makes new jobs."),
+                .warn(match count {
+                    1 => "It is given up: only a later change of its record makes a new job.",
+                    _ => "They are given up: only a later change of their records makes new jobs.",
+                }),
         };
         let did = command(action.name(), &chosen);
         cx.write(Request::Later(action, chosen, count), Some(question), did);

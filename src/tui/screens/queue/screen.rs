@@ -5,7 +5,6 @@ use crate::model::bulk::BulkAction;
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
 use crate::tui::canvas::{Canvas, counted};
-use crate::tui::command::quoted;
 use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Action;
 use crate::tui::load::Load;
@@ -90,10 +89,13 @@ impl Screen for Queue {
                 }
             }
             Action::Retry => self.retry(cx),
-            Action::RetryAll => {
-                let filter = self.whole_filter();
-                self.count_first(BulkAction::Retry, Chosen::Filter(filter), None, cx);
-            }
+            Action::RetryAll => match self.fault() {
+                Some(fault) => cx.toast(Level::Error, fault.to_string()),
+                None => {
+                    let filter = Chosen::Filter(self.whole_filter());
+                    self.count_first(BulkAction::Retry, filter, None, cx);
+                }
+            },
             Action::Discard => {
                 if let Some(chosen) = self.chosen() {
                     self.count_first(BulkAction::Discard, chosen, None, cx);
@@ -208,6 +210,12 @@ impl Screen for Queue {
         true
     }
 
+    fn depth(&self) -> usize {
+        let narrowed = usize::from(!self.filter.is_empty()) + usize::from(self.state.is_some());
+        let windows = usize::from(self.groups.is_open()) + usize::from(self.open);
+        windows + usize::from(!self.selected.is_empty()) + narrowed + self.groups.depth()
+    }
+
     fn about(&self) -> Option<String> {
         if self.groups.is_open() {
             return None;
@@ -234,11 +242,8 @@ impl Screen for Queue {
         if done && text.trim() != self.filter {
             self.filter = text.trim().to_owned();
             self.groups.leave();
-            cx.did(format!(
-                "tramline queue list --filter {}",
-                quoted(&self.whole_filter())
-            ));
             self.restart(cx);
+            self.did_list(cx);
         }
     }
 

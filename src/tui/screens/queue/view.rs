@@ -1,7 +1,6 @@
 //! How the queue looks.
 
 use super::Queue;
-use crate::model::filter::Filter;
 use crate::model::{Attempt, Effect, EffectState, Job, JobState};
 use crate::operations::queue::JobDetail;
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped, short_id, shown_width, span};
@@ -123,6 +122,9 @@ impl Queue {
         if let Some(spinner) = canvas.spinner(Slot::Mend) {
             notes.push(format!("{spinner} reading the record"));
         }
+        if let Some(spinner) = canvas.spinner(Slot::Filters(Tab::Queue)) {
+            notes.push(format!("{spinner} saved filters"));
+        }
         if self.follow {
             notes.push("following".to_owned());
         }
@@ -163,14 +165,14 @@ impl Queue {
     }
 
     fn draw_list(&self, canvas: &mut Canvas, area: Rect, focused: bool) {
-        if let (Some(problem), Err(_)) = (self.load.problem(), Filter::parse(&self.filter)) {
+        if let Some(problem) = self.fault() {
             // A filter that cannot be read says the same however often it is asked.
             let keys = format!(
                 "{} changes the filter, {} clears it",
                 canvas.key(Action::Filter),
                 canvas.key(Action::Back)
             );
-            state::problem(canvas, area, problem, &keys);
+            state::problem(canvas, area, &problem, &keys);
             return;
         }
         let Some(area) = state::of(canvas, area, &self.load, Slot::Jobs, "jobs") else {

@@ -14,7 +14,7 @@ mod write;
 
 pub(in crate::tui) use filing::follow_format;
 
-use super::{contains, find_row};
+use super::{Screen, contains, find_row};
 use crate::model::SegmentMatches;
 use crate::model::view::Preview;
 use crate::model::{Level, ObjectKey, ObjectSchema, Record, RecordId};
@@ -165,6 +165,25 @@ impl Records {
     /// The object in view, for the remembered view.
     pub fn object(&self) -> Option<&ObjectKey> {
         self.object.as_ref()
+    }
+
+    /// The record whose detail is open, or is about to be.
+    pub fn opened(&self) -> Option<(ObjectKey, RecordId)> {
+        let open = self.current().filter(|_| self.open);
+        let open = open.map(|record| record.id.clone());
+        Some((self.object.clone()?, self.wanted.clone().or(open)?))
+    }
+
+    /// Closes the detail, or gives up the record that is to be shown.
+    pub fn close(&mut self, cx: &mut Cx) {
+        self.open = false;
+        self.in_detail = false;
+        self.pinned = None;
+        self.wanted = None;
+        for slot in [Slot::Record, Slot::Preview, Slot::Segments] {
+            cx.give_up(slot);
+            self.cancelled(slot);
+        }
     }
 
     /// Object, search, filter and layouts, for the next start.

@@ -173,7 +173,9 @@ impl Screen for Records {
             }
             // An answer for another contact is dropped with its question.
             Reply::Segments(_, result) => self.segments.finish(result, cx.now),
-            Reply::Related(_, Err(problem)) | Reply::Record(Err(problem)) => {
+            Reply::Related(_, Err(problem)) => cx.toast(Level::Error, problem.to_string()),
+            Reply::Record(Err(problem)) => {
+                self.wanted = None;
                 cx.toast(Level::Error, problem.to_string());
             }
             Reply::Related(_, Ok(related)) => {
@@ -214,13 +216,7 @@ impl Screen for Records {
             return true;
         }
         if self.open {
-            self.open = false;
-            self.in_detail = false;
-            self.pinned = None;
-            for slot in [Slot::Preview, Slot::Segments] {
-                cx.give_up(slot);
-                self.cancelled(slot);
-            }
+            self.close(cx);
         } else if self.stop_file() {
             // Its answer says how far it came.
         } else if !self.local.is_empty() {
@@ -236,6 +232,18 @@ impl Screen for Records {
             return false;
         }
         true
+    }
+
+    fn depth(&self) -> usize {
+        let things = [
+            self.range.is_some(),
+            self.open || self.wanted.is_some(),
+            self.filing.is_some(),
+            !self.local.is_empty(),
+            !self.selected.is_empty(),
+            self.query.is_some(),
+        ];
+        things.into_iter().filter(|thing| *thing).count()
     }
 
     fn about(&self) -> Option<String> {
@@ -298,6 +306,7 @@ impl Screen for Records {
                 }
             }
             Slot::Segments => self.segments.cancel(),
+            Slot::Record => self.wanted = None,
             _ => {}
         }
     }
@@ -331,7 +340,11 @@ impl Screen for Records {
         if !self.open {
             self.view_list(canvas, area, true);
         } else if area.width >= beside {
-            let left = area.width * 2 / 5;
+            // The sync view has a contact beside the record: the list gives way to it.
+            let left = match self.view {
+                View::Sync => area.width / 4,
+                View::Properties | View::Json => area.width * 2 / 5,
+            };
             let list = Rect {
                 width: left,
                 ..area

@@ -2,10 +2,10 @@
 
 use super::table::title;
 use super::{Records, SETTLE, View};
-use crate::model::view::SyncResult;
+use crate::model::view::{Outcome, SyncResult};
 use crate::model::{Level, Problem, Record, RecordId};
 use crate::operations::Done;
-use crate::tui::canvas::counted;
+use crate::tui::canvas::{counted, grouped};
 use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::effect::Effect;
@@ -76,11 +76,20 @@ impl Records {
             match (&one.why, &one.error) {
                 (Some(why), _) => cx.toast(Level::Warning, format!("{outcome}: {why}")),
                 (None, Some(problem)) => cx.toast(Level::Error, format!("{outcome}: {problem}")),
+                (None, None) if one.outcome == Outcome::Skipped => {
+                    cx.toast(Level::Warning, format!("{outcome}: nothing was sent"));
+                }
                 (None, None) => {
                     let mut text = format!("{outcome}{contact}");
-                    if !one.fields.is_empty() || one.is_over() {
-                        let changed = counted(changed as u64, "field");
-                        text.push_str(&format!(", {changed} changed"));
+                    match (one.outcome, &one.superseded_by) {
+                        (Outcome::Superseded, Some(winner)) => text.push_str(&format!(
+                            ": record {winner} was updated later; nothing was sent"
+                        )),
+                        (Outcome::Superseded, None) => text.push_str(": nothing was sent"),
+                        _ => {
+                            let changed = counted(changed as u64, "field");
+                            text.push_str(&format!(", {changed} changed"));
+                        }
                     }
                     for rule in &one.rules {
                         text.push_str(&format!(
@@ -89,20 +98,24 @@ impl Records {
                             rule.actions.join(", ")
                         ));
                     }
-                    let level = match one.is_over() {
-                        true => Level::Ok,
-                        false => Level::Warning,
+                    let level = match one.outcome {
+                        Outcome::Synced | Outcome::Unchanged => Level::Ok,
+                        _ => Level::Warning,
                     };
                     cx.toast(level, text);
                 }
             }
         } else if bad == 0 {
-            let records = counted(results.len() as u64, "record");
-            cx.toast(Level::Ok, format!("{records} synced"));
+            cx.toast(Level::Ok, outcomes(&results));
         } else {
             let mut text = Paragraphs::default();
             for result in &results {
-                let tone = if good(&result) { Tone::Ok } else { Tone::Error };
+                let tone = match result.outcome {
+                    Outcome::Synced | Outcome::Unchanged => Tone::Ok,
+                    Outcome::Superseded | Outcome::Skipped => Tone::Plain,
+                    Outcome::Waiting => Tone::Warn,
+                    Outcome::Failed | Outcome::Unknown => Tone::Error,
+                };
                 let error = result.error.as_ref().map(ToString::to_string);
                 let reason = result.why.clone().or(error);
                 let error = reason
@@ -212,4 +225,16 @@ impl Records {
             cx.toast(Level::Error, problem.to_string());
         }
     }
+}
+
+/// What became of several records: `3 records: 2 synced, 1 skipped`.
+fn outcomes(results: &[SyncResult]) -> String {
+    let all = results.iter();
+    let numbers = Outcome::ALL.into_iter().filter_map(|outcome| {
+        let number = all.clone().filter(|one| one.outcome == outcome).count();
+        (number > 0).then(|| format!("{} {}", grouped(number as u64), outcome.name()))
+    });
+    let numbers: Vec<String> = numbers.collect();
+    let records = counted(results.len() as u64, "record");
+    format!("{records}: {}", numbers.join(", "))
 }

@@ -156,6 +156,21 @@ impl Schemas {
     }
 }
 
+/// Why an object's schema holds no fields, where HighLevel keeps them elsewhere (fact sheet §3.1).
+fn elsewhere(key: &ObjectKey) -> Option<&'static str> {
+    match key.as_str() {
+        "contact" => Some(
+            "HighLevel gives the fields of contacts out as custom fields of the location, not with this schema: tramline api \
+             highlevel GET '/locations/LOCATION/customFields?model=contact' lists them",
+        ),
+        "opportunity" => Some(
+            "HighLevel gives the fields of opportunities out as custom fields of the location, not with this schema: tramline \
+             api highlevel GET '/locations/LOCATION/customFields?model=opportunity' lists them",
+        ),
+        _ => None,
+    }
+}
+
 /// False for objects whose records have no search (fact sheet §2.2).
 fn searchable(key: &ObjectKey) -> bool {
     !matches!(key.as_str(), "contact" | "opportunity")

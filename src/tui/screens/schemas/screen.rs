@@ -1,5 +1,6 @@
 //! Keys and answers of the screen.
 
+use super::view::whole;
 use super::{SETTLE, Schemas, searchable};
 use crate::tui::canvas::Canvas;
 use crate::tui::context::{Cx, Go};
@@ -8,6 +9,7 @@ use crate::tui::load::Load;
 use crate::tui::request::{Reply, Request};
 use crate::tui::screens::{Screen, WakeCx};
 use crate::tui::slots::Slot;
+use crate::tui::widgets::overlay::Overlay;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
@@ -30,6 +32,12 @@ impl Screen for Schemas {
             Action::Switch | Action::Right => {
                 self.in_fields = true;
                 self.follow(cx);
+            }
+            Action::Open if self.in_fields => {
+                let detail = self.detail().and_then(Load::value);
+                if let (Some(detail), Some(field)) = (detail, self.field()) {
+                    cx.show(Overlay::Text(whole(detail, field)));
+                }
             }
             Action::Open => {
                 if let Some(schema) = self.current() {
@@ -128,6 +136,10 @@ impl Screen for Schemas {
             return true;
         }
         std::mem::take(&mut self.in_fields)
+    }
+
+    fn depth(&self) -> usize {
+        usize::from(!self.filter().is_empty()) + usize::from(self.in_fields)
     }
 
     fn about(&self) -> Option<String> {

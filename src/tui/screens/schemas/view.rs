@@ -1,15 +1,17 @@
 //! How objects and their fields look.
 
-use super::{CUSTOM_OBJECTS, Schemas};
-use crate::model::DataType;
+use super::{CUSTOM_OBJECTS, Schemas, elsewhere};
+use crate::model::{DataType, Property};
 use crate::operations::schemas::{SchemaSummary, reads};
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped};
 use crate::tui::hits::Hit;
 use crate::tui::load::Load;
+use crate::tui::request::SchemaDetail;
 use crate::tui::slots::Slot;
+use crate::tui::widgets::overlay::TextBox;
 use crate::tui::widgets::state;
 use crate::tui::widgets::table::{self, Column, Row, TableCell};
-use crate::tui::widgets::text::Tone;
+use crate::tui::widgets::text::{Paragraphs, Tone};
 use ratatui::layout::Rect;
 
 impl Schemas {
@@ -112,7 +114,8 @@ impl Schemas {
         let theme = canvas.theme;
         let name = cut(&schema.plural, area.width / 2, theme.glyphs.cut);
         let mut title = format!("{name}  {}", schema.key);
-        if let Some(detail) = self.detail().and_then(Load::value) {
+        let detail = self.detail().and_then(Load::value);
+        if let Some(detail) = detail.filter(|_| elsewhere(&schema.key).is_none()) {
             let fields = detail.schema.properties.len() as u64;
             title.push_str(&format!("  {}", counted(fields, "field")));
         }
@@ -135,9 +138,10 @@ impl Schemas {
         };
         let shown = self.shown_fields();
         if shown.is_empty() {
-            let text = match self.field_filter.is_empty() {
-                true => "this object has no fields",
-                false => "no field matches; esc clears the filter",
+            let text = match (self.field_filter.is_empty(), elsewhere(&schema.key)) {
+                (true, None) => "this object has no fields",
+                (true, Some(why)) => why,
+                (false, _) => "no field matches; esc clears the filter",
             };
             state::notice(canvas, area, &[(text, Tone::Muted)]);
             return;
@@ -159,22 +163,7 @@ impl Schemas {
             self.in_fields,
             |at| {
                 let property = shown.get(at)?;
-                let mapped: Vec<&str> = detail
-                    .mapped_to
-                    .iter()
-                    .filter(|(name, _)| reads(name, &property.key))
-                    .map(|(_, field)| field.trim_matches('%'))
-                    .collect();
-                let mut is = Vec::new();
-                if detail.schema.primary_property == property.key {
-                    is.push("primary");
-                }
-                if property.required == Some(true) {
-                    is.push("required");
-                }
-                if property.unique == Some(true) {
-                    is.push("unique");
-                }
+                let (mapped, is) = (mapped(detail, property), is(detail, property));
                 let options: Vec<&str> =
                     property.options.iter().map(|o| o.label.as_str()).collect();
                 let kind = match &property.data_type {
@@ -195,4 +184,54 @@ impl Schemas {
             },
         );
     }
+}
+
+/// The contact fields that a field fills.
+fn mapped<'d>(detail: &'d SchemaDetail, property: &Property) -> Vec<&'d str> {
+    let mapped = detail.mapped_to.iter();
+    let mapped = mapped.filter(|(name, _)| reads(name, &property.key));
+    mapped.map(|(_, field)| field.trim_matches('%')).collect()
+}
+
+/// `primary required unique`, as far as they hold.
+fn is(detail: &SchemaDetail, property: &Property) -> Vec<&'static str> {
+    let words = [
+        ("primary", detail.schema.primary_property == property.key),
+        ("required", property.required == Some(true)),
+        ("unique", property.unique == Some(true)),
+    ];
+    let words = words.into_iter().filter(|(_, holds)| *holds);
+    words.map(|(word, _)| word).collect()
+}
+
+/// A field whole, with all its options: the columns have no room for them.
+pub(super) fn whole(detail: &SchemaDetail, property: &Property) -> TextBox {
+    let mut text = Paragraphs::default();
+    text.add(format!("key      {}", property.key), Tone::Plain);
+    text.add(
+        format!("type     {}", property.data_type.as_str()),
+        Tone::Plain,
+    );
+    let is = is(detail, property);
+    if !is.is_empty() {
+        text.add(format!("is       {}", is.join(", ")), Tone::Plain);
+    }
+    let mapped = mapped(detail, property);
+    match mapped.is_empty() {
+        true => text.add("fills no contact field", Tone::Muted),
+        false => text.add(format!("fills    {}", mapped.join(", ")), Tone::Ok),
+    }
+    if !property.options.is_empty() || property.allow_custom_option {
+        text.gap();
+        let options = counted(property.options.len() as u64, "option");
+        let more = match property.allow_custom_option {
+            true => ", and any other text",
+            false => "",
+        };
+        text.add(format!("{options}{more}"), Tone::Muted);
+    }
+    for option in &property.options {
+        text.add(format!("{}   {}", option.label, option.key), Tone::Plain);
+    }
+    TextBox::new(property.name.clone(), text)
 }
