@@ -124,6 +124,8 @@ fn names_that_would_act_on_a_terminal_are_seen_and_do_nothing() {
     mappings(terminal);
     // The first sync was refused.
     press(terminal, "4", &["refused"]);
+    // The error stands in the rule above the bar before the list is read.
+    terminal.until("▶ ✗ failed");
     terminal.press("\r", "attempt 1");
     sees(terminal, &["refused"]);
     terminal.escape("attempt 1");
