@@ -7,6 +7,8 @@
 mod support;
 
 use futures_util::future::BoxFuture;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::{Against, figure};
@@ -20,20 +22,34 @@ use tramline::store::{self, Store};
 const REQUESTS: u32 = 5;
 const SECONDS: u32 = 6;
 
+/// Names the store, the round trip and the end to a process that works beside others.
+const BESIDE: &str = "TRAMLINE_BENCH_BESIDE";
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if let Ok(what) = std::env::var(BESIDE) {
+        runtime.block_on(beside(&what));
+        return;
+    }
     runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("t.db"), Arc::new(store::SystemClock))
-            .await
-            .expect("a store");
+        let path = folder.path().join("t.db");
+        let store = open(&path).await;
         for (rtt, least) in [(20, 97.0), (100, 88.0)] {
+            let end = micros() + i64::from(SECONDS) * 1_000_000;
             figure(
-                &format!("budget of 5/s used at a round trip of {rtt} ms"),
-                used(&store, rtt).await,
+                &format!("budget of 5/s used at a round trip of {rtt} ms, one process"),
+                share(granted(&store, rtt, end).await),
                 "%",
                 Against::Least(least),
-                "while there is work, one process",
+                "while there is work",
+            );
+            figure(
+                &format!("budget of 5/s used at a round trip of {rtt} ms, four processes"),
+                share(four(&path, rtt)),
+                "%",
+                Against::Least(least),
+                "on one store",
             );
         }
         figure(
@@ -47,6 +63,55 @@ fn main() {
     });
 }
 
+async fn open(path: &Path) -> Store {
+    Store::open(path, Arc::new(store::SystemClock))
+        .await
+        .expect("a store")
+}
+
+/// Microseconds since the Unix epoch: processes compare them.
+fn micros() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
+
+/// When four processes on one store were granted permits.
+fn four(path: &Path, rtt: u64) -> Vec<i64> {
+    // Starting takes a while.
+    let end = micros() + i64::from(SECONDS + 1) * 1_000_000;
+    let what = format!("{} {rtt} {end}", path.display());
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut child = Command::new(std::env::current_exe().expect("this bench"));
+            child.env(BESIDE, &what).stdout(Stdio::piped());
+            child.spawn().expect("it starts")
+        })
+        .collect();
+    let told = children.into_iter().flat_map(|child| {
+        let out = child.wait_with_output().expect("it ends").stdout;
+        let out = String::from_utf8(out).expect("numbers");
+        let times: Vec<i64> = out
+            .lines()
+            .map(|line| line.parse().expect("a number"))
+            .collect();
+        times
+    });
+    told.collect()
+}
+
+/// One of several processes: tells when it was granted permits.
+async fn beside(what: &str) {
+    let parts: Vec<&str> = what.rsplitn(3, ' ').collect();
+    let [end, rtt, path] = parts.as_slice() else {
+        panic!("{what}");
+    };
+    let store = open(Path::new(path)).await;
+    let rtt = rtt.parse().expect("a number");
+    for at in granted(&store, rtt, end.parse().expect("a number")).await {
+        println!("{at}");
+    }
+    store.close().await.expect("closed");
+}
+
 fn budget(store: &Store, key: &str, requests: u32) -> Budget {
     Budget::new(
         key,
@@ -58,18 +123,16 @@ fn budget(store: &Store, key: &str, requests: u32) -> Budget {
     )
 }
 
-/// Share of the limit, in percent, that eight callers in one process use.
-async fn used(store: &Store, rtt: u64) -> f64 {
+/// When eight callers were granted permits, until the end.
+async fn granted(store: &Store, rtt: u64, end: i64) -> Vec<i64> {
     let budget = budget(store, &format!("rtt {rtt}"), REQUESTS);
     let granted = Arc::new(Mutex::new(Vec::new()));
-    let start = Instant::now();
-    let end = start + Duration::from_secs(u64::from(SECONDS));
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let (budget, granted) = (budget.clone(), granted.clone());
             tokio::spawn(async move {
                 while let Ok(permit) = budget.acquire(Lane::Bulk, PATIENCE).await {
-                    let now = Instant::now();
+                    let now = micros();
                     if now >= end {
                         return;
                     }
@@ -83,11 +146,15 @@ async fn used(store: &Store, rtt: u64) -> f64 {
     for caller in callers {
         caller.await.expect("it ends");
     }
-    let mut granted = granted.lock().expect("no caller panics").clone();
-    granted.sort();
+    granted.lock().expect("no caller panics").clone()
+}
+
+/// Share of the limit, in percent, that was used.
+fn share(mut granted: Vec<i64>) -> f64 {
+    granted.sort_unstable();
     // Permits come in bursts of a whole window: whole periods are measured, from the first burst to the last.
     let whole = granted.len() - REQUESTS as usize;
-    let seconds = (granted[whole] - granted[0]).as_secs_f64();
+    let seconds = (granted[whole] - granted[0]) as f64 / 1e6;
     whole as f64 * 100.0 / (seconds * f64::from(REQUESTS))
 }
 

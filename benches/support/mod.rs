@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each bench uses a part
 
 pub mod process;
+pub mod room;
 pub mod sandbox;
 pub mod worker;
 

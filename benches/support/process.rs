@@ -48,6 +48,29 @@ pub fn cpu_of_id(id: u32) -> f64 {
     ticks(&format!("/proc/{id}/stat"), 13)
 }
 
+/// How often the threads of a process went to sleep so far, each time to be woken.
+pub fn wake_ups_of_id(id: u32) -> f64 {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+    let statuses = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+    statuses
+        .filter_map(|status| number_of(&status, "voluntary_ctxt_switches:"))
+        .sum()
+}
+
+/// Memory of a process that is resident now, in MiB.
+pub fn memory_of_id(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+    number_of(&status, "VmRSS:").unwrap_or(f64::NAN) / 1024.0
+}
+
+/// The number of a line of a status file.
+fn number_of(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
 /// Processor time of the children that ended and were waited for.
 fn waited_for() -> f64 {
     ticks("/proc/self/stat", 15)
@@ -69,8 +92,6 @@ fn ticks(path: &str, first: usize) -> f64 {
 }
 
 fn peak(pid: u32) -> Option<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / 1024.0)
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(number_of(&status, "VmHWM:")? / 1024.0)
 }

@@ -1,5 +1,7 @@
 //! A sandbox in a process of its own, with a configuration that points at it.
 
+use super::room::Room;
+use portable_pty::CommandBuilder;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -77,6 +79,22 @@ impl Sandbox {
             .env("XDG_STATE_HOME", self.folder.path())
             .envs(self.tokens.iter().cloned());
         command
+    }
+
+    /// The control room of the release binary, configured for this sandbox, with further arguments.
+    pub fn room(&self, size: (u16, u16), arguments: &[&str]) -> Room {
+        let mut command = CommandBuilder::new(BINARY);
+        command.arg("--config");
+        command.arg(self.config());
+        command.arg("tui");
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        command.env("HOME", self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path());
+        for (name, value) in &self.tokens {
+            command.env(name, value);
+        }
+        Room::start(command, size)
     }
 
     pub fn config(&self) -> PathBuf {
