@@ -196,7 +196,7 @@ impl App {
         // The records screen narrows what is read while typing; its search goes on as it was.
         if self.tab == Tab::Records {
             self.records.leave_filter();
-        } else if self.tab != Tab::Queue {
+        } else {
             self.set_filter(before, true);
         }
     }

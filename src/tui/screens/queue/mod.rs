@@ -6,6 +6,7 @@ mod meter;
 mod pace;
 mod pauses;
 mod screen;
+mod typing;
 mod undo;
 mod view;
 
@@ -32,6 +33,7 @@ use groups::Groups;
 use jiff::Timestamp;
 use meter::Meter;
 use std::collections::BTreeSet;
+use typing::Before;
 use undo::Doings;
 
 pub use groups::GROUPS;
@@ -55,6 +57,8 @@ struct Asking {
 pub struct Queue {
     state: Option<JobState>,
     filter: String,
+    /// What a filter that is being typed has taken the place of.
+    before: Option<Before>,
     list: Paged<Job, JobCursor>,
     load: Load<()>,
     refresh: Refresh,
@@ -101,6 +105,7 @@ impl Queue {
         Self {
             state: None,
             filter: String::new(),
+            before: None,
             list: Paged::new(pages),
             load: Load::Idle,
             refresh: Refresh::new(low_bandwidth),

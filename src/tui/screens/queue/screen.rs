@@ -239,11 +239,10 @@ impl Screen for Queue {
     }
 
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
-        if done && text.trim() != self.filter {
-            self.filter = text.trim().to_owned();
-            self.groups.leave();
-            self.restart(cx);
-            self.did_list(cx);
+        if done {
+            self.filter_taken(text.trim(), cx);
+        } else {
+            self.filter_typed(text.trim(), cx);
         }
     }
 
