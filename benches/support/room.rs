@@ -123,6 +123,16 @@ impl Room {
             * 1000.0
     }
 
+    /// Presses tab until a text is shown.
+    pub fn until_tab(&mut self, part: &str) {
+        let start = Instant::now();
+        while !self.text().contains(part) {
+            assert!(start.elapsed() < PATIENCE, "{part} never came");
+            self.keys("\t");
+            self.rest(Duration::from_millis(300));
+        }
+    }
+
     /// What it shows.
     pub fn text(&self) -> String {
         self.output.lock().parser.screen().contents()

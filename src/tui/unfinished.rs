@@ -11,9 +11,12 @@ const MOST: usize = 8;
 pub struct Unfinished(Vec<Overlay>);
 
 impl Unfinished {
-    /// Keeps what was typed into something that is left; what nobody typed into is dropped.
+    /// Keeps what was typed into something that is left; what nobody typed into is dropped. So is a form for an export: the next
+    /// one offers a dry run again.
     pub fn keep(&mut self, left: &Overlay) {
-        if !left.is_typed_in() {
+        let exports =
+            matches!(left, Overlay::Form(form) if matches!(form.purpose, Purpose::Export(_)));
+        if exports || !left.is_typed_in() {
             return;
         }
         self.0.retain(|kept| !kept.is_same(left));

@@ -4,6 +4,7 @@ use super::connections;
 use super::driver::Driver;
 use super::world::{self, Mood};
 use tramline::model::view::Outcome;
+use tramline::model::{ErrorClass, Problem};
 use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
 
@@ -153,6 +154,82 @@ fn what_was_skipped_is_no_success() {
         assert!(said(&driver).contains(words), "{}", said(&driver));
         assert!(driver.text(120, 40).contains(&format!("! {words}")));
     }
+}
+
+#[test]
+fn what_became_of_many_interrupts_nobody_and_names_what_failed() {
+    let mut driver = room("2");
+    driver.silent = true;
+    driver.keys("s");
+    let (slot, generation) = driver.waiting(|r| matches!(r, Request::Sync(..)));
+    let ids = [0, 1, 2].map(|at| world::record(Mood::Normal, at).id);
+    let request = Request::Sync("pets".into(), ids.to_vec());
+    let Reply::Synced(Ok(mut results)) = world::answer(Mood::Normal, request) else {
+        unreachable!("a sync answers a sync")
+    };
+    results[1].outcome = Outcome::Waiting;
+    results[2].outcome = Outcome::Failed;
+    results[2].why = Some("gigantic is no option".to_owned());
+    driver.keys("a");
+    driver.event(Event::Answer(Box::new(Answer {
+        slot,
+        generation,
+        reply: Reply::Synced(Ok(results)),
+    })));
+    driver.keys("Rex");
+    let text = driver.text(120, 40);
+    assert!(
+        text.contains("Rex") && text.contains("enter create"),
+        "{text}"
+    );
+    let said = said(&driver);
+    assert!(
+        said.contains("3 records: ") && said.contains("1 waiting") && said.contains("1 failed"),
+        "{said}"
+    );
+    assert!(said.contains("gigantic is no option"), "{said}");
+}
+
+#[test]
+fn values_of_another_record_never_stand_under_a_sample() {
+    let mut driver = room("3");
+    let title = |driver: &Driver| {
+        let text = driver.text(120, 40);
+        let line = text.lines().find(|line| line.contains("sample ")).unwrap();
+        line.to_owned()
+    };
+    let first = title(&driver);
+    let name = first
+        .split("of ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').nth(1));
+    let name = name.unwrap().to_owned();
+    driver.silent = true;
+    driver.keys(" ");
+    let (slot, generation) = driver.waiting(|r| matches!(r, Request::SamplePreview(..)));
+    let problem = Problem::new(ErrorClass::Config, "the mapping cannot be used");
+    driver.event(Event::Answer(Box::new(Answer {
+        slot,
+        generation,
+        reply: Reply::SamplePreview(Err(problem)),
+    })));
+    let second = title(&driver);
+    assert!(second.contains("sample 2 of"), "{second}");
+    assert!(!second.contains(&name), "{name} stands in {second}");
+}
+
+#[test]
+fn an_export_that_was_not_begun_offers_a_dry_run_again() {
+    let mut driver = room("5a");
+    driver.press(crossterm::event::KeyCode::Tab);
+    driver.press(crossterm::event::KeyCode::Left);
+    assert!(driver.text(120, 40).contains("● no  ○ yes"));
+    driver.keys("\u{1b}a");
+    assert!(
+        driver.text(120, 40).contains("● yes"),
+        "{}",
+        driver.text(120, 40)
+    );
 }
 
 #[test]

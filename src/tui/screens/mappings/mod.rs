@@ -15,6 +15,7 @@ pub use rules::rule_tried;
 use super::{Screen, about, contains, find_row};
 use crate::model::view::{Preview, PreviewField};
 use crate::model::{ActionNames, Finding, Level, MappingName, Record, RecordId};
+use crate::operations::Done;
 use crate::operations::draft::Draft;
 use crate::operations::mappings::{MappingDetail, MappingLine};
 use crate::tui::canvas::{Canvas, counted};
@@ -124,6 +125,16 @@ impl Mappings {
             cx.ask(Slot::SamplePreview, request);
             self.preview.start();
         }
+    }
+
+    /// The sample went through. Where it could not, the values of another record are none of its own.
+    fn previewed(&mut self, result: Done<Preview>, cx: &mut Cx) {
+        let of = self.preview.value().map(|preview| &preview.record.id);
+        let sample = self.samples.value().and_then(|s| s.get(self.sample));
+        if result.is_err() && of != sample.map(|record| &record.id) {
+            self.preview = Load::Idle;
+        }
+        self.preview.finish(result, cx.now);
     }
 
     /// A record was written: where it is a sample, it is one as it is now.
@@ -354,7 +365,7 @@ impl Screen for Mappings {
                 self.read_preview(cx);
             }
             Reply::Saved(Ok(record)) => self.sample_saved(record, cx),
-            Reply::SamplePreview(result) => self.preview.finish(result, cx.now),
+            Reply::SamplePreview(result) => self.previewed(result, cx),
             Reply::Draft(name, result) if Some(&name) == self.chosen.as_ref() => {
                 self.draft_read(name, result, cx);
             }

@@ -11,8 +11,6 @@ use crate::tui::context::Cx;
 use crate::tui::effect::Effect;
 use crate::tui::request::{Editing, Request};
 use crate::tui::widgets::confirm::Confirm;
-use crate::tui::widgets::overlay::{Overlay, TextBox};
-use crate::tui::widgets::text::{Paragraphs, Tone};
 
 impl Records {
     pub(super) fn sync(&mut self, selected: bool, cx: &mut Cx) {
@@ -59,8 +57,6 @@ impl Records {
         for result in &results {
             self.selected.remove(&result.record);
         }
-        let good = |r: &&SyncResult| r.is_over();
-        let bad = results.len() - results.iter().filter(good).count();
         if let [one] = results.as_slice() {
             let changed = one
                 .fields
@@ -105,29 +101,9 @@ impl Records {
                     cx.toast(level, text);
                 }
             }
-        } else if bad == 0 {
-            cx.toast(Level::Ok, outcomes(&results));
         } else {
-            let mut text = Paragraphs::default();
-            for result in &results {
-                let tone = match result.outcome {
-                    Outcome::Synced | Outcome::Unchanged => Tone::Ok,
-                    Outcome::Superseded | Outcome::Skipped => Tone::Plain,
-                    Outcome::Waiting => Tone::Warn,
-                    Outcome::Failed | Outcome::Unknown => Tone::Error,
-                };
-                let error = result.error.as_ref().map(ToString::to_string);
-                let reason = result.why.clone().or(error);
-                let error = reason
-                    .map(|reason| format!("  {reason}"))
-                    .unwrap_or_default();
-                text.add(
-                    format!("{}  {}{error}", result.record, result.outcome.name()),
-                    tone,
-                );
-            }
-            let heading = format!("{bad} of {} did not go through", results.len());
-            cx.show(Overlay::Text(TextBox::new(heading, text)));
+            let (level, text) = of_many(&results);
+            cx.toast(level, text);
         }
         if self.open && self.view == View::Sync {
             self.settle = Some(cx.now);
@@ -228,6 +204,28 @@ impl Records {
 }
 
 /// What became of several records: `3 records: 2 synced, 1 skipped`.
+/// What became of many records, with the reason of one that failed; the queue has them all. No window: whoever asked types
+/// something else by now.
+fn of_many(results: &[SyncResult]) -> (Level, String) {
+    let mut text = outcomes(results);
+    let is_bad = |r: &&SyncResult| matches!(r.outcome, Outcome::Failed | Outcome::Unknown);
+    if let Some(bad) = results.iter().find(is_bad) {
+        let error = bad.error.as_ref().map(ToString::to_string);
+        if let Some(reason) = bad.why.clone().or(error) {
+            text.push_str(&format!("; {}: {reason}", bad.record));
+        }
+        text.push_str("; the queue has every reason");
+        return (Level::Error, text);
+    }
+    let went = |r: &SyncResult| matches!(r.outcome, Outcome::Synced | Outcome::Unchanged);
+    let level = if results.iter().all(went) {
+        Level::Ok
+    } else {
+        Level::Warning
+    };
+    (level, text)
+}
+
 fn outcomes(results: &[SyncResult]) -> String {
     let all = results.iter();
     let numbers = Outcome::ALL.into_iter().filter_map(|outcome| {
