@@ -2,7 +2,6 @@
 
 use super::app::{App, types};
 use super::command::set;
-use super::context::Then;
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
@@ -10,7 +9,6 @@ use super::screens::mappings::field_from_form;
 use super::screens::queue::pause_from_form;
 use super::screens::records::chooser::ChooserOutcome;
 use super::screens::records::follow_format;
-use super::widgets::confirm::Confirm;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
@@ -39,10 +37,9 @@ impl App {
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => self.declined(confirm),
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => {
-                    self.declined(confirm)
-                }
+                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => false,
+                // A form that would have been written is open to be changed again.
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
                 _ => true,
             },
             Overlay::Help(help) => match action {
@@ -178,20 +175,6 @@ impl App {
         }
     }
 
-    /// No was said to a question; false, for it closes. A form that would have been written is open to be changed again.
-    fn declined(&mut self, confirm: &Confirm) -> bool {
-        let writes_form = matches!(
-            confirm.then,
-            Some(Then::Ask(Request::Create(..) | Request::Update(..)))
-        );
-        if let Some(Overlay::Form(form)) = self.overlays.last_mut()
-            && writes_form
-        {
-            form.busy = false;
-        }
-        false
-    }
-
     fn drop_filter(&mut self, before: &str) {
         // The records screen narrows what is read while typing; its search goes on as it was.
         if self.tab == Tab::Records {
@@ -220,9 +203,9 @@ impl App {
             Purpose::Pause(scope) => {
                 match pause_from_form(&mut form, &scope, self.now, &self.session) {
                     Some((request, did)) => {
-                        form.busy = true;
                         self.overlays.push(Overlay::Form(form));
                         self.write_unasked(request, did);
+                        self.form_waits();
                     }
                     None => self.overlays.push(Overlay::Form(form)),
                 }
@@ -266,10 +249,10 @@ impl App {
         }
     }
 
-    /// The form on top waits for the answer of its write.
+    /// The form on top waits for the answer of its write, the latest of all.
     pub(super) fn form_waits(&mut self) {
         if let Some(Overlay::Form(form)) = self.overlays.last_mut() {
-            form.busy = true;
+            form.awaits = Some(self.slots.latest_write());
             form.error = None;
         }
     }

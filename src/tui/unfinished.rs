@@ -1,5 +1,6 @@
 //! What was typed into a form that was left before it was taken: the same form begins with it when it is opened again.
 
+use super::slots::Slot;
 use super::widgets::form::Purpose;
 use super::widgets::overlay::Overlay;
 
@@ -11,17 +12,18 @@ const MOST: usize = 8;
 pub struct Unfinished(Vec<Overlay>);
 
 impl Unfinished {
-    /// Keeps what was typed into something that is left; what nobody typed into is dropped. So is a form for an export: the next
-    /// one offers a dry run again.
+    /// Keeps what was typed into something that is left, and what waits for an answer; what nobody typed into is dropped. So is a
+    /// form for an export: the next one offers a dry run again.
     pub fn keep(&mut self, left: &Overlay) {
         let exports =
             matches!(left, Overlay::Form(form) if matches!(form.purpose, Purpose::Export(_)));
-        if exports || !left.is_typed_in() {
+        if exports || !(left.is_typed_in() || left.is_busy()) {
             return;
         }
         self.0.retain(|kept| !kept.is_same(left));
         if self.0.len() == MOST {
-            self.0.remove(0);
+            let idle = self.0.iter().position(|kept| !kept.is_busy());
+            self.0.remove(idle.unwrap_or(0));
         }
         self.0.push(left.clone());
     }
@@ -35,12 +37,12 @@ impl Unfinished {
         opened.take_up(kept)
     }
 
-    /// What a form was for that was left while its answer was awaited is done: nothing of it is left to be typed. If it
-    /// failed, the form can be entered again.
-    pub fn answered(&mut self, of: impl Fn(&Purpose) -> bool, done: bool) {
+    /// A write ended whose form was left while the answer was awaited: if it is done, nothing of it is left to be typed; if
+    /// it failed, the form can be entered again.
+    pub fn answered(&mut self, write: Slot, done: bool) {
         self.0.retain_mut(|kept| match kept {
-            Overlay::Form(form) if form.busy && of(&form.purpose) => {
-                form.busy = false;
+            Overlay::Form(form) if form.awaits == Some(write) => {
+                form.awaits = None;
                 !done
             }
             _ => true,

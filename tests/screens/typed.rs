@@ -172,6 +172,26 @@ fn a_form_left_while_its_answer_is_awaited_is_kept_only_if_the_answer_is_no() {
 }
 
 #[test]
+fn a_form_that_is_being_written_is_not_written_twice_and_waits_for_its_own_answer() {
+    let mut driver = room("2a");
+    driver.silent = true;
+    driver.keys("Rexona\n\u{1b}a\n\n");
+    let creates = |driver: &Driver| {
+        let of = |r: &&Request| matches!(r, Request::Create(..));
+        driver.asked.iter().filter(of).count()
+    };
+    assert_eq!(creates(&driver), 1);
+    assert!(said(&driver).contains("this is being written still"));
+    // Another one is written meanwhile: its answer is not the first one's.
+    driver.keys("\u{1b}e");
+    driver.keys("Q\n");
+    driver.speak();
+    assert!(!driver.app.has_overlay(), "{}", driver.text(80, 24));
+    driver.keys("a");
+    assert!(!driver.text(80, 24).contains("Rexona"), "it is written");
+}
+
+#[test]
 fn a_rule_and_a_template_are_kept_too() {
     for (keys, again) in [("3raold\twe\u{1b}", "a"), ("3jtXYZ\u{1b}", "t")] {
         let mut driver = room(keys);

@@ -54,7 +54,7 @@ impl App {
             Reply::Reloaded(result) => self.reloaded(result),
             Reply::Connections(result) => self.choose_connection(result),
             Reply::Filters(of, result) => self.choose_filter(of, result),
-            Reply::FilterSaved(result) => self.filter_saved(result),
+            Reply::FilterSaved(result) => self.filter_saved(slot, result),
             Reply::FilterDeleted(filter, result) => self.filter_deleted(&filter, result),
             Reply::Trial(result) => {
                 if let Some(Overlay::Source(source)) = self.overlays.last_mut() {
@@ -73,9 +73,9 @@ impl App {
                     picker.add(self.mappings.known_names(*action));
                 }
             }
-            Reply::FieldCreated(result) => self.field_created(result),
+            Reply::FieldCreated(result) => self.field_created(slot, result),
             Reply::Saved(result) => self.saved(slot, result),
-            Reply::Paused(scope, result) => self.paused(scope, result),
+            Reply::Paused(scope, result) => self.paused(slot, scope, result),
             reply => {
                 if let Reply::Deleted(records, _) = &reply {
                     self.mappings.samples_gone(records, &mut hands!(self));
@@ -98,8 +98,8 @@ impl App {
     }
 
     /// A record was saved, or was not: a form that waits for it says so itself, a text of the editor may be edited again.
-    fn saved(&mut self, slot: Slot, result: Result<Record, Problem>) {
-        if let Some(edit) = self.edit.take_if(|edit| edit.slot == Some(slot))
+    fn saved(&mut self, write: Slot, result: Result<Record, Problem>) {
+        if let Some(edit) = self.edit.take_if(|edit| edit.slot == Some(write))
             && let Err(problem) = &result
         {
             let question = Confirm::new("It was not saved. Edit it again?")
@@ -109,9 +109,8 @@ impl App {
             self.overlays.push(Overlay::Confirm(question));
             return;
         }
-        let of = |purpose: &Purpose| matches!(purpose, Purpose::New(_) | Purpose::Edit(..));
-        let form = self.busy_form(of);
-        self.unfinished.answered(of, result.is_ok());
+        let form = self.busy_form(write);
+        self.unfinished.answered(write, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(record)) => {
@@ -142,10 +141,9 @@ impl App {
     }
 
     /// A contact field was created, or was not: the form that waits for it keeps what was typed.
-    fn field_created(&mut self, result: Done<ContactField>) {
-        let of = |purpose: &Purpose| matches!(purpose, Purpose::Field(_));
-        let form = self.busy_form(of);
-        self.unfinished.answered(of, result.is_ok());
+    fn field_created(&mut self, write: Slot, result: Done<ContactField>) {
+        let form = self.busy_form(write);
+        self.unfinished.answered(write, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(field)) => {
@@ -163,10 +161,9 @@ impl App {
     }
 
     /// Something was paused, or was not: the form that waits for it keeps what was typed.
-    fn paused(&mut self, scope: Scope, result: Done<Vec<Pause>>) {
-        let of = |purpose: &Purpose| *purpose == Purpose::Pause(scope.clone());
-        let form = self.busy_form(of);
-        self.unfinished.answered(of, result.is_ok());
+    fn paused(&mut self, write: Slot, scope: Scope, result: Done<Vec<Pause>>) {
+        let form = self.busy_form(write);
+        self.unfinished.answered(write, result.is_ok());
         match (form, result) {
             (form, Err(problem)) => self.refused(form, problem),
             (form, Ok(pauses)) => {
@@ -179,10 +176,9 @@ impl App {
         }
     }
 
-    /// The form that waits for an answer, by what it is for.
-    pub(super) fn busy_form(&self, of: impl Fn(&Purpose) -> bool) -> Option<usize> {
-        let waits =
-            |o: &Overlay| matches!(o, Overlay::Form(form) if form.busy && of(&form.purpose));
+    /// The form that waits for the answer of a write.
+    pub(super) fn busy_form(&self, write: Slot) -> Option<usize> {
+        let waits = |o: &Overlay| matches!(o, Overlay::Form(form) if form.awaits == Some(write));
         self.overlays.iter().position(waits)
     }
 

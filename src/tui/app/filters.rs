@@ -201,15 +201,15 @@ impl App {
     }
 
     /// The form with a filter's name was entered: it stays until the filter is kept.
-    pub(in crate::tui) fn save_filter(&mut self, mut form: Box<Form>, filter: SavedFilter) {
+    pub(in crate::tui) fn save_filter(&mut self, form: Box<Form>, filter: SavedFilter) {
         let name = form.fields.first().map(|field| field.typed().to_owned());
-        form.busy = true;
         self.overlays.push(Overlay::Form(form));
         let filter = SavedFilter {
             name: name.unwrap_or_default(),
             ..filter
         };
         self.keep_filters(Request::SaveFilter(filter));
+        self.form_waits();
     }
 
     /// Changes what is saved, to the end, whatever is asked meanwhile. It is nobody's data: `--read-only` and production have
@@ -221,10 +221,9 @@ impl App {
     }
 
     /// A filter was kept, or was not: then the form says why.
-    pub(super) fn filter_saved(&mut self, result: Result<SavedFilter, Problem>) {
-        let of = |purpose: &Purpose| matches!(purpose, Purpose::SaveFilter(_));
-        let form = self.busy_form(of);
-        self.unfinished.answered(of, result.is_ok());
+    pub(super) fn filter_saved(&mut self, write: Slot, result: Result<SavedFilter, Problem>) {
+        let form = self.busy_form(write);
+        self.unfinished.answered(write, result.is_ok());
         match (form, result) {
             (Some(at), Err(problem)) => {
                 if let Overlay::Form(form) = &mut self.overlays[at] {

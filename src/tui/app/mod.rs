@@ -307,8 +307,11 @@ impl App {
             self.overlays.push(overlay);
             return;
         }
-        let text = "here is what was typed before; ctrl-r takes it out".to_owned();
-        self.toasts.push(Level::Ok, text, self.now);
+        let text = match overlay.is_busy() {
+            true => "this is being written still: the answer closes it",
+            false => "here is what was typed before; ctrl-r takes it out",
+        };
+        self.toasts.push(Level::Ok, text.to_owned(), self.now);
         // What was asked for is what the text before makes of the sample.
         match &mut overlay {
             Overlay::Source(source) => self.typed_source(source, SourceOutcome::Typed),

@@ -133,9 +133,15 @@ impl Field {
         self.open || !self.is_choice()
     }
 
+    /// True if a text of one's own stands in place of the option chosen, which comes back when the text is taken out.
+    fn is_overruled(&self) -> bool {
+        self.kind == Kind::One && !self.typed().is_empty()
+    }
+
     /// The number of the chosen option of a choice of one.
     pub fn chosen(&self) -> Option<usize> {
-        self.chosen.first().copied()
+        let chosen = self.chosen.first().copied();
+        chosen.filter(|_| !self.is_overruled())
     }
 
     /// The key of the chosen option of a choice of one.
@@ -158,7 +164,7 @@ impl Field {
         let keys = before.chosen_keys();
         let chosen = |at: &usize| keys.contains(&self.options[*at].0);
         self.chosen = (0..self.options.len()).filter(chosen).collect();
-        self.at = self.chosen().unwrap_or(0);
+        self.at = self.chosen.first().copied().unwrap_or(0);
         true
     }
 
@@ -166,7 +172,7 @@ impl Field {
     pub(super) fn begin_anew(&mut self) {
         self.input = Input::new(self.initial.clone());
         self.chosen.clone_from(&self.chosen_before);
-        self.at = self.chosen().unwrap_or(0);
+        self.at = self.chosen.first().copied().unwrap_or(0);
         self.problem = None;
     }
 
@@ -195,7 +201,7 @@ impl Field {
             return Ok(self.before.clone());
         }
         let value = match self.kind {
-            Kind::One if !self.typed().is_empty() => Value::String(self.typed().to_owned()),
+            Kind::One if self.is_overruled() => Value::String(self.typed().to_owned()),
             Kind::One => match self.chosen() {
                 Some(at) => Value::String(self.options[at].0.clone()),
                 None if was_empty => return self.absent(),
@@ -259,22 +265,19 @@ impl Field {
             Kind::One | Kind::Many => {
                 let last = self.options.len().saturating_sub(1);
                 let own = self.open && !self.input.value().is_empty();
+                // A letter begins a text of one's own, which then takes the keys of a text.
+                if own {
+                    self.input.handle_event(&TerminalEvent::Key(*key));
+                    return;
+                }
                 match key.code {
-                    // A letter begins a text of one's own, which then takes the keys of a text.
                     KeyCode::Char(c)
                         if self.open
-                            && (own || c != ' ')
+                            && c != ' '
                             && !key
                                 .modifiers
                                 .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
                     {
-                        self.input.handle_event(&TerminalEvent::Key(*key));
-                        if self.kind == Kind::One {
-                            self.chosen.clear();
-                        }
-                        return;
-                    }
-                    KeyCode::Backspace | KeyCode::Delete if own => {
                         self.input.handle_event(&TerminalEvent::Key(*key));
                         return;
                     }
@@ -293,7 +296,6 @@ impl Field {
                 }
                 if self.kind == Kind::One && !self.options.is_empty() {
                     self.chosen = [self.at].into();
-                    self.input = Input::default();
                 }
             }
             _ => {
@@ -341,7 +343,7 @@ impl Field {
             let theme = canvas.theme;
             let x = line.right() - taken;
             canvas.put(x, line.y, 1, theme.glyphs.selected, theme.accent);
-            let place = Rect::new(x + 2, line.y, taken - 2, 1);
+            let place = Rect::new(x + 2, line.y, taken.saturating_sub(2), 1);
             canvas.typed(place, own, self.input.cursor(), theme.text, under);
         }
         let area = Rect {
@@ -353,13 +355,13 @@ impl Field {
             x += canvas.put(x, area.y, area.width, cut, theme.muted) + 1;
         }
         for (at, (_, label)) in self.options.iter().enumerate().skip(from) {
-            let chosen = self.chosen.contains(&at);
+            let chosen = self.chosen.contains(&at) && !self.is_overruled();
             let mark = if chosen {
                 theme.glyphs.selected
             } else {
                 theme.glyphs.ready
             };
-            let style = if under && at == self.at {
+            let style = if under && at == self.at && own.is_empty() {
                 theme.cursor
             } else if chosen {
                 theme.accent

@@ -9,6 +9,7 @@ use crate::operations::filters::SavedFilter;
 use crate::operations::pauses::Scope;
 use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
+use crate::tui::slots::Slot;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
@@ -79,8 +80,8 @@ pub struct Form {
     pub purpose: Purpose,
     pub fields: Vec<Field>,
     cursor: usize,
-    /// True while the answer is awaited.
-    pub busy: bool,
+    /// The write whose answer is awaited.
+    pub awaits: Option<Slot>,
     /// Why saving failed.
     pub error: Option<Problem>,
 }
@@ -93,7 +94,7 @@ impl Form {
             purpose,
             fields,
             cursor: 0,
-            busy: false,
+            awaits: None,
             error: None,
         }
     }
@@ -179,7 +180,7 @@ impl Form {
 
     /// Saving failed, or what is saved failed later on: the field at fault says so.
     pub fn failed(&mut self, problem: Problem) {
-        self.busy = false;
+        self.awaits = None;
         if let Some(name) = &problem.field
             && let Some(at) = self.fields.iter().position(|field| field.key == *name)
         {
@@ -189,14 +190,21 @@ impl Form {
         self.error = Some(problem);
     }
 
+    /// True while the answer of its write is awaited: until then it takes no key but those that leave it.
+    pub fn is_busy(&self) -> bool {
+        self.awaits.is_some()
+    }
+
     /// True if something was typed or chosen.
     pub fn is_typed_in(&self) -> bool {
         self.fields.iter().any(Field::is_typed_in)
     }
 
-    /// Takes in what was typed into the same form before, as far as its fields are still there; true if anything was.
+    /// Takes in what was typed into the same form before, as far as its fields are still there, and the answer that is
+    /// awaited: entered once more, it would be written twice. True if there was anything.
     pub fn take_up(&mut self, before: &Self) -> bool {
-        let mut any = false;
+        self.awaits = before.awaits;
+        let mut any = self.is_busy();
         for field in &mut self.fields {
             let same = before.fields.iter().find(|one| one.key == field.key);
             any |= same.is_some_and(|one| field.take_up(one));
@@ -206,8 +214,10 @@ impl Form {
 
     /// Puts pasted text into the field under the cursor, on one line.
     pub fn paste(&mut self, text: &str) {
+        let awaits = self.awaits;
         let field = self.fields.get_mut(self.cursor);
-        if let Some(field) = field.filter(|field| field.takes_text()) {
+        let field = field.filter(|field| field.takes_text() && awaits.is_none());
+        if let Some(field) = field {
             for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
                 field.input.handle(tui_input::InputRequest::InsertChar(c));
             }
@@ -220,7 +230,7 @@ impl Form {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
                 return FormOutcome::Dropped;
             }
-            _ if self.busy => {}
+            _ if self.is_busy() => {}
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.fields.iter_mut().for_each(Field::begin_anew);
                 self.error = None;
@@ -251,7 +261,7 @@ impl Form {
 
     /// The last line of the form in so many columns: keys and what they do. Those that the footer has as well give way.
     fn foot(&self, room: u16) -> Vec<(&'static str, &'static str)> {
-        if self.busy {
+        if self.is_busy() {
             let waits = ("", "waiting for the answer;");
             let mut foot = vec![waits, ("esc", "leaves the form, the write goes on")];
             if width_of(&foot) > room {
@@ -463,12 +473,31 @@ mod tests {
             press(&mut form, KeyCode::Char(c));
         }
         assert_eq!(form.changes().unwrap()["s"], json!("as a cat"));
+        // A typo in it is mended where it stands, and without it the option is chosen as before.
+        for code in [
+            KeyCode::Left,
+            KeyCode::Left,
+            KeyCode::Backspace,
+            KeyCode::Char('r'),
+        ] {
+            press(&mut form, code);
+        }
+        assert_eq!(form.changes().unwrap()["s"], json!("as a rat"));
+        press(&mut form, KeyCode::End);
+        for _ in 0.."as a rat".len() {
+            press(&mut form, KeyCode::Backspace);
+        }
+        assert_eq!(form.changes().unwrap()["s"], json!("large"));
         press(&mut form, KeyCode::Left);
-        assert_eq!(
-            form.changes().unwrap()["s"],
-            json!("small"),
-            "one or the other"
-        );
+        assert_eq!(form.changes().unwrap()["s"], json!("small"));
+        form.paste("huge");
+        assert_eq!(form.fields[0].chosen_key(), None, "one or the other");
+        assert_eq!(form.changes().unwrap()["s"], json!("huge"));
+        // A letter by mistake empties nothing.
+        let mut stray = self::form(vec![open(Some(json!("large")))]);
+        press(&mut stray, KeyCode::Char('x'));
+        press(&mut stray, KeyCode::Backspace);
+        assert_eq!(stray.changes(), Some(Properties::new()));
         // A value that is no option is kept until somebody takes it out.
         let mut odd = self::form(vec![open(Some(json!("as a cat")))]);
         assert_eq!(odd.changes(), Some(Properties::new()));

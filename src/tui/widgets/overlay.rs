@@ -97,6 +97,11 @@ impl Overlay {
         }
     }
 
+    /// True while the answer of a write is awaited.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Form(form) if form.is_busy())
+    }
+
     /// True if both are about the same thing, so that what was typed into one belongs into the other.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -105,7 +105,7 @@ impl Entry {
             What::Call(..) => LogLevel::Info,
             What::Line(line) => line.level().unwrap_or(LogLevel::Info),
             What::Action(action) => match action.outcome.as_deref() {
-                Some("done") | None => LogLevel::Info,
+                Some("done" | "undone") | None => LogLevel::Info,
                 Some(_) => LogLevel::Error,
             },
         }

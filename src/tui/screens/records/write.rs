@@ -79,7 +79,7 @@ impl Records {
                     let mut text = format!("{outcome}{contact}");
                     match (one.outcome, &one.superseded_by) {
                         (Outcome::Superseded, Some(winner)) => text.push_str(&format!(
-                            ": record {winner} was updated later; nothing was sent"
+                            ": record {winner} has the contact; nothing was sent"
                         )),
                         (Outcome::Superseded, None) => text.push_str(": nothing was sent"),
                         _ => {
