@@ -6,10 +6,11 @@ mod support;
 
 use serde_json::{Value, json};
 use support::worker::Worker;
-use support::{House, PETS, eventually};
+use support::{House, PETS, eventually, side_by_side};
 use tramline::sandbox::{Fault, Kind, LOCATION_ID};
 
 const REX: &str = "rex@example.org";
+const LUNA: &str = "luna@example.org";
 
 fn pet(house: &House, name: &str, email: &str) -> String {
     let pet = json!({"name": name, "owner_email": email});
@@ -218,32 +219,57 @@ fn only_a_contact_that_tramline_made_is_deleted() {
 /// An import's result that leaves a row out names the ids of contacts that were there before like those it made.
 #[test]
 fn a_contact_that_an_import_found_is_not_taken_for_its_own() {
-    let quirky = House::quirky(20, |quirks| quirks.exclusions_are_named = false);
-    let house = furnished(quirky, "delete", "");
-    house.write(
-        "contact.json",
-        &json!({"contact": {"email": REX, "firstName": "Jo"}}).to_string(),
-    );
-    let sync = ["api", "activecampaign", "POST", "/contact/sync"];
-    house.expect(0, &[&sync[..], &["--data", "contact.json"]].concat());
-    // Times of contacts have whole seconds, and an import may begin a moment before its answer comes.
-    std::thread::sleep(std::time::Duration::from_millis(3_100));
-    let rex = pet(&house, "Rex", REX);
-    let luna = pet(&house, "Luna", "luna@example.org");
-    pet(&house, "Milo", "milo@example.org");
-    house.control.exclude("milo@example.org");
-    house.run(&["export", "pets"]);
-    let worker = house.worker("worker");
-    house.subscribe(&worker, |_| {});
-    house.control.delete_record(PETS, &luna);
-    eventually("the end of a contact that the import made", || {
-        house.control.contact("luna@example.org").is_none()
+    side_by_side(["export", "backlog"], |by| {
+        let quirky = House::quirky(20, |quirks| quirks.exclusions_are_named = false);
+        quirky.edit_config("{ from = \"chip\", empty = \"clear\" }", "\"chip\"");
+        let house = furnished(quirky, "delete", "");
+        house.write(
+            "contact.json",
+            &json!({"contact": {"email": REX, "firstName": "Jo"}}).to_string(),
+        );
+        let sync = ["api", "activecampaign", "POST", "/contact/sync"];
+        house.expect(0, &[&sync[..], &["--data", "contact.json"]].concat());
+        // Times of contacts have whole seconds, and an import may begin a moment before its answer comes.
+        std::thread::sleep(std::time::Duration::from_millis(3_100));
+        house.control.exclude("milo@example.org");
+        let worker = house.worker("worker");
+        let pets = || {
+            pet(&house, "Milo", "milo@example.org");
+            [("Rex", REX), ("Luna", LUNA)].map(|(name, email)| pet(&house, name, email))
+        };
+        let [rex, luna] = if by == "export" {
+            let pets = pets();
+            house.run(&["export", "pets"]);
+            house.subscribe(&worker, |_| {});
+            pets
+        } else {
+            // So many at once go by an import as well.
+            house.subscribe(&worker, |_| {});
+            house.expect(0, &["queue", "pause", "--reason", "a backlog"]);
+            let pets = pets();
+            for number in 0..37 {
+                pet(&house, "Bello", &format!("bello{number}@example.org"));
+            }
+            eventually("a backlog", || house.jobs().len() == 40);
+            house.expect(0, &["queue", "resume"]);
+            ended(&house, &pets[0], "done");
+            pets
+        };
+        assert!(!house.requests("bulk_import").is_empty(), "{by}");
+        house.control.delete_record(PETS, &luna);
+        eventually("the end of a contact that the import made", || {
+            house.control.contact(LUNA).is_none()
+        });
+        house.control.delete_record(PETS, &rex);
+        eventually("what comes of the deletion", || {
+            let failed = |job: &Value| job["record"] == *rex && job["state"] == "failed";
+            house.jobs().iter().any(failed) || house.control.contact(REX).is_none()
+        });
+        let job = ended(&house, &rex, "failed");
+        let message = job["error"]["message"].as_str().unwrap();
+        assert!(message.contains("did not create"), "{by}: {job}");
+        assert!(house.control.contact(REX).is_some(), "{by}");
     });
-    house.control.delete_record(PETS, &rex);
-    let job = ended(&house, &rex, "failed");
-    let message = job["error"]["message"].as_str().unwrap();
-    assert!(message.contains("did not create"), "{job}");
-    assert!(house.control.contact(REX).is_some());
 }
 
 /// What stands between may answer with a page of its own, and any status: it knows nothing of the record.

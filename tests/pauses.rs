@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use std::process::Child;
 use std::time::Duration;
-use support::{House, PETS, assert_outcome, eventually, expectation, side_by_side, signal};
+use support::{House, PETS, assert_outcome, eventually, expectation, freeze, side_by_side, signal};
 use tramline::sandbox::{Fault, Kind};
 
 const SEARCH: &str = "/records/search";
@@ -138,11 +138,14 @@ fn a_batch_that_was_taken_when_the_pause_came_is_given_back() {
     });
     let export = house.start("export", &["--json", "export", "pets"]);
     eventually("the first import", || house.control.has_struck());
-    // The next one is taken meanwhile.
-    std::thread::sleep(Duration::from_secs(1));
+    eventually("the next one is taken meanwhile", || {
+        house.number("SELECT count(*) FROM batches WHERE state = 'sending'") == 2
+    });
+    freeze(&house, export.id());
     let scope = ["--mapping", "pets"];
     let pause = ["queue", "pause", "--reason", "new fields"];
     house.expect(0, &[&pause[..], &scope].concat());
+    signal(export.id(), "CONT");
     eventually("the export waits", || waits(&house) == "paused");
     eventually("the first import's answer", || {
         !house.requests(IMPORT).is_empty()

@@ -225,16 +225,33 @@ impl House {
     /// Changes the store behind the product's back.
     pub fn sql(&self, statements: &str) {
         self.runtime.block_on(async {
-            let options = sqlx::sqlite::SqliteConnectOptions::new()
-                .filename(self.path("tramline.db"))
-                .busy_timeout(Duration::from_secs(30));
-            let mut store = sqlx::ConnectOptions::connect(&options).await.unwrap();
+            let mut store = self.open().await;
             sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
                 .execute(&mut store)
                 .await
                 .unwrap();
             sqlx::Connection::close(store).await.unwrap();
         });
+    }
+
+    /// The number that a query of the store tells, past the product.
+    pub fn number(&self, query: &str) -> i64 {
+        self.runtime.block_on(async {
+            let mut store = self.open().await;
+            let number = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+                .fetch_one(&mut store)
+                .await
+                .unwrap();
+            sqlx::Connection::close(store).await.unwrap();
+            number
+        })
+    }
+
+    async fn open(&self) -> sqlx::SqliteConnection {
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.path("tramline.db"))
+            .busy_timeout(Duration::from_secs(30));
+        sqlx::ConnectOptions::connect(&options).await.unwrap()
     }
 
     /// What a process has for a while without a word from it, it has no longer: as if half a minute had gone by.
