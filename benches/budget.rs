@@ -11,12 +11,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::{Against, figure};
+use support::{Against, figure, open_store};
 use tramline::http::{
     Budget, Lane, Ledger, LedgerError, LedgerRow, Limit, PATIENCE, RowUpdate, ServerSays,
     SystemClock,
 };
-use tramline::store::{self, Store};
+use tramline::store::Store;
 
 /// ActiveCampaign's limit.
 const REQUESTS: u32 = 5;
@@ -34,7 +34,7 @@ fn main() {
     runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("t.db");
-        let store = open(&path).await;
+        let store = open_store(&path).await;
         for (rtt, least) in [(20, 97.0), (100, 88.0)] {
             let end = micros() + i64::from(SECONDS) * 1_000_000;
             figure(
@@ -61,12 +61,6 @@ fn main() {
         );
         store.close().await.expect("closed");
     });
-}
-
-async fn open(path: &Path) -> Store {
-    Store::open(path, Arc::new(store::SystemClock))
-        .await
-        .expect("a store")
 }
 
 /// Microseconds since the Unix epoch: processes compare them.
@@ -104,7 +98,7 @@ async fn beside(what: &str) {
     let [end, rtt, path] = parts.as_slice() else {
         panic!("{what}");
     };
-    let store = open(Path::new(path)).await;
+    let store = open_store(Path::new(path)).await;
     let rtt = rtt.parse().expect("a number");
     for at in granted(&store, rtt, end.parse().expect("a number")).await {
         println!("{at}");

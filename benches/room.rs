@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use support::process::memory_of_id;
 use support::room::{Room, prepare};
 use support::sandbox::Sandbox;
-use support::{Against, figure, left_out, percentile};
+use support::{Against, figure, left_out, open_store, percentile};
 use tramline::model::Trigger;
-use tramline::store::{NewJob, Store, SystemClock};
+use tramline::store::{NewJob, Store};
 
 const JOBS: u32 = 1_000_000;
 /// Records of the export that is watched.
@@ -130,7 +130,7 @@ fn clear(room: &mut Room) {
 /// From a change of the store to its row, nothing else going on.
 async fn changes(folder: &Path) {
     let mut room = queue(folder, (120, 40), &["--no-worker"]);
-    let store = store(folder).await;
+    let store = open_store(&folder.join("tramline.db")).await;
     let mut other = Vec::new();
     for number in 0..100 {
         // The cursor stays on its job, so new ones would leave the screen.
@@ -166,13 +166,6 @@ async fn changes(folder: &Path) {
     room.quit();
 }
 
-async fn store(folder: &Path) -> Store {
-    let path = folder.join("tramline.db");
-    Store::open(&path, Arc::new(SystemClock))
-        .await
-        .expect("a store")
-}
-
 /// New jobs of numbered records. Answers when they are on disk.
 async fn enqueue(store: &Store, numbers: std::ops::Range<u32>) -> Instant {
     let jobs: Vec<NewJob> = numbers
@@ -202,7 +195,7 @@ async fn events(folder: &Path, low_bandwidth: bool) {
         (&["--no-worker"][..], 16.0, "120x40")
     };
     let mut room = queue(folder, (120, 40), arguments);
-    let store = store(folder).await;
+    let store = open_store(&folder.join("tramline.db")).await;
     let first = if low_bandwidth { 600_000 } else { 500_000 };
     let stop = Arc::new(AtomicBool::new(false));
     let stream = {

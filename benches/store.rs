@@ -6,18 +6,17 @@
 
 mod support;
 
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
-use support::{Against, figure, percentile};
+use support::{Against, figure, open_store, past_store, percentile};
 use tramline::model::bulk::BulkAction;
 use tramline::model::filter::Filter;
 use tramline::model::view::Outcome;
 use tramline::model::{Email, Fingerprint, JobState, Trigger};
 use tramline::store::{
     BatchKind, BatchResult, Confirmed, Cursor, NewJob, NewPause, NewRun, PagePlan, Planned,
-    PlannedRow, Selection, Settlement, Sort, SortBy, Spent, Started, Store, SystemClock,
+    PlannedRow, Selection, Settlement, Sort, SortBy, Spent, Started, Store,
 };
 
 const JOBS: u32 = 1_000_000;
@@ -33,16 +32,10 @@ fn main() {
     });
 }
 
-async fn open(path: &Path) -> Store {
-    Store::open(path, Arc::new(SystemClock))
-        .await
-        .expect("a store")
-}
-
 /// The transactions of an export: pages planned, batches taken and settled.
 async fn export(path: &Path) {
     const PAGES: usize = 300;
-    let store = open(path).await;
+    let store = open_store(path).await;
     let new = NewRun {
         connection: "default".into(),
         mapping: "pets".into(),
@@ -141,14 +134,14 @@ fn planned_row(number: usize) -> PlannedRow {
 
 /// Lists, counts and the worker's transactions over a full queue.
 async fn queue(path: &Path) {
-    open(path).await.close().await.expect("closed");
+    open_store(path).await.close().await.expect("closed");
     let start = Instant::now();
     fill(path).await;
     println!(
         "  a queue of {JOBS} jobs, filled in {:.0} s",
         start.elapsed().as_secs_f64()
     );
-    let store = open(path).await;
+    let store = open_store(path).await;
     for (name, filter) in [
         ("all", String::new()),
         ("by state", "state:failed".to_owned()),
@@ -384,14 +377,7 @@ fn record(number: u32) -> String {
 
 /// A million jobs of two mappings: mostly done, some failed for one of twenty reasons, some waiting. None is ready.
 async fn fill(path: &Path) {
-    let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(path)
-        .pragma("synchronous", "OFF")
-        .pragma("cache_size", "-200000")
-        .disable_statement_logging()
-        .connect()
-        .await
-        .expect("a connection");
+    let mut connection = past_store(path).await;
     sqlx::query(
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
          INSERT INTO jobs (id, connection, mapping, object, record_id, contact_id, email, state, wait_reason, wait_until,

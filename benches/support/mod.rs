@@ -7,6 +7,27 @@ pub mod room;
 pub mod sandbox;
 pub mod worker;
 
+use sqlx::{ConnectOptions, SqliteConnection};
+use std::path::Path;
+use std::sync::Arc;
+use tramline::store::{Store, SystemClock};
+
+/// The store of this file.
+pub async fn open_store(path: &Path) -> Store {
+    let store = Store::open(path, Arc::new(SystemClock)).await;
+    store.expect("a store")
+}
+
+/// A connection past the store, to fill its file fast.
+pub async fn past_store(path: &Path) -> SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(path)
+        .pragma("synchronous", "OFF")
+        .pragma("cache_size", "-200000")
+        .disable_statement_logging();
+    options.connect().await.expect("a connection")
+}
+
 /// How a figure stands against what it is compared with.
 pub enum Against {
     /// At most this.

@@ -1,13 +1,13 @@
 //! The control room of the release binary in a pseudo-terminal, with an emulator that reads what it writes.
 
+use super::{open_store, past_store};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use tramline::store::{Store, SystemClock};
 
 /// Longer than anything on the screen takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -190,17 +190,8 @@ pub async fn prepare(folder: &Path, jobs: u32) {
     std::fs::write(folder.join("config.toml"), config).expect("written");
     std::fs::write(folder.join("token"), "bench").expect("written");
     let path = folder.join("tramline.db");
-    let store = Store::open(&path, Arc::new(SystemClock))
-        .await
-        .expect("a store");
-    store.close().await.expect("closed");
-    let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(&path)
-        .pragma("synchronous", "OFF")
-        .disable_statement_logging()
-        .connect()
-        .await
-        .expect("a connection");
+    open_store(&path).await.close().await.expect("closed");
+    let mut connection = past_store(&path).await;
     sqlx::query(
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
          INSERT INTO jobs (id, connection, mapping, object, record_id, contact_id, email, state, trigger_kind, priority,

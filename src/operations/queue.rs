@@ -9,6 +9,7 @@ use crate::model::job::{Edit, JobCounts, JobState};
 use crate::model::view::Outcome;
 use crate::model::{Attempt, BulkId, ConnectionName, Effect, ErrorClass, Job, JobId, Problem};
 use crate::store;
+pub use crate::store::SEARCHABLE;
 use jiff::Timestamp;
 use std::fmt;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::batch_rows::{Span, head_and_run, move_to_end, recount};
 use super::effects::{NO_OPEN_EFFECT, OPEN_EFFECT, RODE};
-use super::enqueue::{NewAttempt, NewJob, upsert};
+use super::enqueue::{NewAttempt, upsert};
 use super::error::Result;
 use super::failures::{FailedRecord, RESOLVED, fail};
 use super::links::LINK_CONFLICT;
@@ -13,7 +13,7 @@ use super::runs::{RunRow, Spent};
 use super::states::STATE_CONFLICT;
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Problem, Trigger};
+use crate::model::{ContactId, Email, Problem};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 /// What became of the contacts of a batch, or of some of them.
@@ -352,14 +352,7 @@ impl Settling {
         self.push_overtaken(&mut query, at_least);
         let records: Vec<String> = query.build_query_scalar().fetch_all(&mut *tx).await?;
         for record in records {
-            let job = NewJob {
-                connection: self.row.connection.clone(),
-                mapping: self.row.mapping.clone(),
-                object: self.row.object.clone(),
-                record: record.into(),
-                trigger: Trigger::Export(self.head.run.clone()),
-                not_before: None,
-            };
+            let job = self.row.job(&self.head.run, record.into());
             upsert(tx, &job, self.now).await?;
         }
         Ok(())

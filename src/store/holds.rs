@@ -7,7 +7,7 @@ use super::enqueue::NewJob;
 use super::error::Result;
 use super::flights::is_in_flight;
 use super::heirs::{Heir, hand_on};
-use super::links::{RecordSeen, linked_by_record, see};
+use super::links::{RecordSeen, see};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::{chunks, email, push_list};
 use crate::model::{ConnectionName, Email, Job, JobId, MappingName, RecordId};
@@ -193,28 +193,6 @@ impl Store {
         let mut reader = self.readers().acquire().await?;
         let busy = exports_have(&mut reader, connection, &[email], self.now_micros()).await?;
         Ok(!busy.is_empty())
-    }
-
-    /// The contacts a record has or competes for: those it leaves when its address changes or it is gone.
-    pub async fn contacts_of_record(
-        &self,
-        connection: &ConnectionName,
-        mapping: &MappingName,
-        record: &RecordId,
-    ) -> Result<Vec<Email>> {
-        sqlx::query(AssertSqlSafe(format!(
-            "{} UNION SELECT email FROM records WHERE connection = $1 AND mapping = $2 AND record_id = $3
-                 AND competes = 1 AND email IS NOT NULL",
-            linked_by_record()
-        )))
-        .bind(connection.as_str())
-        .bind(mapping.as_str())
-        .bind(record.as_str())
-        .fetch_all(self.readers())
-        .await?
-        .iter()
-        .map(|row| email(row.try_get(0)?))
-        .collect()
     }
 }
 

@@ -87,6 +87,7 @@ pub use prune::{Pruned, Retention};
 pub use rows::to_json;
 pub use runs::{NewRun, RunContext, Spent, Started};
 pub use settle::{PartlySettled, Settlement};
+pub use sqlite::SEARCHABLE;
 pub use standing::{Holder, Standing};
 pub use states::ConfirmedState;
 pub use timers::{Duty, Timer, TimerKey};

@@ -5,7 +5,7 @@ use super::error::Result;
 use super::rows::{chunks, email, push_list};
 use super::sqlite::follow;
 use crate::model::{ConnectionName, Email, MappingName, RecordId};
-use sqlx::{QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row, Sqlite};
 use std::collections::HashMap;
 
 impl Store {
@@ -38,31 +38,21 @@ impl Store {
         mapping: &MappingName,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, Email>> {
+        let of = (connection, mapping);
         let mut last: HashMap<RecordId, (i64, Email)> = HashMap::new();
         for chunk in chunks(records) {
             // As one record's links are found: by the address that it was last seen with, and among those that it left.
             let mut query = QueryBuilder::new(
                 "SELECT r.record_id, l.email, l.confirmed_at FROM records r JOIN links l
                      ON l.connection = r.connection AND l.mapping = r.mapping AND l.email = r.email AND l.record_id = r.record_id
-                 WHERE r.connection = ",
+                 WHERE ",
             );
-            let ids = || chunk.iter().map(RecordId::as_str);
-            query
-                .push_bind(connection.as_str())
-                .push(" AND r.mapping = ")
-                .push_bind(mapping.as_str())
-                .push(" AND r.record_id IN ");
-            push_list(&mut query, ids());
+            push_records(&mut query, "r", of, chunk);
             query.push(format!(
-                " UNION ALL SELECT record_id, email, confirmed_at FROM links{} WHERE moved = 1 AND connection = ",
+                " UNION ALL SELECT record_id, email, confirmed_at FROM links{} WHERE moved = 1 AND ",
                 follow("links_moved")
             ));
-            query
-                .push_bind(connection.as_str())
-                .push(" AND mapping = ")
-                .push_bind(mapping.as_str())
-                .push(" AND record_id IN ");
-            push_list(&mut query, ids());
+            push_records(&mut query, "links", of, chunk);
             for row in query.build().fetch_all(self.readers()).await? {
                 let (record, confirmed) = (row.try_get::<String, _>(0)?.into(), row.try_get(2)?);
                 let known = last.get(&record).is_some_and(|(at, _)| *at >= confirmed);
@@ -77,7 +67,24 @@ impl Store {
             .collect())
     }
 
-    /// The contacts that each of these records has or competes for, as [`Store::contacts_of_record`] says of one.
+    /// The contacts a record has or competes for: those it leaves when its address changes or it is gone.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn contacts_of_record(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        record: &RecordId,
+    ) -> Result<Vec<Email>> {
+        let records = std::slice::from_ref(record);
+        let contacts = self
+            .contacts_of_records(connection, mapping, records)
+            .await?;
+        Ok(contacts.into_iter().map(|(_, email)| email).collect())
+    }
+
+    /// As [`Store::contacts_of_record`], for many records.
     ///
     /// # Errors
     /// The store failed.
@@ -87,32 +94,22 @@ impl Store {
         mapping: &MappingName,
         records: &[RecordId],
     ) -> Result<Vec<(RecordId, Email)>> {
+        let of = (connection, mapping);
         let mut contacts = Vec::new();
         for chunk in chunks(records) {
-            let ids = || chunk.iter().map(RecordId::as_str);
             // The one that was last seen of it: it has it, or stands for it.
             let mut query = QueryBuilder::new(
                 "SELECT r.record_id, r.email FROM records r WHERE r.email IS NOT NULL AND (r.competes = 1 OR EXISTS (
                      SELECT 1 FROM links l WHERE l.connection = r.connection AND l.mapping = r.mapping
-                         AND l.email = r.email AND l.record_id = r.record_id)) AND r.connection = ",
+                         AND l.email = r.email AND l.record_id = r.record_id)) AND ",
             );
-            query
-                .push_bind(connection.as_str())
-                .push(" AND r.mapping = ")
-                .push_bind(mapping.as_str())
-                .push(" AND r.record_id IN ");
-            push_list(&mut query, ids());
+            push_records(&mut query, "r", of, chunk);
             // Those that it left.
             query.push(format!(
-                " UNION SELECT record_id, email FROM links{} WHERE moved = 1 AND connection = ",
+                " UNION SELECT record_id, email FROM links{} WHERE moved = 1 AND ",
                 follow("links_moved")
             ));
-            query
-                .push_bind(connection.as_str())
-                .push(" AND mapping = ")
-                .push_bind(mapping.as_str())
-                .push(" AND record_id IN ");
-            push_list(&mut query, ids());
+            push_records(&mut query, "links", of, chunk);
             for row in query.build().fetch_all(self.readers()).await? {
                 let record: String = row.try_get(0)?;
                 contacts.push((record.into(), email(row.try_get(1)?)?));
@@ -120,4 +117,20 @@ impl Store {
         }
         Ok(contacts)
     }
+}
+
+/// Appends the condition that a row of this table is about one of the records.
+fn push_records(
+    query: &mut QueryBuilder<Sqlite>,
+    table: &str,
+    (connection, mapping): (&ConnectionName, &MappingName),
+    records: &[RecordId],
+) {
+    query
+        .push(format!("{table}.connection = "))
+        .push_bind(connection.as_str())
+        .push(format!(" AND {table}.mapping = "))
+        .push_bind(mapping.as_str())
+        .push(format!(" AND {table}.record_id IN "));
+    push_list(query, records.iter().map(RecordId::as_str));
 }

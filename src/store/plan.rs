@@ -2,7 +2,7 @@
 //! as a whole or planned again.
 
 use super::effects::{EffectPlan, plan_in, void};
-use super::enqueue::{NewAttempt, NewJob, upsert};
+use super::enqueue::{NewAttempt, upsert};
 use super::error::Result;
 use super::failures::{FailedRecord, fail, resolve};
 use super::heirs::{Heir, hand_on};
@@ -12,7 +12,7 @@ use super::runs::{RunRow, Spent, run_row};
 use super::states::{ConfirmedState, keep_state};
 use super::{BatchKind, Store};
 use crate::model::view::Outcome;
-use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId, Trigger};
+use crate::model::{ContactId, Email, Fingerprint, Problem, RecordId, RunId};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
@@ -315,7 +315,7 @@ async fn sync_once_more(
         .fetch_optional(&mut *tx)
         .await?;
         if under_way.is_some() {
-            upsert(tx, &job_for(record, run, row), now).await?;
+            upsert(tx, &row.job(run, record.clone()), now).await?;
         }
     }
     Ok(())
@@ -335,20 +335,8 @@ async fn ask_heirs(
     let sends = |planned: &&PlannedRow| matches!(planned.plan, Planned::Send { .. });
     let sent = page.rows.iter().filter(sends);
     let sent = sent.map(|planned| &planned.record).collect();
-    let like = job_for(&any.record, run, row);
+    let like = row.job(run, any.record.clone());
     hand_on(tx, &like, (&page.leaves, page.heir), &sent, now).await
-}
-
-/// A job of a run's, for a record that is to be synced by itself.
-fn job_for(record: &RecordId, run: &RunId, row: &RunRow) -> NewJob {
-    let trigger = Trigger::Export(run.clone());
-    NewJob::new(
-        &row.connection,
-        &row.mapping,
-        &row.object,
-        record.clone(),
-        trigger,
-    )
 }
 
 /// A write with what the outbox wants of it.

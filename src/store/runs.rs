@@ -1,13 +1,14 @@
 //! Export runs: one at work per mapping, owned by one process at a time.
 
 use super::effects::OPEN_EFFECT;
+use super::enqueue::NewJob;
 use super::error::{Result, StoreError};
 use super::failures::UNRESOLVED;
 use super::pauses::Stops;
 use super::rows::{RUN, int, run, to_json};
 use super::{BatchKind, Store};
 use crate::model::export::{ExportOptions, RequestCounts, Run, RunState};
-use crate::model::{ConnectionName, MappingName, ObjectKey, Problem, RunId};
+use crate::model::{ConnectionName, MappingName, ObjectKey, Problem, RecordId, RunId, Trigger};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -394,6 +395,18 @@ pub(super) struct RunRow {
 }
 
 impl RunRow {
+    /// A job that follows from the run, for a record that is to be synced by itself.
+    pub(super) fn job(&self, run: &RunId, record: RecordId) -> NewJob {
+        let trigger = Trigger::Export(run.clone());
+        NewJob::new(
+            &self.connection,
+            &self.mapping,
+            &self.object,
+            record,
+            trigger,
+        )
+    }
+
     /// The last row of the outbox that was taken.
     pub(super) fn taken(&self, kind: BatchKind) -> i64 {
         match kind {

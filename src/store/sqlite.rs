@@ -173,7 +173,7 @@ pub(super) fn wal_path(path: &Path) -> PathBuf {
 }
 
 /// The shortest text that the search index finds.
-pub(super) const SEARCHABLE: usize = 3;
+pub const SEARCHABLE: usize = 3;
 
 /// Rows whose text contains `$1` (see [`phrase`]), at most `$2`.
 pub(super) const SEARCH_PROBE: &str =

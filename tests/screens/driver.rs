@@ -92,6 +92,20 @@ impl Driver {
     }
 
     /// Starts the app and answers until it is quiet.
+    /// A started app at 120x40 after some keys; what it asked before them is forgotten.
+    pub fn after(keys: &str) -> Self {
+        let mut driver = Self::new(Mood::Normal).start();
+        driver.frame(120, 40);
+        driver.asked.clear();
+        driver.keys(keys);
+        driver
+    }
+
+    /// The messages in view.
+    pub fn said(&self) -> String {
+        self.app.toasts().join("; ")
+    }
+
     pub fn start(mut self) -> Self {
         let effects = self.app.start();
         self.settle(effects);

@@ -7,14 +7,6 @@ use tramline::tui::effect::Effect;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::Request;
 
-fn room(keys: &str) -> Driver {
-    let mut driver = Driver::new(Mood::Normal).start();
-    driver.frame(120, 40);
-    driver.asked.clear();
-    driver.keys(keys);
-    driver
-}
-
 fn asked(driver: &Driver, what: impl Fn(&Request) -> bool) -> usize {
     driver.asked.iter().filter(|request| what(request)).count()
 }
@@ -28,7 +20,7 @@ fn copied(driver: &Driver) -> Option<&str> {
 
 #[test]
 fn f_lists_saved_filters_with_what_they_stand_for_and_enter_uses_one() {
-    let mut driver = room("4F");
+    let mut driver = Driver::after("4F");
     assert_eq!(
         asked(&driver, |r| *r == Request::Filters(FilterOf::Queue)),
         1
@@ -59,7 +51,7 @@ fn f_lists_saved_filters_with_what_they_stand_for_and_enter_uses_one() {
 
 #[test]
 fn the_filter_in_force_is_saved_under_a_name() {
-    let mut driver = room("4\t/age>1h\nF");
+    let mut driver = Driver::after("4\t/age>1h\nF");
     let text = driver.text(80, 24);
     let save = "save the filter in force: state:ready age>1h";
     assert!(text.contains(save), "{text}");
@@ -79,7 +71,7 @@ fn the_filter_in_force_is_saved_under_a_name() {
 
 #[test]
 fn a_filter_without_a_name_or_one_that_cannot_be_kept_stays_in_its_form() {
-    let mut driver = room("4/age>1h\nFsave\n\n");
+    let mut driver = Driver::after("4/age>1h\nFsave\n\n");
     assert_eq!(asked(&driver, |r| matches!(r, Request::SaveFilter(_))), 0);
     assert!(driver.app.has_overlay(), "a name is wanted");
     driver.mood = Mood::Broken;
@@ -94,7 +86,7 @@ fn a_filter_without_a_name_or_one_that_cannot_be_kept_stays_in_its_form() {
 
 #[test]
 fn a_saved_filter_is_deleted_and_its_words_are_said_once_more() {
-    let driver = room("4Fdelete\npets\n");
+    let driver = Driver::after("4Fdelete\npets\n");
     let gone = |r: &Request| matches!(r, Request::DeleteFilter(f) if f.name == "pets of today");
     assert_eq!(asked(&driver, gone), 1, "{:?}", driver.asked);
     let toasts = driver.app.toasts().join("; ");
@@ -115,7 +107,7 @@ fn without_any_filter_f_says_how_one_is_made() {
 
 #[test]
 fn the_list_does_not_open_over_something_else() {
-    let mut driver = room("4");
+    let mut driver = Driver::after("4");
     driver.silent = true;
     driver.keys("F5");
     driver.speak();
@@ -125,7 +117,7 @@ fn the_list_does_not_open_over_something_else() {
 
 #[test]
 fn the_activity_has_saved_filters_of_its_own() {
-    let mut driver = room("6F");
+    let mut driver = Driver::after("6F");
     let text = driver.text(80, 24);
     assert!(text.contains("refused calls  calls status:4xx"), "{text}");
     driver.keys("\n");
@@ -143,7 +135,7 @@ fn the_activity_has_saved_filters_of_its_own() {
 
 #[test]
 fn kind_and_filter_of_the_activity_come_back_at_the_next_start() {
-    let mut driver = room("6\t/status:4xx\n");
+    let mut driver = Driver::after("6\t/status:4xx\n");
     // The log of one thing is no view to come back to.
     driver.keys("4L");
     driver.keys("q");
@@ -161,7 +153,7 @@ fn kind_and_filter_of_the_activity_come_back_at_the_next_start() {
         "{text}"
     );
     next.keys("C");
-    let mut plain = room("6\t/level:warn\nq");
+    let mut plain = Driver::after("6\t/level:warn\nq");
     let kept = plain.effects.drain(..).find_map(|e| match e {
         Effect::Remember(view) => Some(view),
         _ => None,

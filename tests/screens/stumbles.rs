@@ -9,15 +9,9 @@ use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
 
 fn room(keys: &str) -> Driver {
-    let mut driver = Driver::new(Mood::Normal).start();
-    driver.frame(120, 40);
-    driver.keys(keys);
+    let mut driver = Driver::after(keys);
     driver.wait(300);
     driver
-}
-
-fn said(driver: &Driver) -> String {
-    driver.app.toasts().join("; ")
 }
 
 #[test]
@@ -151,7 +145,7 @@ fn what_was_skipped_is_no_success() {
             generation,
             reply,
         })));
-        assert!(said(&driver).contains(words), "{}", said(&driver));
+        assert!(driver.said().contains(words), "{}", driver.said());
         assert!(driver.text(120, 40).contains(&format!("! {words}")));
     }
 }
@@ -182,7 +176,7 @@ fn what_became_of_many_interrupts_nobody_and_names_what_failed() {
         text.contains("Rex") && text.contains("enter create"),
         "{text}"
     );
-    let said = said(&driver);
+    let said = driver.said();
     assert!(
         said.contains("3 records: ") && said.contains("1 waiting") && said.contains("1 failed"),
         "{said}"

@@ -7,18 +7,6 @@ use tramline::tui::effect::Effect;
 use tramline::tui::event::Event;
 use tramline::tui::request::Request;
 
-fn room(keys: &str) -> Driver {
-    let mut driver = Driver::new(Mood::Normal).start();
-    driver.frame(120, 40);
-    driver.asked.clear();
-    driver.keys(keys);
-    driver
-}
-
-fn said(driver: &Driver) -> String {
-    driver.app.toasts().join("; ")
-}
-
 fn listed(driver: &Driver) -> Vec<&str> {
     let asked = driver.asked.iter().filter_map(|request| match request {
         Request::Jobs { query, .. } => Some(query.filter.as_str()),
@@ -31,19 +19,19 @@ fn listed(driver: &Driver) -> Vec<&str> {
 fn the_place_of_a_filters_fault_is_that_in_what_was_typed() {
     // The state in view is no part of what is typed.
     for state in ["", "\t", "\t\t"] {
-        let driver = room(&format!("4{state}/age>1h stat:x\n"));
+        let driver = Driver::after(&format!("4{state}/age>1h stat:x\n"));
         let text = driver.text(80, 24);
         assert!(text.contains("character 8: unknown key stat"), "{text}");
     }
     // Nothing is asked that cannot be answered, and there is no command for it.
-    let mut driver = room("4");
+    let mut driver = Driver::after("4");
     driver.asked.clear();
     driver.keys("/colour:red\n");
     assert!(!listed(&driver).iter().any(|filter| filter.contains(':')));
     driver.asked.clear();
     driver.wait(5_000);
     driver.keys("R\t\t");
-    assert!(said(&driver).contains("unknown key colour"));
+    assert!(driver.said().contains("unknown key colour"));
     let bulk = |r: &Request| matches!(r, Request::Count(_));
     assert_eq!(listed(&driver), [""; 0]);
     assert!(!driver.asked.iter().any(bulk), "{:?}", driver.asked);
@@ -62,10 +50,10 @@ fn the_place_of_a_filters_fault_is_that_in_what_was_typed() {
 #[test]
 fn a_filter_that_cannot_be_read_is_not_saved() {
     for keys in ["4/colour:red\nF", "6/colour:red\nF"] {
-        let mut driver = room(keys);
+        let mut driver = Driver::after(keys);
         let text = driver.text(80, 24);
         assert!(!text.contains("save the filter in force"), "{text}");
-        assert!(said(&driver).contains("cannot be read, nor saved"));
+        assert!(driver.said().contains("cannot be read, nor saved"));
         driver.keys("save\n");
         let saves = |r: &Request| matches!(r, Request::SaveFilter(_));
         assert!(!driver.asked.iter().any(saves));
@@ -74,27 +62,27 @@ fn a_filter_that_cannot_be_read_is_not_saved() {
 
 #[test]
 fn a_state_that_is_typed_wins_over_the_one_in_view() {
-    let mut driver = room("4\t");
+    let mut driver = Driver::after("4\t");
     driver.asked.clear();
     driver.keys("/state:failed\n");
     assert_eq!(listed(&driver).last(), Some(&"state:failed"));
     let text = driver.text(120, 40);
     assert!(text.contains("/state:failed"), "{text}");
     assert!(
-        said(&driver).contains("not of those that are ready"),
+        driver.said().contains("not of those that are ready"),
         "{}",
-        said(&driver)
+        driver.said()
     );
     // A state chosen after it is said to be none, too.
     driver.asked.clear();
     driver.keys("\t");
     assert_eq!(listed(&driver), ["state:failed"]);
-    assert!(said(&driver).contains("names states itself"));
+    assert!(driver.said().contains("names states itself"));
 }
 
 #[test]
 fn the_queue_follows_a_filter_as_it_is_typed_and_is_what_it_was_when_it_is_dropped() {
-    let mut driver = room("4jj");
+    let mut driver = Driver::after("4jj");
     let row = |driver: &Driver| {
         let text = driver.text(120, 40);
         let row = text.lines().find(|line| line.contains('▶'));
@@ -128,7 +116,7 @@ fn the_queue_follows_a_filter_as_it_is_typed_and_is_what_it_was_when_it_is_dropp
 
 #[test]
 fn a_form_that_is_left_begins_with_what_was_typed_when_it_is_opened_again() {
-    let mut driver = room("2aRexona\u{1b}");
+    let mut driver = Driver::after("2aRexona\u{1b}");
     assert!(!driver.app.has_overlay(), "esc leaves");
     driver.keys("a");
     let text = driver.text(80, 24);
@@ -136,7 +124,7 @@ fn a_form_that_is_left_begins_with_what_was_typed_when_it_is_opened_again() {
         text.contains("Rexona") && text.contains("ctrl-r undo"),
         "{text}"
     );
-    assert!(said(&driver).contains("ctrl-r takes it out"));
+    assert!(driver.said().contains("ctrl-r takes it out"));
     driver.ctrl('r');
     let text = driver.text(80, 24);
     assert!(
@@ -158,7 +146,7 @@ fn a_form_that_is_left_begins_with_what_was_typed_when_it_is_opened_again() {
 #[test]
 fn a_form_left_while_its_answer_is_awaited_is_kept_only_if_the_answer_is_no() {
     for (mood, kept) in [(Mood::Broken, true), (Mood::Normal, false)] {
-        let mut driver = room("2e");
+        let mut driver = Driver::after("2e");
         driver.silent = true;
         driver.keys("ona\n\u{1b}");
         assert!(!driver.app.has_overlay());
@@ -173,7 +161,7 @@ fn a_form_left_while_its_answer_is_awaited_is_kept_only_if_the_answer_is_no() {
 
 #[test]
 fn a_form_that_is_being_written_is_not_written_twice_and_waits_for_its_own_answer() {
-    let mut driver = room("2a");
+    let mut driver = Driver::after("2a");
     driver.silent = true;
     driver.keys("Rexona\n\u{1b}a\n\n");
     let creates = |driver: &Driver| {
@@ -181,7 +169,7 @@ fn a_form_that_is_being_written_is_not_written_twice_and_waits_for_its_own_answe
         driver.asked.iter().filter(of).count()
     };
     assert_eq!(creates(&driver), 1);
-    assert!(said(&driver).contains("this is being written still"));
+    assert!(driver.said().contains("this is being written still"));
     // Another one is written meanwhile: its answer is not the first one's.
     driver.keys("\u{1b}e");
     driver.keys("Q\n");
@@ -194,11 +182,11 @@ fn a_form_that_is_being_written_is_not_written_twice_and_waits_for_its_own_answe
 #[test]
 fn a_rule_and_a_template_are_kept_too() {
     for (keys, again) in [("3raold\twe\u{1b}", "a"), ("3jtXYZ\u{1b}", "t")] {
-        let mut driver = room(keys);
+        let mut driver = Driver::after(keys);
         driver.keys(again);
         let text = driver.text(80, 24);
         assert!(text.contains("old") || text.contains("XYZ"), "{text}");
-        assert!(said(&driver).contains("ctrl-r takes it out"));
+        assert!(driver.said().contains("ctrl-r takes it out"));
         let tried = |r: &&Request| matches!(r, Request::Trial(..) | Request::TryRule(..));
         assert!(
             driver.asked.iter().filter(tried).count() > 1,
@@ -217,7 +205,7 @@ fn a_message_covers_nothing_of_a_window() {
             .repeat(3);
     for keys in ["2a", "2c", "3r\n", "2D", "5a", "4?", "2:"] {
         for (width, height) in [(80, 24), (60, 16), (120, 40)] {
-            let mut driver = room(keys);
+            let mut driver = Driver::after(keys);
             let before = driver.text(width, height);
             driver.event(Event::Note(Level::Warning, "one line".into()));
             let with = driver.text(width, height);
@@ -247,7 +235,7 @@ fn a_message_covers_nothing_of_a_window() {
 
 #[test]
 fn a_message_covers_nothing_of_what_is_offered_for_a_filter() {
-    let mut driver = room("4/");
+    let mut driver = Driver::after("4/");
     driver.event(Event::Note(
         Level::Warning,
         "a word that takes much of a narrow line, or even all of it".into(),

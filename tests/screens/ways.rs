@@ -1,14 +1,11 @@
 //! From a view that was opened from another one, `esc` leads to where it was opened from.
 
 use super::driver::Driver;
-use super::world::Mood;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::Request;
 
 fn room(keys: &str) -> Driver {
-    let mut driver = Driver::new(Mood::Normal).start();
-    driver.frame(120, 40);
-    driver.keys(keys);
+    let mut driver = Driver::after(keys);
     driver.wait(300);
     driver
 }

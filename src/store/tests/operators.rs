@@ -171,16 +171,9 @@ async fn an_action_can_be_taken_back_until_its_time() {
     let (store, clock) = store().await;
     let job = failed(&store, "r1", "12 is too old").await;
     let all = filter("state:failed");
-    let id = store
-        .begin_bulk(
-            BulkAction::Discard,
-            &all,
-            "jo",
-            Duration::from_secs(5),
-            None,
-        )
-        .await
-        .unwrap();
+    let soon = Duration::from_secs(5);
+    let begin = || store.begin_bulk(BulkAction::Discard, &all, "jo", soon, None);
+    let id = begin().await.unwrap();
     assert!(store.due_bulks().await.unwrap().is_empty());
     assert!(store.cancel_bulk(&id).await.unwrap());
     assert!(!store.cancel_bulk(&id).await.unwrap());
@@ -188,16 +181,7 @@ async fn an_action_can_be_taken_back_until_its_time() {
     assert!(store.due_bulks().await.unwrap().is_empty());
     assert_eq!(store.run_bulk(&id).await.unwrap(), 0);
     assert_eq!(state_of(&store, &job).await, JobState::Failed);
-    let id = store
-        .begin_bulk(
-            BulkAction::Discard,
-            &all,
-            "jo",
-            Duration::from_secs(5),
-            None,
-        )
-        .await
-        .unwrap();
+    let id = begin().await.unwrap();
     clock.advance(6);
     assert_eq!(store.due_bulks().await.unwrap(), std::slice::from_ref(&id));
     assert_eq!(store.run_bulk(&id).await.unwrap(), 1);

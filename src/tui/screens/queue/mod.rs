@@ -193,6 +193,7 @@ impl Queue {
     pub fn restore(&mut self, state: Option<JobState>, filter: String) {
         self.state = state;
         self.filter = filter;
+        self.before = None;
         self.groups.leave();
         self.open = false;
         self.in_detail = false;

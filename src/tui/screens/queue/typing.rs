@@ -3,6 +3,7 @@
 use super::Queue;
 use crate::model::filter::{Condition, Filter};
 use crate::model::{JobId, JobState};
+use crate::operations::queue::SEARCHABLE;
 use crate::tui::context::Cx;
 
 /// What was in force when typing began.
@@ -12,16 +13,14 @@ pub struct Before {
     under: Option<JobId>,
 }
 
-/// Shorter texts are looked for in every job: only one that is taken is worth that.
-const SHORTEST: usize = 3;
-
-/// True for a filter that can be read and asked for with every key. A word that may become a key is none yet.
+/// True for a filter that can be read and asked for with every key. A word that may become a key is none yet, and a text too
+/// short for the index is looked for in every job: only one that is taken is worth that.
 fn askable(text: &str) -> bool {
     let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
     if !word.is_empty() && !word.contains(':') && !Filter::complete(text).is_empty() {
         return false;
     }
-    let long = |text: &String| text.chars().count() >= SHORTEST;
+    let long = |text: &String| text.chars().count() >= SEARCHABLE;
     Filter::parse(text).is_ok_and(|filter| {
         filter.terms.iter().all(|term| match &term.condition {
             Condition::Text(text) => long(text),
