@@ -142,6 +142,7 @@ async fn granted(store: &Store, rtt: u64, end: i64) -> Vec<i64> {
     for caller in callers {
         caller.await.expect("it ends");
     }
+    budget.close().await.expect("told");
     granted.lock().expect("no caller panics").clone()
 }
 

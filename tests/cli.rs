@@ -6,6 +6,8 @@ mod support;
 
 #[path = "cli/connections.rs"]
 mod connections;
+#[path = "cli/limits.rs"]
+mod limits;
 #[allow(dead_code, reason = "the room's tests use the rest of it")]
 #[path = "terminal/pty.rs"]
 mod pty;

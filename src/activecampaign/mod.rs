@@ -24,8 +24,8 @@ pub use import::{
 pub use segments::segment_body;
 
 use crate::http::{
-    Answer, ApiError, BaseUrl, Budget, Http, InvalidBaseUrl, Lane, Meter, Observer, PATIENCE, Raw,
-    Request, Token, Transport, parse_method,
+    Answer, ApiError, BaseUrl, Budget, Http, InvalidBaseUrl, Lane, LedgerError, Meter, Observer,
+    PATIENCE, Raw, Request, Token, Transport, parse_method,
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
@@ -137,6 +137,17 @@ impl ActiveCampaign {
     /// The budgets as last known: requests, imports.
     pub fn budget_views(&self) -> [BudgetView; 2] {
         [self.budgets.requests.view(), self.budgets.imports.view()]
+    }
+
+    /// Tells other processes what ended here, before this one ends.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn close(&self) -> Result<(), LedgerError> {
+        let budgets = &self.budgets;
+        budgets.requests.close().await?;
+        budgets.imports.close().await?;
+        budgets.single_imports.close().await
     }
 
     /// The token's user: the cheapest call that needs a good URL and a good token.

@@ -20,8 +20,8 @@ pub use search::{Order, PAGE_REACH, PageCursor, Search};
 pub use signature::{InvalidKey, SIGNATURE_HEADER, Unsigned, WebhookKey};
 
 use crate::http::{
-    ApiError, BaseUrl, Budget, Http, Lane, Meter, Observer, PATIENCE, Raw, Request, Token,
-    Transport, parse_method,
+    ApiError, BaseUrl, Budget, Http, Lane, LedgerError, Meter, Observer, PATIENCE, Raw, Request,
+    Token, Transport, parse_method,
 };
 use crate::model::ErrorClass;
 use crate::model::call::{Api, BudgetView};
@@ -137,6 +137,14 @@ impl HighLevel {
     /// The budget as last known.
     pub fn budget(&self) -> BudgetView {
         self.transport.budget.view()
+    }
+
+    /// Tells other processes what ended here, before this one ends.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn close(&self) -> Result<(), LedgerError> {
+        self.transport.budget.close().await
     }
 
     /// True as soon as the server is reached and takes the token: lists the objects.

@@ -186,6 +186,9 @@ impl Operations {
         // Side by side: each has its own ten seconds.
         tokio::join!(self.inner.triggers.stop(), self.inner.engine.stop());
         self.inner.monitor.stop().await;
+        for opened in self.state().accounts.values() {
+            opened.account.close().await;
+        }
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
         }

@@ -112,6 +112,14 @@ impl Account {
             .max()
     }
 
+    /// Tells other processes which requests ended here, before this one ends: they need not wait for these.
+    pub async fn close(&self) {
+        let settled = tokio::try_join!(self.highlevel.close(), self.activecampaign.close());
+        if let Err(error) = settled {
+            tracing::debug!(%error, "the budgets could not be written back");
+        }
+    }
+
     /// Forgets what was learned: the next question is asked of the APIs.
     pub async fn forget(&self) {
         *self.learned.lock().await = Learned::default();

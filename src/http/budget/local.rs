@@ -68,8 +68,8 @@ impl Local {
         Some((slot, lease.used))
     }
 
-    /// Gives up what is left of the current lease.
-    fn retire(&mut self) {
+    /// Gives up what is left of the current lease: the server refused, or the process ends.
+    pub fn retire(&mut self) {
         if let Some(slot) = self.current.take() {
             if let Some(lease) = self.leases.get_mut(&slot) {
                 lease.left = 0;
@@ -114,9 +114,9 @@ impl Local {
         }
     }
 
-    /// Stops drawing on the current lease, since the server refused.
-    pub fn refused(&mut self) {
-        self.retire();
+    /// Something ended that the row does not have yet.
+    pub fn has_done(&self) -> bool {
+        !self.done.is_empty()
     }
 
     pub fn take_done(&mut self) -> Vec<Done> {
@@ -141,7 +141,7 @@ impl Local {
 pub(super) fn flush_soon(inner: &Arc<Inner>) {
     {
         let mut local = inner.local();
-        if local.flushing || local.done.is_empty() {
+        if local.flushing || !local.has_done() {
             return;
         }
         local.flushing = true;
@@ -157,12 +157,8 @@ pub(super) fn flush_soon(inner: &Arc<Inner>) {
         let Some(inner) = weak.upgrade() else {
             return;
         };
-        let waiting = {
-            let mut local = inner.local();
-            local.flushing = false;
-            !local.done.is_empty()
-        };
-        if waiting && let Err(error) = (Budget { inner }).refresh().await {
+        inner.local().flushing = false;
+        if let Err(error) = (Budget { inner }).tell().await {
             tracing::debug!(%error, "a budget could not be written back");
         }
     });

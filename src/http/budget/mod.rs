@@ -218,7 +218,7 @@ impl Budget {
         let (what, jitter) = ((slot, asked.map(micros)), fastrand::f64());
         let here = {
             let mut local = inner.local();
-            local.refused();
+            local.retire();
             local.row.refuse(&limit, what, jitter, now)
         };
         let _row = inner.turns.row.lock().await;
@@ -251,6 +251,24 @@ impl Budget {
         let now = self.inner.clock.now_micros();
         self.update(now, |_| ()).await?;
         Ok(self.view())
+    }
+
+    /// Gives up what is leased and not used, and tells other processes what ended here. A process does so before it ends:
+    /// what nobody tells of counts as unanswered, and keeps its permit in use for a timeout and a window.
+    ///
+    /// # Errors
+    /// The row cannot be written.
+    pub async fn close(&self) -> Result<(), LedgerError> {
+        self.inner.local().retire();
+        self.tell().await
+    }
+
+    /// Tells other processes what ended here, if anything did since the last row update.
+    async fn tell(&self) -> Result<(), LedgerError> {
+        if self.inner.local().has_done() {
+            self.refresh().await?;
+        }
+        Ok(())
     }
 
     /// The budget as last known: no I/O.

@@ -38,6 +38,28 @@ async fn the_next_permit_waits_for_the_window() {
 }
 
 #[tokio::test]
+async fn a_process_that_ends_leaves_the_budget_to_others() {
+    // A limit whose permits come in leases, and one of single permits.
+    for requests in [100, 5] {
+        let ledger = Arc::default();
+        let limit = Limit::new(requests, Duration::from_secs(1));
+        let ending = budget(limit, &ledger);
+        let permit = ending.acquire(Lane::Bulk, PATIENCE).await.unwrap();
+        permit.answered(ServerSays::default());
+        ending.close().await.unwrap();
+        let in_use = Arc::new(Mutex::new(0));
+        let seen = in_use.clone();
+        let look = move |row: &mut LedgerRow| {
+            let until = row.slots.iter().map(|slot| slot.free_at);
+            *seen.lock().unwrap() = until.max().unwrap();
+        };
+        ledger.update("key", Box::new(look)).await.unwrap();
+        let left = *in_use.lock().unwrap() - SystemClock.now_micros();
+        assert!(left < 2_000_000, "{requests}: {left}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_goes_first() {
     let budget = fresh(1, 60);
     budget
