@@ -149,8 +149,9 @@ async fn granted(store: &Store, rtt: u64, end: i64) -> Vec<i64> {
 /// Share of the limit, in percent, that was used.
 fn share(mut granted: Vec<i64>) -> f64 {
     granted.sort_unstable();
-    // Permits come in bursts of a whole window: whole periods are measured, from the first burst to the last.
-    let whole = granted.len() - REQUESTS as usize;
+    // What is granted repeats from window to window: whole windows are measured, wherever the first begins.
+    let window = REQUESTS as usize;
+    let whole = (granted.len() - 1) / window * window;
     let seconds = (granted[whole] - granted[0]) as f64 / 1e6;
     whole as f64 * 100.0 / (seconds * f64::from(REQUESTS))
 }
