@@ -284,9 +284,9 @@ impl Operations {
         self.inner.store.changes()
     }
 
-    /// A cheap number that differs when another process may have written: compare it with the last one.
-    pub fn foreign_changes(&self) -> u64 {
-        self.inner.store.wal_stamp()
+    /// A number that grows soon after another process changed the store.
+    pub fn changes_elsewhere(&self) -> watch::Receiver<u64> {
+        self.inner.store.changes_elsewhere()
     }
 }
 

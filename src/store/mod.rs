@@ -22,6 +22,7 @@ mod confirm;
 mod deletions;
 mod edits;
 mod effects;
+mod elsewhere;
 mod enqueue;
 mod error;
 mod events;
@@ -79,7 +80,6 @@ pub use holds::{Arrives, Asked, Held};
 pub use jobs::{Count, Cursor, Sort, SortBy};
 pub use links::{Link, LinkWrite, RecordSeen};
 pub use list_effects::ListEffect;
-pub use open::Probe;
 pub use outbox::{Batch, BatchKind, BatchState, OutboxRow};
 pub use pauses::NewPause;
 pub use plan::{PagePlan, Planned, PlannedRow, Seen};
@@ -99,7 +99,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// Jobs that a person's action, or pruning, touches in one transaction.
@@ -145,6 +145,7 @@ struct Inner {
     lease: AtomicI64,
     /// The versions of this process's mappings, once it works the queue.
     versions: RwLock<Option<Versions>>,
+    watch: OnceLock<elsewhere::Watch>,
     /// Removes the file of a store that was made for a test.
     _folder: Option<tempfile::TempDir>,
 }
@@ -274,7 +275,7 @@ impl Store {
     }
 
     /// A number that changes with every write of this process. For those of other processes see
-    /// [`Store::version_probe`].
+    /// [`Store::changes_elsewhere`].
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }

@@ -9,18 +9,10 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, RwLock};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock, RwLock};
 use tokio::sync::{Mutex, watch};
 
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
-
-/// What [`Store::version_probe`] saw last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Probe {
-    wal: Option<(u64, SystemTime)>,
-    number: i64,
-}
 
 impl Store {
     /// Opens the store at a path. A file that is not there is made (mode 0600, its folder 0700); an older one is
@@ -71,6 +63,7 @@ impl Store {
                 claims: AtomicU64::new(0),
                 lease: AtomicI64::new(LEASE),
                 versions: RwLock::default(),
+                watch: OnceLock::new(),
                 _folder: folder,
             }),
         })
@@ -107,34 +100,6 @@ impl Store {
     /// Reads the whole file and reports the first damage as [`StoreError::Damaged`].
     pub async fn quick_check(&self) -> Result<()> {
         sqlite::quick_check(self.readers()).await
-    }
-
-    /// A number that differs once any process has written. Costs one `stat`.
-    pub fn wal_stamp(&self) -> u64 {
-        let wal = fs::metadata(sqlite::wal_path(&self.inner.path)).ok();
-        let modified = wal.as_ref().and_then(|wal| wal.modified().ok());
-        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        let nanos = since.map_or(0, |since| since.as_nanos() as u64);
-        nanos
-            .wrapping_mul(31)
-            .wrapping_add(wal.map_or(0, |wal| wal.len()))
-    }
-
-    /// True if any process has written since the probe was taken, which is brought up to date. Costs one `stat`
-    /// while nothing happens.
-    pub async fn version_probe(&self, probe: &mut Probe) -> Result<bool> {
-        let wal = fs::metadata(sqlite::wal_path(&self.inner.path))
-            .ok()
-            .and_then(|wal| Some((wal.len(), wal.modified().ok()?)));
-        if wal.is_some() && wal == probe.wal {
-            return Ok(false);
-        }
-        let number: i64 = sqlx::query_scalar("SELECT number FROM changes")
-            .fetch_one(self.readers())
-            .await?;
-        let changed = number != probe.number;
-        *probe = Probe { wal, number };
-        Ok(changed)
     }
 }
 

@@ -62,8 +62,8 @@ pub struct Doors {
     pub remember: Arc<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Grows with every change of the store by this process.
     pub changes: watch::Receiver<u64>,
-    /// Differs when another process may have written.
-    pub foreign: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Grows soon after another process changed the store.
+    pub elsewhere: watch::Receiver<u64>,
     /// How config.toml looks: a stat.
     pub config: Arc<dyn Fn() -> Stamp + Send + Sync>,
     /// Every HTTP call of this process.
@@ -75,8 +75,7 @@ impl Doors {
     pub fn of(operations: &Operations, overrides: Overrides) -> Self {
         let overrides = Arc::new(overrides);
         let (performer, keeper) = (operations.clone(), operations.clone());
-        let (stat, listen) = (operations.clone(), operations.clone());
-        let look = operations.clone();
+        let (look, listen) = (operations.clone(), operations.clone());
         Self {
             perform: Arc::new(move |connection, request| {
                 let operations = performer.clone();
@@ -93,7 +92,7 @@ impl Doors {
                 })
             }),
             changes: operations.changes(),
-            foreign: Arc::new(move || stat.foreign_changes()),
+            elsewhere: operations.changes_elsewhere(),
             config: Arc::new(move || look.config_stamp()),
             calls: Arc::new(move || listen.watch_calls()),
         }

@@ -7,11 +7,11 @@ mod cells;
 mod chrome;
 mod clipboard;
 pub mod command;
+mod config_watch;
 pub mod context;
 mod editor;
 pub mod effect;
 pub mod event;
-mod foreign;
 pub mod frame;
 mod hits;
 pub mod keymap;
@@ -34,11 +34,11 @@ use crate::operations::Operations;
 use anyhow::Context as _;
 use app::App;
 use clipboard::Taker;
+use config_watch::ConfigWatch;
 use context::Session;
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use effect::{Doors, Effect, Runner};
 use event::Event;
-use foreign::{Foreign, Told};
 use frame::Pacer;
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -248,7 +248,7 @@ struct Room {
     keys: Option<EventStream>,
     signals: Signals,
     panicked: Arc<Notify>,
-    foreign: Foreign,
+    config: ConfigWatch,
     held: Held,
     /// Why it is over, once it is.
     over: Option<Ended>,
@@ -293,7 +293,7 @@ impl Room {
             keys: None,
             signals: Signals::new()?,
             panicked: held.panicked(),
-            foreign: Foreign::watch(Arc::clone(&doors.foreign), Arc::clone(&doors.config)),
+            config: ConfigWatch::start(Arc::clone(&doors.config)),
             doors,
             held,
             over: None,
@@ -382,6 +382,7 @@ impl Room {
             },
             Some(answer) = self.answers.recv() => Some(answer),
             Ok(()) = self.doors.changes.changed() => Some(Event::Changed),
+            Ok(()) = self.doors.elsewhere.changed() => Some(Event::Changed),
             call = call => match call {
                 Ok(call) => Some(Event::Call(call)),
                 Err(RecvError::Lagged(_)) => None,
@@ -390,10 +391,7 @@ impl Room {
                     None
                 }
             },
-            told = self.foreign.changed() => Some(match told {
-                Told::Store => Event::Changed,
-                Told::Config => Event::Configured,
-            }),
+            () = self.config.changed() => Some(Event::Configured),
             () = sleep => Some(Event::Tick),
         };
         Ok(event)

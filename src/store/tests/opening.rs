@@ -1,6 +1,7 @@
 use super::*;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 fn clock() -> Arc<dyn Clock> {
     TestClock::at_start()
@@ -132,17 +133,42 @@ async fn stores_opened_at_once_agree() {
     let path = folder.path().join("tramline.db");
     let opened = futures_util::future::join_all((0..4).map(|_| Store::open(&path, clock()))).await;
     let stores: Vec<Store> = opened.into_iter().map(Result::unwrap).collect();
-    let mut probe = Probe::default();
-    stores[3].version_probe(&mut probe).await.unwrap();
-    assert!(!stores[3].version_probe(&mut probe).await.unwrap());
     for (n, store) in stores.iter().enumerate() {
         store
             .enqueue(&new_job(&format!("r{n}"), Trigger::Manual))
             .await
             .unwrap();
     }
-    assert!(stores[3].version_probe(&mut probe).await.unwrap());
     assert_eq!(stores[0].counts().await.unwrap().ready, 4);
+}
+
+#[tokio::test]
+async fn what_another_store_wrote_is_told_and_signs_of_life_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tramline.db");
+    let other = Store::open(&path, clock()).await.unwrap();
+    let store = Store::open(&path, clock()).await.unwrap();
+    let mut elsewhere = store.changes_elsewhere();
+    for n in 0..3 {
+        let job = new_job(&format!("r{n}"), Trigger::Manual);
+        other.enqueue(&job).await.unwrap();
+        elsewhere.changed().await.unwrap();
+    }
+    for n in 3..6 {
+        other.worker_beats("other").await.unwrap();
+        let budget = other.ledger_update("key", |text| text.push('1'));
+        budget.await.unwrap();
+        // What it wrote itself it knows.
+        let job = new_job(&format!("r{n}"), Trigger::Manual);
+        store.enqueue(&job).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert!(!elsewhere.has_changed().unwrap());
+    // Nor does the watch outlive the store.
+    store.close().await.unwrap();
+    drop(store);
+    let told = tokio::time::timeout(Duration::from_secs(20), elsewhere.changed());
+    assert!(told.await.expect("the watch ends").is_err());
 }
 
 #[tokio::test]

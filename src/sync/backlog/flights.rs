@@ -15,21 +15,39 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Looks after what other workers left, for as long as the engine runs.
 pub async fn watch(engine: Engine) {
+    let mut here = engine.store().changes();
+    let mut elsewhere = engine.store().changes_elsewhere();
     loop {
-        if let Err(error) = look(&engine).await {
+        here.mark_unchanged();
+        elsewhere.mark_unchanged();
+        let any = look(&engine).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "imports on their way could not be looked after");
-        }
+            true
+        });
+        let next = async {
+            // Where there are none, somebody has to write of one first.
+            if !any {
+                tokio::select! {
+                    _ = here.changed() => {}
+                    _ = elsewhere.changed() => {}
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        };
         tokio::select! {
             () = engine.inner.stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = next => {}
         }
     }
 }
 
-async fn look(engine: &Engine) -> Result<(), StoreError> {
+/// True if any import is on its way.
+async fn look(engine: &Engine) -> Result<bool, StoreError> {
     let (store, owner) = (engine.store(), &engine.inner.owner);
     let settings = engine.settings();
-    for flight in store.flights().await? {
+    let flights = store.flights().await?;
+    let any = !flights.is_empty();
+    for flight in flights {
         let Some(account) = settings.accounts.get(&flight.connection) else {
             continue;
         };
@@ -57,7 +75,7 @@ async fn look(engine: &Engine) -> Result<(), StoreError> {
             store.leave_flights(&[flight.id], again).await?;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// True if nothing of an import can arrive any more.

@@ -13,7 +13,7 @@ pub use owner::{is_dead, owner};
 
 use super::Engine;
 use super::turns::{self, Busy, Turns};
-use crate::store::{MappingVersion, Probe};
+use crate::store::MappingVersion;
 use jiff::Timestamp;
 use leases::{Held, heartbeats, lock};
 use many::begin_together;
@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use sweep::pruning;
 
-/// How often another process's writes are looked for.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long after a failure jobs are looked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long writes of this process are gathered before jobs are looked for; who makes one due wakes the worker at once.
 const CALM: Duration = Duration::from_millis(250);
@@ -39,7 +39,7 @@ pub async fn run(engine: Engine) {
         .spawn(heartbeats(engine.clone(), Arc::clone(&held)));
     let sweep = engine.inner.tracker.spawn(pruning(engine.clone()));
     let mut changes = engine.store().changes();
-    let mut probe = Probe::default();
+    let mut elsewhere = engine.store().changes_elsewhere();
     let mut others = Vec::new();
     forget_the_dead(&engine).await;
     engine.mappings_changed().await;
@@ -49,6 +49,7 @@ pub async fn run(engine: Engine) {
             break;
         };
         changes.mark_unchanged();
+        elsewhere.mark_unchanged();
         let turns = turns(&engine, &held, free);
         let claims = match engine
             .store()
@@ -62,7 +63,7 @@ pub async fn run(engine: Engine) {
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
                 engine.inner.trouble.claimed(Some(error));
-                if pause(&engine, LOOK).await {
+                if pause(&engine, AGAIN).await {
                     continue;
                 } else {
                     break;
@@ -95,26 +96,15 @@ pub async fn run(engine: Engine) {
                 .max(Duration::from_millis(20))
         });
         let sleep = tokio::time::sleep(wait);
-        tokio::pin!(sleep);
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        look.tick().await;
-        loop {
-            tokio::select! {
-                () = engine.inner.stop.cancelled() => break,
-                () = engine.inner.wake.notified() => break,
-                _ = changes.changed() => {
-                    // An export writes hundreds of times a second, and hardly any of it makes a job due.
-                    let _ = tokio::time::timeout(CALM, engine.inner.wake.notified()).await;
-                    break;
-                }
-                () = &mut sleep => break,
-                _ = look.tick() => {
-                    if engine.store().version_probe(&mut probe).await.unwrap_or(true) {
-                        break;
-                    }
-                }
+        tokio::select! {
+            () = engine.inner.stop.cancelled() => {}
+            () = engine.inner.wake.notified() => {}
+            _ = changes.changed() => {
+                // An export writes hundreds of times a second, and hardly any of it makes a job due.
+                let _ = tokio::time::timeout(CALM, engine.inner.wake.notified()).await;
             }
+            _ = elsewhere.changed() => {}
+            () = sleep => {}
         }
         if engine.inner.stop.is_cancelled() {
             break;
