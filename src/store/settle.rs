@@ -4,6 +4,7 @@ use super::deletions::settle_deletion;
 use super::effects::{any_open, end_riding, first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert_changed};
 use super::error::{Result, StoreError};
+use super::heirs::{Heir, Leaver, leave, leavers};
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
 use super::rows::{JOB, job, push_list};
@@ -48,8 +49,8 @@ pub struct Settlement {
     pub sent: bool,
     /// The effects that were planned went along with the values.
     pub rode: bool,
-    /// Jobs that follow from this one: who takes over the contacts that the record left.
-    pub follow: Vec<NewJob>,
+    /// The record leaves all contacts that it had or stood for: whoever is next in line for one of them is asked.
+    pub leaves: Option<Heir>,
 }
 
 impl Settlement {
@@ -69,7 +70,7 @@ impl Settlement {
             gone: false,
             sent: false,
             rode: false,
-            follow: Vec::new(),
+            leaves: None,
         }
     }
 }
@@ -170,6 +171,7 @@ async fn settle_in(
     now: i64,
 ) -> Result<Vec<bool>> {
     let mut running = running(tx, jobs).await?;
+    let left = left_by(tx, &running, jobs).await?;
     let effects = mappings_with_effects(tx, &running).await?;
     let mut settled = Vec::with_capacity(jobs.len());
     let mut seqs = Vec::with_capacity(jobs.len());
@@ -187,13 +189,15 @@ async fn settle_in(
         let effects = effects.contains(&of(&held.job));
         settle_one(tx, &held, settlement, effects, now).await?;
         seqs.push(held.seq);
-        next.extend(settlement.follow.iter().map(|job| (job.clone(), None)));
         if let Some(trigger) = held.follow_up {
             let job = NewJob::after(&held.job, held.job.record.clone(), trigger.into());
             next.push((job, held.changed_at));
         }
     }
     release(tx, &seqs).await?;
+    for leavers in left {
+        leave(tx, &leavers, now).await?;
+    }
     for (job, changed_at) in &next {
         upsert_changed(tx, job, now, *changed_at).await?;
     }
@@ -222,6 +226,30 @@ async fn running(
             Ok((held.job.id.clone(), held))
         })
         .collect()
+}
+
+/// The jobs among these that leave contacts, by mapping. To be asked while nothing is settled: what a record had is known by
+/// its row.
+async fn left_by<'a>(
+    tx: &mut SqliteConnection,
+    running: &HashMap<JobId, Held>,
+    jobs: &[(&'a Job, i64, &Settlement)],
+) -> Result<Vec<Vec<Leaver<'a>>>> {
+    let mut leaving: HashMap<_, Vec<(&Job, Heir)>> = HashMap::new();
+    for (job, epoch, settlement) in jobs {
+        let mine = running
+            .get(&job.id)
+            .is_some_and(|held| held.epoch == *epoch);
+        if let Some(heir) = settlement.leaves.filter(|_| mine) {
+            let of = leaving.entry((&job.connection, &job.mapping)).or_default();
+            of.push((*job, heir));
+        }
+    }
+    let mut left = Vec::with_capacity(leaving.len());
+    for (of, jobs) in leaving {
+        left.push(leavers(tx, of, &jobs).await?);
+    }
+    Ok(left)
 }
 
 /// A job's mapping among those of all connections.

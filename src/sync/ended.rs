@@ -5,7 +5,7 @@ use crate::mapping::Mapping;
 use crate::model::job::JobContact;
 use crate::model::view::{FiringRule, Outcome, PreviewField, SyncResult, SyncedField};
 use crate::model::{ContactId, Email, Job, JobState, Problem, Record, RecordId, WaitReason};
-use crate::store::{LinkWrite, NewJob, RecordSeen, Settlement, StoreError};
+use crate::store::{Heir, LinkWrite, RecordSeen, Settlement, StoreError};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub struct Ended {
     pub rode: bool,
     /// What was done all the same, and a person should know of.
     pub warning: Option<String>,
-    /// Jobs that follow from this one: the next candidate of an address the record left.
-    pub follow: Vec<NewJob>,
+    /// The record leaves all contacts that it had or stood for, to whoever is next in line.
+    pub leaves: Option<Heir>,
 }
 
 impl Ended {
@@ -51,7 +51,7 @@ impl Ended {
             response: None,
             rode: false,
             warning: None,
-            follow: Vec::new(),
+            leaves: None,
         }
     }
 
@@ -86,7 +86,7 @@ impl Ended {
             moved_from: self.moved_from.clone(),
             gone: self.gone,
             rode: self.rode,
-            follow: self.follow.clone(),
+            leaves: self.leaves,
             ..Settlement::new(self.outcome, state(self.outcome))
         }
     }

@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::backoff;
 use super::breaker::Probed;
+use super::contest;
 use super::edited;
 use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, Planned, plan, version};
@@ -17,7 +18,7 @@ use crate::model::{
     Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RelatedContact, Trigger,
     WaitReason,
 };
-use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
+use crate::store::{Claim, Heir, NewAttempt, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -252,71 +253,39 @@ impl Desk {
             // What the remedy asked for may have been done meanwhile: a new option, a longer list.
             planned = plan(&newer, &record, related.as_ref());
         }
-        match self.values(job, &record, related.as_ref(), planned).await? {
+        match self.values(&record, related.as_ref(), planned) {
             Ok(planned) => self.send(claim, &record, related.as_ref(), planned).await,
             Err(ended) => Ok(ended),
         }
     }
 
     /// The values that a plan sends; or how the attempt ends, if it sends none.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn values(
+    pub fn values(
         &self,
-        job: &Job,
         record: &Record,
         related: Option<&RelatedContact>,
         plan: Plan,
-    ) -> Result<Result<Planned, Ended>, StoreError> {
-        Ok(Err(match plan {
-            Plan::Send(planned) => return Ok(Ok(planned)),
+    ) -> Result<Planned, Ended> {
+        Err(match plan {
+            Plan::Send(planned) => return Ok(planned),
             Plan::Skip => Ended {
                 record: Some(seen(record, None, Outcome::Skipped)),
-                follow: self.successors(job, None).await?,
+                leaves: Some(self.heir()),
                 ..Ended::new(Outcome::Skipped)
             },
             Plan::Fail { problem, email } => Ended {
                 record: Some(seen(record, None, Outcome::Failed)),
                 contact: JobContact { id: None, email },
                 fields: fields(self.mapping.preview_fields(record, related, None)),
-                follow: self.successors(job, None).await?,
+                leaves: Some(self.heir()),
                 ..Ended::failed(problem)
             },
-        }))
+        })
     }
 
-    /// Who takes over the contacts that a job's record had or stood for, except the one it keeps.
-    pub async fn successors(
-        &self,
-        job: &Job,
-        keeps: Option<&Email>,
-    ) -> Result<Vec<NewJob>, StoreError> {
-        let mut jobs = Vec::new();
-        for contact in self.leaves(job, keeps).await? {
-            let next = write::next_in_line(
-                &self.store,
-                &self.account,
-                &self.mapping,
-                &contact,
-                &job.record,
-            )
-            .await?;
-            // With the urgency of the one that it follows from.
-            jobs.extend(next.map(|record| NewJob::after(job, record, job.trigger.clone())));
-        }
-        Ok(jobs)
-    }
-
-    /// The contacts that a job's record had or stood for, except the one it keeps.
-    async fn leaves(&self, job: &Job, keeps: Option<&Email>) -> Result<Vec<Email>, StoreError> {
-        let (connection, mapping) = (&self.account.name, self.mapping.name());
-        let contacts = self
-            .store
-            .contacts_of_record(connection, mapping, &job.record);
-        let mut contacts = contacts.await?;
-        contacts.retain(|contact| Some(contact) != keeps);
-        Ok(contacts)
+    /// Who of several records has a contact.
+    pub fn heir(&self) -> Heir {
+        contest::heir(self.mapping.spec().conflict)
     }
 
     /// The contacts that a job's record leaves by going to this one, and what a person should know of that. To be asked before
@@ -329,7 +298,12 @@ impl Desk {
         job: &Job,
         to: &Email,
     ) -> Result<(Vec<Email>, Option<String>), StoreError> {
-        let left = self.leaves(job, Some(to)).await?;
+        let (connection, mapping) = (&self.account.name, self.mapping.name());
+        let contacts = self
+            .store
+            .contacts_of_record(connection, mapping, &job.record);
+        let mut left = contacts.await?;
+        left.retain(|contact| contact != to);
         // Most records stay where they are.
         if left.is_empty() {
             return Ok((Vec::new(), None));

@@ -533,7 +533,7 @@ async fn a_dry_run_only_counts() {
             &connection(),
             &mapping(),
             &[address("o1@example.org")],
-            false,
+            Heir::Newest,
         )
         .await
         .unwrap();

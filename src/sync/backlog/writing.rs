@@ -7,7 +7,7 @@ use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Job, JobId};
 use crate::store::{Arrives, Asked, Claim, EffectPlan, Link, StoreError};
-use crate::sync::contest::{self, CANDIDATES, beats};
+use crate::sync::contest::{CANDIDATES, beats};
 use crate::sync::ended::{Ended, confirmed, seen};
 use crate::sync::job::Stop;
 use crate::sync::plan::version;
@@ -32,7 +32,7 @@ impl<L: Listener> Bulk<'_, L> {
                 false => std::cmp::Ordering::Greater,
             }
         });
-        let heir = contest::heir(self.desk.mapping.spec().conflict);
+        let heir = self.desk.heir();
         let asked: Vec<Asked<'_>> = sendable
             .iter()
             .map(|one| Asked {

@@ -376,10 +376,14 @@ impl Planner {
         }
         if work.reads_part() {
             // Part of the records is read: those that other syncs saw contend as well.
-            let oldest = self.conflict == Conflict::Oldest;
+            let first = match self.conflict {
+                Conflict::Oldest => Heir::Oldest,
+                // Whichever is met first: it is enough that there is another.
+                Conflict::Newest | Conflict::Fail => Heir::Newest,
+            };
             let known = work
                 .store()
-                .winners(work.connection(), work.name(), emails, oldest)
+                .winners(work.connection(), work.name(), emails, first)
                 .await?;
             for (email, candidate) in known {
                 let theirs = (candidate.version, &candidate.record);
