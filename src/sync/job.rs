@@ -8,6 +8,7 @@ use super::edited;
 use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, Planned, plan, version};
 use super::related;
+use super::sent::Sent;
 use super::verdict::judge;
 use super::write;
 use crate::http::{ApiError, REQUEST_TIMEOUT};
@@ -22,7 +23,6 @@ use crate::store::{Claim, Heir, NewAttempt, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Two answers about the same state may give its `updated_at` to the second or to the millisecond, in microseconds.
@@ -37,8 +37,8 @@ pub struct Desk {
     pub worker: String,
     /// The account's mappings that delete the contacts of records that are gone.
     pub deleting: BTreeSet<MappingName>,
-    /// Set once a request that writes may have left.
-    pub sending: Arc<AtomicBool>,
+    /// The jobs of which a request that writes may have left.
+    pub sent: Arc<Sent>,
 }
 
 /// Why an attempt could not come to an end of its own.
@@ -90,25 +90,26 @@ impl Desk {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Lost | Stop::Overtaken(_)) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
-                let lost = self.settlement_of_lost();
+                let lost = self.settlement_of_lost(job);
                 self.store.settle(job, claim.epoch, &lost).await?;
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
-        let settlement = self.settlement(&ended, started);
+        let settlement = self.settlement(job, &ended, started);
         let mine = self.store.settle(job, claim.epoch, &settlement).await?;
         tell_settled(job, &ended, mine);
         Ok(ended.result(job))
     }
 
     /// What is written down of an attempt that began at `started`.
-    pub fn settlement(&self, ended: &Ended, started: Timestamp) -> Settlement {
+    pub fn settlement(&self, job: &Job, ended: &Ended, started: Timestamp) -> Settlement {
+        let sent = self.sent.has(&job.id);
         let again = [WaitReason::ContactBusy, WaitReason::RateLimited];
         let untried = ended
             .waiting
             .as_ref()
             .is_some_and(|(reason, _)| again.contains(reason))
-            && !self.has_sent();
+            && !sent;
         Settlement {
             // Met again and again by many jobs: that nothing was tried is no attempt worth a row.
             attempt: (!untried).then(|| NewAttempt {
@@ -120,23 +121,18 @@ impl Desk {
                 warning: ended.warning.clone(),
                 mapping_hash: self.mapping.hash().as_str().to_owned(),
             }),
-            sent: self.has_sent(),
+            sent,
             ..ended.settlement(&self.worker)
         }
     }
 
     /// What is written down of a job whose lease was lost. What left before that may arrive last: the store sees to it that
     /// the newest state follows.
-    pub fn settlement_of_lost(&self) -> Settlement {
+    pub fn settlement_of_lost(&self, job: &Job) -> Settlement {
         Settlement {
-            sent: self.has_sent(),
+            sent: self.sent.has(&job.id),
             ..Settlement::new(Outcome::Waiting, JobState::Ready)
         }
-    }
-
-    /// True once a request that writes may have left.
-    fn has_sent(&self) -> bool {
-        self.sending.load(Ordering::Relaxed)
     }
 
     /// The record of a job by its id; or how the attempt ends, if it is gone.
@@ -332,7 +328,7 @@ impl Desk {
         if !holds {
             return Err(Stop::Lost);
         }
-        self.sending.store(true, Ordering::Relaxed);
+        self.sent.note([&claim.job.id]);
         Ok(())
     }
 }
@@ -345,8 +341,13 @@ pub fn tell_settled(job: &Job, ended: &Ended, mine: bool) {
     if let Some(warning) = &ended.warning {
         tracing::warn!(job = %job.id, record = %job.record, mapping = %job.mapping, warning);
     }
-    tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
-        error = ended.error.as_ref().map(tracing::field::display), "job settled");
+    let (outcome, error) = (ended.outcome.name(), ended.error.as_ref());
+    let error = error.map(tracing::field::display);
+    if matches!(ended.outcome, Outcome::Failed | Outcome::Unknown) {
+        tracing::warn!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome, error, "job settled");
+    } else {
+        tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome, error, "job settled");
+    }
 }
 
 /// A record whose association leads to no contact waits a while, then `on_missing_email` decides.

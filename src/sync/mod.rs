@@ -19,6 +19,7 @@ mod job;
 mod plan;
 pub mod related;
 mod send;
+mod sent;
 pub mod survey;
 #[cfg(test)]
 mod testing;

@@ -140,7 +140,10 @@ impl<L: Listener> Bulk<'_, L> {
                 Fate::Alone => singles.push((one.entry.claim, Some(one.entry.record))),
                 Fate::Failed(error) => failed.push((one, json, error)),
                 Fate::Lost => {
-                    let (claim, lost) = (&one.entry.claim, self.desk.settlement_of_lost());
+                    let (claim, lost) = (
+                        &one.entry.claim,
+                        self.desk.settlement_of_lost(&one.entry.claim.job),
+                    );
                     self.desk
                         .store
                         .settle(&claim.job, claim.epoch, &lost)
