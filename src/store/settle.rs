@@ -32,6 +32,8 @@ pub struct Settlement {
     pub waiting: Option<Waiting>,
     /// Kept with the job; a job that is done keeps none.
     pub error: Option<Problem>,
+    /// Of a job that is done though nothing was sent: one clause on why.
+    pub why: Option<String>,
     /// What is known of the contact by now; what is `None` stays as it was.
     pub contact: JobContact,
     /// `None` where nothing was tried, as when the contact was busy.
@@ -61,6 +63,7 @@ impl Settlement {
             state,
             waiting: None,
             error: None,
+            why: None,
             contact: JobContact::default(),
             attempt: None,
             uses_attempt: false,
@@ -380,10 +383,8 @@ async fn write_state(
         JobState::Waiting if waiting.is_none() => JobState::Ready,
         state => state,
     };
-    let error = settlement
-        .error
-        .as_ref()
-        .filter(|_| settlement.state != JobState::Done);
+    let done = settlement.state == JobState::Done;
+    let error = settlement.error.as_ref().filter(|_| !done);
     let contact_id = settlement.contact.id.as_ref().or(held.contact.id.as_ref());
     let email = settlement
         .contact
@@ -397,7 +398,7 @@ async fn write_state(
              tries = tries + $5, error_class = $6, error_status = $7, error_field = $8, error_message = $9,
              error_remedy = $10, error_request = $11, error_group = $12, contact_id = $13, email = $14, search_ids = $15,
              search_error = $16, updated_at = $17, lease_owner = NULL, lease_until = NULL, follow_up = NULL,
-             follow_priority = NULL
+             follow_priority = NULL, end_outcome = $19, end_why = $20
          WHERE seq = $18",
     )
     .bind(state.name())
@@ -418,6 +419,8 @@ async fn write_state(
     .bind(error.map(searched_error).unwrap_or_default())
     .bind(now)
     .bind(seq)
+    .bind(done.then(|| settlement.outcome.name()))
+    .bind(settlement.why.as_deref().filter(|_| done))
     .execute(tx)
     .await?;
     Ok(())

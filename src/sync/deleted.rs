@@ -15,6 +15,12 @@ use crate::store::{Claim, Link, StoreError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Why nothing was done for a record that is gone.
+const DELETED_AND_KEPT: &str =
+    "the record was deleted in HighLevel, and on_delete = \"keep\" leaves its contact";
+const DELETED: &str =
+    "the record was deleted in HighLevel, and no contact was left that on_delete is about";
+
 /// What became of one contact.
 enum Left {
     /// Nothing was to be done.
@@ -105,6 +111,12 @@ impl Desk {
                     }
                 }
             }
+        }
+        if ended.outcome == Outcome::Skipped {
+            ended.why = Some(match self.mapping.spec().on_delete {
+                OnDelete::Keep => DELETED_AND_KEPT.to_owned(),
+                _ => DELETED.to_owned(),
+            });
         }
         ended.gone = true;
         ended.leaves = Some(self.heir());

@@ -3,7 +3,7 @@
 use super::plan::{Planned, version};
 use crate::mapping::Mapping;
 use crate::model::job::JobContact;
-use crate::model::view::{FiringRule, Outcome, PreviewField, SyncResult, SyncedField};
+use crate::model::view::{FiringRule, Outcome, Preview, PreviewField, SyncResult, SyncedField};
 use crate::model::{ContactId, Email, Job, JobState, Problem, Record, RecordId, WaitReason};
 use crate::store::{Heir, LinkWrite, RecordSeen, Settlement, StoreError};
 use jiff::Timestamp;
@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Ended {
     pub outcome: Outcome,
     pub error: Option<Problem>,
+    /// Why nothing was sent, though it did not fail: one clause.
+    pub why: Option<String>,
     pub waiting: Option<(WaitReason, Timestamp)>,
     /// True if this counts against the number of attempts: a tried and failed one does, waiting does not.
     pub uses_attempt: bool,
@@ -39,6 +41,7 @@ impl Ended {
         Self {
             outcome,
             error: None,
+            why: None,
             waiting: None,
             uses_attempt: outcome != Outcome::Waiting,
             contact: JobContact::default(),
@@ -79,6 +82,7 @@ impl Ended {
                 by: worker.to_owned(),
             }),
             error: self.error.clone(),
+            why: self.why_nothing(),
             contact: self.contact.clone(),
             uses_attempt: self.uses_attempt,
             link: self.link.clone(),
@@ -89,6 +93,13 @@ impl Ended {
             leaves: self.leaves,
             ..Settlement::new(self.outcome, state(self.outcome))
         }
+    }
+
+    fn why_nothing(&self) -> Option<String> {
+        let record = self.record.as_ref();
+        let winner = record.and_then(|record| record.superseded_by.as_ref());
+        let lost = winner.map(|winner| format!("record {winner} has the contact"));
+        self.why.clone().or(lost)
     }
 
     /// What a person is told.
@@ -104,7 +115,7 @@ impl Ended {
                 .and_then(|record| record.superseded_by.clone()),
             warning: self.warning.clone(),
             rules: Vec::new(),
-            why: None,
+            why: self.why.clone(),
             error: self.error.clone(),
         }
     }
@@ -194,7 +205,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
 }
 
 /// What a sync would come to, from a preview.
-pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
+pub fn rehearsed(preview: &Preview) -> SyncResult {
     let first = preview
         .fields
         .iter()
@@ -232,7 +243,7 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
                 actions: rule.actions.clone(),
             })
             .collect(),
-        why: None,
+        why: preview.skips.then(|| Preview::NO_ADDRESS.to_owned()),
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

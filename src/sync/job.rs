@@ -14,7 +14,7 @@ use super::write;
 use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
-use crate::model::view::{Outcome, SyncResult};
+use crate::model::view::{Outcome, Preview, SyncResult};
 use crate::model::{
     Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RelatedContact, Trigger,
     WaitReason,
@@ -266,6 +266,7 @@ impl Desk {
             Plan::Send(planned) => return Ok(planned),
             Plan::Skip => Ended {
                 record: Some(seen(record, None, Outcome::Skipped)),
+                why: Some(Preview::NO_ADDRESS.to_owned()),
                 leaves: Some(self.heir()),
                 ..Ended::new(Outcome::Skipped)
             },
