@@ -388,6 +388,21 @@ fn records_that_share_an_address_are_told_of_in_the_log_and_in_a_dry_run() {
                 .contains("shared@example.org")
         );
     }
+    // A failure that was taken up again is no longer the run's: what is shown of the run says so.
+    let run = house.expect(0, &["--json", "exports", "list", "--limit", "2"]);
+    let run = run.lines().remove(0)["id"].clone();
+    let show = ["exports", "show", run.as_str().unwrap()];
+    let shown = house.expect(0, &[&["--json"], &show[..]].concat()).json();
+    let failed = shown["counts"]["failed"].as_u64().unwrap();
+    assert_eq!(shown["still_failed"], failed, "{shown}");
+    let shown = house.expect(0, &show).stdout;
+    assert!(!shown.contains("since"), "{shown}");
+    let job = job_of(&house, &records[0]);
+    house.expect(0, &["queue", "discard", id(&job)]);
+    let shown = house.expect(0, &show).stdout;
+    let told =
+        format!("of {failed} failed record(s), 1 were retried, synced again or given up since");
+    assert!(shown.contains(&told), "{shown}");
 }
 
 #[test]
