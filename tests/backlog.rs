@@ -169,6 +169,31 @@ fn a_few_jobs_stay_single() {
     assert_eq!(count(&house, start, SYNC), 9);
 }
 
+/// It would give them back when it ends, and they would lie until what it may have sent has arrived.
+#[test]
+fn a_command_that_syncs_a_record_leaves_a_backlog_to_workers() {
+    let (house, worker) = paused(House::new(5), "");
+    pets(&house, 40);
+    held_back(&house, 40);
+    drop(worker);
+    let mine = create(
+        &house,
+        &json!({"name": "Mine", "owner_email": "mine@example.org"}),
+    );
+    resume(&house);
+    house.expect(0, &["sync", "pets", &mine]);
+    assert_eq!(list(&house, "state:ready,waiting").len(), 40);
+    let calls = house.control.log();
+    assert!(
+        calls
+            .iter()
+            .all(|call| !call.path.ends_with("/bulk_import"))
+    );
+    let _worker = house.worker("worker");
+    at_rest(&house);
+    assert_eq!(list(&house, "state:done").len(), 41);
+}
+
 #[test]
 fn what_an_import_refuses_goes_by_itself_and_tells_the_reason() {
     let (house, _worker) = paused(House::new(5), "");

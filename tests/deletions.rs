@@ -202,7 +202,6 @@ fn only_a_contact_that_tramline_made_is_deleted() {
             "contact.json",
         ],
     );
-    std::thread::sleep(std::time::Duration::from_millis(1100));
     let (_worker, rex) = with_rex(&house);
     house.control.delete_record(PETS, &rex);
     eventually("a failed job", || {
@@ -232,8 +231,8 @@ fn a_contact_that_an_import_found_is_not_taken_for_its_own() {
         );
         let sync = ["api", "activecampaign", "POST", "/contact/sync"];
         house.expect(0, &[&sync[..], &["--data", "contact.json"]].concat());
-        // Times of contacts have whole seconds, and an import may begin a moment before its answer comes.
-        std::thread::sleep(std::time::Duration::from_millis(3_100));
+        // Times of contacts, and the server's own, have whole seconds.
+        std::thread::sleep(std::time::Duration::from_millis(2_100));
         house.control.exclude("milo@example.org");
         let worker = house.worker("worker");
         let pets = || {

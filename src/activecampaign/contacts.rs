@@ -273,9 +273,9 @@ fn decode_written(answer: &Answer) -> Result<Synced, String> {
     let envelope: ContactEnvelope = answer.json()?;
     let row = envelope.contact;
     let id = required_id(&row.id)?;
-    let same_time = !row.cdate.0.is_empty() && row.cdate == row.udate;
     Ok(Synced {
         id: ContactId::new(id),
-        created: answer.status == 201 || same_time,
+        // Times that are equal say less: somebody else may have made it within the same second.
+        created: answer.status == 201,
     })
 }

@@ -6,7 +6,11 @@ use reqwest::header::{DATE, HeaderMap};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The last difference by address; positive where the server is ahead.
+/// A `Date` is up to a second old when it is sent, and older when it is here: of such differences the largest is nearest to the
+/// truth. One that is smaller by more than this comes from a clock that was set.
+const OLD: SignedDuration = SignedDuration::from_secs(2);
+
+/// The difference by address; positive where the server is ahead.
 #[derive(Default)]
 pub(super) struct Skews {
     by_base: Mutex<HashMap<String, SignedDuration>>,
@@ -19,10 +23,15 @@ impl Skews {
         let Some(at) = told.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()) else {
             return;
         };
-        self.by_base
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(base.as_str().to_owned(), at.timestamp().duration_since(now));
+        let skew = at.timestamp().duration_since(now);
+        let mut by_base = self.by_base.lock().unwrap_or_else(PoisonError::into_inner);
+        match by_base.get_mut(base.as_str()) {
+            Some(known) if (*known - OLD..*known).contains(&skew) => {}
+            Some(known) => *known = skew,
+            None => {
+                by_base.insert(base.as_str().to_owned(), skew);
+            }
+        }
     }
 
     pub(super) fn of(&self, base: &BaseUrl) -> Option<SignedDuration> {
@@ -56,5 +65,10 @@ mod tests {
         );
         skews.note(&base, &headers, now);
         assert_eq!(skews.of(&base), Some(SignedDuration::from_secs(150)));
+        // Old already when it came, and then from a clock that was set.
+        skews.note(&base, &headers, now + SignedDuration::from_millis(900));
+        assert_eq!(skews.of(&base), Some(SignedDuration::from_secs(150)));
+        skews.note(&base, &headers, now + SignedDuration::from_secs(10));
+        assert_eq!(skews.of(&base), Some(SignedDuration::from_secs(140)));
     }
 }

@@ -79,9 +79,9 @@ pub fn walked_from(sent_at: Timestamp) -> Timestamp {
 /// True if a contact came to be with an import that was sent then. One that was there before is named as changed by some
 /// answers, and by others not at all (fact sheet §3.4). `skew`: by how much the server's clock is ahead.
 pub fn made_since(contact: &Contact, sent_at: Timestamp, skew: Option<SignedDuration>) -> bool {
-    // Times of the server's have whole seconds.
-    let floor = sent_at + skew.unwrap_or_default() - SignedDuration::from_secs(2);
-    contact.created_at.is_some_and(|at| at >= floor)
+    // Its times have whole seconds. In doubt it was there: whom others made must not be deleted.
+    let floor = (sent_at + skew.unwrap_or_default()).as_second();
+    contact.created_at.is_some_and(|at| at.as_second() >= floor)
 }
 
 /// True if a contact holds what was sent; without its values, or with tags and lists that went along (`rode`), if it was

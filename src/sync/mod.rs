@@ -166,6 +166,13 @@ impl Engine {
 
     /// Works the queue in the background from now on; a second call changes nothing.
     pub fn start_worker(&self) {
+        self.inner.backlog.open();
+        self.start_singly();
+        self.wake();
+    }
+
+    /// As [`Engine::start_worker`], without the bulks that work a backlog off, unless they are begun already.
+    fn start_singly(&self) {
         if !self.inner.working.swap(true, Ordering::Relaxed) {
             self.inner.tracker.spawn(worker::run(self.clone()));
             self.inner.tracker.spawn(breaker::watch(self.clone()));
@@ -336,7 +343,7 @@ impl Engine {
         let ids = store.enqueue_many(&jobs).await?;
         // Whoever waits wants to know whether a stopped account goes on by now.
         breaker::ask(self, std::slice::from_ref(&account.name), true).await;
-        self.start_worker();
+        self.start_singly();
         self.wake();
         let mut done: BTreeMap<JobId, SyncResult> = BTreeMap::new();
         while ids.iter().any(|id| !done.contains_key(id)) {

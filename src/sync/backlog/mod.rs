@@ -25,6 +25,7 @@ use reading::Read;
 use sending::Pace;
 use shelf::Shelf;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +41,9 @@ type Shelves = HashMap<(ConnectionName, ObjectKey), Arc<tokio::sync::Mutex<Shelf
 
 /// What the bulks of one process share.
 pub struct Backlog {
+    /// None at first: a process that syncs some records for a person leaves the rest to workers.
     room: Arc<Semaphore>,
+    open: AtomicBool,
     at_work: Mutex<BTreeMap<ConnectionName, usize>>,
     shelves: Mutex<Shelves>,
     pace: Pace,
@@ -49,7 +52,8 @@ pub struct Backlog {
 impl Default for Backlog {
     fn default() -> Self {
         Self {
-            room: Arc::new(Semaphore::new(BULKS)),
+            room: Arc::new(Semaphore::new(0)),
+            open: AtomicBool::new(false),
             at_work: Mutex::default(),
             shelves: Mutex::default(),
             pace: Pace::default(),
@@ -58,6 +62,13 @@ impl Default for Backlog {
 }
 
 impl Backlog {
+    /// Lets bulks begin from now on.
+    pub fn open(&self) {
+        if !self.open.swap(true, Ordering::Relaxed) {
+            self.room.add_permits(BULKS);
+        }
+    }
+
     /// Room for one more bulk, until it is dropped; `None` if there is none.
     pub fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_owned().ok()
