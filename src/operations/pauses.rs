@@ -29,7 +29,7 @@ impl fmt::Display for Scope {
 }
 
 /// How the end of a pause is written.
-pub const MOMENTS: &str = "write 90s, 30m, 2h, 1d, 18:00 or 2026-11-30T08:00:00Z";
+pub const MOMENTS: &str = "write 30m, 2h, 18:00 or 2026-11-30T08:00:00Z";
 
 /// A point in time such as `2026-11-30T08:00:00Z`, a length of time from now such as `90s`, `15m`, `2h`, `1d`, or the next time
 /// the clock shows `9:00` in this time zone.
