@@ -29,6 +29,8 @@ mod editor;
 mod fields;
 #[path = "screens/filters.rs"]
 mod filters;
+#[path = "screens/kept.rs"]
+mod kept;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]

@@ -1,7 +1,7 @@
 //! Keys while something lies above the screen.
 
 use super::app::{App, types};
-use super::command::set;
+use super::command::{set, update};
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
@@ -15,6 +15,7 @@ use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
 use super::widgets::rule::RuleOutcome;
 use super::widgets::source::SourceOutcome;
+use crate::operations::records::meanwhile::RecordChange;
 use crossterm::event::{KeyCode, KeyEvent};
 
 impl App {
@@ -77,7 +78,14 @@ impl App {
                     }
                     LineOutcome::Done => {
                         let text = line.text().to_owned();
-                        self.set_filter(&text, true);
+                        match self.screen(self.tab).filter_fault(&text) {
+                            Some(fault) => {
+                                line.refuse(fault);
+                                self.overlays.push(overlay);
+                                return;
+                            }
+                            None => self.set_filter(&text, true),
+                        }
                     }
                     LineOutcome::Dropped => {
                         let text = line.before.clone();
@@ -228,13 +236,15 @@ impl App {
                 self.wait_for(form, Request::Create(object, changes.clone()), did);
             }
             Purpose::Edit(..) if changes.is_empty() => {}
-            Purpose::Edit(object, record, _) => {
-                let did = format!(
-                    "tramline records update {} {record}{}",
-                    object.short(),
-                    set(&changes)
-                );
-                self.wait_for(form, Request::Update(object, record, changes.clone()), did);
+            Purpose::Edit(object, record, seen) => {
+                let change = RecordChange {
+                    object,
+                    record,
+                    properties: changes,
+                    seen,
+                };
+                let did = update(&change);
+                self.wait_for(form, Request::Update(Box::new(change)), did);
             }
         }
     }

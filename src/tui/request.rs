@@ -22,6 +22,7 @@ use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::file::{Filed, RecordFile};
+use crate::operations::records::meanwhile::RecordChange;
 use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::rules::RuleTrial;
@@ -68,7 +69,8 @@ pub enum Request {
     Segments(ContactId),
     Sync(MappingName, Vec<RecordId>),
     Create(ObjectKey, Properties),
-    Update(ObjectKey, RecordId, Properties),
+    /// Change a record, unless somebody else changed the same of it meanwhile.
+    Update(Box<RecordChange>),
     Delete(ObjectKey, Vec<RecordId>),
     MappingDetail(MappingName),
     Samples(MappingName),
@@ -192,6 +194,8 @@ pub enum Reply {
     Segments(ContactId, Done<SegmentMatches>),
     Synced(Done<Vec<SyncResult>>),
     Saved(Done<Record>),
+    /// A change that was not written: somebody else changed the same of the record, which is as it is now.
+    Meanwhile(Box<RecordChange>, Box<Record>),
     /// Deleted records, and the problem that stopped the rest.
     Deleted(Vec<RecordId>, Option<Problem>),
     MappingDetail(MappingName, Done<MappingDetail>),

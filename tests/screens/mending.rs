@@ -46,7 +46,7 @@ fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
     // The cursor stands in the field that the refused e-mail comes from.
     driver.keys("x\n");
     let sent = driver.asked.iter().find_map(|r| match r {
-        Request::Update(_, record, properties) => Some((record.clone(), properties.clone())),
+        Request::Update(change) => Some((change.record.clone(), change.properties.clone())),
         _ => None,
     });
     let (record, properties) = sent.unwrap();

@@ -200,12 +200,20 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             id,
             done(
                 mood,
-                vec![RelatedRecord {
-                    association: "pet_owner".into(),
-                    object: "contact".into(),
-                    record: "c-1".into(),
-                    title: Some(text(mood, "Jo Doe <jo@example.org>")),
-                }],
+                vec![
+                    RelatedRecord {
+                        association: "pet_owner".into(),
+                        object: "contact".into(),
+                        record: "c-1".into(),
+                        title: Some(text(mood, "Jo Doe <jo@example.org>")),
+                    },
+                    RelatedRecord {
+                        association: "pet_visit".into(),
+                        object: "custom_objects.visits".into(),
+                        record: record(mood, 7).id,
+                        title: None,
+                    },
+                ],
             ),
         ),
         Request::Preview(_, id) => {

@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::model::export::Run;
+use crate::model::filter::quote;
 use crate::model::{JobState, Level, ObjectKey};
 use crate::tui::canvas::{counted, grouped};
 use crate::tui::context::{Cx, Go, Then};
@@ -59,7 +60,7 @@ impl App {
         let last = self.status.value().and_then(|s| s.last_error.clone());
         match last {
             Some(error) => {
-                let filter = format!("error:{}", quoted_value(&error.problem.message));
+                let filter = format!("error:{}", quote(&error.problem.message));
                 self.go(Go::Queue(Some(JobState::Failed), filter));
             }
             None => self
@@ -190,15 +191,36 @@ impl App {
         }
     }
 
-    pub(super) fn quit(&mut self) {
-        let (mut titles, mut lines) = (Vec::new(), Vec::new());
+    /// What a person made here that stands nowhere else, with a sentence on it.
+    pub(super) fn would_be_lost(&self) -> Vec<(String, Lost)> {
+        let mut lost = Vec::new();
         let unsaved = self.mappings.unsaved();
         if !unsaved.is_empty() {
-            titles.push("Quit without saving?");
-            lines.push(format!(
-                "Changes of {} are in no file yet.",
-                unsaved.join(", ")
+            let names = unsaved.join(", ");
+            lost.push((
+                format!("Changes of {names} are in no file yet."),
+                Lost::Mappings,
             ));
+        }
+        let typed: Vec<String> = self.unfinished.titles().collect();
+        if !typed.is_empty() {
+            let line = format!(
+                "Typed and not entered: {}. Whoever opens it again finds what was typed.",
+                typed.join("; ")
+            );
+            lost.push((line, Lost::Typed));
+        }
+        lost
+    }
+
+    pub(super) fn quit(&mut self) {
+        let (mut titles, mut lines) = (Vec::new(), Vec::new());
+        for (line, lost) in self.would_be_lost() {
+            titles.push(match lost {
+                Lost::Mappings => "Quit without saving?",
+                Lost::Typed => "Quit and lose what was typed?",
+            });
+            lines.push(line);
         }
         let at_work = self.status.value().map(|status| status.at_work.as_slice());
         // The list may know more than the status, which is read in turn with it.
@@ -241,35 +263,20 @@ impl App {
     }
 }
 
+/// What would be lost by leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Changes of mappings that are not saved.
+    Mappings,
+    /// Text in forms that were left.
+    Typed,
+}
+
 /// How far a run is: `pets: 394 of 10,000 records`.
 fn far(run: &Run) -> String {
     let done = grouped(run.counts.settled());
     match goal(run) {
         Some(goal) => format!("{}: {done} of {}.", run.mapping, counted(goal, "record")),
         None => format!("{}: {done} records so far.", run.mapping),
-    }
-}
-
-/// A text as a quoted value of the filter language.
-fn quoted_value(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::filter::{Condition, Filter};
-
-    #[test]
-    fn any_text_survives_the_filter_language() {
-        for text in [
-            "the value \"A\"  is not  an option",
-            r"ends with \",
-            "state:failed, age>1h",
-        ] {
-            let filter = Filter::parse(&format!("error:{}", quoted_value(text))).unwrap();
-            let wanted = Condition::Error(vec![text.to_owned()]);
-            assert_eq!(filter, Filter::default().and(wanted));
-        }
     }
 }

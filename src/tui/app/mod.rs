@@ -19,6 +19,7 @@ mod configured;
 mod connecting;
 mod filters;
 mod going;
+mod meanwhile;
 mod ways;
 
 use crate::model::filter::Filter;

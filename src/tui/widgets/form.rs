@@ -207,7 +207,19 @@ impl Form {
         let mut any = self.is_busy();
         for field in &mut self.fields {
             let same = before.fields.iter().find(|one| one.key == field.key);
-            any |= same.is_some_and(|one| field.take_up(one));
+            if !same.is_some_and(|one| field.take_up(one)) {
+                continue;
+            }
+            any = true;
+            // What was typed was typed over the value that stood there then, and nobody has seen another one since.
+            if let (Purpose::Edit(_, _, seen), Purpose::Edit(_, _, then)) =
+                (&mut self.purpose, &before.purpose)
+            {
+                match then.get(&field.key) {
+                    Some(value) => seen.insert(field.key.clone(), value.clone()),
+                    None => seen.remove(&field.key),
+                };
+            }
         }
         any
     }

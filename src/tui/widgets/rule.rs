@@ -115,6 +115,14 @@ impl RuleEditor {
         *self = Self { others, ..before };
     }
 
+    /// What it is called.
+    pub fn title(&self) -> String {
+        match self.at {
+            Some(_) => format!("Rule {}", self.rule.name),
+            None => format!("New rule of {}", self.mapping),
+        }
+    }
+
     fn begin_anew(&mut self) {
         self.rule = self.before.clone();
         self.name = Input::new(self.before.name.clone());
@@ -293,11 +301,7 @@ impl RuleEditor {
             _ => 0,
         };
         let height = LINES.len() + 1 + result.len().max(2) + offered + 2;
-        let title = match self.at {
-            Some(_) => format!("Rule {}", self.rule.name),
-            None => format!("New rule of {}", self.mapping),
-        };
-        let inner = frame(canvas, area, width, height as u16, &title);
+        let inner = frame(canvas, area, width, height as u16, &self.title());
         // Where there is little room, what the rule makes of the sample stays in sight.
         let kept = (result.len().min(3) + 1) as u16;
         let rows = usize::from(inner.height.saturating_sub(kept)).min(LINES.len());

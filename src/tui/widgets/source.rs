@@ -65,6 +65,11 @@ impl Source {
         self.expression.text()
     }
 
+    /// What it is called.
+    pub fn title(&self) -> String {
+        format!("{} from", self.target)
+    }
+
     /// Takes the offered field of this number.
     pub fn take(&mut self, at: usize) {
         self.expression.take(at);
@@ -111,8 +116,7 @@ impl Source {
         let result: Vec<_> = result.collect();
         let offered = self.expression.offered_height();
         let height = (result.len().max(1) + offered + 5) as u16;
-        let title = format!("{} from", self.target);
-        let inner = frame(canvas, area, width, height.min(area.height), &title);
+        let inner = frame(canvas, area, width, height.min(area.height), &self.title());
         let line = Rect {
             height: 1.min(inner.height),
             ..inner

@@ -168,11 +168,42 @@ impl Queue {
         self.restart(cx);
     }
 
-    /// Takes state and filter back that were in force before; the list is read when it comes into view.
-    pub fn put_back(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
-        self.restore(state, filter);
-        cx.give_up(Slot::Jobs);
-        self.load = Load::Idle;
+    /// Leaves the view as it is, for one that is opened from elsewhere, and gives what leads back to it. What goes on in the
+    /// queue stays in sight.
+    pub fn step_aside(&mut self, cx: &mut Cx) -> Box<Self> {
+        for slot in [Slot::Jobs, Slot::Job, Slot::Groups] {
+            cx.give_up(slot);
+        }
+        let fresh = Self::new(self.low_bandwidth);
+        let mut left = Box::new(std::mem::replace(self, fresh));
+        self.take_common(&mut left);
+        left
+    }
+
+    /// The view is again as it was left, and is read again.
+    pub fn put_back(&mut self, left: Box<Self>, cx: &mut Cx) {
+        for slot in [Slot::Jobs, Slot::Job, Slot::Groups] {
+            cx.give_up(slot);
+        }
+        let mut now = std::mem::replace(self, *left);
+        self.take_common(&mut now);
+        // Nobody waits for what was asked then.
+        self.load.cancel();
+        self.detail.cancel();
+        self.groups.cancelled();
+        self.refresh.mark();
+        self.groups.mark();
+    }
+
+    /// Takes what is of the queue itself, whatever part of it is in view.
+    fn take_common(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.doings, &mut other.doings);
+        std::mem::swap(&mut self.meter, &mut other.meter);
+        self.counts = other.counts;
+        self.pauses.clone_from(&other.pauses);
+        self.watched = other.watched.take();
+        self.only.clone_from(&other.only);
+        self.pace(other.low_bandwidth);
     }
 
     /// As [`Queue::choose`], by a saved filter.

@@ -2,6 +2,7 @@
 
 use super::{Queue, groups};
 use crate::model::bulk::BulkAction;
+use crate::model::filter::{Filter, FilterError};
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
 use crate::tui::canvas::{Canvas, counted};
@@ -236,6 +237,10 @@ impl Screen for Queue {
 
     fn filter(&self) -> &str {
         &self.filter
+    }
+
+    fn filter_fault(&self, text: &str) -> Option<FilterError> {
+        Filter::parse(text).err()
     }
 
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
