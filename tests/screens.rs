@@ -69,6 +69,8 @@ mod told;
 mod typed;
 #[path = "screens/ways.rs"]
 mod ways;
+#[path = "screens/whole.rs"]
+mod whole;
 #[path = "screens/world.rs"]
 mod world;
 
