@@ -73,7 +73,10 @@ fn by_default_the_contact_stays() {
     let writes = house.now();
     house.control.delete_record(PETS, &rex);
     eventually("its look for the record", || house.jobs().len() == 2);
-    ended(&house, &rex, "done");
+    let job = ended(&house, &rex, "done");
+    assert_eq!(job["ended"]["outcome"], "skipped", "{job}");
+    let why = job["ended"]["why"].as_str().unwrap();
+    assert!(why.contains("on_delete = \"keep\""), "{why}");
     assert!(house.control.contact(REX).is_some());
     assert!(house.writes_since(writes).is_empty());
 }

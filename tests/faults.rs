@@ -168,6 +168,33 @@ fn bursts_of_429_with_and_without_retry_after() {
     });
 }
 
+const ATTEMPTS: &str = "SELECT count(*) FROM attempts";
+
+/// A limit is met again and again by many jobs: before anything was sent, that is no attempt worth a row.
+#[test]
+fn a_wait_for_a_rate_limit_leaves_no_attempt() {
+    let house = House::new(20);
+    let pet = json!({"name": "Rex", "owner_email": "rex@example.org"});
+    let pet = pet.as_object().unwrap();
+    let record = house.control.create_record(PETS, pet).unwrap();
+    // A person's sync looks at the contact first.
+    let limited = fault(Kind::Status(429), "GET /api/3/contacts", 0, 1_000);
+    house.control.fault(limited);
+    let mut child = house.start("sync", &["sync", "pets", &record]);
+    let waits = || {
+        let jobs = house.jobs();
+        jobs.first()
+            .is_some_and(|job| job["waiting"]["reason"] == "rate_limited")
+    };
+    eventually("a job that waits", waits);
+    assert_eq!(house.number(ATTEMPTS), 0);
+    house.control.clear_faults();
+    let ended = child.wait().unwrap();
+    assert!(ended.success(), "{}", house.read("sync.stderr"));
+    assert_eq!(house.number(ATTEMPTS), 1);
+    house.assert_no_violation();
+}
+
 #[test]
 fn a_rate_limit_that_lasts_is_asked_about_ever_more_rarely_and_its_job_is_seen_to_wait() {
     let house = House::new(20);
@@ -189,6 +216,7 @@ fn a_rate_limit_that_lasts_is_asked_about_ever_more_rarely_and_its_job_is_seen_t
     assert_eq!(waits["error"]["class"], "throttled", "{waits}");
     let why = house.expect(0, &["queue", "why", waits["id"].as_str().unwrap()]);
     assert!(why.stdout.contains("rate limit"), "{why:#?}");
+    assert_eq!(house.number(ATTEMPTS), 0, "nothing was tried yet");
     let log = house.control.log();
     let refused: Vec<i64> = log
         .iter()

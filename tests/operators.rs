@@ -345,6 +345,66 @@ fn the_activity_of_a_job_that_failed_in_an_export_is_the_exports() {
     }
 }
 
+/// Records of one address, where none may win: each of them fails, and a dry run says so of each.
+#[test]
+fn records_that_share_an_address_are_told_of_in_the_log_and_in_a_dry_run() {
+    let house = House::new(30);
+    let records = syncable(&house, 3);
+    for record in &records {
+        assert!(house.control.set_property(
+            PETS,
+            record,
+            "owner_email",
+            json!("shared@example.org")
+        ));
+    }
+    house.edit_config("[mappings.pets]", "[mappings.pets]\nconflict = \"fail\"");
+    let rehearsed = house.expect(3, &["--json", "export", "pets", "--dry-run"]);
+    let rehearsed = rehearsed.lines();
+    for record in &records {
+        let told = rehearsed
+            .iter()
+            .filter(|line| line["record"] == record.as_str());
+        let told: Vec<&Value> = told.collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert_eq!(told[0]["outcome"], "failed", "{told:#?}");
+    }
+
+    house.expect(3, &["export", "pets"]);
+    for record in &records {
+        let job = job_of(&house, record);
+        assert_eq!(job["error"]["field"], "email", "{job}");
+        let lines = house
+            .expect(0, &["--json", "activity", "--job", id(&job)])
+            .lines();
+        let failed = lines.iter().filter(|line| line["outcome"] == "failed");
+        let failed: Vec<&Value> = failed.collect();
+        assert_eq!(failed.len(), 1, "{lines:#?}");
+        assert_eq!(failed[0]["level"], "WARN");
+        assert!(
+            failed[0]["error"]
+                .as_str()
+                .unwrap()
+                .contains("shared@example.org")
+        );
+    }
+    // A failure that was taken up again is no longer the run's: what is shown of the run says so.
+    let run = house.expect(0, &["--json", "exports", "list", "--limit", "2"]);
+    let run = run.lines().remove(0)["id"].clone();
+    let show = ["exports", "show", run.as_str().unwrap()];
+    let shown = house.expect(0, &[&["--json"], &show[..]].concat()).json();
+    let failed = shown["counts"]["failed"].as_u64().unwrap();
+    assert_eq!(shown["still_failed"], failed, "{shown}");
+    let shown = house.expect(0, &show).stdout;
+    assert!(!shown.contains("since"), "{shown}");
+    let job = job_of(&house, &records[0]);
+    house.expect(0, &["queue", "discard", id(&job)]);
+    let shown = house.expect(0, &show).stdout;
+    let told =
+        format!("of {failed} failed record(s), 1 were retried, synced again or given up since");
+    assert!(shown.contains(&told), "{shown}");
+}
+
 #[test]
 fn the_activity_shows_calls_and_settlements_by_job_and_request() {
     let house = House::new(30);
@@ -754,6 +814,14 @@ fn an_action_on_many_that_is_killed_is_completed_once_by_the_next_worker() {
                 .await
                 .unwrap();
             assert_eq!(reached, MANY as i64 - 1, "{action}");
+            // Who began it can look up what came of it, whoever ended it.
+            let told: (Option<String>, Option<i64>) =
+                sqlx::query_as("SELECT outcome, number FROM audit WHERE action = $1")
+                    .bind(action)
+                    .fetch_one(&mut store)
+                    .await
+                    .unwrap();
+            assert_eq!(told, (Some("done".to_owned()), Some(MANY as i64 - 1)));
             sqlx::Connection::close(store).await.unwrap();
         });
     }

@@ -174,14 +174,13 @@ pub fn report(context: &Context, run: &Run) -> Result<Exit, Problem> {
     if context.output.is_json() {
         context.output.document(&run.summary());
     } else {
-        let verb = if run.options.dry_run {
-            "would be sent"
-        } else {
-            "synced"
+        let (verb, failed) = match run.options.dry_run {
+            true => ("would be sent", "would fail"),
+            false => ("synced", "failed"),
         };
         let counts = &run.counts;
         context.output.line(&format!(
-            "{} {}: read {}, unchanged {}, {verb} {}, superseded {}, skipped {}, failed {} in {:.1} s; \
+            "{} {}: read {}, unchanged {}, {verb} {}, superseded {}, skipped {}, {failed} {} in {:.1} s; \
              requests: HighLevel {}, ActiveCampaign {}; rate-limit answers: {}",
             run.mapping, run.state.name(), counts.read, counts.unchanged, counts.synced, counts.superseded, counts.skipped,
             counts.failed, run.elapsed_ms as f64 / 1000.0, run.requests.highlevel, run.requests.activecampaign, run.throttled,
@@ -294,10 +293,17 @@ fn draw(bar: &ProgressBar, run: &Run) {
     bar.set_prefix(format!("export {}", run.mapping));
     bar.set_length(run.total.unwrap_or(run.counts.read).max(run.counts.read));
     bar.set_position(run.counts.settled());
-    bar.set_message(format!(
-        "read {} · sent {} · failed {}",
-        run.counts.read, run.sent, run.counts.failed
-    ));
+    let counts = &run.counts;
+    bar.set_message(match run.options.dry_run {
+        true => format!(
+            "read {} · would send {} · would fail {}",
+            counts.read, counts.synced, counts.failed
+        ),
+        false => format!(
+            "read {} · sent {} · failed {}",
+            counts.read, run.sent, counts.failed
+        ),
+    });
 }
 
 /// A time in RFC 3339, or an age before now.

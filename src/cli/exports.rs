@@ -5,7 +5,9 @@ use super::output::time;
 use super::{Context, Exit};
 use crate::model::export::Run;
 use crate::model::{Problem, RunId, WaitReason, Waiting};
+use crate::operations::Operations;
 use clap::Subcommand;
+use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -35,14 +37,19 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
             print(context, &operations.exports(limit, only.as_ref()).await?);
             Exit::Done
         }
-        Action::Show { id } => show(context, &operations.export(&id).await?),
+        Action::Show { id } => {
+            let run = operations.export(&id).await?;
+            show(context, &operations, &run).await?
+        }
         Action::Pause { id } => {
             let id: RunId = operations.export(&id).await?.id;
-            show(context, &operations.pause_export(&id).await?)
+            let run = operations.pause_export(&id).await?;
+            show(context, &operations, &run).await?
         }
         Action::Cancel { id } => {
             let id: RunId = operations.export(&id).await?.id;
-            show(context, &operations.cancel_export(&id).await?)
+            let run = operations.cancel_export(&id).await?;
+            show(context, &operations, &run).await?
         }
         Action::Resume { id } => {
             let id: RunId = operations.export(&id).await?.id;
@@ -64,9 +71,19 @@ pub async fn run(context: &Context, action: Action) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-fn show(context: &Context, run: &Run) -> Exit {
+/// A run with what has become of its failures.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    run: &'a Run,
+    /// How many of the records that failed still stand so in the queue.
+    still_failed: u64,
+}
+
+async fn show(context: &Context, operations: &Operations, run: &Run) -> Result<Exit, Problem> {
+    let still_failed = operations.still_failed(run).await?;
     if context.output.is_json() {
-        context.output.document(run);
+        context.output.document(&Shown { run, still_failed });
     } else {
         print(context, std::slice::from_ref(run));
         if let Some(waiting) = &run.waiting {
@@ -75,8 +92,15 @@ fn show(context: &Context, run: &Run) -> Exit {
         if let Some(error) = &run.error {
             context.output.line(&format!("error: {error}"));
         }
+        let mended = run.counts.failed.saturating_sub(still_failed);
+        if mended > 0 && !run.options.dry_run {
+            context.output.line(&format!(
+                "of {} failed record(s), {mended} were retried, synced again or given up since; still failed: {still_failed}",
+                run.counts.failed
+            ));
+        }
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 /// Why a run does not go on, until when, and who stopped it.
@@ -89,6 +113,14 @@ pub fn waits(waiting: &Waiting) -> String {
         }
         (_, Some(at)) => format!("waits: paused by {by} until {at}"),
         (_, None) => format!("waits: paused by {by}; tramline queue resume lets it go on"),
+    }
+}
+
+/// A number of records; of a dry run, which sent nothing, with what `would` have become of them.
+fn told(run: &Run, would: &str, number: u64) -> String {
+    match run.options.dry_run {
+        true => format!("{would} {number}"),
+        false => number.to_string(),
     }
 }
 
@@ -116,10 +148,10 @@ fn print(context: &Context, runs: &[Run]) {
             },
             run.counts.read.to_string(),
             run.counts.unchanged.to_string(),
-            run.counts.synced.to_string(),
+            told(run, "would send", run.counts.synced),
             run.counts.superseded.to_string(),
             run.counts.skipped.to_string(),
-            run.counts.failed.to_string(),
+            told(run, "would fail", run.counts.failed),
             time(Some(run.started_at)),
         ]
     });

@@ -8,6 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// The widest a column of a table gets on a terminal.
 const COLUMN_WIDTH: usize = 48;
+/// The widest a column gets elsewhere for the sake of a longer text in one of its rows.
+const WIDENED: usize = 80;
 
 /// Where a command prints.
 pub struct Output {
@@ -48,7 +50,8 @@ impl Output {
         }
     }
 
-    /// A table: as wide as its content, cut at a width of its own on a terminal only.
+    /// A table. On a terminal what exceeds a column's width is cut; elsewhere it is whole, and a very long text widens no line
+    /// but its own.
     pub fn table(&self, columns: &[&str], rows: &[Vec<String>]) {
         let cut = std::io::stdout().is_terminal();
         let cell = |text: &str| {
@@ -66,7 +69,7 @@ impl Output {
         let mut widths: Vec<usize> = columns.iter().map(|name| name.width()).collect();
         for row in &rows {
             for (width, text) in widths.iter_mut().zip(row) {
-                *width = (*width).max(text.width());
+                *width = (*width).max(text.width().min(WIDENED));
             }
         }
         let print = |cells: &mut dyn Iterator<Item = &str>| {

@@ -179,13 +179,16 @@ async fn list(
     context.output.list(
         &jobs,
         &[
-            "ID", "STATE", "MAPPING", "RECORD", "CONTACT", "TRIES", "UPDATED", "ERROR",
+            "ID", "STATE", "MAPPING", "RECORD", "CONTACT", "TRIES", "UPDATED", "WHY",
         ],
         |job| {
-            let state = match &job.waiting {
-                Some(waiting) => format!("waiting: {}", waiting.reason.name()),
-                None => job.state.name().into(),
+            let state = match (&job.waiting, &job.ended) {
+                (Some(waiting), _) => format!("waiting: {}", waiting.reason.name()),
+                (None, Some(end)) => format!("done: {}", end.outcome.name()),
+                (None, None) => job.state.name().into(),
             };
+            let error = job.error.as_ref().map(ToString::to_string);
+            let why = job.ended.as_ref().and_then(|end| end.why.clone());
             vec![
                 job.id.to_string(),
                 state,
@@ -198,10 +201,7 @@ async fn list(
                     .unwrap_or_default(),
                 job.attempts.to_string(),
                 time(Some(job.updated_at)),
-                job.error
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
+                error.or(why).unwrap_or_default(),
             ]
         },
     );

@@ -3,6 +3,7 @@
 use super::{Context, Exit, signals};
 use crate::model::view::{Outcome, SyncResult};
 use crate::model::{MappingName, Problem, RecordId};
+use serde::Serialize;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -42,11 +43,25 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Proble
     })
 }
 
+/// What would become of a record: nothing was sent.
+#[derive(Serialize)]
+struct Rehearsed<'a> {
+    #[serde(flatten)]
+    result: &'a SyncResult,
+    dry_run: bool,
+}
+
 /// One line a record, and beneath it what rules do and each field that changes. `rehearsed`: nothing was done.
 pub fn print(context: &Context, results: &[SyncResult], rehearsed: bool) {
     for result in results {
         if context.output.is_json() {
-            context.output.document(result);
+            match rehearsed {
+                true => context.output.document(&Rehearsed {
+                    result,
+                    dry_run: true,
+                }),
+                false => context.output.document(result),
+            }
             continue;
         }
         let contact = result

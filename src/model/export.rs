@@ -126,6 +126,9 @@ pub struct Summary {
     pub run: RunId,
     pub mapping: MappingName,
     pub state: RunState,
+    /// Nothing was sent: `synced` would be, `failed` would fail. Left out where it is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     pub read: u64,
     pub unchanged: u64,
     pub synced: u64,
@@ -153,6 +156,7 @@ impl Run {
             run: self.id.clone(),
             mapping: self.mapping.clone(),
             state: self.state,
+            dry_run: self.options.dry_run,
             read: self.counts.read,
             unchanged: self.counts.unchanged,
             synced: self.counts.synced,

@@ -1,5 +1,6 @@
 //! Jobs of the queue: one record of one mapping to be brought to its contact.
 
+use super::view::Outcome;
 use super::{
     ConnectionName, ContactId, Email, ErrorClass, JobId, MappingName, ObjectKey, Problem,
     Properties, RecordId, RunId,
@@ -168,6 +169,14 @@ pub struct JobContact {
     pub email: Option<Email>,
 }
 
+/// How a job came to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobEnd {
+    pub outcome: Outcome,
+    /// One clause on why nothing was sent, where that is so: `the record has no address in owner_email`.
+    pub why: Option<String>,
+}
+
 /// One job, as lists, details and `--json` show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -184,6 +193,9 @@ pub struct Job {
     pub attempts: u32,
     /// The last error; kept while the job waits to be tried again.
     pub error: Option<Problem>,
+    /// Of a job that is done; `None` where an export resolved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<JobEnd>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -70,7 +70,10 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// What is said of a record that is skipped.
+    /// Why a record is skipped.
+    pub const NO_ADDRESS: &str =
+        "the record has no e-mail address, and the mapping skips such records";
+    /// What is said of it.
     pub const SKIPPED: &str =
         "skipped: the record has no e-mail address, and the mapping skips such records";
 
@@ -159,7 +162,7 @@ pub struct SyncResult {
     /// The rules that fired, with what was done of them; in a dry run, those that would fire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<FiringRule>,
-    /// Of a sync that waits: one sentence on what for, and until when.
+    /// Of a sync that waits: one sentence on what for, and until when. Of one that was skipped: a clause on why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     pub error: Option<Problem>,

@@ -4,6 +4,8 @@ use super::{Done, Operations, who::who};
 use crate::model::ConnectionName;
 use crate::model::audit::AuditEntry;
 use crate::store::NewAudit;
+use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
 
 /// What a person is about to do.
 pub(super) struct Act(NewAudit);
@@ -38,7 +40,12 @@ pub(super) struct Told {
     pub outcome: String,
     /// Number of jobs or records that it changed.
     pub number: Option<u64>,
+    /// What it was about, where that is known only now: the id of what was made.
+    pub target: Option<String>,
 }
+
+/// How an action stands that was not waited for to its end: what it enqueued goes on without it.
+const LEFT: &str = "its process ended before it did";
 
 impl Operations {
     /// Does what a person wants and keeps who, when, what and how it ended. What cannot be written down is not done.
@@ -51,6 +58,7 @@ impl Operations {
         let told = |value: &T| Told {
             outcome: "done".to_owned(),
             number: number(value),
+            target: None,
         };
         self.audited_as(act, doing, told).await
     }
@@ -64,19 +72,50 @@ impl Operations {
     ) -> Done<T> {
         let store = &self.inner.store;
         let seq = store.audit_begins(&act.0).await?;
+        self.acts().insert(seq);
         let result = doing.await;
-        let Told { outcome, number } = match &result {
+        self.acts().remove(&seq);
+        let told = match &result {
             Ok(value) => told(value),
             Err(problem) => Told {
                 outcome: problem.to_string(),
                 number: None,
+                target: None,
             },
         };
-        // It was done, whether or not this can be written down: the row that began tells of it.
-        if let Err(error) = store.audit_ends(seq, &outcome, number).await {
+        self.audit_ends(seq, &told).await;
+        result
+    }
+
+    /// It was done, whether or not this can be written down: the row that began tells of it.
+    async fn audit_ends(&self, seq: i64, told: &Told) {
+        let (outcome, target) = (&told.outcome, told.target.as_deref());
+        let ended = self
+            .inner
+            .store
+            .audit_ends(seq, outcome, told.number, target);
+        if let Err(error) = ended.await {
             tracing::warn!(%error, "the end of an action could not be written into the audit");
         }
-        result
+    }
+
+    /// The process ends: whoever reads the audit is to know of what was not waited for to its end.
+    pub(super) async fn leave_acts(&self) {
+        let left = std::mem::take(&mut *self.acts());
+        for seq in left {
+            let told = Told {
+                outcome: LEFT.to_owned(),
+                number: None,
+                target: None,
+            };
+            self.audit_ends(seq, &told).await;
+        }
+    }
+
+    /// The rows of actions under way.
+    fn acts(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        let acts = self.inner.acts.lock();
+        acts.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As [`Operations::audited`], of what is begun now and ends behind the person's back: who ends it tells the row, whose
@@ -89,10 +128,13 @@ impl Operations {
         let store = &self.inner.store;
         let seq = store.audit_begins(&act.0).await?;
         let begun = doing(seq).await;
-        if let Err(problem) = &begun
-            && let Err(error) = store.audit_ends(seq, &problem.to_string(), None).await
-        {
-            tracing::warn!(%error, "the end of an action could not be written into the audit");
+        if let Err(problem) = &begun {
+            let told = Told {
+                outcome: problem.to_string(),
+                number: None,
+                target: None,
+            };
+            self.audit_ends(seq, &told).await;
         }
         begun
     }

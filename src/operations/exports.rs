@@ -3,6 +3,7 @@
 use super::audit::Act;
 use super::{Done, Operations};
 use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::filter::Filter;
 use crate::model::view::SyncResult;
 use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
 
@@ -61,6 +62,15 @@ impl Operations {
                 )
                 .remedy("see tramline exports list")
             })
+    }
+
+    /// How many of the records that a run could not bring to their contacts still stand so in the queue; the others were retried,
+    /// synced again or given up since. A dry run leaves none there.
+    pub async fn still_failed(&self, run: &Run) -> Done<u64> {
+        let text = format!("state:failed,unknown run:{}", run.id);
+        let filter = Filter::parse(&text)
+            .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()))?;
+        Ok(self.inner.store.count(&filter).await?.number)
     }
 
     /// Stops a run after what is in flight; it can be resumed.

@@ -19,6 +19,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// Records that the audit names of those that were synced together.
+const NAMED: usize = 20;
+
 /// A mapping as config.toml gives it, without asking either API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MappingSummary {
@@ -364,11 +367,11 @@ impl Operations {
             }
             Ok(results)
         };
-        let ids: Vec<&str> = records.iter().take(20).map(RecordId::as_str).collect();
-        let act = Act::new("sync", format!("{mapping} {}", ids.join(" "))).of(&connection);
+        let act = Act::new("sync", format!("{mapping} {}", named(records))).of(&connection);
         self.audited_as(act, doing, |results| Told {
             outcome: how_it_ended(results),
             number: Some(results.iter().filter(|one| one.is_over()).count() as u64),
+            target: None,
         })
         .await
     }
@@ -424,6 +427,17 @@ impl Operations {
             Err(problem) => crate::sync::failed(record.clone(), problem),
         }
     }
+}
+
+/// The ids of records; of many the first, and how many more there are.
+fn named(records: &[RecordId]) -> String {
+    let mut ids: Vec<&str> = records.iter().take(NAMED).map(RecordId::as_str).collect();
+    let more = match records.len() - ids.len() {
+        0 => return ids.join(" "),
+        more => format!("and {more} more"),
+    };
+    ids.push(&more);
+    ids.join(" ")
 }
 
 /// For the audit: `done`, or how many did not come to their end, such as `1 waiting` or `2 failed, 1 unknown`.

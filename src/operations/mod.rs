@@ -44,8 +44,9 @@ use crate::store::Store;
 use crate::sync::{Account, Engine};
 use crate::triggers::Triggers;
 use state::State;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use activity::{Activity, LogFilter, LogLevel, LogLine};
 pub use contacts::WholeContact;
@@ -74,6 +75,8 @@ struct Inner {
     monitor: monitor::Monitor,
     read_only: bool,
     log: PathBuf,
+    /// Actions of people that this process is at: their rows in the audit.
+    acts: Mutex<BTreeSet<i64>>,
 }
 
 impl Operations {
@@ -186,6 +189,7 @@ impl Operations {
         // Side by side: each has its own ten seconds.
         tokio::join!(self.inner.triggers.stop(), self.inner.engine.stop());
         self.inner.monitor.stop().await;
+        self.leave_acts().await;
         if let Err(error) = self.inner.store.close().await {
             tracing::warn!(%error, "the store was not closed cleanly; nothing is lost");
         }

@@ -23,7 +23,7 @@ use crate::triggers::Triggers;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 /// How Tramline is opened.
@@ -89,6 +89,7 @@ impl Operations {
             monitor: Monitor::default(),
             read_only: options.read_only,
             log,
+            acts: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -2,9 +2,11 @@
 
 use super::audit::Act;
 use super::{Done, Operations, who::who};
-use crate::model::{ConnectionName, ErrorClass, MappingName, Pause, Problem};
+use crate::model::{ConnectionName, ErrorClass, MappingName, Pause, Period, Problem};
 use crate::store::NewPause;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use std::fmt;
 
 /// What a pause is about.
@@ -26,21 +28,49 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A point in time such as `2026-11-30T08:00:00Z`, or a length of time from now such as `90s`, `15m`, `2h`, `1d`.
-pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+/// How the end of a pause is written.
+pub const MOMENTS: &str = "write 90s, 30m, 2h, 1d, 18:00 or 2026-11-30T08:00:00Z";
+
+/// A point in time such as `2026-11-30T08:00:00Z`, a length of time from now such as `90s`, `15m`, `2h`, `1d`, or the next time
+/// the clock shows `9:00` in this time zone.
+pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let text = text.trim();
     if let Ok(at) = text.parse() {
         return Some(at);
     }
-    let unit = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
+    if let Ok(period) = Period::parse(text) {
+        let later = now.checked_add(period.duration()).ok();
+        return later.filter(|later| *later > now);
+    }
+    let time = time_of_day(text)?;
+    let today = now.to_zoned(zone.clone()).date();
+    let on = |day: Date| {
+        Some(
+            day.to_datetime(time)
+                .to_zoned(zone.clone())
+                .ok()?
+                .timestamp(),
+        )
     };
-    let number: i64 = text[..text.len() - 1].parse().ok()?;
-    let seconds = number.checked_mul(unit).filter(|seconds| *seconds > 0)?;
-    now.checked_add(SignedDuration::from_secs(seconds)).ok()
+    on(today)
+        .filter(|at| *at > now)
+        .or_else(|| on(today.tomorrow().ok()?))
+}
+
+/// `9:00`, `18:30`, `18:30:15`.
+fn time_of_day(text: &str) -> Option<Time> {
+    let parts: Vec<i8> = text
+        .split(':')
+        .map(|part| {
+            let digits = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
+            part.parse().ok().filter(|_| digits)
+        })
+        .collect::<Option<_>>()?;
+    match parts.as_slice() {
+        [hour, minute] => Time::new(*hour, *minute, 0, 0).ok(),
+        [hour, minute, second] => Time::new(*hour, *minute, *second, 0).ok(),
+        _ => None,
+    }
 }
 
 impl Operations {
@@ -127,5 +157,35 @@ impl Operations {
             Scope::Connection(name) => vec![(self.connection(Some(name.as_str()))?, None)],
             Scope::Mapping(name) => vec![(self.state().spec(name)?.1, Some(name.clone()))],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_at_a_time_after_a_while_or_at_the_next_such_hour() {
+        let now: Timestamp = "2026-11-23T14:02:30Z".parse().unwrap();
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let end = |text: &str| moment(text, now, &zone).map(|at| at.to_string());
+        for (text, at) in [
+            ("2h", "2026-11-23T16:02:30Z"),
+            (" 18:00 ", "2026-11-23T17:00:00Z"),
+            ("08:30", "2026-11-24T07:30:00Z"),
+            ("9:00", "2026-11-24T08:00:00Z"),
+            ("15:02:31", "2026-11-23T14:02:31Z"),
+            // It is just that time: the next one is tomorrow's.
+            ("15:02:30", "2026-11-24T14:02:30Z"),
+            ("2026-11-30T08:00:00Z", "2026-11-30T08:00:00Z"),
+            ("2026-11-30T08:00:00+02:00", "2026-11-30T06:00:00Z"),
+        ] {
+            assert_eq!(end(text).as_deref(), Some(at), "{text}");
+        }
+        for wrong in [
+            "", "soon", "25:00", "-2h", "0m", "2", "é", "9:0:0:0", "9:60", "+9:00", "009:00", ":",
+        ] {
+            assert_eq!(end(wrong), None, "{wrong}");
+        }
     }
 }

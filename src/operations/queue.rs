@@ -222,12 +222,14 @@ impl Operations {
     async fn bulk(&self, action: BulkAction, chosen: &Chosen) -> Done<u64> {
         self.writable()?;
         let selection = selection(chosen)?;
-        let doing = async {
-            let store = &self.inner.store;
-            Ok(store.apply(action, &selection, &who()).await?)
+        let doing = async |audit| {
+            let (store, by) = (&self.inner.store, who());
+            let begun = store.begin_bulk(action, &selection, &by, Duration::ZERO, Some(audit));
+            let id = begun.await?;
+            Ok(store.run_bulk(&id).await?)
         };
         let act = Act::new(action.name(), chosen.to_string());
-        let changed = self.audited(act, doing, |changed| Some(*changed)).await?;
+        let changed = self.audited_later(act, doing).await?;
         self.inner.engine.wake();
         Ok(changed)
     }

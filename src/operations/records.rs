@@ -5,7 +5,7 @@ pub mod file;
 pub mod meanwhile;
 mod walk;
 
-use super::audit::Act;
+use super::audit::{Act, Told};
 use super::{Done, Operations};
 use crate::highlevel::{HighLevel, Order, PAGE_REACH, PageCursor, Search};
 use crate::http::ApiError;
@@ -127,7 +127,12 @@ impl Operations {
                 .await?)
         };
         let act = Act::new("record create", object.as_str()).of(connection);
-        self.audited(act, doing, |_| Some(1)).await
+        let told = |record: &Record| Told {
+            outcome: "done".to_owned(),
+            number: Some(1),
+            target: Some(format!("{object} {}", record.id)),
+        };
+        self.audited_as(act, doing, told).await
     }
 
     /// Changes the given properties of a record; the others stay.

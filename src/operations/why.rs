@@ -51,11 +51,18 @@ impl Facts<'_> {
             ),
             JobState::Unknown => self.unknown(),
             JobState::Done => {
-                let outcome = self
-                    .attempts
-                    .last()
-                    .map(|attempt| format!(" ({})", attempt.outcome));
-                format!("It is done{}{}.", outcome.unwrap_or_default(), self.kept())
+                let last = self.attempts.last().map(|attempt| attempt.outcome.as_str());
+                let end = self.job.ended.as_ref();
+                let outcome = end.map(|end| end.outcome.name()).or(last);
+                let outcome = outcome.map(|outcome| format!(" ({outcome})"));
+                let why = end.and_then(|end| end.why.as_ref());
+                let why = why.map(|why| format!(": {why}"));
+                format!(
+                    "It is done{}{}{}.",
+                    outcome.unwrap_or_default(),
+                    why.unwrap_or_default(),
+                    self.kept()
+                )
             }
             JobState::Discarded => {
                 format!("A person gave it up {}{}.", self.since(), self.kept())
@@ -252,6 +259,7 @@ mod tests {
             trigger: Trigger::Webhook,
             attempts: 1,
             error: None,
+            ended: None,
             created_at: at(-60),
             updated_at: at(-50),
         }

@@ -12,6 +12,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
+/// How often the folder of a run's pages is made anew that another process takes away meanwhile.
+const TRIES: u32 = 10;
+
 /// A page that was read ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageAhead {
@@ -28,12 +31,8 @@ impl Store {
     /// kept, it is read once more and nothing is lost.
     pub async fn keep_page(&self, run: &RunId, page: PageAhead) {
         let kept = in_files(self.pages_of(run), move |folder| {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
             // Whole under its name, or not there. The file is its owner's alone.
-            let mut file = NamedTempFile::new_in(folder)?;
+            let mut file = new_file(folder)?;
             // A position is one line.
             file.write_all(page.position_json.as_bytes())?;
             file.write_all(b"\n")?;
@@ -132,6 +131,28 @@ async fn in_files<T: Send + 'static>(
 fn told<T>(done: io::Result<T>) -> Option<T> {
     done.inspect_err(|error| tracing::warn!(%error, "the files of the pages read ahead"))
         .ok()
+}
+
+/// A new file in a folder of its own, which is made where it is not there. The folder around it may go at the same time: a run
+/// of another process that ends takes it along while nothing lies in it.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    use ErrorKind::{AlreadyExists, NotFound};
+    for _ in 1..TRIES {
+        match in_folder(folder) {
+            // Not there any more, or gone between two looks at it.
+            Err(error) if matches!(error.kind(), NotFound | AlreadyExists) => {}
+            made => return made,
+        }
+    }
+    in_folder(folder)
+}
+
+fn in_folder(folder: &Path) -> io::Result<NamedTempFile> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    NamedTempFile::new_in(folder)
 }
 
 /// What lies in a folder; nothing, if it is not there.

@@ -40,16 +40,25 @@ impl Store {
         Ok(seq)
     }
 
-    /// Writes down how it ended, and what number of things it changed.
-    pub async fn audit_ends(&self, seq: i64, outcome: &str, number: Option<u64>) -> Result<()> {
+    /// Writes down how it ended, what number of things it changed, and its target where that is known only now.
+    pub async fn audit_ends(
+        &self,
+        seq: i64,
+        outcome: &str,
+        number: Option<u64>,
+        target: Option<&str>,
+    ) -> Result<()> {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
-        sqlx::query("UPDATE audit SET outcome = $1, number = $2 WHERE seq = $3")
-            .bind(outcome)
-            .bind(number.map(super::rows::int))
-            .bind(seq)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE audit SET outcome = $1, number = $2, target = coalesce($3, target) WHERE seq = $4",
+        )
+        .bind(outcome)
+        .bind(number.map(super::rows::int))
+        .bind(target)
+        .bind(seq)
+        .execute(&mut *tx)
+        .await?;
         self.commit(tx).await
     }
 

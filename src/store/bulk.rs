@@ -90,7 +90,8 @@ impl Store {
 
     /// The ids of the jobs that a retry would make ready, in the order of their making or of the choice.
     pub async fn retriable(&self, selection: &Selection) -> Result<Vec<JobId>> {
-        let mut reader = self.readers().acquire().await?;
+        // What the search goes by and what it finds are of one moment.
+        let mut reader = self.readers().begin().await?;
         let from = effect(BulkAction::Retry, true).from;
         let mut found = Vec::new();
         match selection {

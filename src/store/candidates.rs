@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::error::Result;
+use super::heirs::Heir;
 use super::rows::{chunks, email, outcome};
 use super::runs::run_row;
 use super::sqlite::follow;
@@ -48,17 +49,32 @@ impl Store {
         candidates_of_many(&mut reader, connection, mapping, emails, limit).await
     }
 
-    /// For each contact the record that leads its candidates: the newest, or with `oldest` the oldest; ties go to the
-    /// larger id, with `oldest` to the smaller.
+    /// The record that has each contact, of those that compete for it.
     pub async fn winners(
         &self,
         connection: &ConnectionName,
         mapping: &MappingName,
         emails: &[Email],
-        oldest: bool,
+        heir: Heir,
     ) -> Result<HashMap<Email, Candidate>> {
         let mut writer = self.writer().await;
-        winners_of(writer.connection()?, connection, mapping, emails, oldest).await
+        let warm = writer.connection()?;
+        winners_of(warm, (connection, mapping), emails, heir, None).await
+    }
+
+    /// The record that has a contact once another one has left it.
+    pub async fn next_in_line(
+        &self,
+        connection: &ConnectionName,
+        mapping: &MappingName,
+        email: &Email,
+        (heir, leaver): (Heir, &RecordId),
+    ) -> Result<Option<RecordId>> {
+        let mut reader = self.readers().acquire().await?;
+        let emails = std::slice::from_ref(email);
+        let of = (connection, mapping);
+        let winners = winners_of(&mut reader, of, emails, heir, Some(leaver)).await?;
+        Ok(winners.into_values().next().map(|next| next.record))
     }
 
     /// The records that a run has planned for these contacts and that compete for them: contact, record, version.
@@ -145,28 +161,32 @@ pub(super) async fn candidates_of_many(
     Ok(found)
 }
 
-/// See [`Store::winners`].
+/// See [`Store::winners`]; `leaver` competes no more. Ties go to the larger id, among the oldest to the smaller: as the engine
+/// has it where it compares two records.
 pub(super) async fn winners_of(
     reader: &mut SqliteConnection,
-    connection: &ConnectionName,
-    mapping: &MappingName,
+    (connection, mapping): (&ConnectionName, &MappingName),
     emails: &[Email],
-    oldest: bool,
+    heir: Heir,
+    leaver: Option<&RecordId>,
 ) -> Result<HashMap<Email, Candidate>> {
-    let order = if oldest {
-        "version, record_id"
-    } else {
-        "version DESC, record_id DESC"
+    let (order, most) = match heir {
+        Heir::Newest => ("version DESC, record_id DESC", i64::MAX),
+        Heir::Oldest => ("version, record_id", i64::MAX),
+        Heir::Only => ("version, record_id", 1),
     };
     let mut winners = HashMap::with_capacity(emails.len());
     for chunk in chunks(emails) {
         let mut query = wanted(connection, mapping, chunk);
         query.push(format!(
             ", {} SELECT record_id, version, outcome, run_id, email FROM (
-                 SELECT *, row_number() OVER (PARTITION BY email ORDER BY {order}) AS place FROM competing)
-             WHERE place = 1",
+                 SELECT *, row_number() OVER (PARTITION BY email ORDER BY {order}) AS place,
+                     count(*) OVER (PARTITION BY email) AS many
+                 FROM competing WHERE record_id IS NOT ",
             competing()
         ));
+        query.push_bind(leaver.map(RecordId::as_str));
+        query.push(") WHERE place = 1 AND many <= ").push_bind(most);
         for row in query.build().fetch_all(&mut *reader).await? {
             winners.insert(email(row.try_get(4)?)?, candidate(&row)?);
         }

@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// A mapping lets go of a contact that other mappings link as well: what it knows of who made the contact is theirs now.
-    pub async fn hand_on(&self, connection: &ConnectionName, link: &Link) -> Result<()> {
+    pub async fn let_go(&self, connection: &ConnectionName, link: &Link) -> Result<()> {
         let mut writer = self.writer().await;
         let mut tx = writer.begin().await?;
         if link.created_by_us {

@@ -3,10 +3,9 @@
 
 use super::Store;
 use super::candidates::{Candidate, candidates_of, candidates_of_many};
-use super::enqueue::NewJob;
 use super::error::Result;
 use super::flights::is_in_flight;
-use super::heirs::{Heir, hand_on};
+use super::heirs::{Heir, Leaver, leave};
 use super::links::{RecordSeen, see};
 use super::outbox::{BatchKind, HOLD};
 use super::rows::{chunks, email, push_list};
@@ -33,7 +32,8 @@ pub enum Held {
 #[derive(Clone, Copy, Debug)]
 pub struct Arrives<'a> {
     pub seen: &'a RecordSeen,
-    /// The contacts that it had or stood for until then: once it is seen here, whoever is next in line for one of them is asked.
+    /// The contacts that it had or stood for until then: where it is seen here for the first time, whoever is next in line for
+    /// one of them is asked. Later tries leave nothing more.
     pub leaves: &'a [Email],
     pub heir: Heir,
 }
@@ -77,20 +77,15 @@ impl Store {
         let Some(seq) = seq else {
             return Ok(Held::Lost);
         };
-        if let Some(Arrives { seen, leaves, heir }) = arrives {
+        if let Some(arrives) = arrives {
+            let seen = arrives.seen;
+            let left = leaving(&mut tx, (connection, mapping), &[(claimed, arrives)]).await?;
             see(&mut tx, connection, mapping, &[seen]).await?;
             let newer = newer_versions(&mut tx, connection, mapping, &[seen]).await?;
             if let Some(newer) = newer.get(&seen.record) {
                 return Ok(Held::Overtaken(*newer));
             }
-            hand_on(
-                &mut tx,
-                &like(claimed),
-                (leaves, heir),
-                &HashSet::new(),
-                now,
-            )
-            .await?;
+            leave(&mut tx, &left, now).await?;
         }
         let exported = exports_have(&mut tx, connection, &[contact], now).await?;
         let held = if let Some(kind) = exported.get(contact) {
@@ -124,21 +119,21 @@ impl Store {
         let mut tx = writer.begin_hasty().await?;
         let running = running(&mut tx, asked, now).await?;
         let seq_of = |one: &Asked<'_>| running.get(&(one.job.id.clone(), one.epoch)).copied();
-        let seen: Vec<&RecordSeen> = asked
+        let arriving: Vec<(&Job, Arrives<'_>)> = asked
             .iter()
             .filter(|one| seq_of(one).is_some())
-            .map(|one| one.arrives.seen)
+            .map(|one| (one.job, one.arrives))
             .collect();
+        let mut left = leaving(&mut tx, (connection, mapping), &arriving).await?;
+        let seen: Vec<&RecordSeen> = arriving.iter().map(|(_, arrives)| arrives.seen).collect();
         see(&mut tx, connection, mapping, &seen).await?;
         let newer = newer_versions(&mut tx, connection, mapping, &seen).await?;
         let mine = |one: &Asked<'_>| match newer.get(&one.arrives.seen.record) {
             Some(newer) => Err(Held::Overtaken(*newer)),
             None => seq_of(one).ok_or(Held::Lost),
         };
-        for one in asked.iter().filter(|one| mine(one).is_ok()) {
-            let left = (one.arrives.leaves, one.arrives.heir);
-            hand_on(&mut tx, &like(one.job), left, &HashSet::new(), now).await?;
-        }
+        left.retain(|leaver| !newer.contains_key(&leaver.job.record));
+        leave(&mut tx, &left, now).await?;
         let busy = held_by_jobs(&mut tx, connection, now).await?;
         let contacts: Vec<&Email> = asked.iter().map(|one| one.contact).collect();
         let exported = exports_have(&mut tx, connection, &contacts, now).await?;
@@ -196,9 +191,39 @@ impl Store {
     }
 }
 
-/// What follows from a job has its urgency.
-fn like(job: &Job) -> NewJob {
-    NewJob::after(job, job.record.clone(), job.trigger.clone())
+/// The jobs whose records leave contacts and have another address here than was seen last. To be asked before they are seen: of
+/// the others, whoever is next in line has been asked already.
+async fn leaving<'a>(
+    tx: &mut SqliteConnection,
+    (connection, mapping): (&ConnectionName, &MappingName),
+    arriving: &[(&'a Job, Arrives<'_>)],
+) -> Result<Vec<Leaver<'a>>> {
+    // Most records stay where they are.
+    let leaves = |(_, arrives): &&(&Job, Arrives<'_>)| !arrives.leaves.is_empty();
+    let leaving: Vec<_> = arriving.iter().filter(leaves).copied().collect();
+    let mut here: HashSet<RecordId> = HashSet::new();
+    for chunk in chunks(&leaving) {
+        let mut query = QueryBuilder::new("WITH seen (id, address) AS (");
+        query.push_values(chunk, |mut values, (_, arrives)| {
+            values.push_bind(arrives.seen.record.as_str());
+            values.push_bind(arrives.seen.email.as_ref().map(Email::as_str));
+        });
+        query.push(") SELECT record_id FROM seen JOIN records ON record_id = id AND email = address AND connection = ");
+        query.push_bind(connection.as_str());
+        query.push(" AND mapping = ").push_bind(mapping.as_str());
+        for row in query.build().fetch_all(&mut *tx).await? {
+            here.insert(row.try_get::<String, _>(0)?.into());
+        }
+    }
+    let left = leaving.into_iter();
+    Ok(left
+        .filter(|(_, arrives)| !here.contains(&arrives.seen.record))
+        .map(|(job, arrives)| Leaver {
+            job,
+            contacts: arrives.leaves.to_vec(),
+            heir: arrives.heir,
+        })
+        .collect())
 }
 
 /// The rows of those jobs that run, as this worker's.

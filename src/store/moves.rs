@@ -5,7 +5,7 @@ use super::error::Result;
 use super::rows::{chunks, email, push_list};
 use super::sqlite::follow;
 use crate::model::{ConnectionName, Email, MappingName, RecordId};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use std::collections::HashMap;
 
 impl Store {
@@ -94,33 +94,42 @@ impl Store {
         mapping: &MappingName,
         records: &[RecordId],
     ) -> Result<Vec<(RecordId, Email)>> {
-        let of = (connection, mapping);
-        let mut contacts = Vec::new();
-        for chunk in chunks(records) {
-            // The one that was last seen of it: it has it, or stands for it.
-            let mut query = QueryBuilder::new(
-                "SELECT r.record_id, r.email FROM records r WHERE r.email IS NOT NULL AND (r.competes = 1 OR EXISTS (
-                     SELECT 1 FROM links l WHERE l.connection = r.connection AND l.mapping = r.mapping
-                         AND l.email = r.email AND l.record_id = r.record_id)) AND ",
-            );
-            push_records(&mut query, "r", of, chunk);
-            // Those that it left.
-            query.push(format!(
-                " UNION SELECT record_id, email FROM links{} WHERE moved = 1 AND ",
-                follow("links_moved")
-            ));
-            push_records(&mut query, "links", of, chunk);
-            for row in query.build().fetch_all(self.readers()).await? {
-                let record: String = row.try_get(0)?;
-                contacts.push((record.into(), email(row.try_get(1)?)?));
-            }
-        }
-        Ok(contacts)
+        let mut reader = self.readers().acquire().await?;
+        contacts_of(&mut reader, (connection, mapping), records).await
     }
 }
 
+/// See [`Store::contacts_of_records`].
+pub(super) async fn contacts_of(
+    reader: &mut SqliteConnection,
+    of: (&ConnectionName, &MappingName),
+    records: &[RecordId],
+) -> Result<Vec<(RecordId, Email)>> {
+    let mut contacts = Vec::new();
+    for chunk in chunks(records) {
+        // The one that was last seen of it: it has it, or stands for it.
+        let mut query = QueryBuilder::new(
+            "SELECT r.record_id, r.email FROM records r WHERE r.email IS NOT NULL AND (r.competes = 1 OR EXISTS (
+                 SELECT 1 FROM links l WHERE l.connection = r.connection AND l.mapping = r.mapping
+                     AND l.email = r.email AND l.record_id = r.record_id)) AND ",
+        );
+        push_records(&mut query, "r", of, chunk);
+        // Those that it left.
+        query.push(format!(
+            " UNION SELECT record_id, email FROM links{} WHERE moved = 1 AND ",
+            follow("links_moved")
+        ));
+        push_records(&mut query, "links", of, chunk);
+        for row in query.build().fetch_all(&mut *reader).await? {
+            let record: String = row.try_get(0)?;
+            contacts.push((record.into(), email(row.try_get(1)?)?));
+        }
+    }
+    Ok(contacts)
+}
+
 /// Appends the condition that a row of this table is about one of the records.
-fn push_records(
+pub(super) fn push_records(
     query: &mut QueryBuilder<Sqlite>,
     table: &str,
     (connection, mapping): (&ConnectionName, &MappingName),

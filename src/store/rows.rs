@@ -2,7 +2,7 @@
 
 use super::error::{Result, StoreError};
 use crate::model::export::{ExportCounts, RequestCounts, Run, RunState};
-use crate::model::job::JobContact;
+use crate::model::job::{JobContact, JobEnd};
 use crate::model::view::Outcome;
 use crate::model::{
     Email, ErrorClass, Job, JobState, Problem, RunId, Trigger, WaitReason, Waiting,
@@ -76,7 +76,7 @@ pub(super) fn push_table<'a, T>(
 /// The columns that [`job`] reads, in its order.
 pub(super) const JOB: &str = "id, connection, mapping, object, record_id, contact_id, email, state, wait_reason, wait_until, wait_by, \
      trigger_kind, run_id, attempts, error_class, error_status, error_field, error_message, error_remedy, \
-     error_request, created_at, updated_at";
+     error_request, created_at, updated_at, end_outcome, end_why";
 
 /// A job from a row that begins with [`JOB`].
 pub(super) fn job(row: &SqliteRow) -> Result<Job> {
@@ -116,9 +116,19 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job> {
         trigger: trigger(row.try_get(11)?, row.try_get(12)?),
         attempts: row.try_get(13)?,
         error,
+        ended: ended(row)?,
         created_at: time(row.try_get(20)?)?,
         updated_at: time(row.try_get(21)?)?,
     })
+}
+
+fn ended(row: &SqliteRow) -> Result<Option<JobEnd>> {
+    let name: Option<&str> = row.try_get(22)?;
+    let Some(outcome) = name.map(outcome).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let why = row.try_get(23)?;
+    Ok(Some(JobEnd { outcome, why }))
 }
 
 /// The kind of a trigger, as filters and the store name it.

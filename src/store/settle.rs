@@ -4,6 +4,7 @@ use super::deletions::settle_deletion;
 use super::effects::{any_open, end_riding, first_open, void};
 use super::enqueue::{NewAttempt, NewJob, insert_attempt, upsert_changed};
 use super::error::{Result, StoreError};
+use super::heirs::{Heir, Leaver, leave, leavers};
 use super::holds::release;
 use super::links::{LinkWrite, RecordSeen, see, see_gone, supersede, unlink, write_link};
 use super::rows::{JOB, job, push_list};
@@ -31,6 +32,8 @@ pub struct Settlement {
     pub waiting: Option<Waiting>,
     /// Kept with the job; a job that is done keeps none.
     pub error: Option<Problem>,
+    /// Of a job that is done though nothing was sent: one clause on why.
+    pub why: Option<String>,
     /// What is known of the contact by now; what is `None` stays as it was.
     pub contact: JobContact,
     /// `None` where nothing was tried, as when the contact was busy.
@@ -48,8 +51,8 @@ pub struct Settlement {
     pub sent: bool,
     /// The effects that were planned went along with the values.
     pub rode: bool,
-    /// Jobs that follow from this one: who takes over the contacts that the record left.
-    pub follow: Vec<NewJob>,
+    /// The record leaves all contacts that it had or stood for: whoever is next in line for one of them is asked.
+    pub leaves: Option<Heir>,
 }
 
 impl Settlement {
@@ -60,6 +63,7 @@ impl Settlement {
             state,
             waiting: None,
             error: None,
+            why: None,
             contact: JobContact::default(),
             attempt: None,
             uses_attempt: false,
@@ -69,7 +73,7 @@ impl Settlement {
             gone: false,
             sent: false,
             rode: false,
-            follow: Vec::new(),
+            leaves: None,
         }
     }
 }
@@ -170,6 +174,7 @@ async fn settle_in(
     now: i64,
 ) -> Result<Vec<bool>> {
     let mut running = running(tx, jobs).await?;
+    let left = left_by(tx, &running, jobs).await?;
     let effects = mappings_with_effects(tx, &running).await?;
     let mut settled = Vec::with_capacity(jobs.len());
     let mut seqs = Vec::with_capacity(jobs.len());
@@ -187,13 +192,15 @@ async fn settle_in(
         let effects = effects.contains(&of(&held.job));
         settle_one(tx, &held, settlement, effects, now).await?;
         seqs.push(held.seq);
-        next.extend(settlement.follow.iter().map(|job| (job.clone(), None)));
         if let Some(trigger) = held.follow_up {
             let job = NewJob::after(&held.job, held.job.record.clone(), trigger.into());
             next.push((job, held.changed_at));
         }
     }
     release(tx, &seqs).await?;
+    for leavers in left {
+        leave(tx, &leavers, now).await?;
+    }
     for (job, changed_at) in &next {
         upsert_changed(tx, job, now, *changed_at).await?;
     }
@@ -222,6 +229,30 @@ async fn running(
             Ok((held.job.id.clone(), held))
         })
         .collect()
+}
+
+/// The jobs among these that leave contacts, by mapping. To be asked while nothing is settled: what a record had is known by
+/// its row.
+async fn left_by<'a>(
+    tx: &mut SqliteConnection,
+    running: &HashMap<JobId, Held>,
+    jobs: &[(&'a Job, i64, &Settlement)],
+) -> Result<Vec<Vec<Leaver<'a>>>> {
+    let mut leaving: HashMap<_, Vec<(&Job, Heir)>> = HashMap::new();
+    for (job, epoch, settlement) in jobs {
+        let mine = running
+            .get(&job.id)
+            .is_some_and(|held| held.epoch == *epoch);
+        if let Some(heir) = settlement.leaves.filter(|_| mine) {
+            let of = leaving.entry((&job.connection, &job.mapping)).or_default();
+            of.push((*job, heir));
+        }
+    }
+    let mut left = Vec::with_capacity(leaving.len());
+    for (of, jobs) in leaving {
+        left.push(leavers(tx, of, &jobs).await?);
+    }
+    Ok(left)
 }
 
 /// A job's mapping among those of all connections.
@@ -352,10 +383,8 @@ async fn write_state(
         JobState::Waiting if waiting.is_none() => JobState::Ready,
         state => state,
     };
-    let error = settlement
-        .error
-        .as_ref()
-        .filter(|_| settlement.state != JobState::Done);
+    let done = settlement.state == JobState::Done;
+    let error = settlement.error.as_ref().filter(|_| !done);
     let contact_id = settlement.contact.id.as_ref().or(held.contact.id.as_ref());
     let email = settlement
         .contact
@@ -369,7 +398,7 @@ async fn write_state(
              tries = tries + $5, error_class = $6, error_status = $7, error_field = $8, error_message = $9,
              error_remedy = $10, error_request = $11, error_group = $12, contact_id = $13, email = $14, search_ids = $15,
              search_error = $16, updated_at = $17, lease_owner = NULL, lease_until = NULL, follow_up = NULL,
-             follow_priority = NULL
+             follow_priority = NULL, end_outcome = $19, end_why = $20
          WHERE seq = $18",
     )
     .bind(state.name())
@@ -390,6 +419,8 @@ async fn write_state(
     .bind(error.map(searched_error).unwrap_or_default())
     .bind(now)
     .bind(seq)
+    .bind(done.then(|| settlement.outcome.name()))
+    .bind(settlement.why.as_deref().filter(|_| done))
     .execute(tx)
     .await?;
     Ok(())

@@ -74,19 +74,8 @@ pub fn beats(conflict: Conflict, a: (i64, &RecordId), b: (i64, &RecordId)) -> bo
     }
 }
 
-/// The record that has the contact, of all candidates; none where `conflict = "fail"` and there are several.
-pub fn winner(conflict: Conflict, candidates: &[Candidate]) -> Option<RecordId> {
-    if conflict == Conflict::Fail && candidates.len() > 1 {
-        return None;
-    }
-    let all = candidates
-        .iter()
-        .map(|candidate| (candidate.version, &candidate.record));
-    all.reduce(|a, b| if beats(conflict, a, b) { a } else { b })
-        .map(|(_, record)| record.clone())
-}
-
-/// As [`winner`], for the store to ask.
+/// The record that has a contact of all that compete for it, in the words of the store; none where `conflict = "fail"` and there
+/// are several.
 pub fn heir(conflict: Conflict) -> Heir {
     match conflict {
         Conflict::Newest => Heir::Newest,
@@ -155,7 +144,6 @@ mod tests {
             decide(Conflict::Oldest, &"b".into(), 6, &others),
             Verdict::Loses("a".into())
         );
-        assert_eq!(winner(Conflict::Oldest, &others), Some("a".into()));
     }
 
     #[test]

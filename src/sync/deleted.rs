@@ -15,6 +15,12 @@ use crate::store::{Claim, Link, StoreError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Why nothing was done for a record that is gone.
+const DELETED_AND_KEPT: &str =
+    "the record was deleted in HighLevel, and on_delete = \"keep\" leaves its contact";
+const DELETED: &str =
+    "the record was deleted in HighLevel, and no contact was left that on_delete is about";
+
 /// What became of one contact.
 enum Left {
     /// Nothing was to be done.
@@ -106,8 +112,14 @@ impl Desk {
                 }
             }
         }
+        if ended.outcome == Outcome::Skipped {
+            ended.why = Some(match self.mapping.spec().on_delete {
+                OnDelete::Keep => DELETED_AND_KEPT.to_owned(),
+                _ => DELETED.to_owned(),
+            });
+        }
         ended.gone = true;
-        ended.follow = self.successors(job, None).await?;
+        ended.leaves = Some(self.heir());
         Ok(ended)
     }
 
@@ -115,19 +127,17 @@ impl Desk {
     async fn leave(&self, claim: &Claim, link: &Link) -> Result<Left, Stop> {
         let record = &claim.job.record;
         let spec = self.mapping.spec();
-        let heir = write::next_in_line(
-            &self.store,
-            &self.account,
-            &self.mapping,
-            &link.email,
-            record,
-        )
-        .await?;
-        if spec.on_delete == OnDelete::Keep || heir.is_some() {
+        if spec.on_delete == OnDelete::Keep {
             return Ok(Left::Alone);
         }
+        // Asked for with the contact at hand: whoever comes to it from now on waits.
         if self.hold(claim, &link.email, None).await?.is_err() {
             return Ok(Left::Busy);
+        }
+        let (store, account, mapping) = (&self.store, &self.account, &self.mapping);
+        let heir = write::next_in_line(store, account, mapping, &link.email, record);
+        if heir.await?.is_some() {
+            return Ok(Left::Alone);
         }
         let client = &self.account.activecampaign;
         let Some(contact) = client.find_contact(&link.email, false).await? else {
@@ -144,7 +154,7 @@ impl Desk {
                     Verdict::Stays(problem) => return Ok(Left::Refused(problem)),
                     Verdict::OfOthers => {
                         tracing::info!(contact = %link.email, mapping = %link.mapping, "other mappings want the contact yet; the last of them deletes it");
-                        self.store.hand_on(&self.account.name, link).await?;
+                        self.store.let_go(&self.account.name, link).await?;
                         return Ok(Left::Alone);
                     }
                 }

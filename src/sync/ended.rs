@@ -3,9 +3,9 @@
 use super::plan::{Planned, version};
 use crate::mapping::Mapping;
 use crate::model::job::JobContact;
-use crate::model::view::{FiringRule, Outcome, PreviewField, SyncResult, SyncedField};
+use crate::model::view::{FiringRule, Outcome, Preview, PreviewField, SyncResult, SyncedField};
 use crate::model::{ContactId, Email, Job, JobState, Problem, Record, RecordId, WaitReason};
-use crate::store::{LinkWrite, NewJob, RecordSeen, Settlement, StoreError};
+use crate::store::{Heir, LinkWrite, RecordSeen, Settlement, StoreError};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Ended {
     pub outcome: Outcome,
     pub error: Option<Problem>,
+    /// Why nothing was sent, though it did not fail: one clause.
+    pub why: Option<String>,
     pub waiting: Option<(WaitReason, Timestamp)>,
     /// True if this counts against the number of attempts: a tried and failed one does, waiting does not.
     pub uses_attempt: bool,
@@ -30,8 +32,8 @@ pub struct Ended {
     pub rode: bool,
     /// What was done all the same, and a person should know of.
     pub warning: Option<String>,
-    /// Jobs that follow from this one: the next candidate of an address the record left.
-    pub follow: Vec<NewJob>,
+    /// The record leaves all contacts that it had or stood for, to whoever is next in line.
+    pub leaves: Option<Heir>,
 }
 
 impl Ended {
@@ -39,6 +41,7 @@ impl Ended {
         Self {
             outcome,
             error: None,
+            why: None,
             waiting: None,
             uses_attempt: outcome != Outcome::Waiting,
             contact: JobContact::default(),
@@ -51,7 +54,7 @@ impl Ended {
             response: None,
             rode: false,
             warning: None,
-            follow: Vec::new(),
+            leaves: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Ended {
                 by: worker.to_owned(),
             }),
             error: self.error.clone(),
+            why: self.why_nothing(),
             contact: self.contact.clone(),
             uses_attempt: self.uses_attempt,
             link: self.link.clone(),
@@ -86,9 +90,16 @@ impl Ended {
             moved_from: self.moved_from.clone(),
             gone: self.gone,
             rode: self.rode,
-            follow: self.follow.clone(),
+            leaves: self.leaves,
             ..Settlement::new(self.outcome, state(self.outcome))
         }
+    }
+
+    fn why_nothing(&self) -> Option<String> {
+        let record = self.record.as_ref();
+        let winner = record.and_then(|record| record.superseded_by.as_ref());
+        let lost = winner.map(|winner| format!("record {winner} has the contact"));
+        self.why.clone().or(lost)
     }
 
     /// What a person is told.
@@ -104,7 +115,7 @@ impl Ended {
                 .and_then(|record| record.superseded_by.clone()),
             warning: self.warning.clone(),
             rules: Vec::new(),
-            why: None,
+            why: self.why.clone(),
             error: self.error.clone(),
         }
     }
@@ -194,7 +205,7 @@ pub fn failed(record: RecordId, problem: Problem) -> SyncResult {
 }
 
 /// What a sync would come to, from a preview.
-pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
+pub fn rehearsed(preview: &Preview) -> SyncResult {
     let first = preview
         .fields
         .iter()
@@ -232,7 +243,7 @@ pub fn rehearsed(preview: &crate::model::view::Preview) -> SyncResult {
                 actions: rule.actions.clone(),
             })
             .collect(),
-        why: None,
+        why: preview.skips.then(|| Preview::NO_ADDRESS.to_owned()),
         error: error.filter(|_| outcome == Outcome::Failed),
     }
 }

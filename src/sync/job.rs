@@ -3,25 +3,26 @@
 use super::account::Account;
 use super::backoff;
 use super::breaker::Probed;
+use super::contest;
 use super::edited;
 use super::ended::{Ended, fields, seen};
 use super::plan::{Plan, Planned, plan, version};
 use super::related;
+use super::sent::Sent;
 use super::verdict::judge;
 use super::write;
 use crate::http::{ApiError, REQUEST_TIMEOUT};
 use crate::mapping::{EmailSource, Mapping};
 use crate::model::job::JobContact;
-use crate::model::view::{Outcome, SyncResult};
+use crate::model::view::{Outcome, Preview, SyncResult};
 use crate::model::{
     Email, ErrorClass, Job, JobState, MappingName, Problem, Record, RelatedContact, Trigger,
     WaitReason,
 };
-use crate::store::{Claim, NewAttempt, NewJob, Settlement, Store, StoreError};
+use crate::store::{Claim, Heir, NewAttempt, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Two answers about the same state may give its `updated_at` to the second or to the millisecond, in microseconds.
@@ -36,8 +37,8 @@ pub struct Desk {
     pub worker: String,
     /// The account's mappings that delete the contacts of records that are gone.
     pub deleting: BTreeSet<MappingName>,
-    /// Set once a request that writes may have left.
-    pub sending: Arc<AtomicBool>,
+    /// The jobs of which a request that writes may have left.
+    pub sent: Arc<Sent>,
 }
 
 /// Why an attempt could not come to an end of its own.
@@ -89,25 +90,26 @@ impl Desk {
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Lost | Stop::Overtaken(_)) => {
                 tracing::warn!(job = %job.id, "the lease was lost; another worker goes on");
-                let lost = self.settlement_of_lost();
+                let lost = self.settlement_of_lost(job);
                 self.store.settle(job, claim.epoch, &lost).await?;
                 return Ok(Ended::new(Outcome::Waiting).result(job));
             }
         };
-        let settlement = self.settlement(&ended, started);
+        let settlement = self.settlement(job, &ended, started);
         let mine = self.store.settle(job, claim.epoch, &settlement).await?;
         tell_settled(job, &ended, mine);
         Ok(ended.result(job))
     }
 
     /// What is written down of an attempt that began at `started`.
-    pub fn settlement(&self, ended: &Ended, started: Timestamp) -> Settlement {
+    pub fn settlement(&self, job: &Job, ended: &Ended, started: Timestamp) -> Settlement {
+        let sent = self.sent.has(&job.id);
         let again = [WaitReason::ContactBusy, WaitReason::RateLimited];
         let untried = ended
             .waiting
             .as_ref()
             .is_some_and(|(reason, _)| again.contains(reason))
-            && !self.has_sent();
+            && !sent;
         Settlement {
             // Met again and again by many jobs: that nothing was tried is no attempt worth a row.
             attempt: (!untried).then(|| NewAttempt {
@@ -119,23 +121,18 @@ impl Desk {
                 warning: ended.warning.clone(),
                 mapping_hash: self.mapping.hash().as_str().to_owned(),
             }),
-            sent: self.has_sent(),
+            sent,
             ..ended.settlement(&self.worker)
         }
     }
 
     /// What is written down of a job whose lease was lost. What left before that may arrive last: the store sees to it that
     /// the newest state follows.
-    pub fn settlement_of_lost(&self) -> Settlement {
+    pub fn settlement_of_lost(&self, job: &Job) -> Settlement {
         Settlement {
-            sent: self.has_sent(),
+            sent: self.sent.has(&job.id),
             ..Settlement::new(Outcome::Waiting, JobState::Ready)
         }
-    }
-
-    /// True once a request that writes may have left.
-    fn has_sent(&self) -> bool {
-        self.sending.load(Ordering::Relaxed)
     }
 
     /// The record of a job by its id; or how the attempt ends, if it is gone.
@@ -252,71 +249,40 @@ impl Desk {
             // What the remedy asked for may have been done meanwhile: a new option, a longer list.
             planned = plan(&newer, &record, related.as_ref());
         }
-        match self.values(job, &record, related.as_ref(), planned).await? {
+        match self.values(&record, related.as_ref(), planned) {
             Ok(planned) => self.send(claim, &record, related.as_ref(), planned).await,
             Err(ended) => Ok(ended),
         }
     }
 
     /// The values that a plan sends; or how the attempt ends, if it sends none.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn values(
+    pub fn values(
         &self,
-        job: &Job,
         record: &Record,
         related: Option<&RelatedContact>,
         plan: Plan,
-    ) -> Result<Result<Planned, Ended>, StoreError> {
-        Ok(Err(match plan {
-            Plan::Send(planned) => return Ok(Ok(planned)),
+    ) -> Result<Planned, Ended> {
+        Err(match plan {
+            Plan::Send(planned) => return Ok(planned),
             Plan::Skip => Ended {
                 record: Some(seen(record, None, Outcome::Skipped)),
-                follow: self.successors(job, None).await?,
+                why: Some(Preview::NO_ADDRESS.to_owned()),
+                leaves: Some(self.heir()),
                 ..Ended::new(Outcome::Skipped)
             },
             Plan::Fail { problem, email } => Ended {
                 record: Some(seen(record, None, Outcome::Failed)),
                 contact: JobContact { id: None, email },
                 fields: fields(self.mapping.preview_fields(record, related, None)),
-                follow: self.successors(job, None).await?,
+                leaves: Some(self.heir()),
                 ..Ended::failed(problem)
             },
-        }))
+        })
     }
 
-    /// Who takes over the contacts that a job's record had or stood for, except the one it keeps.
-    pub async fn successors(
-        &self,
-        job: &Job,
-        keeps: Option<&Email>,
-    ) -> Result<Vec<NewJob>, StoreError> {
-        let mut jobs = Vec::new();
-        for contact in self.leaves(job, keeps).await? {
-            let next = write::next_in_line(
-                &self.store,
-                &self.account,
-                &self.mapping,
-                &contact,
-                &job.record,
-            )
-            .await?;
-            // With the urgency of the one that it follows from.
-            jobs.extend(next.map(|record| NewJob::after(job, record, job.trigger.clone())));
-        }
-        Ok(jobs)
-    }
-
-    /// The contacts that a job's record had or stood for, except the one it keeps.
-    async fn leaves(&self, job: &Job, keeps: Option<&Email>) -> Result<Vec<Email>, StoreError> {
-        let (connection, mapping) = (&self.account.name, self.mapping.name());
-        let contacts = self
-            .store
-            .contacts_of_record(connection, mapping, &job.record);
-        let mut contacts = contacts.await?;
-        contacts.retain(|contact| Some(contact) != keeps);
-        Ok(contacts)
+    /// Who of several records has a contact.
+    pub fn heir(&self) -> Heir {
+        contest::heir(self.mapping.spec().conflict)
     }
 
     /// The contacts that a job's record leaves by going to this one, and what a person should know of that. To be asked before
@@ -329,7 +295,12 @@ impl Desk {
         job: &Job,
         to: &Email,
     ) -> Result<(Vec<Email>, Option<String>), StoreError> {
-        let left = self.leaves(job, Some(to)).await?;
+        let (connection, mapping) = (&self.account.name, self.mapping.name());
+        let contacts = self
+            .store
+            .contacts_of_record(connection, mapping, &job.record);
+        let mut left = contacts.await?;
+        left.retain(|contact| contact != to);
         // Most records stay where they are.
         if left.is_empty() {
             return Ok((Vec::new(), None));
@@ -358,7 +329,7 @@ impl Desk {
         if !holds {
             return Err(Stop::Lost);
         }
-        self.sending.store(true, Ordering::Relaxed);
+        self.sent.note([&claim.job.id]);
         Ok(())
     }
 }
@@ -371,8 +342,13 @@ pub fn tell_settled(job: &Job, ended: &Ended, mine: bool) {
     if let Some(warning) = &ended.warning {
         tracing::warn!(job = %job.id, record = %job.record, mapping = %job.mapping, warning);
     }
-    tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome = ended.outcome.name(),
-        error = ended.error.as_ref().map(tracing::field::display), "job settled");
+    let (outcome, error) = (ended.outcome.name(), ended.error.as_ref());
+    let error = error.map(tracing::field::display);
+    if matches!(ended.outcome, Outcome::Failed | Outcome::Unknown) {
+        tracing::warn!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome, error, "job settled");
+    } else {
+        tracing::info!(job = %job.id, record = %job.record, mapping = %job.mapping, outcome, error, "job settled");
+    }
 }
 
 /// A record whose association leads to no contact waits a while, then `on_missing_email` decides.

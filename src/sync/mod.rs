@@ -19,6 +19,7 @@ mod job;
 mod plan;
 pub mod related;
 mod send;
+mod sent;
 pub mod survey;
 #[cfg(test)]
 mod testing;
@@ -405,7 +406,10 @@ impl Engine {
                 .pop()
                 .and_then(|attempt| attempt.warning),
             rules: Vec::new(),
-            why: None,
+            why: job
+                .ended
+                .filter(|end| end.outcome == Outcome::Skipped)
+                .and_then(|end| end.why),
             error: job.error,
         }))
     }

@@ -42,7 +42,7 @@ impl Desk {
         let arrives = Arrives {
             seen: &candidate,
             leaves: &leaves,
-            heir: contest::heir(self.mapping.spec().conflict),
+            heir: self.heir(),
         };
         let ended = match self.hold(claim, &email, Some(arrives)).await? {
             Ok(candidates) => match self.lost(record, &email, &candidates) {
@@ -112,7 +112,7 @@ impl Desk {
             Err(Stop::Api(error)) if error.class == ErrorClass::Invalid => {
                 let mut ended = self.verdict(claim, error).await;
                 ended.record = Some(seen(record, Some(email), Outcome::Failed));
-                ended.follow = self.successors(&claim.job, None).await?;
+                ended.leaves = Some(self.heir());
                 Ok(ended)
             }
             result => result,

@@ -172,9 +172,8 @@ pub async fn next_in_line(
     email: &Email,
     leaver: &RecordId,
 ) -> Result<Option<RecordId>, StoreError> {
-    let mut candidates = store
-        .candidates(&account.name, mapping.name(), email, CANDIDATES)
-        .await?;
-    candidates.retain(|candidate| candidate.record != *leaver);
-    Ok(contest::winner(mapping.spec().conflict, &candidates))
+    let heir = contest::heir(mapping.spec().conflict);
+    store
+        .next_in_line(&account.name, mapping.name(), email, (heir, leaver))
+        .await
 }

@@ -1,7 +1,7 @@
 //! What commands say of what they did, would do, or leave alone.
 
 use super::pty;
-use super::support::{House, PETS, eventually, finish, tramline};
+use super::support::{House, PETS, eventually, finish, signal, tramline};
 use serde_json::{Value, json};
 
 const RULE: &str = r#"
@@ -275,11 +275,126 @@ fn a_record_that_a_mapping_skips_is_no_problem_of_its_preview() {
     );
     for dry in [&["--dry-run"][..], &[]] {
         let ran = house.expect(0, &[&["--json", "sync", "pets", &pet], dry].concat());
-        assert_eq!(ran.lines()[0]["outcome"], "skipped", "{ran:#?}");
+        let line = ran.lines().remove(0);
+        let dry_run = (!dry.is_empty()).then_some(true);
+        assert_eq!(line["outcome"], "skipped", "{ran:#?}");
+        assert_eq!(line["dry_run"], json!(dry_run), "{ran:#?}");
+        assert_eq!(line["why"], said["skipped: ".len()..], "{ran:#?}");
     }
+    // The job that came of it is done, and says why though nothing was sent.
+    let why = &said["skipped: ".len()..];
+    let job = house
+        .expect(0, &["--json", "queue", "list"])
+        .lines()
+        .remove(0);
+    let end = json!({"outcome": "skipped", "why": why});
+    assert_eq!((&job["state"], &job["ended"]), (&json!("done"), &end));
+    let id = job["id"].as_str().unwrap();
+    let list = house.expect(0, &["queue", "list"]).stdout;
+    assert!(
+        list.contains("done: skipped") && list.contains(why),
+        "{list}"
+    );
+    let shown = house.expect(0, &["queue", "show", id]).stdout;
+    assert!(
+        shown.contains(&format!("It is done (skipped): {why}")),
+        "{shown}"
+    );
     house.edit_config("on_missing_email = \"skip\"", "on_missing_email = \"fail\"");
     let preview = house.expect(3, &["mappings", "preview", "pets", &pet]);
     assert!(preview.stdout.contains("on_missing_email"), "{preview:#?}");
+}
+
+/// Nothing was sent, whatever the word for it in a run's counts.
+#[test]
+fn a_dry_run_of_an_export_says_what_would_be() {
+    let house = House::new(40);
+    let synced = house.export(&["--dry-run"]).0;
+    assert_eq!(synced["dry_run"], true);
+    let (number, failed) = (&synced["synced"], &synced["failed"]);
+    let list = house.expect(0, &["exports", "list"]).stdout;
+    for would in [
+        format!("would send {number} "),
+        format!("would fail {failed} "),
+    ] {
+        assert!(list.contains(&would), "{list}");
+    }
+    let log = house.expect(0, &["activity", "--limit", "500"]).stdout;
+    assert!(log.contains(&format!("would_send={number}")), "{log}");
+    assert!(!log.contains(&format!(" synced={number}")), "{log}");
+    let (real, _) = house.export(&[]);
+    assert!(real.get("dry_run").is_none(), "{real}");
+    let list = house.expect(0, &["exports", "list"]).stdout;
+    assert_eq!(list.matches("would send").count(), 1, "{list}");
+}
+
+/// Who reads the audit later learns what was made, of which records it was, and what was left half-way.
+#[test]
+fn the_audit_names_what_was_made_and_what_was_not_waited_for() {
+    let house = House::new(60);
+    let made = house.expect(
+        0,
+        &["--json", "records", "create", "pets", "--set", "name=Rex"],
+    );
+    let made = made.lines().remove(0)["record"].clone();
+    let all: Vec<String> = house
+        .control
+        .records(PETS)
+        .into_iter()
+        .map(|pet| pet.id)
+        .collect();
+    let many: Vec<&str> = all.iter().take(25).map(String::as_str).collect();
+    let fault = tramline::sandbox::Fault {
+        retry_after: Some(60),
+        ..tramline::sandbox::Fault::once(
+            tramline::sandbox::Kind::Status(429),
+            "GET /api/3/contacts",
+        )
+    };
+    house.control.fault(fault.times(1_000));
+    let mut child = house.start("sync", &[&["sync", "pets"], &many[..]].concat());
+    eventually("jobs that wait", || {
+        let jobs = house.expect(0, &["--json", "queue", "list"]).lines();
+        jobs.iter()
+            .any(|job| job["waiting"]["reason"] == "rate_limited")
+    });
+    signal(child.id(), "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    let audit = house.expect(0, &["--json", "audit"]).lines();
+    let of = |action: &str| {
+        audit
+            .iter()
+            .find(|entry| entry["action"] == action)
+            .unwrap()
+    };
+    let created = of("record create");
+    let object = "custom_objects.pets";
+    assert_eq!(
+        created["target"],
+        format!("{object} {}", made.as_str().unwrap())
+    );
+    assert_eq!(
+        (&created["outcome"], &created["count"]),
+        (&json!("done"), &json!(1))
+    );
+    let synced = of("sync");
+    let target = synced["target"].as_str().unwrap();
+    assert!(
+        target.ends_with(&format!("{} and 5 more", many[19])),
+        "{target}"
+    );
+    assert_eq!(synced["outcome"], "its process ended before it did");
+    // A long text widens no line but its own.
+    let table = house.expect(0, &["audit"]).stdout;
+    let short: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.contains("more"))
+        .collect();
+    assert!(
+        short.len() >= 2 && short.iter().all(|line| line.len() < 250),
+        "{table}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::cli::{Context, Exit, usage};
 use crate::model::{self, Problem};
 use crate::operations::{Operations, pauses};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 #[derive(Debug, clap::Args)]
 pub struct Scope {
@@ -33,7 +34,8 @@ pub struct Pause {
     /// Why, for whoever finds the queue paused
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// When it ends by itself: a time such as 2026-11-30T08:00:00Z, or a length such as 90s, 15m, 2h, 1d
+    /// When it ends by itself: a length such as 90s, 15m, 2h, 1d, the next 18:00 of this machine's clock, or a time such as
+    /// 2026-11-30T08:00:00Z
     #[arg(long, value_name = "TIME|FOR")]
     until: Option<String>,
 }
@@ -45,12 +47,13 @@ pub async fn pause(
 ) -> Result<Exit, Problem> {
     let until = match arguments.until.as_deref() {
         None => None,
-        Some(text) => Some(pauses::moment(text, Timestamp::now()).ok_or_else(|| {
-            usage(
-                format!("`{text}` is neither a time nor a length of time"),
-                "write 2026-11-30T08:00:00Z, or 90s, 15m, 2h, 1d",
-            )
-        })?),
+        Some(text) => {
+            let end = pauses::moment(text, Timestamp::now(), &TimeZone::system());
+            Some(end.ok_or_else(|| {
+                let what = format!("`{text}` is neither a time nor a length of time");
+                usage(what, pauses::MOMENTS)
+            })?)
+        }
     };
     let scope = arguments.scope.chosen();
     let pauses = operations.pause(&scope, &arguments.reason, until).await?;

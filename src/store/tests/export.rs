@@ -533,7 +533,7 @@ async fn a_dry_run_only_counts() {
             &connection(),
             &mapping(),
             &[address("o1@example.org")],
-            false,
+            Heir::Newest,
         )
         .await
         .unwrap();
@@ -884,6 +884,35 @@ async fn pages_are_kept_until_they_are_planned_and_go_with_their_run() {
     assert!(cancelled.unwrap());
     assert_eq!(store.kept_pages(&run, 3).await, Vec::new());
     assert!(!folder.exists(), "nothing is left of the last run");
+}
+
+/// Whoever ends a run removes the folder around it while nothing lies there, though another one begins to read.
+#[tokio::test]
+async fn a_page_is_kept_though_the_folder_around_it_goes_at_the_same_time() {
+    let (store, _) = store().await;
+    let mut folder = store.path().as_os_str().to_owned();
+    folder.push("-pages");
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let removing = std::thread::spawn({
+        let over = Arc::clone(&over);
+        move || {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = std::fs::remove_dir(&folder);
+                // As often as no number of processes would.
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+    });
+    let mut kept = 0;
+    for _ in 0..500 {
+        let run = RunId::fresh();
+        store.keep_page(&run, ahead(1)).await;
+        kept += store.kept_pages(&run, 1).await.len();
+        store.forget_run(&run).await;
+    }
+    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    removing.join().unwrap();
+    assert_eq!(kept, 500);
 }
 
 #[tokio::test]

@@ -171,13 +171,14 @@ async fn a_record_that_is_gone_competes_no_more_and_its_successor_follows_at_onc
         .await
         .unwrap();
     assert_eq!(contacts, [address(CONTACT)]);
+    hold(&store, &second, 5).await;
     let done = settlement(&store, Outcome::Superseded, JobState::Done);
     let second_settled = store.settle(&second.job, second.epoch, &done).await;
     assert!(second_settled.unwrap());
 
     let mut gone = settlement(&store, Outcome::Failed, JobState::Failed);
     gone.gone = true;
-    gone.follow = vec![new_job("r2", Trigger::Manual)];
+    gone.leaves = Some(Heir::Newest);
     // A settlement that comes too late makes no job either.
     assert!(!store.settle(&first.job, 0, &gone).await.unwrap());
     assert_eq!(store.counts().await.unwrap().ready, 0);
@@ -226,6 +227,124 @@ async fn a_contact_that_is_left_goes_to_the_next_in_line_with_the_hold_that_leav
             .map(|claim| claim.job.record.as_str())
             .collect();
         assert_eq!(ready, Vec::from_iter(next), "{heir:?}");
+    }
+}
+
+/// A record that comes to the contact just before the leaver is settled gives way to it, and is asked all the same.
+#[tokio::test]
+async fn who_gave_way_to_a_record_that_leaves_is_asked_in_the_settlement_that_leaves() {
+    let (store, _) = store().await;
+    let (first, second) = two_claims(&store).await;
+    hold(&store, &first, 9).await;
+    // Nobody else is known yet by when the leaver's end is decided.
+    let mut leaves = settlement(&store, Outcome::Skipped, JobState::Done);
+    leaves.leaves = Some(Heir::Newest);
+    leaves.record = Some(RecordSeen {
+        email: None,
+        outcome: Outcome::Skipped,
+        competes: false,
+        ..candidate("r1", 9)
+    });
+    hold(&store, &second, 5).await;
+    let mut gives_way = settlement(&store, Outcome::Superseded, JobState::Done);
+    gives_way.record = Some(RecordSeen {
+        outcome: Outcome::Superseded,
+        superseded_by: Some("r1".into()),
+        ..candidate("r2", 5)
+    });
+    // In whatever order they are settled, and though it is together.
+    let both = [
+        (&first.job, first.epoch, &leaves),
+        (&second.job, second.epoch, &gives_way),
+    ];
+    assert_eq!(store.settle_many(&both).await.unwrap(), [true, true]);
+    let next = claim_one(&store).await;
+    assert_eq!(next.job.record, RecordId::from("r2"));
+    assert_eq!(next.job.trigger, Trigger::Manual);
+}
+
+/// An heir that waits to be tried again, or failed, is not woken by each try of the one that left.
+#[tokio::test]
+async fn a_contact_is_left_once_however_often_the_leaver_is_tried() {
+    let (of, by) = (connection(), mapping());
+    for together in [true, false] {
+        let (store, _) = store().await;
+        let (mut first, second) = two_claims(&store).await;
+        hold(&store, &first, 9).await;
+        hold(&store, &second, 5).await;
+        let failed = settlement(&store, Outcome::Failed, JobState::Failed);
+        let settled = store.settle(&second.job, second.epoch, &failed).await;
+        assert!(settled.unwrap());
+        let link = link_of("r1", 9);
+        let linked = store.put_link(&connection(), &mapping(), &link).await;
+        linked.unwrap();
+
+        let there = address("elsewhere@example.org");
+        let seen = RecordSeen {
+            email: Some(there.clone()),
+            ..candidate("r1", 10)
+        };
+        for again in [false, true] {
+            let leaves = store.contacts_of_record(&of, &by, &seen.record).await;
+            let mut leaves = leaves.unwrap();
+            leaves.retain(|contact| *contact != there);
+            assert_eq!(leaves, [address(CONTACT)], "what it left stays its own");
+            let arrives = Arrives {
+                seen: &seen,
+                leaves: &leaves,
+                heir: Heir::Newest,
+            };
+            let held = if together {
+                let asked = Asked {
+                    job: &first.job,
+                    epoch: first.epoch,
+                    contact: &there,
+                    arrives,
+                    takes: true,
+                };
+                let all = store.hold_contacts(&of, &by, &[asked], 9).await;
+                all.unwrap().remove(0)
+            } else {
+                let one = store.hold_contact(&first.job, first.epoch, &there, Some(arrives), 9);
+                one.await.unwrap()
+            };
+            assert!(matches!(held, Held::Mine(_)), "{held:?}");
+            let heirs = store.claim("other", &[connection()], 9).await.unwrap();
+            assert_eq!(heirs.len(), usize::from(!again), "together: {together}");
+            for heir in heirs {
+                assert_eq!(heir.job.record, RecordId::from("r2"));
+                let settled = store.settle(&heir.job, heir.epoch, &failed).await;
+                assert!(settled.unwrap());
+            }
+            // The leaver is given back, and tried once more.
+            let back = Settlement::new(Outcome::Waiting, JobState::Ready);
+            assert!(store.settle(&first.job, first.epoch, &back).await.unwrap());
+            first = claim_one(&store).await;
+        }
+
+        // So it is where it has no address any more, or its values are refused.
+        let mut ends = failed.clone();
+        ends.leaves = Some(Heir::Newest);
+        ends.record = Some(RecordSeen {
+            email: None,
+            outcome: Outcome::Failed,
+            competes: false,
+            ..candidate("r1", 11)
+        });
+        for again in [false, true] {
+            assert!(store.settle(&first.job, first.epoch, &ends).await.unwrap());
+            let heirs = store.claim("other", &[connection()], 9).await.unwrap();
+            assert_eq!(heirs.len(), usize::from(!again));
+            for heir in heirs {
+                let settled = store.settle(&heir.job, heir.epoch, &failed).await;
+                assert!(settled.unwrap());
+            }
+            store
+                .enqueue(&new_job("r1", Trigger::Manual))
+                .await
+                .unwrap();
+            first = claim_one(&store).await;
+        }
     }
 }
 

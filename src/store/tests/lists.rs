@@ -306,3 +306,32 @@ async fn a_job_that_changes_its_state_while_a_list_is_read_is_found_in_one_of_th
     assert!(!moving.is_finished(), "it changed its state all the time");
     moving.abort();
 }
+
+/// As above, of the jobs that a retry is to be about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_changes_its_state_while_a_choice_is_read_is_chosen() {
+    let (store, _) = store().await;
+    for record in ["r0", "r1"] {
+        let job = new_job(record, Trigger::Manual);
+        store.enqueue(&job).await.unwrap();
+    }
+    store
+        .sabotage("UPDATE jobs SET state = 'failed' WHERE record_id = 'r1'")
+        .await;
+    let moving = tokio::spawn({
+        let store = store.clone();
+        async move {
+            loop {
+                let other = "UPDATE jobs SET state = CASE state WHEN 'failed' THEN 'unknown' ELSE 'failed' END
+                     WHERE record_id = 'r1'";
+                store.sabotage(other).await;
+            }
+        }
+    });
+    let chosen = Selection::Filter(Filter::parse("trigger:manual").unwrap());
+    for _ in 0..500 {
+        assert_eq!(store.retriable(&chosen).await.unwrap().len(), 1);
+    }
+    assert!(!moving.is_finished(), "it changed its state all the time");
+    moving.abort();
+}

@@ -405,7 +405,7 @@ async fn the_audit_keeps_what_was_begun_and_how_it_ended() {
     };
     let seq = store.audit_begins(&entry("retry")).await.unwrap();
     store.audit_begins(&entry("discard")).await.unwrap();
-    store.audit_ends(seq, "done", Some(17)).await.unwrap();
+    store.audit_ends(seq, "done", Some(17), None).await.unwrap();
     let entries = store.audit(9).await.unwrap();
     let told: Vec<_> = entries
         .iter()

@@ -75,8 +75,22 @@ async fn a_record_that_another_job_asks_for_is_due_again_though_both_are_settled
     }
     let claims = store.claim("w", &[connection()], 2).await.unwrap();
     let done = settlement(&store, Outcome::Synced, JobState::Done);
+    // Each of them stands for the same contact; the first is gone.
+    for claim in &claims {
+        let seen = RecordSeen {
+            record: claim.job.record.clone(),
+            email: Some(address("jo@example.org")),
+            version: 1,
+            outcome: Outcome::Waiting,
+            superseded_by: None,
+            competes: true,
+        };
+        let seen = store.see_record(&connection(), &mapping(), &seen).await;
+        seen.unwrap();
+    }
     let mut asks = done.clone();
-    asks.follow = vec![new_job(claims[1].job.record.as_str(), Trigger::Manual)];
+    asks.gone = true;
+    asks.leaves = Some(Heir::Newest);
     let both = [
         (&claims[0].job, claims[0].epoch, &asks),
         (&claims[1].job, claims[1].epoch, &done),
@@ -84,7 +98,7 @@ async fn a_record_that_another_job_asks_for_is_due_again_though_both_are_settled
     assert_eq!(store.settle_many(&both).await.unwrap(), [true, true]);
     let next = claim_one(&store).await;
     assert_eq!(next.job.record, claims[1].job.record);
-    assert_eq!(next.job.trigger, Trigger::Manual);
+    assert_eq!(next.job.trigger, Trigger::Webhook);
     // Neither is this worker's any more.
     assert_eq!(store.settle_many(&both).await.unwrap(), [false, false]);
 }
@@ -388,14 +402,19 @@ async fn candidates_stand_newest_first() {
         .unwrap();
     let names: Vec<&str> = all.iter().map(|one| one.record.as_str()).collect();
     assert_eq!(names, ["c", "b", "a"]);
-    for (oldest, winner) in [(false, "c"), (true, "a")] {
+    let (of, by, leaver) = (connection(), mapping(), RecordId::from("c"));
+    for (heir, winner, next) in [
+        (Heir::Newest, Some("c"), Some("b")),
+        (Heir::Oldest, Some("a"), Some("a")),
+        (Heir::Only, None, None),
+    ] {
         let wanted = [email.clone(), address("nobody@example.org")];
-        let winners = store
-            .winners(&connection(), &mapping(), &wanted, oldest)
-            .await
-            .unwrap();
-        assert_eq!(winners.len(), 1);
-        assert_eq!(winners[&email].record.as_str(), winner);
+        let winners = store.winners(&of, &by, &wanted, heir).await.unwrap();
+        let named = winners.get(&email).map(|one| one.record.as_str());
+        assert_eq!((named, winners.len()), (winner, named.iter().count()));
+        let left = store.next_in_line(&of, &by, &email, (heir, &leaver)).await;
+        let left = left.unwrap();
+        assert_eq!(left.as_ref().map(RecordId::as_str), next);
     }
 }
 

@@ -253,7 +253,7 @@ impl<L: Listener> Bulk<'_, L> {
     async fn settle(&self, ended: Vec<(Claim, Ended)>) -> Result<(), StoreError> {
         let settlements: Vec<Settlement> = ended
             .iter()
-            .map(|(_, ended)| self.desk.settlement(ended, self.started))
+            .map(|(claim, ended)| self.desk.settlement(&claim.job, ended, self.started))
             .collect();
         let jobs: Vec<_> = ended
             .iter()

@@ -81,8 +81,8 @@ impl<L: Listener> Bulk<'_, L> {
         }
         let (mut values, mut ended) = (Vec::with_capacity(entries.len()), Vec::new());
         for (entry, plan) in entries.into_iter().zip(plans) {
-            let (job, related) = (&entry.claim.job, entry.related.as_ref());
-            match self.desk.values(job, &entry.record, related, plan).await? {
+            let related = entry.related.as_ref();
+            match self.desk.values(&entry.record, related, plan) {
                 Ok(planned) => values.push((entry, planned)),
                 Err(end) => ended.push((entry.claim, end)),
             }

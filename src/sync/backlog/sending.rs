@@ -240,7 +240,8 @@ impl Delivery<'_> {
     }
 
     async fn request(&self, places: &[usize]) -> Result<Result<BatchId, import::Hints>, ApiError> {
-        self.desk.sending.store(true, Ordering::Relaxed);
+        let jobs = places.iter().map(|place| &self.rows[*place].job);
+        self.desk.sent.note(jobs);
         let rows: Vec<String> = places
             .iter()
             .map(|place| self.rows[*place].json.clone())

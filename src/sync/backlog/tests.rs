@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::http::testing::{Asked, Server, Told, told};
+use crate::model::ContactWrite;
 use crate::model::export::ExportOptions;
 use crate::model::view::Outcome;
 use crate::model::{JobId, JobState, MappingName, RecordId};
 use crate::store::{Clock, NewJob, NewRun, PagePlan, Planned, PlannedRow, Started, Store};
 use crate::sync::testing::{account, pets, spec};
+use crate::sync::worker::give_back;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 const JOBS: usize = 40;
 
@@ -77,7 +79,7 @@ impl Bench {
             account,
             worker: "test".to_owned(),
             deleting: Default::default(),
-            sending: Arc::new(AtomicBool::new(false)),
+            sent: Arc::default(),
         };
         Self {
             server,
@@ -282,4 +284,49 @@ async fn jobs_that_were_settled_before_a_failure_are_told_of() {
         assert_eq!(job.state, JobState::Done);
     }
     assert_eq!(store.counts().await.unwrap().running, 24);
+}
+
+/// Of the jobs of one bulk, those whose import may be on its way are another worker's only once that has arrived; the others are
+/// at once.
+#[tokio::test]
+async fn jobs_that_sent_nothing_are_given_back_at_once_though_others_of_their_bulk_have_sent() {
+    const SENT: usize = 25;
+    let bench = Bench::new(|asked| {
+        let import = asked.path.ends_with("/import/bulk_import");
+        import.then(|| told(500, json!({"message": "down"})))
+    })
+    .await;
+    let row = |claim: &Claim| sending::Row {
+        job: claim.job.id.clone(),
+        epoch: claim.epoch,
+        write: ContactWrite {
+            email: Email::parse(&format!("{}@example.org", claim.job.record)).unwrap(),
+            values: Vec::new(),
+        },
+        rides: Rides::default(),
+        json: "{}".to_owned(),
+        contact: None,
+    };
+    let (desk, rows) = (
+        &bench.desk,
+        bench.claims.iter().take(SENT).map(row).collect(),
+    );
+    let fates = sending::deliver(desk, &bench.backlog.pace, rows).await;
+    let failed = |fate: &sending::Fate| matches!(fate, sending::Fate::Failed(_));
+    assert_eq!(
+        fates.unwrap().iter().filter(|fate| failed(fate)).count(),
+        SENT
+    );
+
+    give_back(&desk.store, &bench.claims, &desk.sent).await;
+    let counts = desk.store.counts().await.unwrap();
+    assert_eq!(
+        (counts.running, counts.ready),
+        (SENT as u64, (JOBS - SENT) as u64)
+    );
+    for (place, claim) in bench.claims.iter().enumerate() {
+        let ended = Ended::new(Outcome::Unchanged);
+        let settlement = desk.settlement(&claim.job, &ended, Timestamp::now());
+        assert_eq!(settlement.sent, place < SENT);
+    }
 }

@@ -7,7 +7,7 @@ use crate::model::job::JobContact;
 use crate::model::view::Outcome;
 use crate::model::{ContactId, Email, Job, JobId};
 use crate::store::{Arrives, Asked, Claim, EffectPlan, Link, StoreError};
-use crate::sync::contest::{self, CANDIDATES, beats};
+use crate::sync::contest::{CANDIDATES, beats};
 use crate::sync::ended::{Ended, confirmed, seen};
 use crate::sync::job::Stop;
 use crate::sync::plan::version;
@@ -32,7 +32,7 @@ impl<L: Listener> Bulk<'_, L> {
                 false => std::cmp::Ordering::Greater,
             }
         });
-        let heir = contest::heir(self.desk.mapping.spec().conflict);
+        let heir = self.desk.heir();
         let asked: Vec<Asked<'_>> = sendable
             .iter()
             .map(|one| Asked {
@@ -140,7 +140,10 @@ impl<L: Listener> Bulk<'_, L> {
                 Fate::Alone => singles.push((one.entry.claim, Some(one.entry.record))),
                 Fate::Failed(error) => failed.push((one, json, error)),
                 Fate::Lost => {
-                    let (claim, lost) = (&one.entry.claim, self.desk.settlement_of_lost());
+                    let (claim, lost) = (
+                        &one.entry.claim,
+                        self.desk.settlement_of_lost(&one.entry.claim.job),
+                    );
                     self.desk
                         .store
                         .settle(&claim.job, claim.epoch, &lost)

@@ -5,7 +5,7 @@ use super::run::{Halt, Work};
 use crate::mapping::Conflict;
 use crate::model::{Email, RecordId};
 use crate::store::Batch;
-use crate::sync::contest::beats;
+use crate::sync::contest::{self, beats};
 
 /// A batch that was just taken, without the writes whose contact another record has won since.
 pub async fn without_losers(work: &Work, batch: Batch) -> Result<Option<Batch>, Halt> {
@@ -33,8 +33,8 @@ pub async fn without_losers(work: &Work, batch: Batch) -> Result<Option<Batch>, 
         return Ok(Some(batch));
     }
     // A record that had the contact may be gone, or have another address by now.
-    let oldest = conflict == Conflict::Oldest;
-    let leaders = store.winners(connection, name, &doubtful, oldest).await?;
+    let heir = contest::heir(conflict);
+    let leaders = store.winners(connection, name, &doubtful, heir).await?;
     let winners: Vec<(Email, RecordId)> = batch
         .rows
         .iter()

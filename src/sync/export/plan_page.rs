@@ -121,6 +121,17 @@ impl Planner {
         )
     }
 
+    /// Tells what became of rows that were taken: who fails, and in a dry run what would be sent.
+    pub async fn tell(&mut self, work: &Work, rows: &[PlannedRow]) {
+        for row in rows {
+            match (&row.plan, &mut self.rehearsal) {
+                (plan, Some(rehearsal)) => rehearsal.tell(work, &row.record, plan).await,
+                (Planned::Failed { problem, .. }, None) => tell_failed(&row.record, problem),
+                _ => {}
+            }
+        }
+    }
+
     /// What is to be put on disk with the rows: effects, and states that are confirmed as they are.
     pub fn take_effects(&mut self) -> (Vec<EffectPlan>, Vec<ConfirmedState>) {
         (
@@ -203,11 +214,6 @@ impl Planner {
             match plan {
                 Meaning::Skip => self.push(record, None, Planned::Skipped),
                 Meaning::Fail { problem, email } => {
-                    if let Some(rehearsal) = &self.rehearsal {
-                        rehearsal.tell_failure(work, record, &problem).await;
-                    } else {
-                        tell_failed(&record.id, &problem);
-                    }
                     let attempt = work.attempt(None, None);
                     self.push(
                         record,
@@ -376,10 +382,14 @@ impl Planner {
         }
         if work.reads_part() {
             // Part of the records is read: those that other syncs saw contend as well.
-            let oldest = self.conflict == Conflict::Oldest;
+            let first = match self.conflict {
+                Conflict::Oldest => Heir::Oldest,
+                // Whichever is met first: it is enough that there is another.
+                Conflict::Newest | Conflict::Fail => Heir::Newest,
+            };
             let known = work
                 .store()
-                .winners(work.connection(), work.name(), emails, oldest)
+                .winners(work.connection(), work.name(), emails, first)
                 .await?;
             for (email, candidate) in known {
                 let theirs = (candidate.version, &candidate.record);
@@ -483,11 +493,9 @@ impl Planner {
             self.states.extend(wants.new_state(record)?);
             Planned::Unchanged
         } else {
-            if let Some(rehearsal) = &self.rehearsal {
+            if let Some(rehearsal) = &mut self.rehearsal {
                 let also = (wants.firing(), warning.clone());
-                rehearsal
-                    .tell_write(work, record, related, &email, also)
-                    .await;
+                rehearsal.would_write(work, record, related, &email, also);
             }
             self.send(work, record, values, &wants).await?
         };

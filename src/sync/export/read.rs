@@ -162,6 +162,7 @@ async fn keep(work: &Work, planner: &mut Planner, position: &Position) -> Result
         spent: work.spent(),
     };
     work.store().page_planned(&work.id, &plan).await?;
+    planner.tell(work, &plan.rows).await;
     work.at_hand.put(planner.take_at_hand());
     work.backlog.rows.fetch_add(sends, Ordering::AcqRel);
     work.backlog.bytes.fetch_add(bytes, Ordering::AcqRel);

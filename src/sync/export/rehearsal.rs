@@ -3,9 +3,8 @@
 use super::plan_page::Contender;
 use super::run::{Halt, Work};
 use crate::model::view::{FiringRule, Outcome, SyncResult};
-use crate::model::{
-    Contact, ContactId, Email, Problem, Record, RecordId, RelatedContact, TargetField,
-};
+use crate::model::{Contact, ContactId, Email, Record, RecordId, RelatedContact, TargetField};
+use crate::store::Planned;
 use crate::sync::ended::fields;
 use std::collections::{HashMap, HashSet};
 
@@ -19,6 +18,8 @@ pub struct Rehearsal {
     pub best: HashMap<Email, Contender>,
     /// Rows stay until the last page, since a later record may still win over them.
     pub waits: bool,
+    /// What is to be told of the writes that are planned.
+    writes: HashMap<RecordId, SyncResult>,
     contacts: Contacts,
 }
 
@@ -75,9 +76,10 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Tells what would be sent, and done by rules, and what a person is to know of it: old is what the contact holds now.
-    pub async fn tell_write(
-        &self,
+    /// Keeps what would be sent, and done by rules, and what a person is to know of it, until it is told: another record of the
+    /// contact may come. Old is what the contact holds now.
+    pub fn would_write(
+        &mut self,
         work: &Work,
         record: &Record,
         related: Option<&RelatedContact>,
@@ -98,13 +100,22 @@ impl Rehearsal {
             why: None,
             error: None,
         };
-        work.engine.rehearsed(result).await;
+        self.writes.insert(record.id.clone(), result);
     }
 
-    /// Tells what would fail.
-    pub async fn tell_failure(&self, work: &Work, record: &Record, problem: &Problem) {
-        let result = crate::sync::failed(record.id.clone(), problem.clone());
-        work.engine.rehearsed(result).await;
+    /// Tells what a record's plan, which changes no more, would send or refuse.
+    pub async fn tell(&mut self, work: &Work, record: &RecordId, plan: &Planned) {
+        let written = self.writes.remove(record);
+        let result = match plan {
+            Planned::Send { .. } => written,
+            Planned::Failed { problem, .. } => {
+                Some(crate::sync::failed(record.clone(), problem.clone()))
+            }
+            _ => None,
+        };
+        if let Some(result) = result {
+            work.engine.rehearsed(result).await;
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl From<ApiError> for Halt {
 
 /// Tells the log of a record that goes to the queue: the spans around it name the run and its mapping.
 pub fn tell_failed(record: &RecordId, problem: &Problem) {
-    tracing::info!(%record, outcome = Outcome::Failed.name(), error = %problem, "record settled");
+    tracing::warn!(%record, outcome = Outcome::Failed.name(), error = %problem, "record settled");
 }
 
 /// How a task of the run ended.
@@ -156,7 +156,8 @@ impl Work {
     /// Works to the run's end, or to a pause, and writes down how it ended. Where even that fails, as on a full disk, it
     /// answers why the run stopped.
     pub async fn run(self: &Arc<Self>) -> Option<Problem> {
-        tracing::info!(run = %self.id, mapping = %self.name(), "export at work");
+        let dry_run = self.options.dry_run.then_some(true);
+        tracing::info!(run = %self.id, mapping = %self.name(), dry_run, "export at work");
         let watch = self.engine.inner.tracker.spawn({
             let work = Arc::clone(self);
             async move { work.watch().await }
@@ -235,6 +236,10 @@ impl Work {
 
     async fn finish(&self) -> Result<(), Problem> {
         match self.store().finish_run(&self.id, self.spent()).await? {
+            Some(run) if run.options.dry_run => {
+                tracing::info!(run = %self.id, read = run.counts.read, would_send = run.counts.synced, would_fail = run.counts.failed, "dry run completed");
+                Ok(())
+            }
             Some(run) => {
                 tracing::info!(run = %self.id, read = run.counts.read, synced = run.counts.synced, failed = run.counts.failed, "export completed");
                 Ok(())

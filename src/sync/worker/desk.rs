@@ -7,11 +7,11 @@ use crate::store::{Claim, NewAttempt, Settlement, StoreError};
 use crate::sync::account::Account;
 use crate::sync::breaker::{self, Probed};
 use crate::sync::ended::Ended;
-use crate::sync::job::Desk;
+use crate::sync::job::{Desk, tell_settled};
+use crate::sync::sent::Sent;
 use crate::sync::{Engine, verdict};
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A rate limit that is met lets a job wait in the queue, where it is seen to wait, if it takes longer than this.
@@ -22,7 +22,7 @@ pub async fn desk(
     engine: &Engine,
     job: &Job,
     lane: Lane,
-    sending: Arc<AtomicBool>,
+    sent: Arc<Sent>,
 ) -> Result<Desk, (Problem, Probed)> {
     let settings = engine.settings();
     let mut probed = Probed::Alive;
@@ -56,7 +56,7 @@ pub async fn desk(
                             mapping,
                             worker: engine.inner.owner.clone(),
                             deleting: settings.deleting(connection),
-                            sending,
+                            sent,
                         });
                     }
                     Err(problem) => {
@@ -107,7 +107,8 @@ pub async fn undone(
         }),
         ..ended.settlement(&engine.inner.owner)
     };
-    engine.store().settle(job, claim.epoch, &settlement).await?;
+    let mine = engine.store().settle(job, claim.epoch, &settlement).await?;
+    tell_settled(job, &ended, mine);
     Ok(ended)
 }
 

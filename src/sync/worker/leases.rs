@@ -3,11 +3,11 @@
 use crate::http::REQUEST_TIMEOUT;
 use crate::metrics;
 use crate::model::{ConnectionName, JobId};
-use crate::store::Claim;
+use crate::store::{Claim, Store};
 use crate::sync::Engine;
+use crate::sync::sent::Sent;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Leases held by this process: the epoch of each job, and its connection where it takes a slot.
@@ -44,21 +44,26 @@ pub async fn heartbeats(engine: Engine, held: Held) {
 
 /// The process ends and jobs have not: another worker takes them. What may still be on its way to the contact must
 /// arrive before that one sends.
-pub async fn give_back(engine: &Engine, claims: &[Claim], sending: &AtomicBool) {
-    let until = sending
-        .load(Ordering::Relaxed)
-        .then(|| Timestamp::now() + REQUEST_TIMEOUT);
-    let leases: Vec<(&JobId, i64)> = claims
-        .iter()
-        .map(|claim| (&claim.job.id, claim.epoch))
-        .collect();
-    match engine.store().give_back_many(&leases, until).await {
+pub async fn give_back(store: &Store, claims: &[Claim], sent: &Sent) {
+    let leases = claims.iter().map(|claim| (&claim.job.id, claim.epoch));
+    let (sent, unsent): (Vec<_>, Vec<_>) = leases.partition(|(job, _)| sent.has(job));
+    give_back_at(store, &unsent, None).await;
+    let until = store.now() + REQUEST_TIMEOUT;
+    give_back_at(store, &sent, Some(until)).await;
+}
+
+/// Gives jobs back, to be taken at once or from a time on.
+async fn give_back_at(store: &Store, leases: &[(&JobId, i64)], until: Option<Timestamp>) {
+    if leases.is_empty() {
+        return;
+    }
+    match store.give_back_many(leases, until).await {
         Ok(()) => {
             let until = until.map(tracing::field::display);
-            tracing::info!(jobs = claims.len(), until, "given back");
+            tracing::info!(jobs = leases.len(), until, "given back");
         }
         Err(error) => {
-            tracing::error!(%error, jobs = claims.len(), "could not be given back; the leases will expire")
+            tracing::error!(%error, jobs = leases.len(), "could not be given back; the leases will expire")
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::model::{ConnectionName, JobId};
 use crate::store::{Claim, StoreError};
 use crate::sync::Engine;
 use crate::sync::backlog::{BULK, Bulk, Listener};
+use crate::sync::sent::Sent;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tracing::Instrument;
@@ -53,10 +53,10 @@ pub async fn begin_together(
     };
     let tracker = engine.inner.tracker.clone();
     let work = async move {
-        let (engine, sending) = (&crew.engine, Arc::default());
+        let (engine, sent) = (&crew.engine, Arc::default());
         let failed = tokio::select! {
             biased;
-            result = work_together(engine, claims, Arc::clone(&sending), &crew) => result.is_err_and(|error| {
+            result = work_together(engine, claims, Arc::clone(&sent), &crew) => result.is_err_and(|error| {
                 tracing::error!(%error, "the jobs could not be settled; their leases will expire");
                 true
             }),
@@ -64,7 +64,7 @@ pub async fn begin_together(
         };
         let left: Vec<Claim> = crew.left().drain().map(|(_, claim)| claim).collect();
         if !failed && !left.is_empty() {
-            give_back(engine, &left, &sending).await;
+            give_back(engine.store(), &left, &sent).await;
         }
         for claim in &left {
             lock(&crew.held).remove(&claim.job.id);
@@ -108,14 +108,14 @@ impl Listener for Crew {
 async fn work_together(
     engine: &Engine,
     claims: Vec<Claim>,
-    sending: Arc<AtomicBool>,
+    sent: Arc<Sent>,
     crew: &Crew,
 ) -> Result<(), StoreError> {
     let started = Timestamp::now();
     let Some(first) = claims.first() else {
         return Ok(());
     };
-    match desk(engine, &first.job, Lane::Bulk, sending).await {
+    match desk(engine, &first.job, Lane::Bulk, sent).await {
         Ok(desk) => {
             let bulk = Bulk {
                 desk: &desk,

@@ -9,6 +9,8 @@ mod owner;
 mod slots;
 mod sweep;
 
+#[cfg(test)]
+pub use leases::give_back;
 pub use owner::{is_dead, owner};
 
 use super::Engine;

@@ -8,9 +8,9 @@ use crate::model::Trigger;
 use crate::model::view::SyncResult;
 use crate::store::{Claim, StoreError};
 use crate::sync::Engine;
+use crate::sync::sent::Sent;
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -32,11 +32,11 @@ pub async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: 
         connection = %job.connection, trace = %trace());
     let attempt = async move {
         let id = claim.job.id.clone();
-        let (started, sending) = (Instant::now(), Arc::default());
+        let (started, sent) = (Instant::now(), Arc::default());
         tokio::select! {
             // What has ended is not given back.
             biased;
-            result = work(&engine, &claim, Arc::clone(&sending)) => match result {
+            result = work(&engine, &claim, Arc::clone(&sent)) => match result {
                 Ok(result) => {
                     engine.inner.trouble.settled(&id, None);
                     measure(&claim, &result, started.elapsed());
@@ -48,7 +48,7 @@ pub async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: 
                     engine.inner.trouble.settled(&id, Some(error));
                 }
             },
-            () = engine.inner.give_back.cancelled() => give_back(&engine, std::slice::from_ref(&claim), &sending).await,
+            () = engine.inner.give_back.cancelled() => give_back(engine.store(), std::slice::from_ref(&claim), &sent).await,
         }
         lock(&held).remove(&id);
         drop(permit);
@@ -56,18 +56,14 @@ pub async fn begin(engine: &Engine, claim: Claim, slots: &Arc<Semaphore>, held: 
     tracker.spawn(attempt.instrument(span));
 }
 
-async fn work(
-    engine: &Engine,
-    claim: &Claim,
-    sending: Arc<AtomicBool>,
-) -> Result<SyncResult, StoreError> {
+async fn work(engine: &Engine, claim: &Claim, sent: Arc<Sent>) -> Result<SyncResult, StoreError> {
     let started = Timestamp::now();
     let lane = if matches!(claim.job.trigger, Trigger::Manual | Trigger::Retry) {
         Lane::Person
     } else {
         Lane::Bulk
     };
-    match desk(engine, &claim.job, lane, sending).await {
+    match desk(engine, &claim.job, lane, sent).await {
         Ok(desk) => desk.work(claim).await,
         Err((problem, probed)) => {
             let ended = undone(engine, claim, started, problem, probed).await?;

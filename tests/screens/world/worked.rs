@@ -32,6 +32,7 @@ pub fn job(mood: Mood, number: u64) -> Job {
             request_id: Some("req-9".into()),
             ..Problem::new(ErrorClass::Invalid, text(mood, "invalid e-mail")).field("email")
         }),
+        ended: None,
         created_at: noon() - SignedDuration::from_mins(90),
         updated_at: noon() - SignedDuration::from_secs(number as i64),
     }

@@ -3,7 +3,7 @@
 use super::Queue;
 use crate::model::{ConnectionName, Level, MappingName, Pause, PauseKind};
 use crate::operations::Done;
-use crate::operations::pauses::{Scope, moment};
+use crate::operations::pauses::{MOMENTS, Scope, moment};
 use crate::tui::canvas::{Canvas, below, counted, cut, shown_width};
 use crate::tui::command::quoted;
 use crate::tui::context::{Cx, Session};
@@ -15,7 +15,6 @@ use crate::tui::widgets::form::{Form, Purpose};
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use jiff::Timestamp;
-use jiff::civil::Time;
 use ratatui::layout::Rect;
 
 /// Pauses that are named above the list; of more there is only the number.
@@ -64,22 +63,6 @@ fn command(verb: &str, scope: &Scope) -> String {
     format!("tramline queue {verb}{which}")
 }
 
-/// When a pause is to end: a point in time, a length of time from now, or the next time the clock shows `18:00`.
-fn end_of(text: &str, now: Timestamp, session: &Session) -> Option<Timestamp> {
-    if let Some(at) = moment(text, now) {
-        return Some(at);
-    }
-    let time: Time = text.parse().ok()?;
-    let today = now.to_zoned(session.time_zone.clone()).date();
-    let on = |day: jiff::civil::Date| {
-        let zoned = day.to_datetime(time).to_zoned(session.time_zone.clone());
-        zoned.ok().map(|at| at.timestamp())
-    };
-    on(today)
-        .filter(|at| *at > now)
-        .or_else(|| on(today.tomorrow().ok()?))
-}
-
 /// What the form of a pause asks for, and the command that does the same; `None` if a field cannot be taken, which
 /// it then says.
 pub fn from_form(
@@ -95,10 +78,10 @@ pub fn from_form(
     let mut did = format!("{} --reason {}", command("pause", scope), quoted(&reason));
     let until = match end.typed() {
         "" => None,
-        text => match end_of(text, now, session) {
+        text => match moment(text, now, &session.time_zone) {
             Some(at) => Some(at),
             None => {
-                end.problem = Some("write 30m, 2h, 18:00 or 2026-11-30T08:00:00Z".to_owned());
+                end.problem = Some(MOMENTS.to_owned());
                 return None;
             }
         },
@@ -291,24 +274,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pause_ends_at_a_time_after_a_while_or_at_the_next_such_hour() {
-        let now: Timestamp = "2026-11-23T14:02:30Z".parse().unwrap();
-        let mut session = Session::of_nobody();
-        session.time_zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
-        let end = |text: &str| end_of(text, now, &session).map(|at| at.to_string());
-        assert_eq!(end("2h").as_deref(), Some("2026-11-23T16:02:30Z"));
-        assert_eq!(end("18:00").as_deref(), Some("2026-11-23T17:00:00Z"));
-        assert_eq!(end("08:30").as_deref(), Some("2026-11-24T07:30:00Z"));
-        assert_eq!(
-            end("2026-11-30T08:00:00Z").as_deref(),
-            Some("2026-11-30T08:00:00Z")
-        );
-        for wrong in ["soon", "25:00", "-2h", "0m", "2", "é"] {
-            assert_eq!(end(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn the_command_of_a_pause_names_its_scope() {
