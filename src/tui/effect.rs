@@ -259,6 +259,10 @@ async fn perform(
             let result = ops.pace(connection, since).await;
             Reply::Pace(since, result)
         }
+        Request::AfterRetry(since) => {
+            let result = ops.after_retry(connection, since).await;
+            Reply::AfterRetry(since, result)
+        }
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;
             Reply::Count(chosen, result)

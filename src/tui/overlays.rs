@@ -10,6 +10,7 @@ use super::screens::queue::pause_from_form;
 use super::screens::records::chooser::ChooserOutcome;
 use super::screens::records::follow_format;
 use super::widgets::form::{Form, FormOutcome, Purpose};
+use super::widgets::leaves;
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
@@ -38,10 +39,9 @@ impl App {
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => false,
                 // A form that would have been written is open to be changed again.
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
-                _ => true,
+                KeyCode::Enter | KeyCode::Char('y' | 'Y' | 'n' | 'N' | 'q') => false,
+                _ => !leaves(key),
             },
             Overlay::Help(help) => match action {
                 _ if help.key(key) => true,

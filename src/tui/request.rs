@@ -25,6 +25,7 @@ use crate::operations::records::file::{Filed, RecordFile};
 use crate::operations::records::meanwhile::RecordChange;
 use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
+use crate::operations::retried::AfterRetry;
 use crate::operations::rules::RuleTrial;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
@@ -103,6 +104,8 @@ pub enum Request {
     Groups,
     /// How fast the queue has moved since then.
     Pace(Timestamp),
+    /// What became of the jobs that were retried since then.
+    AfterRetry(Timestamp),
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
@@ -217,6 +220,7 @@ pub enum Reply {
     Job(Done<JobDetail>),
     Groups(Done<Vec<FailureGroup>>),
     Pace(Timestamp, Done<Pace>),
+    AfterRetry(Timestamp, Done<AfterRetry>),
     Count(Chosen, Done<u64>),
     /// The pauses in force then.
     Paused(Scope, Done<Vec<Pause>>),

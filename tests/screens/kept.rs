@@ -5,6 +5,7 @@ use super::world::{self, Mood};
 use crossterm::event::KeyCode;
 use serde_json::json;
 use tramline::model::{Record, RecordId};
+use tramline::operations::records::file::Format;
 use tramline::operations::records::meanwhile::RecordChange;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
@@ -224,4 +225,54 @@ fn a_filter_that_cannot_be_read_stays_open_with_its_fault_and_the_cursor_there()
         assert!(!driver.app.has_overlay());
         assert!(!driver.text(120, 40).contains("filter, character"));
     }
+}
+
+#[test]
+fn a_typed_path_stays_whatever_is_chosen_beside_it_and_its_end_chooses_the_format() {
+    let mut driver = Driver::after("2x");
+    driver.keys("\t\t");
+    driver.ctrl('u');
+    driver.keys("/tmp/animals.txt");
+    for code in [
+        KeyCode::Tab,
+        KeyCode::Right,
+        KeyCode::Tab,
+        KeyCode::Right,
+        KeyCode::Left,
+    ] {
+        driver.press(code);
+        let text = driver.text(80, 24);
+        assert!(text.contains("/tmp/animals.txt"), "{text}");
+    }
+    driver.keys("\t");
+    driver.ctrl('u');
+    // Letter by letter, and nothing of it is another one.
+    driver.keys("/tmp/animals.jsonl");
+    let text = driver.text(80, 24);
+    assert!(
+        text.contains("/tmp/animals.jsonl") && text.contains("● JSON lines"),
+        "{text}"
+    );
+    driver.keys("\n");
+    let file = driver.asked.iter().find_map(|request| match request {
+        Request::FileRecords(file) => Some(file.clone()),
+        _ => None,
+    });
+    let file = file.unwrap();
+    assert_eq!(
+        (file.path.as_str(), file.format),
+        ("/tmp/animals.jsonl", Format::JsonLines)
+    );
+}
+
+#[test]
+fn what_was_typed_before_is_said_until_the_next_key() {
+    let mut driver = Driver::after("2eX\u{1b}e");
+    assert!(driver.said().contains("what was typed before"));
+    driver.keys("Y");
+    assert!(
+        !driver.said().contains("what was typed before"),
+        "{}",
+        driver.said()
+    );
 }

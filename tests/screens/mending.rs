@@ -76,6 +76,33 @@ fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
 }
 
 #[test]
+fn what_is_to_be_done_after_mending_is_said_by_the_state_of_the_job() {
+    for (rows, said) in [
+        ("", "its job is ready"),
+        ("j", "r retries its job"),
+        ("jj", "a worker was on its job"),
+        ("jjjj", "r retries its job"),
+        ("jjjjj", "its job is done: sync the record"),
+        ("jjjjjj", "its job is discarded: sync the record"),
+    ] {
+        let mut driver = at(&format!("4{rows}"));
+        driver.keys("ex\n");
+        assert!(driver.said().contains(said), "{rows}: {}", driver.said());
+        driver.keys("r");
+        assert!(!driver.said().contains(said), "{rows}: {}", driver.said());
+    }
+}
+
+#[test]
+fn a_job_that_is_done_without_anything_sent_says_why() {
+    let driver = at("4jjjjj");
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        assert!(text.contains("skipped: the record"), "{text}");
+    }
+}
+
+#[test]
 fn a_record_that_is_slow_to_come_shows_a_spinner_and_esc_gives_it_up() {
     let mut driver = at("4jjjj");
     driver.silent = true;

@@ -20,6 +20,7 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::rule::RuleEditor;
+use crate::tui::widgets::toast::About;
 use serde_json::{Value, json};
 
 impl App {
@@ -89,6 +90,7 @@ impl App {
                     | Reply::Begun(..)
                     | Reply::Bulks(_)
                     | Reply::Pace(..)
+                    | Reply::AfterRetry(..)
                     | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
                     Reply::MappingSaved(..) => Tab::Mappings,
@@ -190,11 +192,13 @@ impl App {
         if let Some(name) = self.records.name_of(&record) {
             text.push_str(&format!(" {name}"));
         }
-        if self.tab == Tab::Queue {
-            let key = self.keymap.key_of(Action::Retry);
-            text.push_str(&format!("; {key} retries its job"));
+        let key = self.keymap.key_of(Action::Retry);
+        let job = self.queue.after_mending(&record.id, &key);
+        if let Some(job) = job.filter(|_| self.tab == Tab::Queue) {
+            text.push_str(&format!("; {job}"));
         }
-        self.toasts.push(Level::Ok, text, self.now);
+        self.toasts
+            .push_about(About::Mended, Level::Ok, text, self.now);
         self.show_as_it_is(&record);
     }
 

@@ -7,8 +7,10 @@ use crate::model::{JobState, Level, ObjectKey};
 use crate::tui::canvas::{counted, grouped};
 use crate::tui::context::{Cx, Go, Then};
 use crate::tui::effect::Effect;
+use crate::tui::frame::Dirty;
 use crate::tui::keymap::Tab;
-use crate::tui::screens::exports::goal;
+use crate::tui::request::Request;
+use crate::tui::screens::exports::{cancel_question, goal};
 use crate::tui::screens::records::chooser::Chooser;
 use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
@@ -17,6 +19,7 @@ use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
+use crate::tui::widgets::toast::About;
 
 impl App {
     pub(super) fn back(&mut self) {
@@ -78,7 +81,8 @@ impl App {
         if objects.is_empty() {
             self.go(Go::Tab(Tab::Schemas));
             let text = "choose an object: enter opens its records".to_owned();
-            self.toasts.push(Level::Ok, text, self.now);
+            self.toasts
+                .push_about(About::Next, Level::Ok, text, self.now);
             return;
         }
         let items = objects.iter().map(|(key, name)| Item {
@@ -174,7 +178,9 @@ impl App {
         match outcome {
             RuleOutcome::Stay => {}
             RuleOutcome::Typed => self.mappings.try_rule(rule, &mut cx),
-            RuleOutcome::Names(action) => self.mappings.choose_names(rule, action, &mut cx),
+            RuleOutcome::Names(action, begun) => {
+                self.mappings.choose_names(rule, action, begun, &mut cx);
+            }
             RuleOutcome::Dropped => cx.give_up(Slot::Trial),
             RuleOutcome::Done => self.mappings.take_rule(rule, &mut cx),
         }
@@ -214,6 +220,41 @@ impl App {
     }
 
     pub(super) fn quit(&mut self) {
+        match self.quit_question() {
+            Some(question) => self.overlays.push(Overlay::Confirm(question)),
+            None => self.quit_now(),
+        }
+    }
+
+    /// A question that is open goes by what it asks about: its numbers are those of now, and what is over is asked no more.
+    pub(super) fn follow_question(&mut self) {
+        let Some(Overlay::Confirm(shown)) = self.overlays.last() else {
+            return;
+        };
+        let now = match &shown.then {
+            Some(Then::Quit) => self.quit_question(),
+            Some(Then::Ask(Request::CancelExport(run))) => match self.exports.listed(run) {
+                Some(run) => cancel_question(run).map(|question| shown.clone().as_in(question)),
+                None => return,
+            },
+            _ => return,
+        };
+        if now.as_ref() == Some(shown) {
+            return;
+        }
+        self.dirty = self.dirty.max(Dirty::Data);
+        self.overlays.pop();
+        match now {
+            Some(question) => self.overlays.push(Overlay::Confirm(question)),
+            None => {
+                let text = "what was asked about is over; nothing was done".to_owned();
+                self.toasts.push(Level::Ok, text, self.now);
+            }
+        }
+    }
+
+    /// What quitting would leave undone or lose, as a question; `None` if it is nothing.
+    fn quit_question(&self) -> Option<Confirm> {
         let (mut titles, mut lines) = (Vec::new(), Vec::new());
         for (line, lost) in self.would_be_lost() {
             titles.push(match lost {
@@ -248,13 +289,8 @@ impl App {
             titles.push("Quit while something is being written?");
             lines.push(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."));
         }
-        let Some(title) = titles.first() else {
-            self.quit_now();
-            return;
-        };
-        let question = Confirm::new(*title).then(Then::Quit);
-        let question = lines.into_iter().fold(question, Confirm::line);
-        self.overlays.push(Overlay::Confirm(question));
+        let question = Confirm::new(*titles.first()?).then(Then::Quit);
+        Some(lines.into_iter().fold(question, Confirm::line))
     }
 
     pub(super) fn quit_now(&mut self) {

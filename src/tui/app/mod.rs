@@ -52,7 +52,7 @@ use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
 use crate::tui::widgets::source::SourceOutcome;
-use crate::tui::widgets::toast::Toasts;
+use crate::tui::widgets::toast::{About, Toasts};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use filters::FilterStep;
 use jiff::Timestamp;
@@ -176,6 +176,7 @@ impl App {
                     self.touched = true;
                     self.dirty = Dirty::Now;
                     self.toasts.read();
+                    self.toasts.retract(About::Next);
                     self.clicked = None;
                     self.intended = None;
                     self.key(&key);
@@ -183,6 +184,7 @@ impl App {
             }
             Event::Paste(text) => {
                 self.dirty = Dirty::Now;
+                self.toasts.retract(About::Next);
                 self.paste(&text);
             }
             Event::Mouse(mouse) => {
@@ -226,6 +228,7 @@ impl App {
         self.pursue();
         self.grant();
         self.pending();
+        self.follow_question();
         std::mem::take(&mut self.effects)
     }
 
@@ -308,11 +311,14 @@ impl App {
             self.overlays.push(overlay);
             return;
         }
-        let text = match overlay.is_busy() {
-            true => "this is being written still: the answer closes it",
-            false => "here is what was typed before; ctrl-r takes it out",
-        };
-        self.toasts.push(Level::Ok, text.to_owned(), self.now);
+        if overlay.is_busy() {
+            let text = "this is being written still: the answer closes it";
+            self.toasts.push(Level::Ok, text.to_owned(), self.now);
+        } else {
+            let text = "here is what was typed before; ctrl-r takes it out";
+            self.toasts
+                .push_about(About::Next, Level::Ok, text.to_owned(), self.now);
+        }
         // What was asked for is what the text before makes of the sample.
         match &mut overlay {
             Overlay::Source(source) => self.typed_source(source, SourceOutcome::Typed),
@@ -429,7 +435,8 @@ impl App {
                 "choose the row: {} is for the one under the cursor",
                 self.key_name(action)
             );
-            self.toasts.push(Level::Ok, text, self.now);
+            self.toasts
+                .push_about(About::Next, Level::Ok, text, self.now);
             return;
         }
         self.intended = Some(action);
@@ -527,7 +534,7 @@ impl App {
         };
         let edited = did.edited.filter(|name| self.mappings.is_edited(name));
         match edited {
-            None => self.copy_command(&did.command),
+            None => self.copy_command(&did.command, did.nearest),
             Some(name) => {
                 let key = |action| self.keymap.key_of(action);
                 let text = format!(
@@ -542,12 +549,13 @@ impl App {
     }
 
     /// Shows and copies a command that is about the accounts in view wherever it is pasted.
-    fn copy_command(&mut self, command: &str) {
+    fn copy_command(&mut self, command: &str, nearest: Option<&str>) {
         let command = self.session.aim().whole(command);
-        let text = match self.session.passing {
-            true => format!("{command}\nit works as long as this demo is open"),
-            false => command.clone(),
-        };
+        let passing = "it works as long as this demo is open";
+        let passing = Some(passing).filter(|_| self.session.passing);
+        let lines = [Some(command.as_str()), nearest, passing];
+        let lines: Vec<&str> = lines.into_iter().flatten().collect();
+        let text = lines.join("\n");
         self.toasts.push(Level::Ok, text, self.now);
         self.copy("command", command);
     }

@@ -177,6 +177,14 @@ impl Field {
         self.problem = None;
     }
 
+    /// Chooses the option of this key.
+    pub fn choose(&mut self, key: &str) {
+        if let Some(at) = self.options.iter().position(|(known, _)| known == key) {
+            self.at = at;
+            self.chosen = [at].into();
+        }
+    }
+
     /// Puts another text in place of what was typed.
     pub fn retype(&mut self, text: &str) {
         self.input = Input::new(text.to_owned());

@@ -1,6 +1,7 @@
 //! A form: typed fields, checked before anything is sent.
 
 use super::field::{Field, Kind};
+use super::leaves;
 use super::overlay::frame;
 use super::round;
 use super::text::wrap;
@@ -178,6 +179,11 @@ impl Form {
         }
     }
 
+    /// The field under the cursor.
+    pub fn under(&self) -> Option<&Field> {
+        self.fields.get(self.cursor)
+    }
+
     /// Saving failed, or what is saved failed later on: the field at fault says so.
     pub fn failed(&mut self, problem: Problem) {
         self.awaits = None;
@@ -239,9 +245,7 @@ impl Form {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> FormOutcome {
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return FormOutcome::Dropped;
-            }
+            _ if leaves(key) => return FormOutcome::Dropped,
             _ if self.is_busy() => {}
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.fields.iter_mut().for_each(Field::begin_anew);

@@ -3,8 +3,9 @@
 use crate::model::filter::{FilterError, quote};
 use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
+use crate::tui::widgets::leaves;
 use crate::tui::widgets::text::wrap;
-use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
@@ -140,9 +141,7 @@ impl InputLine {
     pub fn key(&mut self, key: &KeyEvent) -> LineOutcome {
         match (key.code, key.modifiers) {
             (KeyCode::Enter, _) => return LineOutcome::Done,
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return LineOutcome::Dropped;
-            }
+            _ if leaves(key) => return LineOutcome::Dropped,
             (KeyCode::Tab | KeyCode::Right, _)
                 if !self.completions.is_empty()
                     && self.input.cursor() == self.text().chars().count() =>
@@ -231,6 +230,7 @@ mod tests {
     use super::*;
     use crate::model::JobState;
     use crate::model::filter::Filter;
+    use crossterm::event::KeyModifiers;
 
     fn press(line: &mut InputLine, code: KeyCode) -> LineOutcome {
         line.key(&KeyEvent::new(code, KeyModifiers::NONE))

@@ -1,6 +1,7 @@
 //! Where a contact field comes from, while it is typed: a record field or a template, with what the sample makes of it.
 
 use super::expression::Expression;
+use super::leaves;
 use super::overlay::frame;
 use super::text::{Tone, wrap};
 use crate::model::MappingName;
@@ -83,9 +84,7 @@ impl Source {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> SourceOutcome {
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return SourceOutcome::Dropped;
-            }
+            _ if leaves(key) => return SourceOutcome::Dropped,
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.expression.retype(&self.before);
                 return SourceOutcome::Typed;

@@ -15,7 +15,7 @@ use crate::model::bulk::BulkAction;
 use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
 use crate::model::{
-    ConnectionName, ErrorClass, Job, JobId, JobState, Level, MappingName, Pause, Problem,
+    ConnectionName, ErrorClass, Job, JobId, JobState, Level, MappingName, Pause, Problem, RecordId,
 };
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::operations::status::Status;
@@ -29,6 +29,7 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
+use crate::tui::widgets::toast::About;
 use groups::Groups;
 use jiff::Timestamp;
 use meter::Meter;
@@ -79,6 +80,8 @@ pub struct Queue {
     meter: Meter,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
+    /// The record that was read to be mended, and how its job stood then.
+    mended: Option<(RecordId, JobState)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
     watched: Option<JobId>,
     counts: JobCounts,
@@ -124,6 +127,7 @@ impl Queue {
             doings: Doings::new(low_bandwidth),
             meter: Meter::new(low_bandwidth),
             mending: None,
+            mended: None,
             watched: None,
             counts: JobCounts::default(),
             pauses: Vec::new(),
@@ -201,6 +205,7 @@ impl Queue {
         std::mem::swap(&mut self.meter, &mut other.meter);
         self.counts = other.counts;
         self.pauses.clone_from(&other.pauses);
+        self.mended = other.mended.take();
         self.watched = other.watched.take();
         self.only.clone_from(&other.only);
         self.pace(other.low_bandwidth);
@@ -414,6 +419,7 @@ impl Queue {
 
     fn retry(&mut self, cx: &mut Cx) {
         let Some(chosen) = self.chosen() else { return };
+        cx.retract(About::Mended);
         let did = command("retry", &chosen);
         cx.write(Request::Retry(chosen), None, did);
     }
@@ -499,9 +505,14 @@ impl Queue {
         if self.watched.as_ref() != Some(&job.id) {
             return;
         }
+        let nothing = job.ended.as_ref().and_then(|end| {
+            let why = end.why.as_ref()?;
+            Some(format!(", {}: {why}", end.outcome.name()))
+        });
         let (level, over) = match job.state {
             JobState::Ready | JobState::Running => return,
             JobState::Waiting => (Level::Warning, false),
+            JobState::Done if nothing.is_some() => (Level::Warning, true),
             JobState::Done => (Level::Ok, true),
             JobState::Failed | JobState::Unknown | JobState::Discarded => (Level::Error, true),
         };
@@ -509,8 +520,9 @@ impl Queue {
             self.watched = None;
         }
         let error = job.error.as_ref().filter(|_| level != Level::Ok);
-        let error = error.map(|e| format!(": {e}")).unwrap_or_default();
-        cx.toast(level, format!("{} {}{error}", job.record, job.state.name()));
+        let error = error.map(|e| format!(": {e}"));
+        let why = nothing.or(error).unwrap_or_default();
+        cx.toast(level, format!("{} {}{why}", job.record, job.state.name()));
     }
 
     fn arrived(
