@@ -60,15 +60,17 @@ pub enum View {
 /// What was in view before a record was opened from elsewhere.
 pub enum Left {
     Screen(Box<Records>),
-    /// What was open over the list.
-    Detail {
-        open: bool,
-        in_detail: bool,
-        view: View,
-        field: usize,
-        tree: Tree,
-        pinned: Option<Record>,
-    },
+    Detail(Box<Detail>),
+}
+
+/// What was open over the list.
+pub struct Detail {
+    open: bool,
+    in_detail: bool,
+    view: View,
+    field: usize,
+    tree: Tree,
+    pinned: Option<Record>,
 }
 
 /// The screen.
@@ -182,14 +184,14 @@ impl Records {
     /// screen where another object comes into view, else what is open over the list, which stays.
     pub fn step_aside(&mut self, to: &ObjectKey, cx: &mut Cx) -> Left {
         if self.object.as_ref() == Some(to) {
-            return Left::Detail {
+            return Left::Detail(Box::new(Detail {
                 open: self.open,
                 in_detail: self.in_detail,
                 view: self.view,
                 field: self.field,
                 tree: std::mem::take(&mut self.tree),
                 pinned: self.pinned.take(),
-            };
+            }));
         }
         for slot in [Slot::Records, Slot::RecordSchema] {
             cx.give_up(slot);
@@ -212,20 +214,13 @@ impl Records {
                 let mut now = std::mem::replace(self, *left);
                 self.take_common(&mut now);
             }
-            Left::Detail {
-                open,
-                in_detail,
-                view,
-                field,
-                tree,
-                pinned,
-            } => {
-                self.open = open;
-                self.in_detail = in_detail;
-                self.view = view;
-                self.field = field;
-                self.tree = tree;
-                self.pinned = pinned;
+            Left::Detail(detail) => {
+                self.open = detail.open;
+                self.in_detail = detail.in_detail;
+                self.view = detail.view;
+                self.field = detail.field;
+                self.tree = detail.tree;
+                self.pinned = detail.pinned;
             }
         }
         if self.open && self.view == View::Sync {
