@@ -22,6 +22,7 @@ use crate::model::{
 use crate::store::{Claim, Heir, NewAttempt, Settlement, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -250,8 +251,10 @@ impl Desk {
             planned = plan(&newer, &record, related.as_ref());
         }
         match self.values(&record, related.as_ref(), planned) {
-            Ok(planned) => self.send(claim, &record, related.as_ref(), planned).await,
-            Err(ended) => Ok(ended),
+            ControlFlow::Continue(planned) => {
+                self.send(claim, &record, related.as_ref(), planned).await
+            }
+            ControlFlow::Break(ended) => Ok(ended),
         }
     }
 
@@ -261,9 +264,9 @@ impl Desk {
         record: &Record,
         related: Option<&RelatedContact>,
         plan: Plan,
-    ) -> Result<Planned, Ended> {
-        Err(match plan {
-            Plan::Send(planned) => return Ok(planned),
+    ) -> ControlFlow<Ended, Planned> {
+        ControlFlow::Break(match plan {
+            Plan::Send(planned) => return ControlFlow::Continue(planned),
             Plan::Skip => Ended {
                 record: Some(seen(record, None, Outcome::Skipped)),
                 why: Some(Preview::NO_ADDRESS.to_owned()),

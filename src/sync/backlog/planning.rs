@@ -13,6 +13,7 @@ use crate::sync::plan::{Plan, Planned, plan};
 use crate::sync::{effects, import, write};
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 impl<L: Listener> Bulk<'_, L> {
     /// The contacts that the records lead to, where the mapping's address comes from an association.
@@ -83,8 +84,8 @@ impl<L: Listener> Bulk<'_, L> {
         for (entry, plan) in entries.into_iter().zip(plans) {
             let related = entry.related.as_ref();
             match self.desk.values(&entry.record, related, plan) {
-                Ok(planned) => values.push((entry, planned)),
-                Err(end) => ended.push((entry.claim, end)),
+                ControlFlow::Continue(planned) => values.push((entry, planned)),
+                ControlFlow::Break(end) => ended.push((entry.claim, end)),
             }
         }
         self.settle(ended).await?;
