@@ -276,3 +276,12 @@ fn what_was_typed_before_is_said_until_the_next_key() {
         driver.said()
     );
 }
+
+#[test]
+fn what_a_key_lacks_is_said_of_the_place_it_was_pressed_in() {
+    let mut driver = Driver::new(Mood::Empty).start();
+    driver.keys("5K");
+    assert!(driver.said().contains("K needs a row"), "{}", driver.said());
+    driver.keys("4");
+    assert_eq!(driver.said(), "");
+}

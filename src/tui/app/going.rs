@@ -19,7 +19,6 @@ use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::rule::{RuleEditor, RuleOutcome};
 use crate::tui::widgets::source::{Source, SourceOutcome};
-use crate::tui::widgets::toast::About;
 
 impl App {
     pub(super) fn back(&mut self) {
@@ -53,7 +52,7 @@ impl App {
             Some(filter) => self.go(Go::Log(filter)),
             None => {
                 let text = "nothing is chosen here whose log could be shown".to_owned();
-                self.toasts.push(Level::Warning, text, self.now);
+                self.advise(Level::Warning, text);
             }
         }
     }
@@ -81,8 +80,7 @@ impl App {
         if objects.is_empty() {
             self.go(Go::Tab(Tab::Schemas));
             let text = "choose an object: enter opens its records".to_owned();
-            self.toasts
-                .push_about(About::Next, Level::Ok, text, self.now);
+            self.advise(Level::Ok, text);
             return;
         }
         let items = objects.iter().map(|(key, name)| Item {

@@ -316,8 +316,7 @@ impl App {
             self.toasts.push(Level::Ok, text.to_owned(), self.now);
         } else {
             let text = "here is what was typed before; ctrl-r takes it out";
-            self.toasts
-                .push_about(About::Next, Level::Ok, text.to_owned(), self.now);
+            self.advise(Level::Ok, text.to_owned());
         }
         // What was asked for is what the text before makes of the sample.
         match &mut overlay {
@@ -409,13 +408,18 @@ impl App {
                     "no filter to go by: {} sets one",
                     self.keymap.key_of(Action::Filter)
                 );
-                self.toasts.push(Level::Warning, text, self.now);
+                self.advise(Level::Warning, text);
             }
             other => match self.lacks(other) {
-                Some(why) => self.toasts.push(Level::Warning, why, self.now),
+                Some(why) => self.advise(Level::Warning, why),
                 None => self.with_screen(|screen, cx| screen.act(other, cx)),
             },
         }
+    }
+
+    /// Says what holds for the place where a person is now: until the next key.
+    pub(super) fn advise(&mut self, level: Level, text: String) {
+        self.toasts.push_about(About::Next, level, text, self.now);
     }
 
     /// Does an action that was chosen by name, on the screen that it belongs to.
@@ -435,8 +439,7 @@ impl App {
                 "choose the row: {} is for the one under the cursor",
                 self.key_name(action)
             );
-            self.toasts
-                .push_about(About::Next, Level::Ok, text, self.now);
+            self.advise(Level::Ok, text);
             return;
         }
         self.intended = Some(action);

@@ -24,7 +24,7 @@ enum Before {
     Same,
     Records(Left),
     Queue(Box<Queue>),
-    Activity(Look),
+    Activity(Box<Look>),
 }
 
 impl App {
@@ -94,7 +94,7 @@ impl App {
             }
             Go::Log(filter) => {
                 let look = self.activity.choose(filter, &mut cx);
-                (Tab::Activity, Before::Activity(look))
+                (Tab::Activity, Before::Activity(Box::new(look)))
             }
         };
         self.show_tab(tab);
@@ -117,7 +117,7 @@ impl App {
         match way.before {
             Before::Records(left) => self.records.put_back(left, &mut cx),
             Before::Queue(left) => self.queue.put_back(left, &mut cx),
-            Before::Activity(look) => self.activity.put_back(look, &mut cx),
+            Before::Activity(look) => self.activity.put_back(*look, &mut cx),
             // The list of the records is found without the one that was opened in it meanwhile.
             Before::Same if self.tab == Tab::Records => self.records.close(&mut cx),
             Before::Same => {}

@@ -224,6 +224,8 @@ pub fn whole_text(
         if let Some(warning) = &field.warning {
             text.add(warning.clone(), Tone::Warn);
         }
+    }
+    if !preview.rules.is_empty() {
         text.gap();
     }
     for (line, tone) in rules(preview) {
