@@ -29,6 +29,8 @@ mod editor;
 mod fields;
 #[path = "screens/filters.rs"]
 mod filters;
+#[path = "screens/kept.rs"]
+mod kept;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/limits.rs"]
@@ -67,6 +69,8 @@ mod told;
 mod typed;
 #[path = "screens/ways.rs"]
 mod ways;
+#[path = "screens/whole.rs"]
+mod whole;
 #[path = "screens/world.rs"]
 mod world;
 

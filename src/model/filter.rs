@@ -10,7 +10,7 @@ use super::{ErrorClass, Job, JobState, Problem, Trigger, WaitReason};
 use jiff::Timestamp;
 use std::fmt;
 
-pub use parse::FilterError;
+pub use parse::{FilterError, unknown_key, unknown_value};
 
 /// A filter; an empty one holds for every job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -337,7 +337,8 @@ fn bound(bound: &Bound, unit: &str) -> String {
     format!("{}{}{unit}", bound.comparison.sign(), bound.value)
 }
 
-fn quote(text: &str) -> String {
+/// A value as the filter languages spell it: one that is no plain word is quoted.
+pub fn quote(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-.@+#%/".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();

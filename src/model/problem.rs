@@ -90,6 +90,17 @@ impl Problem {
         self
     }
 
+    /// What happened, without the remedy: `422 email: is no address`.
+    pub fn what(&self) -> String {
+        let status = self.status.map(|status| format!("{status} "));
+        // A service that names the field itself has said it.
+        let named = |field: &&String| !self.message.starts_with(&format!("{field}:"));
+        let field = self.field.as_ref().filter(named);
+        let field = field.map(|field| format!("{field}: "));
+        let (status, field) = (status.unwrap_or_default(), field.unwrap_or_default());
+        format!("{status}{field}{}", self.message)
+    }
+
     /// Says what to do.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
@@ -99,15 +110,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(status) = self.status {
-            write!(f, "{status} ")?;
-        }
-        // A service that names the field itself has said it.
-        let named = |field: &&String| !self.message.starts_with(&format!("{field}:"));
-        if let Some(field) = self.field.as_ref().filter(named) {
-            write!(f, "{field}: ")?;
-        }
-        write!(f, "{}", self.message)?;
+        f.write_str(&self.what())?;
         if let Some(remedy) = &self.remedy {
             write!(f, " ({remedy})")?;
         }

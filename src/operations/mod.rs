@@ -26,6 +26,7 @@ pub mod queue;
 mod raw;
 pub mod records;
 pub mod reload;
+pub mod retried;
 pub mod rules;
 pub mod sandbox;
 pub mod schemas;

@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod file;
+pub mod meanwhile;
 mod walk;
 
 use super::audit::{Act, Told};

@@ -1,6 +1,7 @@
 //! Commands that do what a key does, as a person would type them.
 
 use crate::model::{ConnectionName, Properties};
+use crate::operations::records::meanwhile::RecordChange;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -92,6 +93,13 @@ pub fn set(changes: &Properties) -> String {
         format!(" --set {}", quoted(&format!("{key}={value}")))
     });
     words.collect()
+}
+
+/// The command of a change: `tramline records update pets 66b1 --set name=Rex`.
+pub fn update(change: &RecordChange) -> String {
+    let (object, record) = (change.object.short(), &change.record);
+    let words = set(&change.properties);
+    format!("tramline records update {object} {record}{words}")
 }
 
 /// A text as a word of a shell.

@@ -138,6 +138,8 @@ pub struct Did {
     pub command: String,
     /// The mapping that was gone by as it is edited; the command goes by config.toml.
     pub edited: Option<MappingName>,
+    /// Why it does not do just that, where nothing does: then it is the nearest that there is.
+    pub nearest: Option<&'static str>,
 }
 
 /// What happens when a question is answered with yes.
@@ -221,11 +223,13 @@ impl Cx<'_> {
         self.session.read_only
     }
 
-    /// Writes without asking again.
+    /// Writes without asking again; `did` is empty for what no command does.
     pub fn write_now(&mut self, request: Request, did: String) {
         let slot = self.slots.write();
         self.ask(slot, request);
-        self.did(did);
+        if !did.is_empty() {
+            self.did(did);
+        }
     }
 
     /// Says something for a few seconds.
@@ -261,16 +265,31 @@ impl Cx<'_> {
 
     /// Notes the command that does what was just done.
     pub fn did(&mut self, command: impl Into<String>) {
-        let command = command.into();
-        let edited = None;
-        self.wishes.push(Wish::Did(Did { command, edited }));
+        self.note(command.into(), None, None);
     }
 
     /// As [`Cx::did`], of what goes by a mapping with the changes that are not saved yet.
     pub fn did_by(&mut self, mapping: &MappingName, command: impl Into<String>) {
-        let command = command.into();
-        let edited = Some(mapping.clone());
-        self.wishes.push(Wish::Did(Did { command, edited }));
+        self.note(command.into(), Some(mapping.clone()), None);
+    }
+
+    /// Notes the command that comes nearest to what was just done, and why none does it.
+    pub fn did_nearly(&mut self, command: impl Into<String>, why: &'static str) {
+        self.note(command.into(), None, Some(why));
+    }
+
+    fn note(
+        &mut self,
+        command: String,
+        edited: Option<MappingName>,
+        nearest: Option<&'static str>,
+    ) {
+        let did = Did {
+            command,
+            edited,
+            nearest,
+        };
+        self.wishes.push(Wish::Did(did));
     }
 
     /// Copies text to the terminal's clipboard.

@@ -10,6 +10,7 @@ use crate::config::Stamp;
 use crate::model::ConnectionName;
 use crate::model::call::Call;
 use crate::operations::mappings::MappingSummary;
+use crate::operations::records::meanwhile::Changed;
 use crate::operations::{Done, Operations};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
@@ -181,10 +182,11 @@ async fn perform(
         Request::Create(object, properties) => {
             Reply::Saved(ops.create_record(connection, &object, &properties).await)
         }
-        Request::Update(object, record, properties) => Reply::Saved(
-            ops.update_record(connection, &object, &record, &properties)
-                .await,
-        ),
+        Request::Update(change) => match ops.change_record(connection, *change).await {
+            Ok(Changed::Saved(record)) => Reply::Saved(Ok(record)),
+            Ok(Changed::Meanwhile(change, live)) => Reply::Meanwhile(change, Box::new(live)),
+            Err(problem) => Reply::Saved(Err(problem)),
+        },
         Request::Delete(object, records) => {
             let mut deleted = Vec::new();
             for record in records {
@@ -255,6 +257,10 @@ async fn perform(
         Request::Pace(since) => {
             let result = ops.pace(connection, since).await;
             Reply::Pace(since, result)
+        }
+        Request::AfterRetry(since) => {
+            let result = ops.after_retry(connection, since).await;
+            Reply::AfterRetry(since, result)
         }
         Request::Count(chosen) => {
             let result = ops.count_chosen(&chosen).await;

@@ -1,7 +1,7 @@
 //! Keys while something lies above the screen.
 
 use super::app::{App, types};
-use super::command::set;
+use super::command::{set, update};
 use super::keymap::{Action, Tab};
 use super::request::Request;
 use super::screens::exports::from_form;
@@ -10,11 +10,13 @@ use super::screens::queue::pause_from_form;
 use super::screens::records::chooser::ChooserOutcome;
 use super::screens::records::follow_format;
 use super::widgets::form::{Form, FormOutcome, Purpose};
+use super::widgets::leaves;
 use super::widgets::line::LineOutcome;
 use super::widgets::overlay::Overlay;
 use super::widgets::picker::PickOutcome;
 use super::widgets::rule::RuleOutcome;
 use super::widgets::source::SourceOutcome;
+use crate::operations::records::meanwhile::RecordChange;
 use crossterm::event::{KeyCode, KeyEvent};
 
 impl App {
@@ -37,10 +39,9 @@ impl App {
                     self.confirmed(confirm);
                     return;
                 }
-                KeyCode::Char('c' | 'y' | 'Y') if !types(key) => false,
                 // A form that would have been written is open to be changed again.
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => false,
-                _ => true,
+                KeyCode::Enter | KeyCode::Char('y' | 'Y' | 'n' | 'N' | 'q') => false,
+                _ => !leaves(key),
             },
             Overlay::Help(help) => match action {
                 _ if help.key(key) => true,
@@ -77,7 +78,14 @@ impl App {
                     }
                     LineOutcome::Done => {
                         let text = line.text().to_owned();
-                        self.set_filter(&text, true);
+                        match self.screen(self.tab).filter_fault(&text) {
+                            Some(fault) => {
+                                line.refuse(fault);
+                                self.overlays.push(overlay);
+                                return;
+                            }
+                            None => self.set_filter(&text, true),
+                        }
                     }
                     LineOutcome::Dropped => {
                         let text = line.before.clone();
@@ -228,13 +236,15 @@ impl App {
                 self.wait_for(form, Request::Create(object, changes.clone()), did);
             }
             Purpose::Edit(..) if changes.is_empty() => {}
-            Purpose::Edit(object, record, _) => {
-                let did = format!(
-                    "tramline records update {} {record}{}",
-                    object.short(),
-                    set(&changes)
-                );
-                self.wait_for(form, Request::Update(object, record, changes.clone()), did);
+            Purpose::Edit(object, record, seen) => {
+                let change = RecordChange {
+                    object,
+                    record,
+                    properties: changes,
+                    seen,
+                };
+                let did = update(&change);
+                self.wait_for(form, Request::Update(Box::new(change)), did);
             }
         }
     }

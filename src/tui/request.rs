@@ -22,8 +22,10 @@ use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
 use crate::operations::records::file::{Filed, RecordFile};
+use crate::operations::records::meanwhile::RecordChange;
 use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
+use crate::operations::retried::AfterRetry;
 use crate::operations::rules::RuleTrial;
 use crate::operations::schemas::SchemaSummary;
 use crate::operations::status::Status;
@@ -68,7 +70,8 @@ pub enum Request {
     Segments(ContactId),
     Sync(MappingName, Vec<RecordId>),
     Create(ObjectKey, Properties),
-    Update(ObjectKey, RecordId, Properties),
+    /// Change a record, unless somebody else changed the same of it meanwhile.
+    Update(Box<RecordChange>),
     Delete(ObjectKey, Vec<RecordId>),
     MappingDetail(MappingName),
     Samples(MappingName),
@@ -101,6 +104,8 @@ pub enum Request {
     Groups,
     /// How fast the queue has moved since then.
     Pace(Timestamp),
+    /// What became of the jobs that were retried since then.
+    AfterRetry(Timestamp),
     /// How many jobs a retry would touch.
     Count(Chosen),
     /// How many jobs a discard would touch.
@@ -192,6 +197,8 @@ pub enum Reply {
     Segments(ContactId, Done<SegmentMatches>),
     Synced(Done<Vec<SyncResult>>),
     Saved(Done<Record>),
+    /// A change that was not written: somebody else changed the same of the record, which is as it is now.
+    Meanwhile(Box<RecordChange>, Box<Record>),
     /// Deleted records, and the problem that stopped the rest.
     Deleted(Vec<RecordId>, Option<Problem>),
     MappingDetail(MappingName, Done<MappingDetail>),
@@ -213,6 +220,7 @@ pub enum Reply {
     Job(Done<JobDetail>),
     Groups(Done<Vec<FailureGroup>>),
     Pace(Timestamp, Done<Pace>),
+    AfterRetry(Timestamp, Done<AfterRetry>),
     Count(Chosen, Done<u64>),
     /// The pauses in force then.
     Paused(Scope, Done<Vec<Pause>>),

@@ -16,6 +16,8 @@ pub enum Slot {
     Filters(Tab),
     /// Actions on many jobs: their end is waited for.
     Bulks,
+    /// What became of retried jobs.
+    AfterRetry,
     Schemas,
     Schema,
     RecordSchema,
@@ -64,6 +66,7 @@ impl Slot {
             | Self::Configuration
             | Self::Connections
             | Self::Bulks
+            | Self::AfterRetry
             | Self::Pace
             | Self::Write(_) => None,
             Self::Filters(tab) => Some(tab),

@@ -49,6 +49,12 @@ impl Unfinished {
         });
     }
 
+    /// What was typed into, the latest first. What is being written is written.
+    pub fn titles(&self) -> impl Iterator<Item = String> {
+        let idle = self.0.iter().rev().filter(|kept| !kept.is_busy());
+        idle.map(Overlay::title)
+    }
+
     /// Forgets all: other accounts are in view.
     pub fn clear(&mut self) {
         self.0.clear();

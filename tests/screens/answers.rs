@@ -136,7 +136,7 @@ fn a_form_whose_write_was_declined_can_be_changed_and_saved() {
     );
     driver.keys("Y\ny");
     let sent = driver.asked.iter().find_map(|request| match request {
-        Request::Update(_, _, properties) => Some(properties["name"].clone()),
+        Request::Update(change) => Some(change.properties["name"].clone()),
         _ => None,
     });
     assert_eq!(sent.unwrap(), "RexXY");

@@ -51,6 +51,29 @@ fn a_mapping_that_is_edited_gives_no_command_that_would_go_by_config_toml() {
 }
 
 #[test]
+fn a_mapping_that_was_saved_gives_the_command_that_checks_it_and_says_why() {
+    let mut driver = view(Mood::Normal, "3 jDw");
+    driver.keys("y");
+    driver.wait(300);
+    assert_eq!(copied(&mut driver).unwrap(), "tramline mappings check pets");
+    assert!(
+        driver.said().contains("no command saves a mapping"),
+        "{}",
+        driver.said()
+    );
+    // One that could not be saved leaves the command of what was done before.
+    let mut driver = view(Mood::Normal, "3 jD");
+    driver.refuse_save = true;
+    driver.keys("wy");
+    driver.keys("u");
+    let whole = copied(&mut driver).unwrap();
+    assert!(
+        whole.starts_with("tramline mappings preview pets "),
+        "{whole}"
+    );
+}
+
+#[test]
 fn what_goes_on_is_asked_for_of_the_connection_in_view() {
     let eu = Session {
         connection: "eu".into(),

@@ -277,7 +277,7 @@ fn a_form_sends_only_what_was_changed_and_keeps_what_was_typed_when_refused() {
     driver.keys("e");
     driver.keys("!\n");
     let sent = driver.asked.iter().find_map(|r| match r {
-        Request::Update(_, _, properties) => Some(properties.clone()),
+        Request::Update(change) => Some(change.properties.clone()),
         _ => None,
     });
     assert_eq!(
@@ -315,7 +315,7 @@ fn json_that_cannot_be_read_goes_back_to_the_editor() {
         .replace("  \"chip\": \"978-000000000\",\n", "");
     driver.event(Event::Edited(editing, Ok(text)));
     let sent = driver.asked.iter().find_map(|r| match r {
-        Request::Update(_, _, properties) => Some(properties.clone()),
+        Request::Update(change) => Some(change.properties.clone()),
         _ => None,
     });
     assert_eq!(

@@ -113,7 +113,7 @@ fn what_cannot_be_seen_is_not_acted_on() {
     assert!(driver.text(80, 24).contains("RexX "));
     driver.keys("\u{1b}");
     assert!(!driver.app.has_overlay());
-    driver.keys("q");
+    driver.keys("qy");
     assert!(driver.effects.contains(&Effect::Quit));
 }
 

@@ -314,6 +314,35 @@ fn quitting_asks_while_an_export_runs_here() {
     }
     driver.keys("n");
     assert!(!driver.effects.contains(&Effect::Quit));
+    // The numbers of the question are those of now, and what is over is asked no more.
+    driver.keys("q");
+    let status_with = |driver: &mut Driver, synced: u64, running: bool| {
+        driver.silent = true;
+        driver.event(Event::Changed);
+        driver.wait(2_000);
+        driver.silent = false;
+        let Reply::Status(Ok(status)) = world::answer(Mood::Normal, Request::Status) else {
+            panic!()
+        };
+        let mut runs = status.exports.clone();
+        runs.iter_mut().for_each(|run| run.counts.synced = synced);
+        let at_work = if running { runs } else { Vec::new() };
+        let status = Status { at_work, ..status };
+        reply(driver, |r| *r == Request::Status, Reply::Status(Ok(status)));
+    };
+    status_with(&mut driver, 7_777, true);
+    let settled = driver.text(80, 24);
+    assert!(
+        settled.contains("pets: 8,") || settled.contains("pets: 7,"),
+        "{settled}"
+    );
+    assert_ne!(settled, text);
+    status_with(&mut driver, 7_777, false);
+    let over = driver.text(80, 24);
+    assert!(!over.contains("Quit while an export runs?"), "{over}");
+    assert!(driver.said().contains("what was asked about is over"));
+    assert!(!driver.effects.contains(&Effect::Quit));
+    status_with(&mut driver, 394, true);
     driver.keys("qy");
     assert!(driver.effects.contains(&Effect::Quit));
     let demo = Session {

@@ -7,9 +7,10 @@ use crossterm::event::KeyCode;
 use tramline::model::JobState;
 use tramline::model::bulk::{Bulk, BulkAction, BulkState};
 use tramline::operations::queue::Chosen;
+use tramline::operations::retried::AfterRetry;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::Event;
-use tramline::tui::request::Request;
+use tramline::tui::event::{Answer, Event};
+use tramline::tui::request::{Reply, Request};
 
 /// A room in which every failed job is to be retried, five seconds from now.
 fn retrying_all(mood: Mood) -> Driver {
@@ -152,6 +153,87 @@ fn the_countdown_wakes_once_a_second_and_nothing_wakes_once_it_is_over() {
         "nothing is left to ask for"
     );
     assert_eq!(driver.app.wake(), None);
+}
+
+#[test]
+fn what_became_of_retried_jobs_is_said() {
+    let mut driver = retrying_all(Mood::Normal);
+    driver.wait(6_000);
+    let done = Bulk {
+        state: BulkState::Done,
+        changed: 41,
+        ..world::bulk(BulkAction::Retry)
+    };
+    let since = done.start_at;
+    driver.bulks = Some(vec![done]);
+    driver.event(Event::Changed);
+    driver.wait(300);
+    assert_eq!(asked(&driver, |r| *r == Request::AfterRetry(since)), 1);
+    let said = "41 jobs retried: 30 done, 11 failed";
+    assert!(driver.said().contains(said), "{}", driver.said());
+    assert!(!driver.text(80, 24).contains("to go: "));
+    driver.event(Event::Changed);
+    driver.wait(300);
+    assert_eq!(
+        asked(&driver, |r| *r == Request::AfterRetry(since)),
+        1,
+        "it is over"
+    );
+}
+
+#[test]
+fn retried_jobs_that_are_still_to_go_are_counted_above_the_list_until_nothing_moves() {
+    let mut driver = retrying_all(Mood::Normal);
+    driver.wait(6_000);
+    driver.bulks = Some(vec![Bulk {
+        state: BulkState::Done,
+        changed: 41,
+        ..world::bulk(BulkAction::Retry)
+    }]);
+    driver.silent = true;
+    driver.event(Event::Changed);
+    let reply = |driver: &mut Driver, what: fn(&Request) -> bool, reply: Reply| {
+        let (slot, generation) = driver.waiting(what);
+        let answer = Answer {
+            slot,
+            generation,
+            reply,
+        };
+        driver.event(Event::Answer(Box::new(answer)));
+    };
+    let bulks = driver.bulks.clone().unwrap();
+    let since = bulks[0].start_at;
+    reply(
+        &mut driver,
+        |r| *r == Request::Bulks,
+        Reply::Bulks(Ok(bulks)),
+    );
+    driver.wait(300);
+    let became = AfterRetry {
+        done: 20,
+        failed: 8,
+        to_go: 13,
+    };
+    reply(
+        &mut driver,
+        |r| matches!(r, Request::AfterRetry(_)),
+        Reply::AfterRetry(since, Ok(became)),
+    );
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        assert!(
+            text.contains("41 jobs retried: 20 done, 8 failed, 13 to go"),
+            "{text}"
+        );
+    }
+    driver.wait(61_000);
+    assert!(
+        driver.said().contains("20 done, 8 failed, 13 to go"),
+        "{}",
+        driver.said()
+    );
+    driver.wait(20_000);
+    assert!(!driver.text(120, 40).contains("jobs retried"));
 }
 
 /// The jobs that the world's second failure group counts.

@@ -46,7 +46,7 @@ fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
     // The cursor stands in the field that the refused e-mail comes from.
     driver.keys("x\n");
     let sent = driver.asked.iter().find_map(|r| match r {
-        Request::Update(_, record, properties) => Some((record.clone(), properties.clone())),
+        Request::Update(change) => Some((change.record.clone(), change.properties.clone())),
         _ => None,
     });
     let (record, properties) = sent.unwrap();
@@ -73,6 +73,33 @@ fn e_mends_the_record_of_a_job_in_a_form_and_r_retries_the_job() {
             == Request::Retry(Chosen::Ids(vec![job.clone()]))),
         1
     );
+}
+
+#[test]
+fn what_is_to_be_done_after_mending_is_said_by_the_state_of_the_job() {
+    for (rows, said) in [
+        ("", "its job is ready"),
+        ("j", "r retries its job"),
+        ("jj", "a worker was on its job"),
+        ("jjjj", "r retries its job"),
+        ("jjjjj", "its job is done: sync the record"),
+        ("jjjjjj", "its job is discarded: sync the record"),
+    ] {
+        let mut driver = at(&format!("4{rows}"));
+        driver.keys("ex\n");
+        assert!(driver.said().contains(said), "{rows}: {}", driver.said());
+        driver.keys("r");
+        assert!(!driver.said().contains(said), "{rows}: {}", driver.said());
+    }
+}
+
+#[test]
+fn a_job_that_is_done_without_anything_sent_says_why() {
+    let driver = at("4jjjjj");
+    for (width, height) in super::SIZES {
+        let text = driver.text(width, height);
+        assert!(text.contains("skipped: the record"), "{text}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn p_pauses_the_mapping_of_the_job_with_a_reason() {
     driver.keys("a rewrite\tsoon\n");
     assert_eq!(asked(&driver, pauses), 0);
     let text = driver.text(120, 40);
-    assert!(text.contains("write 30m, 2h, 18:00"), "{text}");
+    assert!(text.contains("write 90s, 30m, 2h, 1d, 18:00"), "{text}");
     for _ in 0..4 {
         driver.press(KeyCode::Backspace);
     }
@@ -48,6 +48,26 @@ fn p_pauses_the_mapping_of_the_job_with_a_reason() {
         "tramline queue pause --mapping pets --reason 'a rewrite' --until 2026-11-23T16:02:30Z";
     let copied = |e: &Effect| matches!(e, Effect::Copy { text, .. } if text == twin);
     assert!(driver.effects.iter().any(copied), "{:?}", driver.effects);
+}
+
+#[test]
+fn a_pause_ends_when_the_clock_shows_the_time_that_was_typed() {
+    for (typed, end) in [
+        ("18:00", "2026-11-23T18:00:00Z"),
+        ("9:00", "2026-11-24T09:00:00Z"),
+    ] {
+        let mut driver = at("4p\n");
+        driver.keys(&format!("a rewrite\t{typed}\n"));
+        let until = driver.asked.iter().find_map(|request| match request {
+            Request::Pause { until, .. } => *until,
+            _ => None,
+        });
+        assert_eq!(
+            until.map(|at| at.to_string()).as_deref(),
+            Some(end),
+            "{typed}"
+        );
+    }
 }
 
 #[test]

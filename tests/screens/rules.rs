@@ -47,6 +47,25 @@ fn r_shows_the_rules_with_the_sample_and_leads_back() {
 }
 
 #[test]
+fn a_name_that_is_typed_where_an_action_stands_is_not_lost() {
+    let mut driver = view(Mood::Normal, "3rt");
+    driver.wait(200);
+    // From the condition to the tags to add; the letters begin a name in their list.
+    driver.press(KeyCode::Down);
+    driver.keys("senior");
+    let text = driver.text(80, 24);
+    assert!(
+        text.contains("Add which tags?") && text.contains("senior"),
+        "{text}"
+    );
+    // Tab takes it as marked, enter takes all that are.
+    driver.keys("\t\n");
+    driver.press(KeyCode::Down);
+    let text = driver.text(80, 24);
+    assert!(text.contains("pet-adopted, senior"), "{text}");
+}
+
+#[test]
 fn a_rule_is_added_with_its_condition_tried_while_it_is_typed() {
     let mut driver = view(Mood::Normal, "3ra");
     let text = driver.text(80, 24);

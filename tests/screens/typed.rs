@@ -1,6 +1,7 @@
 //! What a person typed is taken at its word, and never lost by one key.
 
 use super::driver::Driver;
+use super::shape::left_with;
 use super::world::Mood;
 use tramline::model::Level;
 use tramline::tui::effect::Effect;
@@ -24,9 +25,7 @@ fn the_place_of_a_filters_fault_is_that_in_what_was_typed() {
         assert!(text.contains("character 8: unknown key stat"), "{text}");
     }
     // Nothing is asked that cannot be answered, and there is no command for it.
-    let mut driver = Driver::after("4");
-    driver.asked.clear();
-    driver.keys("/colour:red\n");
+    let mut driver = left_with(Mood::Normal, "Queue", "colour:red");
     assert!(!listed(&driver).iter().any(|filter| filter.contains(':')));
     driver.asked.clear();
     driver.wait(5_000);
@@ -49,8 +48,9 @@ fn the_place_of_a_filters_fault_is_that_in_what_was_typed() {
 
 #[test]
 fn a_filter_that_cannot_be_read_is_not_saved() {
-    for keys in ["4/colour:red\nF", "6/colour:red\nF"] {
-        let mut driver = Driver::after(keys);
+    for tab in ["Queue", "Activity"] {
+        let mut driver = left_with(Mood::Normal, tab, "colour:red");
+        driver.keys("F");
         let text = driver.text(80, 24);
         assert!(!text.contains("save the filter in force"), "{text}");
         assert!(driver.said().contains("cannot be read, nor saved"));

@@ -1,6 +1,7 @@
 //! From a view that was opened from another one, `esc` leads to where it was opened from.
 
 use super::driver::Driver;
+use crossterm::event::KeyCode;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::Request;
 
@@ -68,13 +69,11 @@ fn the_queue_is_as_it_was_before_a_run_was_looked_at_in_it() {
 }
 
 #[test]
-fn a_record_that_was_closed_by_enter_leads_back_too() {
+fn a_record_whose_field_was_shown_whole_leads_back_too() {
     let mut driver = room("4jo\n");
-    assert_eq!(driver.app.tab(), Tab::Records);
-    assert!(
-        !driver.text(120, 40).contains("will send"),
-        "the detail is closed"
-    );
+    assert!(driver.app.has_overlay());
+    assert_eq!(esc(&mut driver), Tab::Records);
+    assert!(driver.text(120, 40).contains("will send"));
     assert_eq!(esc(&mut driver), Tab::Queue);
     // The list of the records is as it is without that record.
     driver.keys("2");
@@ -83,7 +82,7 @@ fn a_record_that_was_closed_by_enter_leads_back_too() {
 
 #[test]
 fn who_chooses_a_tab_stays_there() {
-    for keys in ["4jo\n42", "5\n64", "3L56"] {
+    for keys in ["4jo42", "5\n64", "3L56"] {
         let mut driver = room(keys);
         let tab = driver.app.tab();
         for _ in 0..5 {
@@ -105,4 +104,73 @@ fn a_record_that_comes_late_is_given_up_and_the_way_back_stays() {
     assert_eq!(driver.app.tab(), Tab::Queue);
     driver.keys("2");
     assert!(!driver.text(120, 40).contains("will send"));
+}
+
+#[test]
+fn a_related_record_of_another_object_leads_back_to_the_list_as_it_was() {
+    // From a row of the list, from its detail, and from a view of the detail.
+    for (keys, seen) in [
+        ("2jjjj", ""),
+        ("2jjjj\n", "properties"),
+        ("2jjjj\t\t", "sync view"),
+    ] {
+        let mut driver = room(keys);
+        let before = driver.text(120, 40);
+        assert!(before.contains(seen), "{before}");
+        driver.keys("o");
+        driver.press(KeyCode::Down);
+        driver.keys("\n");
+        driver.wait(300);
+        let there = driver.text(120, 40);
+        assert!(
+            there != before && driver.app.tab() == Tab::Records,
+            "{there}"
+        );
+        assert_eq!(esc(&mut driver), Tab::Records);
+        driver.wait(15_000);
+        assert_eq!(driver.text(120, 40), before, "{keys}");
+    }
+}
+
+#[test]
+fn from_log_to_log_esc_leads_back_one_by_one_and_the_kind_is_as_it_was() {
+    // Actions are in view, with the cursor on the second.
+    let mut driver = room("6\t\t\tj");
+    let actions = driver.text(120, 40);
+    assert!(actions.contains("actions"), "{actions}");
+    // The log of a mapping, then that of a job that a line of it names; the same once more is no other view.
+    driver.keys("3Ljj");
+    let first = driver.text(120, 40);
+    assert!(first.contains("/mapping:pets"), "{first}");
+    driver.keys("LL");
+    assert!(driver.text(120, 40).contains("/job:0192a"));
+    assert_eq!(esc(&mut driver), Tab::Activity);
+    assert_eq!(driver.text(120, 40), first);
+    assert_eq!(esc(&mut driver), Tab::Mappings);
+    driver.keys("6");
+    driver.wait(15_000);
+    assert_eq!(driver.text(120, 40), actions);
+}
+
+#[test]
+fn the_queue_is_as_it_was_before_the_last_error_was_looked_at_in_it() {
+    // The meter goes on.
+    let seen = |driver: &Driver| -> Vec<String> {
+        let text = driver.text(120, 40);
+        let lines = text.lines().filter(|line| !line.contains("to go"));
+        lines.map(str::to_owned).collect()
+    };
+    for keys in ["4\t/age>1h\njjj", "4jjj\n", "4vj", "4 j "] {
+        let mut driver = room(keys);
+        let before = seen(&driver);
+        driver.keys("!");
+        assert_ne!(seen(&driver), before);
+        // From there to the log, and back.
+        driver.keys("L");
+        assert_eq!(driver.app.tab(), Tab::Activity);
+        assert_eq!(esc(&mut driver), Tab::Queue);
+        assert_eq!(esc(&mut driver), Tab::Queue);
+        driver.wait(300);
+        assert_eq!(seen(&driver), before, "{keys}");
+    }
 }

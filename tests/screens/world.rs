@@ -30,7 +30,7 @@ use tramline::model::call::{Api, BudgetView, Call};
 use tramline::model::contact::{Membership, Part, ScoreValue, Surroundings};
 use tramline::model::export::{ExportCounts, ExportOptions, RequestCounts, Run, RunState};
 use tramline::model::group::FailureGroup;
-use tramline::model::job::{JobContact, JobCounts};
+use tramline::model::job::{JobContact, JobCounts, JobEnd};
 use tramline::model::view::{Outcome, Preview, PreviewField, PreviewRule, SyncResult, SyncedField};
 use tramline::model::{
     Act, Action, Attempt, BulkId, ConnectionName, DataType, Effect, EffectState, Email, ErrorClass,
@@ -50,6 +50,7 @@ use tramline::operations::records::{
     RecordCursor, RecordList, RecordOrder, RecordSearch, RelatedRecord,
 };
 use tramline::operations::reload::Reloaded;
+use tramline::operations::retried::AfterRetry;
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
 use tramline::operations::{LogLevel, LogLine};
@@ -200,14 +201,30 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
             id,
             done(
                 mood,
-                vec![RelatedRecord {
-                    association: "pet_owner".into(),
-                    object: "contact".into(),
-                    record: "c-1".into(),
-                    title: Some(text(mood, "Jo Doe <jo@example.org>")),
-                }],
+                vec![
+                    RelatedRecord {
+                        association: "pet_owner".into(),
+                        object: "contact".into(),
+                        record: "c-1".into(),
+                        title: Some(text(mood, "Jo Doe <jo@example.org>")),
+                    },
+                    RelatedRecord {
+                        association: "pet_visit".into(),
+                        object: "custom_objects.visits".into(),
+                        record: record(mood, 7).id,
+                        title: None,
+                    },
+                ],
             ),
         ),
+        Request::AfterRetry(since) => {
+            let became = AfterRetry {
+                done: 30,
+                failed: 11,
+                to_go: 0,
+            };
+            Reply::AfterRetry(since, done(mood, became))
+        }
         Request::Preview(_, id) => {
             let record = Record {
                 id: id.clone(),
@@ -244,7 +261,14 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
                 })
                 .collect(),
         )),
-        Request::Create(..) | Request::Update(..) => Reply::Saved(done(mood, record(mood, 0))),
+        Request::Create(..) => Reply::Saved(done(mood, record(mood, 0))),
+        Request::Update(change) => {
+            let saved = Record {
+                id: change.record,
+                ..record(mood, 0)
+            };
+            Reply::Saved(done(mood, saved))
+        }
         Request::Delete(_, ids) => match mood {
             Mood::Broken => Reply::Deleted(vec![], Some(problem())),
             _ => Reply::Deleted(ids, None),

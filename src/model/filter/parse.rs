@@ -192,11 +192,7 @@ impl<'a> Reader<'a> {
             });
         }
         if !KEYS.contains(&key) {
-            let hint = nearest(key, KEYS).map_or_else(
-                || format!("the keys are {}; quote it to look for text", KEYS.join(" ")),
-                |near| format!("did you mean {near}?"),
-            );
-            return self.fault(start, format!("unknown key {key}; {hint}"));
+            return self.fault(start, unknown_key(key, &KEYS));
         }
         if sign.is_some() {
             return self.fault(
@@ -238,11 +234,7 @@ impl<'a> Reader<'a> {
                     return Ok(*found);
                 }
                 let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
-                let hint = nearest(&wanted, names.iter().copied()).map_or_else(
-                    || format!("one of {}", names.join(" ")),
-                    |near| format!("did you mean {near}?"),
-                );
-                self.fault(value.at, format!("unknown {key} {}; {hint}", value.text))
+                self.fault(value.at, unknown_value(key, &value.text, &names))
             })
             .collect()
     }
@@ -293,6 +285,29 @@ impl<'a> Reader<'a> {
             None => self.fault(value.at, format!("write {key}>{text} or {key}<{text}")),
         }
     }
+}
+
+/// What is said of a key that a filter language does not have.
+pub fn unknown_key(key: &str, known: &[&str]) -> String {
+    let hint = nearest(key, known.iter().copied()).map_or_else(
+        || {
+            format!(
+                "the keys are {}; quote it to look for text",
+                known.join(" ")
+            )
+        },
+        |near| format!("did you mean {near}?"),
+    );
+    format!("unknown key {key}; {hint}")
+}
+
+/// What is said of a value that a key does not have.
+pub fn unknown_value(key: &str, value: &str, known: &[&str]) -> String {
+    let hint = nearest(&value.to_ascii_lowercase(), known.iter().copied()).map_or_else(
+        || format!("one of {}", known.join(" ")),
+        |near| format!("did you mean {near}?"),
+    );
+    format!("unknown {key} {value}; {hint}")
 }
 
 fn texts(values: Vec<Value>) -> Vec<String> {

@@ -6,7 +6,8 @@ use crate::model::{
 };
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
-use crate::tui::command::set;
+use crate::operations::records::meanwhile::RecordChange;
+use crate::tui::command::{set, update};
 use crate::tui::context::{Cx, Then};
 use crate::tui::event::Answer;
 use crate::tui::frame::Dirty;
@@ -19,6 +20,7 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::form::Purpose;
 use crate::tui::widgets::overlay::{Choice, Overlay};
 use crate::tui::widgets::rule::RuleEditor;
+use crate::tui::widgets::toast::About;
 use serde_json::{Value, json};
 
 impl App {
@@ -75,6 +77,7 @@ impl App {
             }
             Reply::FieldCreated(result) => self.field_created(slot, result),
             Reply::Saved(result) => self.saved(slot, result),
+            Reply::Meanwhile(change, live) => self.meanwhile(slot, *change, *live),
             Reply::Paused(scope, result) => self.paused(slot, scope, result),
             reply => {
                 if let Reply::Deleted(records, _) = &reply {
@@ -87,6 +90,7 @@ impl App {
                     | Reply::Begun(..)
                     | Reply::Bulks(_)
                     | Reply::Pace(..)
+                    | Reply::AfterRetry(..)
                     | Reply::Cancelled(..) => Tab::Queue,
                     Reply::Run(..) => Tab::Exports,
                     Reply::MappingSaved(..) => Tab::Mappings,
@@ -188,11 +192,18 @@ impl App {
         if let Some(name) = self.records.name_of(&record) {
             text.push_str(&format!(" {name}"));
         }
-        if self.tab == Tab::Queue {
-            let key = self.keymap.key_of(Action::Retry);
-            text.push_str(&format!("; {key} retries its job"));
+        let key = self.keymap.key_of(Action::Retry);
+        let job = self.queue.after_mending(&record.id, &key);
+        if let Some(job) = job.filter(|_| self.tab == Tab::Queue) {
+            text.push_str(&format!("; {job}"));
         }
-        self.toasts.push(Level::Ok, text, self.now);
+        self.toasts
+            .push_about(About::Mended, Level::Ok, text, self.now);
+        self.show_as_it_is(&record);
+    }
+
+    /// Puts a record that was just read or written in the place of what the screens have of it.
+    pub(super) fn show_as_it_is(&mut self, record: &Record) {
         for tab in [Tab::Records, Tab::Mappings] {
             let reply = Reply::Saved(Ok(record.clone()));
             self.with(tab, |screen, cx| screen.answer(reply, cx));
@@ -232,16 +243,23 @@ impl App {
                 .push(Level::Ok, "nothing was changed".to_owned(), self.now);
             return;
         }
-        let (object, words) = (editing.object.clone(), set(&changes));
+        let object = editing.object.clone();
         let (request, did) = match &editing.record {
-            Some(record) => (
-                Request::Update(object.clone(), record.clone(), changes),
-                format!("tramline records update {} {record}{words}", object.short()),
-            ),
-            None => (
-                Request::Create(object.clone(), changes),
-                format!("tramline records create {}{words}", object.short()),
-            ),
+            Some(record) => {
+                let change = RecordChange {
+                    object,
+                    record: record.clone(),
+                    properties: changes,
+                    seen: editing.before.clone(),
+                };
+                let did = update(&change);
+                (Request::Update(Box::new(change)), did)
+            }
+            None => {
+                let words = set(&changes);
+                let did = format!("tramline records create {}{words}", object.short());
+                (Request::Create(object, changes), did)
+            }
         };
         let before = self.slots.latest_write();
         self.write(request.clone(), did);

@@ -1,6 +1,7 @@
 //! From one connection to another: every screen begins anew, and nothing that was asked of the other one is taken in.
 
 use super::App;
+use super::going::Lost;
 use crate::model::{ConnectionName, Level, PauseKind, Problem};
 use crate::operations::Done;
 use crate::operations::connections::ConnectionSummary;
@@ -105,18 +106,19 @@ impl App {
         if name == self.session.connection {
             return;
         }
-        let unsaved = self.mappings.unsaved();
-        if unsaved.is_empty() {
+        let lost = self.would_be_lost();
+        let Some((_, first)) = lost.first() else {
             self.switch(name, account);
             return;
-        }
-        let question = Confirm::new("Leave this connection without saving?")
-            .line(format!(
-                "Changes of {} are in no file yet.",
-                unsaved.join(", ")
-            ))
-            .then(Then::Connect(name, account));
-        self.overlays.push(Overlay::Confirm(question));
+        };
+        let title = match first {
+            Lost::Mappings => "Leave this connection without saving?",
+            Lost::Typed => "Leave this connection and what was typed?",
+        };
+        let question = Confirm::new(title).then(Then::Connect(name, account));
+        let lines = lost.into_iter().map(|(line, _)| line);
+        self.overlays
+            .push(Overlay::Confirm(lines.fold(question, Confirm::line)));
     }
 
     /// Shows another connection on every screen.
@@ -186,9 +188,16 @@ impl App {
 
     /// What was written to a connection that is not in view any more ended.
     pub(super) fn ended_elsewhere(&mut self, connection: &ConnectionName, reply: &Reply) {
-        let (level, text) = match problem_of(reply) {
-            None => (Level::Ok, "what was being written there is done".to_owned()),
-            Some(problem) => (Level::Error, problem.to_string()),
+        let (level, text) = match (reply, problem_of(reply)) {
+            (Reply::Meanwhile(change, _), _) => {
+                let record = &change.record;
+                let text = format!(
+                    "record {record} was changed by somebody else meanwhile: nothing was written to it"
+                );
+                (Level::Error, text)
+            }
+            (_, None) => (Level::Ok, "what was being written there is done".to_owned()),
+            (_, Some(problem)) => (Level::Error, problem.to_string()),
         };
         self.toasts
             .push(level, format!("{connection}: {text}"), self.now);

@@ -71,7 +71,7 @@ impl App {
     fn filter_fault(&self, of: FilterOf) -> Option<String> {
         match of {
             FilterOf::Queue => self.queue.fault().map(|fault| fault.message),
-            FilterOf::Activity => self.activity.fault().map(str::to_owned),
+            FilterOf::Activity => self.activity.fault().map(ToString::to_string),
         }
     }
 

@@ -2,12 +2,15 @@
 
 use super::App;
 use crate::model::export::Run;
+use crate::model::filter::quote;
 use crate::model::{JobState, Level, ObjectKey};
 use crate::tui::canvas::{counted, grouped};
 use crate::tui::context::{Cx, Go, Then};
 use crate::tui::effect::Effect;
+use crate::tui::frame::Dirty;
 use crate::tui::keymap::Tab;
-use crate::tui::screens::exports::goal;
+use crate::tui::request::Request;
+use crate::tui::screens::exports::{cancel_question, goal};
 use crate::tui::screens::records::chooser::Chooser;
 use crate::tui::slots::{SPINNER_AFTER, Slot};
 use crate::tui::widgets::confirm::Confirm;
@@ -49,7 +52,7 @@ impl App {
             Some(filter) => self.go(Go::Log(filter)),
             None => {
                 let text = "nothing is chosen here whose log could be shown".to_owned();
-                self.toasts.push(Level::Warning, text, self.now);
+                self.advise(Level::Warning, text);
             }
         }
     }
@@ -59,7 +62,7 @@ impl App {
         let last = self.status.value().and_then(|s| s.last_error.clone());
         match last {
             Some(error) => {
-                let filter = format!("error:{}", quoted_value(&error.problem.message));
+                let filter = format!("error:{}", quote(&error.problem.message));
                 self.go(Go::Queue(Some(JobState::Failed), filter));
             }
             None => self
@@ -77,7 +80,7 @@ impl App {
         if objects.is_empty() {
             self.go(Go::Tab(Tab::Schemas));
             let text = "choose an object: enter opens its records".to_owned();
-            self.toasts.push(Level::Ok, text, self.now);
+            self.advise(Level::Ok, text);
             return;
         }
         let items = objects.iter().map(|(key, name)| Item {
@@ -173,7 +176,9 @@ impl App {
         match outcome {
             RuleOutcome::Stay => {}
             RuleOutcome::Typed => self.mappings.try_rule(rule, &mut cx),
-            RuleOutcome::Names(action) => self.mappings.choose_names(rule, action, &mut cx),
+            RuleOutcome::Names(action, begun) => {
+                self.mappings.choose_names(rule, action, begun, &mut cx);
+            }
             RuleOutcome::Dropped => cx.give_up(Slot::Trial),
             RuleOutcome::Done => self.mappings.take_rule(rule, &mut cx),
         }
@@ -190,15 +195,71 @@ impl App {
         }
     }
 
-    pub(super) fn quit(&mut self) {
-        let (mut titles, mut lines) = (Vec::new(), Vec::new());
+    /// What a person made here that stands nowhere else, with a sentence on it.
+    pub(super) fn would_be_lost(&self) -> Vec<(String, Lost)> {
+        let mut lost = Vec::new();
         let unsaved = self.mappings.unsaved();
         if !unsaved.is_empty() {
-            titles.push("Quit without saving?");
-            lines.push(format!(
-                "Changes of {} are in no file yet.",
-                unsaved.join(", ")
+            let names = unsaved.join(", ");
+            lost.push((
+                format!("Changes of {names} are in no file yet."),
+                Lost::Mappings,
             ));
+        }
+        let typed: Vec<String> = self.unfinished.titles().collect();
+        if !typed.is_empty() {
+            let line = format!(
+                "Typed and not entered: {}. Whoever opens it again finds what was typed.",
+                typed.join("; ")
+            );
+            lost.push((line, Lost::Typed));
+        }
+        lost
+    }
+
+    pub(super) fn quit(&mut self) {
+        match self.quit_question() {
+            Some(question) => self.overlays.push(Overlay::Confirm(question)),
+            None => self.quit_now(),
+        }
+    }
+
+    /// A question that is open goes by what it asks about: its numbers are those of now, and what is over is asked no more.
+    pub(super) fn follow_question(&mut self) {
+        let Some(Overlay::Confirm(shown)) = self.overlays.last() else {
+            return;
+        };
+        let now = match &shown.then {
+            Some(Then::Quit) => self.quit_question(),
+            Some(Then::Ask(Request::CancelExport(run))) => match self.exports.listed(run) {
+                Some(run) => cancel_question(run).map(|question| shown.clone().as_in(question)),
+                None => return,
+            },
+            _ => return,
+        };
+        if now.as_ref() == Some(shown) {
+            return;
+        }
+        self.dirty = self.dirty.max(Dirty::Data);
+        self.overlays.pop();
+        match now {
+            Some(question) => self.overlays.push(Overlay::Confirm(question)),
+            None => {
+                let text = "what was asked about is over; nothing was done".to_owned();
+                self.toasts.push(Level::Ok, text, self.now);
+            }
+        }
+    }
+
+    /// What quitting would leave undone or lose, as a question; `None` if it is nothing.
+    fn quit_question(&self) -> Option<Confirm> {
+        let (mut titles, mut lines) = (Vec::new(), Vec::new());
+        for (line, lost) in self.would_be_lost() {
+            titles.push(match lost {
+                Lost::Mappings => "Quit without saving?",
+                Lost::Typed => "Quit and lose what was typed?",
+            });
+            lines.push(line);
         }
         let at_work = self.status.value().map(|status| status.at_work.as_slice());
         // The list may know more than the status, which is read in turn with it.
@@ -226,13 +287,8 @@ impl App {
             titles.push("Quit while something is being written?");
             lines.push(format!("{writing} in flight. Quitting waits a few seconds for it; what is in the queue goes on at the next start."));
         }
-        let Some(title) = titles.first() else {
-            self.quit_now();
-            return;
-        };
-        let question = Confirm::new(*title).then(Then::Quit);
-        let question = lines.into_iter().fold(question, Confirm::line);
-        self.overlays.push(Overlay::Confirm(question));
+        let question = Confirm::new(*titles.first()?).then(Then::Quit);
+        Some(lines.into_iter().fold(question, Confirm::line))
     }
 
     pub(super) fn quit_now(&mut self) {
@@ -241,35 +297,20 @@ impl App {
     }
 }
 
+/// What would be lost by leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Changes of mappings that are not saved.
+    Mappings,
+    /// Text in forms that were left.
+    Typed,
+}
+
 /// How far a run is: `pets: 394 of 10,000 records`.
 fn far(run: &Run) -> String {
     let done = grouped(run.counts.settled());
     match goal(run) {
         Some(goal) => format!("{}: {done} of {}.", run.mapping, counted(goal, "record")),
         None => format!("{}: {done} records so far.", run.mapping),
-    }
-}
-
-/// A text as a quoted value of the filter language.
-fn quoted_value(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::filter::{Condition, Filter};
-
-    #[test]
-    fn any_text_survives_the_filter_language() {
-        for text in [
-            "the value \"A\"  is not  an option",
-            r"ends with \",
-            "state:failed, age>1h",
-        ] {
-            let filter = Filter::parse(&format!("error:{}", quoted_value(text))).unwrap();
-            let wanted = Condition::Error(vec![text.to_owned()]);
-            assert_eq!(filter, Filter::default().and(wanted));
-        }
     }
 }

@@ -19,6 +19,7 @@ mod configured;
 mod connecting;
 mod filters;
 mod going;
+mod meanwhile;
 mod ways;
 
 use crate::model::filter::Filter;
@@ -51,7 +52,7 @@ use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::palette::Palette;
 use crate::tui::widgets::rule::RuleOutcome;
 use crate::tui::widgets::source::SourceOutcome;
-use crate::tui::widgets::toast::Toasts;
+use crate::tui::widgets::toast::{About, Toasts};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use filters::FilterStep;
 use jiff::Timestamp;
@@ -175,6 +176,7 @@ impl App {
                     self.touched = true;
                     self.dirty = Dirty::Now;
                     self.toasts.read();
+                    self.toasts.retract(About::Next);
                     self.clicked = None;
                     self.intended = None;
                     self.key(&key);
@@ -182,6 +184,7 @@ impl App {
             }
             Event::Paste(text) => {
                 self.dirty = Dirty::Now;
+                self.toasts.retract(About::Next);
                 self.paste(&text);
             }
             Event::Mouse(mouse) => {
@@ -225,6 +228,7 @@ impl App {
         self.pursue();
         self.grant();
         self.pending();
+        self.follow_question();
         std::mem::take(&mut self.effects)
     }
 
@@ -307,11 +311,13 @@ impl App {
             self.overlays.push(overlay);
             return;
         }
-        let text = match overlay.is_busy() {
-            true => "this is being written still: the answer closes it",
-            false => "here is what was typed before; ctrl-r takes it out",
-        };
-        self.toasts.push(Level::Ok, text.to_owned(), self.now);
+        if overlay.is_busy() {
+            let text = "this is being written still: the answer closes it";
+            self.toasts.push(Level::Ok, text.to_owned(), self.now);
+        } else {
+            let text = "here is what was typed before; ctrl-r takes it out";
+            self.advise(Level::Ok, text.to_owned());
+        }
         // What was asked for is what the text before makes of the sample.
         match &mut overlay {
             Overlay::Source(source) => self.typed_source(source, SourceOutcome::Typed),
@@ -402,13 +408,18 @@ impl App {
                     "no filter to go by: {} sets one",
                     self.keymap.key_of(Action::Filter)
                 );
-                self.toasts.push(Level::Warning, text, self.now);
+                self.advise(Level::Warning, text);
             }
             other => match self.lacks(other) {
-                Some(why) => self.toasts.push(Level::Warning, why, self.now),
+                Some(why) => self.advise(Level::Warning, why),
                 None => self.with_screen(|screen, cx| screen.act(other, cx)),
             },
         }
+    }
+
+    /// Says what holds for the place where a person is now: until the next key.
+    pub(super) fn advise(&mut self, level: Level, text: String) {
+        self.toasts.push_about(About::Next, level, text, self.now);
     }
 
     /// Does an action that was chosen by name, on the screen that it belongs to.
@@ -428,7 +439,7 @@ impl App {
                 "choose the row: {} is for the one under the cursor",
                 self.key_name(action)
             );
-            self.toasts.push(Level::Ok, text, self.now);
+            self.advise(Level::Ok, text);
             return;
         }
         self.intended = Some(action);
@@ -526,7 +537,7 @@ impl App {
         };
         let edited = did.edited.filter(|name| self.mappings.is_edited(name));
         match edited {
-            None => self.copy_command(&did.command),
+            None => self.copy_command(&did.command, did.nearest),
             Some(name) => {
                 let key = |action| self.keymap.key_of(action);
                 let text = format!(
@@ -541,12 +552,13 @@ impl App {
     }
 
     /// Shows and copies a command that is about the accounts in view wherever it is pasted.
-    fn copy_command(&mut self, command: &str) {
+    fn copy_command(&mut self, command: &str, nearest: Option<&str>) {
         let command = self.session.aim().whole(command);
-        let text = match self.session.passing {
-            true => format!("{command}\nit works as long as this demo is open"),
-            false => command.clone(),
-        };
+        let passing = "it works as long as this demo is open";
+        let passing = Some(passing).filter(|_| self.session.passing);
+        let lines = [Some(command.as_str()), nearest, passing];
+        let lines: Vec<&str> = lines.into_iter().flatten().collect();
+        let text = lines.join("\n");
         self.toasts.push(Level::Ok, text, self.now);
         self.copy("command", command);
     }

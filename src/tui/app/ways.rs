@@ -1,18 +1,30 @@
-//! The way back: from a view that was opened from another one, `esc` leads to where it was opened from.
+//! The way back: from a view that was opened from another one, `esc` leads to where it was opened from, as it was.
 
 use super::App;
-use crate::model::JobState;
 use crate::tui::context::{Cx, Go};
 use crate::tui::keymap::Tab;
+use crate::tui::screens::activity::Look;
+use crate::tui::screens::queue::Queue;
+use crate::tui::screens::records::Left;
+
+/// Ways kept at most, each with the view that it leads back to; the oldest goes first.
+const MOST: usize = 12;
 
 /// From one view to the one that opened it.
-#[derive(Clone, Debug)]
 pub(super) struct Way {
-    back: Go,
+    back: Tab,
     /// How much was open when the view came up: what was opened since is closed first.
     depth: usize,
-    /// State and filter of the queue before it was opened.
-    queue: Option<(Option<JobState>, String)>,
+    before: Before,
+}
+
+/// What the screen that a view was opened on had in view before.
+enum Before {
+    /// As the view leaves it.
+    Same,
+    Records(Left),
+    Queue(Box<Queue>),
+    Activity(Box<Look>),
 }
 
 impl App {
@@ -23,65 +35,70 @@ impl App {
                 self.ways.clear();
                 self.activity.left();
             }
-            self.arrive(go);
+            self.show_tab(tab);
             return;
         }
-        let from = self.tab;
-        let (state, filter) = self.queue.remembered();
-        let way = Way {
-            back: match (&go, self.records.opened()) {
-                (Go::Record(..), Some((object, record))) if from == Tab::Records => {
-                    Go::Record(object, record)
-                }
-                _ => Go::Tab(from),
-            },
-            depth: 0,
-            queue: matches!(go, Go::Queue(..)).then(|| (state, filter.to_owned())),
-        };
         // Another part of the same list is no other view.
         let same = match &go {
-            Go::Queue(_, wanted) => from == Tab::Queue && wanted == filter,
-            Go::Records(..) => from == Tab::Records,
-            Go::Mapping(_) => from == Tab::Mappings,
-            Go::Tab(_) | Go::Record(..) | Go::Log(_) => false,
+            Go::Queue(_, wanted) => self.tab == Tab::Queue && *wanted == self.queue.remembered().1,
+            Go::Records(..) => self.tab == Tab::Records,
+            Go::Mapping(_) => self.tab == Tab::Mappings,
+            Go::Log(wanted) => self.tab == Tab::Activity && self.activity.is_log_of(wanted),
+            Go::Tab(_) | Go::Record(..) => false,
         };
-        let first = self.arrive(go);
-        if !same && first {
+        let back = self.tab;
+        let before = self.arrive(go, same);
+        if !same {
             let depth = self.screen(self.tab).depth();
-            self.ways.push(Way { depth, ..way });
+            if self.ways.len() == MOST {
+                self.ways.remove(0);
+            }
+            self.ways.push(Way {
+                back,
+                depth,
+                before,
+            });
         }
     }
 
-    /// Shows a view; false if it was opened for something of its own kind before.
-    fn arrive(&mut self, go: Go) -> bool {
-        let mut first = true;
-        let tab = match go {
-            Go::Tab(tab) => tab,
-            Go::Records(object, schema) => {
-                self.records
-                    .choose(object, schema.map(|s| *s), &mut hands!(self));
-                Tab::Records
-            }
-            Go::Record(object, record) => {
-                self.records.choose_one(object, record, &mut hands!(self));
-                Tab::Records
-            }
-            Go::Mapping(name) => {
-                self.mappings.choose(name, &mut hands!(self));
-                Tab::Mappings
-            }
-            Go::Queue(state, filter) => {
-                self.queue.choose(state, filter, &mut hands!(self));
-                Tab::Queue
-            }
-            Go::Log(filter) => {
-                first = self.activity.choose(filter, &mut hands!(self));
-                Tab::Activity
-            }
-        };
+    fn show_tab(&mut self, tab: Tab) {
         self.tab = tab;
         self.with_screen(|screen, cx| screen.open(cx));
-        first
+    }
+
+    /// Shows a view; what its screen had in view before is given back.
+    fn arrive(&mut self, go: Go, same: bool) -> Before {
+        let mut cx = hands!(self);
+        let (tab, before) = match go {
+            Go::Tab(tab) => (tab, Before::Same),
+            Go::Records(object, schema) => {
+                self.records.choose(object, schema.map(|s| *s), &mut cx);
+                (Tab::Records, Before::Same)
+            }
+            Go::Record(object, record) => {
+                let left = self.records.step_aside(&object, &mut cx);
+                self.records.choose_one(object, record, &mut cx);
+                (Tab::Records, Before::Records(left))
+            }
+            Go::Mapping(name) => {
+                self.mappings.choose(name, &mut cx);
+                (Tab::Mappings, Before::Same)
+            }
+            Go::Queue(state, filter) => {
+                let before = match same {
+                    true => Before::Same,
+                    false => Before::Queue(self.queue.step_aside(&mut cx)),
+                };
+                self.queue.choose(state, filter, &mut cx);
+                (Tab::Queue, before)
+            }
+            Go::Log(filter) => {
+                let look = self.activity.choose(filter, &mut cx);
+                (Tab::Activity, Before::Activity(Box::new(look)))
+            }
+        };
+        self.show_tab(tab);
+        before
     }
 
     /// Closes the innermost thing of the view, or leads back to where the view was opened from.
@@ -96,17 +113,15 @@ impl App {
     }
 
     fn go_back(&mut self, way: Way) {
-        match self.tab {
-            Tab::Activity => self.activity.put_back(&mut hands!(self)),
-            Tab::Queue => {
-                if let Some((state, filter)) = way.queue {
-                    self.queue.put_back(state, filter, &mut hands!(self));
-                }
-            }
-            // The list of the records is found without the one that was opened from elsewhere.
-            Tab::Records => self.records.close(&mut hands!(self)),
-            Tab::Schemas | Tab::Mappings | Tab::Exports => {}
+        let mut cx = hands!(self);
+        match way.before {
+            Before::Records(left) => self.records.put_back(left, &mut cx),
+            Before::Queue(left) => self.queue.put_back(left, &mut cx),
+            Before::Activity(look) => self.activity.put_back(*look, &mut cx),
+            // The list of the records is found without the one that was opened in it meanwhile.
+            Before::Same if self.tab == Tab::Records => self.records.close(&mut cx),
+            Before::Same => {}
         }
-        self.arrive(way.back);
+        self.show_tab(way.back);
     }
 }

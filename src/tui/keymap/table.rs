@@ -258,7 +258,7 @@ pub const TABLE: &[Binding] = &[
     on(Schemas, A::Switch, "switch", &["tab"], "other pane", "Go to the other pane", ""),
     on(Records, A::Sync, "sync", &["s"], "sync", "Sync this record now and show the result", "tramline sync MAPPING RECORD"),
     on(Records, A::Diff, "diff", &["d"], "diff", "Show the record beside its contact, with what a sync would change", "tramline mappings preview NAME RECORD"),
-    on(Records, A::Open, "open", &["enter"], "detail", "Open or close the detail of this record", "tramline records get OBJECT RECORD"),
+    on(Records, A::Open, "open", &["enter"], "detail", "Open the detail of this record; in it, show the field under the cursor whole", "tramline records get OBJECT RECORD"),
     on(Records, A::Switch, "switch", &["tab"], "view", "Next view of the detail: properties, JSON, sync", ""),
     on(Records, A::Edit, "edit", &["e"], "edit", "Edit this record in a form", "tramline records update OBJECT RECORD --set FIELD=VALUE"),
     on(Records, A::EditJson, "edit_json", &["E"], "", "Edit this record as JSON in $VISUAL or $EDITOR", "tramline records update OBJECT RECORD --data FILE"),

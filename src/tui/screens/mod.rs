@@ -12,7 +12,7 @@ use super::context::Cx;
 use super::keymap::Action;
 use super::request::Reply;
 use super::slots::Slot;
-use super::widgets::line::term_value;
+use crate::model::filter::{FilterError, quote};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 
@@ -42,6 +42,10 @@ pub trait Screen {
     }
     /// The filter text in force.
     fn filter(&self) -> &str;
+    /// Why a filter text cannot be entered; `None` where any text can be.
+    fn filter_fault(&self, _text: &str) -> Option<FilterError> {
+        None
+    }
     /// The filter text while it is typed, and `done` when it is entered.
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx);
     /// True if it shows that a question's answer is awaited, on top of what is open: only then `esc` gives it up, and closes nothing.
@@ -125,7 +129,7 @@ pub fn contains(text: &str, part: &str) -> bool {
 
 /// A term of the activity's filter: `job:0192`; a value that is no plain word is quoted.
 fn about(key: &str, value: &str) -> String {
-    format!("{key}:{}", term_value(value))
+    format!("{key}:{}", quote(value))
 }
 
 /// The next row after `from` that `matches`, going round; `None` if no row does.

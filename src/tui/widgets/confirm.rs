@@ -46,6 +46,15 @@ impl Confirm {
         self
     }
 
+    /// The same question with the title and the first lines of another: what else it says and does stays.
+    pub fn as_in(mut self, other: Self) -> Self {
+        self.title = other.title;
+        for (line, new) in self.lines.iter_mut().zip(other.lines) {
+            *line = new;
+        }
+        self
+    }
+
     /// The command that does the same.
     pub fn did(mut self, command: String) -> Self {
         self.did = Some(command);

@@ -12,9 +12,9 @@ use ratatui::layout::Rect;
 /// Columns for the name of a part.
 const NAME: u16 = 12;
 
-/// Each part's name with its text.
-fn parts(
-    canvas: &Canvas,
+/// Each part's name with its text; the spinner of the segments, while it turns.
+pub fn parts(
+    spinner: Option<&str>,
     around: &Surroundings,
     segments: &Load<SegmentMatches>,
 ) -> Vec<(&'static str, String, Tone)> {
@@ -30,7 +30,7 @@ fn parts(
         part("scores", &around.scores, |s| {
             format!("{} {}", s.score, s.value)
         }),
-        of_segments(canvas, segments),
+        of_segments(spinner, segments),
     ]
 }
 
@@ -49,13 +49,16 @@ fn part<T>(
     }
 }
 
-fn of_segments(canvas: &Canvas, segments: &Load<SegmentMatches>) -> (&'static str, String, Tone) {
+fn of_segments(
+    spinner: Option<&str>,
+    segments: &Load<SegmentMatches>,
+) -> (&'static str, String, Tone) {
     const NAME: &str = "segments";
     if let Some(problem) = segments.problem() {
         return (NAME, format!("not read: {problem}"), Tone::Error);
     }
     let Some(matches) = segments.value() else {
-        let text = match (segments.is_loading(), canvas.spinner(Slot::Segments)) {
+        let text = match (segments.is_loading(), spinner) {
             (true, Some(spinner)) => format!("{spinner} asking"),
             (true, None) => String::new(),
             (false, _) => "not read".to_owned(),
@@ -78,7 +81,7 @@ pub fn lines(
     segments: &Load<SegmentMatches>,
 ) -> Vec<(String, Tone)> {
     let mark = canvas.theme.glyphs.cut;
-    parts(canvas, around, segments)
+    parts(canvas.spinner(Slot::Segments), around, segments)
         .into_iter()
         .map(|(name, text, tone)| {
             let text = cut(&text, width.saturating_sub(NAME + 1), mark);
@@ -99,7 +102,7 @@ pub fn panel(
 ) {
     let theme = canvas.theme;
     let room = area.width.saturating_sub(NAME + 1);
-    let parts = parts(canvas, around, segments);
+    let parts = parts(canvas.spinner(Slot::Segments), around, segments);
     let wrapped: Vec<Vec<String>> = parts.iter().map(|(_, text, _)| wrap(text, room)).collect();
     let wanted: Vec<usize> = wrapped.iter().map(Vec::len).collect();
     let shares = shares(&wanted, usize::from(area.height));

@@ -1,11 +1,12 @@
 //! A record beside its contact: what each field holds, what would be sent, what the contact holds now.
 
 use super::contact;
-use super::text::{Tone, wrap};
+use super::text::{Paragraphs, Tone, out_of_sight, wrap};
 use crate::model::SegmentMatches;
 use crate::model::view::{Preview, PreviewField};
-use crate::tui::canvas::{Canvas, below, cut, short_id, shown_width};
+use crate::tui::canvas::{Canvas, below, counted, cut, short_id, shown_width};
 use crate::tui::hits::Hit;
+use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -153,7 +154,7 @@ pub fn draw(
         body = said(canvas, body, Preview::SKIPPED, theme.warn);
     }
     if let Some(winner) = &preview.superseded_by {
-        let text = format!("record {winner} was updated later and holds this contact");
+        let text = format!("record {winner} holds this contact: nothing of this one is sent");
         body = said(canvas, body, &text, theme.warn);
     }
     if let Some(warning) = &preview.warning {
@@ -192,6 +193,52 @@ pub fn draw(
         lines.extend(contact::lines(canvas, body.width, around, segments));
         fields(canvas, body, preview, cursor, focused, &lines);
     }
+}
+
+/// The field under the cursor, the rules and what surrounds the contact, each whole: for a window of its own.
+pub fn whole_text(
+    preview: &Preview,
+    segments: &Load<SegmentMatches>,
+    cursor: usize,
+) -> (String, Paragraphs) {
+    let mut text = Paragraphs::default();
+    let cursor = cursor.min(preview.fields.len().saturating_sub(1));
+    let field = preview.fields.get(cursor);
+    if let Some(field) = field {
+        for (what, value) in [
+            ("record", &field.record),
+            ("will send", &field.send),
+            ("contact now", &field.contact),
+        ] {
+            text.add(what, Tone::Muted);
+            let none = if what == "will send" {
+                "nothing"
+            } else {
+                "no value"
+            };
+            text.add(self::value(value.as_deref(), none), Tone::Plain);
+        }
+        if let Some(problem) = &field.problem {
+            text.add(problem.to_string(), Tone::Error);
+        }
+        if let Some(warning) = &field.warning {
+            text.add(warning.clone(), Tone::Warn);
+        }
+    }
+    if !preview.rules.is_empty() {
+        text.gap();
+    }
+    for (line, tone) in rules(preview) {
+        text.add(line, tone);
+    }
+    if let Some(around) = &preview.surroundings {
+        text.gap();
+        for (name, words, tone) in contact::parts(None, around, segments) {
+            text.add(format!("{name}: {words}"), tone);
+        }
+    }
+    let title = field.map(|field| format!("{} to {}", field.source, field.field.trim_matches('%')));
+    (title.unwrap_or_else(|| preview.title.clone()), text)
 }
 
 /// A sentence in at most three lines; returns what is left of the area.
@@ -234,8 +281,19 @@ fn fields(
     let least = (preview.fields.len() as u16).min((body.height / 3).max(1));
     let foot_room = (foot.len() as u16).min(body.height.saturating_sub(least));
     let room = body.height - foot_room;
-    let cursor = cursor.min(preview.fields.len().saturating_sub(1));
+    let number = preview.fields.len();
+    let cursor = cursor.min(number.saturating_sub(1));
     let from = (cursor + 1).saturating_sub(usize::from(room));
+    let below = number.saturating_sub(from + usize::from(room));
+    let left = area.right().saturating_sub(x);
+    let note = match out_of_sight(from, below) {
+        note if shown_width(&note) <= usize::from(left) => note,
+        // Where there is little room: `-2 +3`.
+        _ if from == 0 => format!("+{below}"),
+        _ if below == 0 => format!("-{from}"),
+        _ => format!("-{from} +{below}"),
+    };
+    canvas.put_right(x, area.y, left, &note, canvas.theme.accent);
     let shown = preview.fields.iter().enumerate().skip(from);
     let mut y = body.y;
     for (at, field) in shown.take(usize::from(room)) {
@@ -244,12 +302,16 @@ fn fields(
         line(canvas, row, widths, field, focused && at == cursor);
         y += 1;
     }
+    let key = canvas.key(Action::Open);
     let hidden = foot.len().saturating_sub(usize::from(foot_room));
     for (at, (text, tone)) in foot.iter().take(usize::from(foot_room)).enumerate() {
         let last = at + 1 == usize::from(foot_room);
         let (text, tone) = match hidden {
             1.. if last => (
-                format!("and {} more: they need a taller window", hidden + 1),
+                format!(
+                    "and {} more: {key} shows all",
+                    counted(hidden as u64 + 1, "line")
+                ),
                 Tone::Muted,
             ),
             _ => (text.clone(), *tone),
@@ -266,15 +328,20 @@ fn foot(canvas: &Canvas, width: u16, preview: &Preview, cursor: usize) -> Vec<(S
     if let Some(field) = preview.fields.get(cursor) {
         lines.extend(whole(canvas, width, field));
     }
-    for rule in &preview.rules {
+    lines.extend(rules(preview));
+    lines
+}
+
+/// What each rule would do, a line each.
+fn rules(preview: &Preview) -> impl Iterator<Item = (String, Tone)> {
+    preview.rules.iter().map(|rule| {
         let (says, tone) = match (rule.fires, &rule.note) {
             (true, _) => (format!("fires: {}", rule.actions.join(", ")), Tone::Ok),
             (false, Some(note)) => (format!("does not fire: {note}"), Tone::Muted),
             (false, None) => ("does not fire".to_owned(), Tone::Muted),
         };
-        lines.push((format!("rule {:<16} {says}", rule.name), tone));
-    }
-    lines
+        (format!("rule {:<16} {says}", rule.name), tone)
+    })
 }
 
 /// A field's texts whole, where the columns may have cut them.

@@ -1,6 +1,7 @@
 //! One field of a form: what was typed, and the value it stands for.
 
 use crate::tui::canvas::{Canvas, shown_width};
+use crate::tui::screens::records::value;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use serde_json::Value;
@@ -176,9 +177,32 @@ impl Field {
         self.problem = None;
     }
 
+    /// Chooses the option of this key.
+    pub fn choose(&mut self, key: &str) {
+        if let Some(at) = self.options.iter().position(|(known, _)| known == key) {
+            self.at = at;
+            self.chosen = [at].into();
+        }
+    }
+
     /// Puts another text in place of what was typed.
     pub fn retype(&mut self, text: &str) {
         self.input = Input::new(text.to_owned());
+    }
+
+    /// A value of this field as people read it: options by their labels.
+    pub fn words(&self, value: &Value) -> String {
+        match value {
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| self.words(item)).collect();
+                items.join(", ")
+            }
+            Value::String(text) => {
+                let option = self.options.iter().find(|(key, _)| key == text);
+                option.map_or_else(|| text.clone(), |(_, label)| label.clone())
+            }
+            other => value::show(None, other),
+        }
     }
 
     /// The keys of the options that are chosen, in the order of the options.

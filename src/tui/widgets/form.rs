@@ -1,6 +1,7 @@
 //! A form: typed fields, checked before anything is sent.
 
 use super::field::{Field, Kind};
+use super::leaves;
 use super::overlay::frame;
 use super::round;
 use super::text::wrap;
@@ -178,6 +179,11 @@ impl Form {
         }
     }
 
+    /// The field under the cursor.
+    pub fn under(&self) -> Option<&Field> {
+        self.fields.get(self.cursor)
+    }
+
     /// Saving failed, or what is saved failed later on: the field at fault says so.
     pub fn failed(&mut self, problem: Problem) {
         self.awaits = None;
@@ -207,7 +213,19 @@ impl Form {
         let mut any = self.is_busy();
         for field in &mut self.fields {
             let same = before.fields.iter().find(|one| one.key == field.key);
-            any |= same.is_some_and(|one| field.take_up(one));
+            if !same.is_some_and(|one| field.take_up(one)) {
+                continue;
+            }
+            any = true;
+            // What was typed was typed over the value that stood there then, and nobody has seen another one since.
+            if let (Purpose::Edit(_, _, seen), Purpose::Edit(_, _, then)) =
+                (&mut self.purpose, &before.purpose)
+            {
+                match then.get(&field.key) {
+                    Some(value) => seen.insert(field.key.clone(), value.clone()),
+                    None => seen.remove(&field.key),
+                };
+            }
         }
         any
     }
@@ -227,9 +245,7 @@ impl Form {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> FormOutcome {
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return FormOutcome::Dropped;
-            }
+            _ if leaves(key) => return FormOutcome::Dropped,
             _ if self.is_busy() => {}
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.fields.iter_mut().for_each(Field::begin_anew);

@@ -3,6 +3,7 @@
 use crate::tui::canvas::Canvas;
 use crate::tui::hits::Hit;
 use crate::tui::keymap::Action;
+use crate::tui::widgets::text::out_of_sight;
 use ratatui::layout::Rect;
 use serde_json::Value;
 use std::cell::Cell;
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 struct Line {
     depth: usize,
     path: String,
+    /// The keys that lead to it.
+    keys: Vec<String>,
     label: String,
     value: String,
     /// `None` for a leaf.
@@ -28,18 +31,13 @@ pub struct Tree {
     height: Cell<usize>,
 }
 
-fn grow(
-    lines: &mut Vec<Line>,
-    folded: &BTreeSet<String>,
-    depth: usize,
-    path: &str,
-    label: &str,
-    value: &Value,
-) {
+fn grow(lines: &mut Vec<Line>, folded: &BTreeSet<String>, keys: &[String], value: &Value) {
+    let path: String = keys.iter().map(|key| format!("/{key}")).collect();
     let mut line = Line {
-        depth,
-        path: path.to_owned(),
-        label: label.to_owned(),
+        depth: keys.len(),
+        path: path.clone(),
+        keys: keys.to_vec(),
+        label: keys.last().cloned().unwrap_or_default(),
         value: String::new(),
         folded: None,
     };
@@ -56,7 +54,7 @@ fn grow(
             return;
         }
     };
-    let shut = folded.contains(path);
+    let shut = folded.contains(&path);
     let (open, close) = if value.is_array() {
         ('[', ']')
     } else {
@@ -71,8 +69,8 @@ fn grow(
     lines.push(line);
     if !shut {
         for (key, child) in children {
-            let path = format!("{path}/{key}");
-            grow(lines, folded, depth + 1, &path, &key, child);
+            let keys = [keys, &[key]].concat();
+            grow(lines, folded, &keys, child);
         }
     }
 }
@@ -80,7 +78,7 @@ fn grow(
 impl Tree {
     fn lines(&self, value: &Value) -> Vec<Line> {
         let mut lines = Vec::new();
-        grow(&mut lines, &self.folded, 0, "", "", value);
+        grow(&mut lines, &self.folded, &[], value);
         lines
     }
 
@@ -123,10 +121,26 @@ impl Tree {
         *self = Self::default();
     }
 
-    /// Draws the lines in sight.
+    /// What is under the cursor: where it stands, and the whole of it as text.
+    pub fn under<'a>(&self, value: &'a Value) -> Option<(String, String)> {
+        let lines = self.lines(value);
+        let line = lines.get(self.cursor.min(lines.len().saturating_sub(1)))?;
+        let found: &'a Value = line.keys.iter().try_fold(value, |value, key| match value {
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            other => other.get(key),
+        })?;
+        let text = match found {
+            Value::String(text) => text.clone(),
+            other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        };
+        Some((line.keys.join(" / "), text))
+    }
+
+    /// Draws the lines in sight; where not all are, the last row says how many are not.
     pub fn draw(&self, canvas: &mut Canvas, area: Rect, value: &Value, focused: bool) {
         let lines = self.lines(value);
-        let height = usize::from(area.height);
+        let whole = lines.len() <= usize::from(area.height) || area.height < 3;
+        let height = usize::from(area.height) - usize::from(!whole);
         self.height.set(height);
         let cursor = self.cursor.min(lines.len().saturating_sub(1));
         let offset = self
@@ -135,6 +149,11 @@ impl Tree {
             .clamp((cursor + 1).saturating_sub(height), cursor);
         self.offset.set(offset);
         let theme = canvas.theme;
+        if !whole {
+            let below = lines.len().saturating_sub(offset + height);
+            let note = out_of_sight(offset, below);
+            canvas.put_right(area.x, area.bottom() - 1, area.width, &note, theme.muted);
+        }
         for (at, line) in lines.iter().skip(offset).take(height).enumerate() {
             let y = area.y + at as u16;
             let indent = (line.depth * 2) as u16;
@@ -210,6 +229,19 @@ mod tests {
         assert_eq!(tree.lines(&value).len(), 6);
         tree.act(Action::Bottom, &value);
         assert_eq!(tree.cursor, 5);
+    }
+
+    #[test]
+    fn what_is_under_the_cursor_is_given_whole() {
+        let value = json!({"a/b": {"c": ["one\ntwo", 12.40]}});
+        let mut tree = Tree::default();
+        let under = |tree: &Tree| tree.under(&value).unwrap();
+        assert_eq!(under(&tree).0, "");
+        for _ in 0..3 {
+            tree.act(Action::Down, &value);
+        }
+        let whole = ("a/b / c / 0".to_owned(), "one\ntwo".to_owned());
+        assert_eq!(under(&tree), whole);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! One line of input below the screen: the filter of a list.
 
+use crate::model::filter::{FilterError, quote};
 use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
-use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
+use crate::tui::widgets::leaves;
+use crate::tui::widgets::text::wrap;
+use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
@@ -18,15 +21,6 @@ const OFFERED: usize = 8;
 pub struct Known {
     pub key: &'static str,
     pub values: Vec<String>,
-}
-
-/// A value as the filter languages spell it: one that is no plain word is quoted.
-pub fn term_value(value: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        return value.to_owned();
-    }
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// What became of a key.
@@ -50,7 +44,12 @@ pub struct InputLine {
     known: Vec<Known>,
     completions: Vec<String>,
     chosen: usize,
+    /// Why the text could not be entered, until it is changed.
+    fault: Option<FilterError>,
 }
+
+/// Lines that a fault takes at most.
+const FAULT: usize = 3;
 
 impl InputLine {
     /// Starts with a text; `completes` offers what a filter language knows.
@@ -62,9 +61,17 @@ impl InputLine {
             known: Vec::new(),
             completions: Vec::new(),
             chosen: 0,
+            fault: None,
         };
         line.complete();
         line
+    }
+
+    /// The text cannot be entered: the cursor goes to what is wrong.
+    pub fn refuse(&mut self, fault: FilterError) {
+        let at = fault.position;
+        self.input.handle(tui_input::InputRequest::SetCursor(at));
+        self.fault = Some(fault);
     }
 
     /// Offers what a key of the filter language may be here: the names of mappings, of connections.
@@ -82,6 +89,7 @@ impl InputLine {
     /// The completions of the text as it stands: never those of a text that was.
     fn complete(&mut self) {
         self.chosen = 0;
+        self.fault = None;
         self.completions = match self.completes {
             Some(complete) => complete(self.text()),
             None => Vec::new(),
@@ -109,7 +117,7 @@ impl InputLine {
             .flat_map(|known| &known.values)
             .filter_map(move |value| {
                 let goes_on = value.starts_with(last.trim_start_matches('"')) && value != last;
-                goes_on.then(|| format!("{minus}{key}:{before}{}", term_value(value)))
+                goes_on.then(|| format!("{minus}{key}:{before}{}", quote(value)))
             })
     }
 
@@ -133,9 +141,7 @@ impl InputLine {
     pub fn key(&mut self, key: &KeyEvent) -> LineOutcome {
         match (key.code, key.modifiers) {
             (KeyCode::Enter, _) => return LineOutcome::Done,
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return LineOutcome::Dropped;
-            }
+            _ if leaves(key) => return LineOutcome::Dropped,
             (KeyCode::Tab | KeyCode::Right, _)
                 if !self.completions.is_empty()
                     && self.input.cursor() == self.text().chars().count() =>
@@ -163,9 +169,12 @@ impl InputLine {
         !self.completions.is_empty()
     }
 
-    /// The lines that completions take above it, at most.
+    /// The lines that completions, or what is wrong with the text, take above it, at most.
     pub fn offered_height(&self) -> u16 {
-        self.completions.len().min(OFFERED) as u16
+        match self.fault {
+            Some(_) => FAULT as u16,
+            None => self.completions.len().min(OFFERED) as u16,
+        }
     }
 
     /// Takes the completion of this number.
@@ -188,6 +197,18 @@ impl InputLine {
         canvas.put(area.x + 1, y, 1, "/", key);
         let place = Rect::new(area.x + 2, y, area.width.saturating_sub(3), 1);
         canvas.typed(place, self.text(), self.input.cursor(), text, true);
+        if let Some(fault) = &self.fault {
+            let cross = canvas.theme.glyphs.cross;
+            let mut lines = wrap(&format!("{cross} {fault}"), area.width.saturating_sub(2));
+            lines.truncate(FAULT.min(usize::from(area.height.saturating_sub(1))));
+            let top = y - lines.len() as u16;
+            let style = canvas.theme.error;
+            for (line, row) in lines.iter().zip(top..) {
+                canvas.clear(Rect::new(area.x, row, area.width, 1));
+                canvas.put(area.x + 1, row, area.width.saturating_sub(2), line, style);
+            }
+            return;
+        }
         let most = usize::from(area.height.saturating_sub(1)).min(OFFERED);
         let from = (self.chosen + 1).saturating_sub(most);
         let list: Vec<_> = self.completions.iter().skip(from).take(most).collect();
@@ -209,6 +230,7 @@ mod tests {
     use super::*;
     use crate::model::JobState;
     use crate::model::filter::Filter;
+    use crossterm::event::KeyModifiers;
 
     fn press(line: &mut InputLine, code: KeyCode) -> LineOutcome {
         line.key(&KeyEvent::new(code, KeyModifiers::NONE))

@@ -21,3 +21,11 @@ pub mod state;
 pub mod table;
 pub mod text;
 pub mod toast;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// True for a key that leaves a window, whatever is typed in it.
+pub fn leaves(key: &KeyEvent) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    key.code == KeyCode::Esc || (key.code == KeyCode::Char('c') && control)
+}

@@ -97,6 +97,16 @@ impl Overlay {
         }
     }
 
+    /// What something that is typed in is called.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Form(form) => form.title.clone(),
+            Self::Source(source) => source.title(),
+            Self::Rule(rule) => rule.title(),
+            _ => String::new(),
+        }
+    }
+
     /// True while the answer of a write is awaited.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Form(form) if form.is_busy())

@@ -1,5 +1,6 @@
 //! A list to choose one or several from, narrowed by typing.
 
+use super::leaves;
 use super::overlay::frame;
 use super::text::wrap;
 use crate::tui::canvas::{Canvas, shown_width};
@@ -297,9 +298,7 @@ impl Picker {
     pub fn key(&mut self, key: &KeyEvent) -> PickOutcome {
         let last = self.rows().saturating_sub(1);
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return PickOutcome::Dropped;
-            }
+            _ if leaves(key) => return PickOutcome::Dropped,
             // While something is typed a space is a part of it.
             (KeyCode::Char(' '), _) if self.marks.is_some() && self.input.value().is_empty() => {
                 self.mark(true);

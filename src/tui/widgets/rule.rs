@@ -1,11 +1,13 @@
 //! A rule being edited: its name, its condition with what the sample makes of it, and its actions.
 
 use super::expression::Expression;
+use super::leaves;
 use super::overlay::frame;
 use super::round;
 use super::text::{Tone, wrap};
 use crate::model::{Action, MappingName};
 use crate::operations::draft::{Names, RuleSpec};
+use crate::tui::app::types;
 use crate::tui::canvas::{Canvas, below};
 use crate::tui::hits::Hit;
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers};
@@ -48,8 +50,8 @@ pub enum RuleOutcome {
     Stay,
     /// The rule is another one.
     Typed,
-    /// The names of an action are to be chosen.
-    Names(Action),
+    /// The names of an action are to be chosen; a character that was typed begins one.
+    Names(Action, Option<char>),
     Done,
     Dropped,
 }
@@ -113,6 +115,14 @@ impl RuleEditor {
     pub fn take_up(&mut self, before: Self) {
         let others = std::mem::take(&mut self.others);
         *self = Self { others, ..before };
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> String {
+        match self.at {
+            Some(_) => format!("Rule {}", self.rule.name),
+            None => format!("New rule of {}", self.mapping),
+        }
     }
 
     fn begin_anew(&mut self) {
@@ -196,6 +206,7 @@ impl RuleEditor {
             ],
             Line::Names(_) => &[
                 ("space", "choose"),
+                ("type", "a name"),
                 ("backspace", "take the last out"),
                 ("tab", "next line"),
                 ("enter", "take"),
@@ -213,9 +224,7 @@ impl RuleEditor {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> RuleOutcome {
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return RuleOutcome::Dropped;
-            }
+            _ if leaves(key) => return RuleOutcome::Dropped,
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.begin_anew();
                 return RuleOutcome::Typed;
@@ -253,7 +262,8 @@ impl RuleEditor {
                 _ => self.when.key(key),
             },
             Line::Names(action) => match key.code {
-                KeyCode::Char(' ') => return RuleOutcome::Names(action),
+                KeyCode::Char(' ') => return RuleOutcome::Names(action, None),
+                KeyCode::Char(c) if types(key) => return RuleOutcome::Names(action, Some(c)),
                 KeyCode::Backspace | KeyCode::Delete => {
                     self.rule.names_mut(action).0.pop().is_some()
                 }
@@ -293,11 +303,7 @@ impl RuleEditor {
             _ => 0,
         };
         let height = LINES.len() + 1 + result.len().max(2) + offered + 2;
-        let title = match self.at {
-            Some(_) => format!("Rule {}", self.rule.name),
-            None => format!("New rule of {}", self.mapping),
-        };
-        let inner = frame(canvas, area, width, height as u16, &title);
+        let inner = frame(canvas, area, width, height as u16, &self.title());
         // Where there is little room, what the rule makes of the sample stays in sight.
         let kept = (result.len().min(3) + 1) as u16;
         let rows = usize::from(inner.height.saturating_sub(kept)).min(LINES.len());
@@ -402,7 +408,7 @@ mod tests {
         let mut editor = editor(Some(0), rule);
         assert_eq!(press(&mut editor, KeyCode::Tab), RuleOutcome::Stay);
         let space = press(&mut editor, KeyCode::Char(' '));
-        assert_eq!(space, RuleOutcome::Names(Action::AddTag));
+        assert_eq!(space, RuleOutcome::Names(Action::AddTag, None));
         assert_eq!(press(&mut editor, KeyCode::Backspace), RuleOutcome::Typed);
         assert_eq!(editor.names(Action::AddTag), ["x"]);
         press(&mut editor, KeyCode::Down);

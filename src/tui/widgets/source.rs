@@ -1,6 +1,7 @@
 //! Where a contact field comes from, while it is typed: a record field or a template, with what the sample makes of it.
 
 use super::expression::Expression;
+use super::leaves;
 use super::overlay::frame;
 use super::text::{Tone, wrap};
 use crate::model::MappingName;
@@ -65,6 +66,11 @@ impl Source {
         self.expression.text()
     }
 
+    /// What it is called.
+    pub fn title(&self) -> String {
+        format!("{} from", self.target)
+    }
+
     /// Takes the offered field of this number.
     pub fn take(&mut self, at: usize) {
         self.expression.take(at);
@@ -78,9 +84,7 @@ impl Source {
     /// Takes a key.
     pub fn key(&mut self, key: &KeyEvent) -> SourceOutcome {
         match (key.code, key.modifiers) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), KeyModifiers::CONTROL) => {
-                return SourceOutcome::Dropped;
-            }
+            _ if leaves(key) => return SourceOutcome::Dropped,
             (KeyCode::Char('r'), KeyModifiers::CONTROL) => {
                 self.expression.retype(&self.before);
                 return SourceOutcome::Typed;
@@ -111,8 +115,7 @@ impl Source {
         let result: Vec<_> = result.collect();
         let offered = self.expression.offered_height();
         let height = (result.len().max(1) + offered + 5) as u16;
-        let title = format!("{} from", self.target);
-        let inner = frame(canvas, area, width, height.min(area.height), &title);
+        let inner = frame(canvas, area, width, height.min(area.height), &self.title());
         let line = Rect {
             height: 1.min(inner.height),
             ..inner

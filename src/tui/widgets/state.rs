@@ -26,16 +26,7 @@ pub fn notice(canvas: &mut Canvas, area: Rect, lines: &[(&str, Tone)]) {
 /// A problem in the place of the data: what happened, what to do, and the keys that lead on.
 pub fn problem(canvas: &mut Canvas, area: Rect, problem: &Problem, keys: &str) {
     let cross = canvas.theme.glyphs.cross;
-    let mut first = format!("{cross} ");
-    if let Some(status) = problem.status {
-        first.push_str(&format!("{status} "));
-    }
-    if let Some(field) = &problem.field
-        && !problem.message.starts_with(&format!("{field}:"))
-    {
-        first.push_str(&format!("{field}: "));
-    }
-    first.push_str(&problem.message);
+    let first = format!("{cross} {}", problem.what());
     let mut lines = vec![(first.as_str(), Tone::Error)];
     if let Some(remedy) = &problem.remedy {
         lines.push((remedy, Tone::Plain));

@@ -109,6 +109,16 @@ pub fn wrap(text: &str, width: u16) -> Vec<String> {
     lines
 }
 
+/// What lies out of sight: `3 above, 12 below`; nothing where all is in sight.
+pub fn out_of_sight(above: usize, below: usize) -> String {
+    let parts = [(above, "above"), (below, "below")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = parts
+        .map(|(number, way)| format!("{number} {way}"))
+        .collect();
+    parts.join(", ")
+}
+
 /// How far a text is scrolled.
 #[derive(Clone, Debug, Default)]
 pub struct Scroll {

@@ -15,6 +15,10 @@ pub enum About {
     Configuration,
     /// The last change of a mapping.
     Change,
+    /// What a person is to do next: true until the next key.
+    Next,
+    /// A job whose record was mended: true until it is retried.
+    Mended,
 }
 
 /// Columns and lines that a message takes at most.

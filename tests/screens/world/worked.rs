@@ -32,7 +32,11 @@ pub fn job(mood: Mood, number: u64) -> Job {
             request_id: Some("req-9".into()),
             ..Problem::new(ErrorClass::Invalid, text(mood, "invalid e-mail")).field("email")
         }),
-        ended: None,
+        // One of those that are done had nothing to send.
+        ended: (number % 14 == 5).then(|| JobEnd {
+            outcome: Outcome::Skipped,
+            why: Some(text(mood, "the record has no address in owner_email")),
+        }),
         created_at: noon() - SignedDuration::from_mins(90),
         updated_at: noon() - SignedDuration::from_secs(number as i64),
     }

@@ -175,7 +175,7 @@ impl Entry {
                 "connection" if call.connection.is_some() => {
                     return self.connection().is_some_and(|name| name == value);
                 }
-                "api" => return call.api.name() == value || short_name(call.api) == value,
+                "api" => return is_api(call.api, value),
                 "method" => return call.method.eq_ignore_ascii_case(value),
                 "status" => return is_status(call.status, value),
                 "request" if call.request_id.as_deref() == Some(value) => return true,
@@ -382,6 +382,20 @@ pub fn short_name(api: Api) -> &'static str {
         Api::HighLevel => "GHL",
         Api::ActiveCampaign => "AC",
     }
+}
+
+/// True for a name of an API: `highlevel`, `GHL`.
+pub fn is_api(api: Api, name: &str) -> bool {
+    api.name() == name || short_name(api).eq_ignore_ascii_case(name)
+}
+
+/// True for what [`is_status`] can be asked of.
+pub fn is_status_name(name: &str) -> bool {
+    let digits = name.strip_suffix("xx").unwrap_or(name);
+    let places = if name == digits { 3 } else { 1 };
+    let known = digits.starts_with(|c: char| ('1'..='5').contains(&c));
+    let is_number = digits.len() == places && digits.bytes().all(|b| b.is_ascii_digit());
+    name == "none" || (known && is_number)
 }
 
 /// `404`, all of a hundred as `4xx`, or `none` for a call without an answer.

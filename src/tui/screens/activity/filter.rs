@@ -1,8 +1,9 @@
 //! The filter of the activity: `level:warn job:0192 -refused`, in the manner of the filter of jobs. Terms must all
 //! hold; commas within one mean or; a minus negates; a word without a key is text to be found.
 
-use super::entry::Entry;
-use crate::model::nearest;
+use super::entry::{Entry, is_api, is_status_name};
+use crate::model::call::Api;
+use crate::model::filter::{FilterError, unknown_key, unknown_value};
 use crate::operations::{LogFilter, LogLevel};
 
 /// The keys, in the order in which they are offered.
@@ -40,11 +41,15 @@ impl RowFilter {
     /// Reads a filter.
     ///
     /// # Errors
-    /// A sentence on what cannot be read, and where.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// What cannot be read, and where.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
         let mut terms = Vec::new();
-        for (at, word) in words(text)? {
-            terms.push(term(&word).map_err(|fault| format!("character {}: {fault}", at + 1))?);
+        for (start, word) in words(text)? {
+            let fault = |(at, message)| FilterError {
+                position: start + at,
+                message,
+            };
+            terms.push(term(&word).map_err(fault)?);
         }
         Ok(Self { terms })
     }
@@ -97,22 +102,42 @@ impl RowFilter {
             let keys = KEYS.iter().filter(|key| key.starts_with(rest));
             return keys.map(|key| format!("{minus}{key}:")).collect();
         };
-        let values: &[&str] = match key {
-            "level" => &["error", "warn", "info", "debug", "trace"],
-            "api" => &["highlevel", "activecampaign"],
-            "method" => &["GET", "POST", "PUT", "DELETE"],
-            "status" => &["2xx", "4xx", "5xx", "429", "none"],
-            _ => &[],
-        };
         let goes_on = |value: &&&str| value.starts_with(begun) && **value != begun;
-        let values = values.iter().filter(goes_on);
+        let values = values_of(key).iter().filter(goes_on);
         values
             .map(|value| format!("{minus}{key}:{value}"))
             .collect()
     }
 }
 
-fn term(word: &str) -> Result<Term, String> {
+/// The values of a key that has only so many, and those that are offered of others.
+fn values_of(key: &str) -> &'static [&'static str] {
+    match key {
+        "level" => &["error", "warn", "info", "debug", "trace"],
+        "api" => &["highlevel", "activecampaign"],
+        "method" => &["GET", "POST", "PUT", "DELETE"],
+        "status" => &["2xx", "4xx", "5xx", "429", "none"],
+        _ => &[],
+    }
+}
+
+/// True for a value that a key can have.
+fn may_be(key: &str, value: &str) -> bool {
+    match key {
+        "level" => LogLevel::from_name(value).is_some(),
+        "api" => [Api::HighLevel, Api::ActiveCampaign]
+            .iter()
+            .any(|api| is_api(*api, value)),
+        "method" => values_of(key)
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(value)),
+        "status" => is_status_name(value),
+        _ => true,
+    }
+}
+
+/// Reads one term; a fault comes with the characters of the term before it.
+fn term(word: &str) -> Result<Term, (usize, String)> {
     let (negated, rest) = match word.strip_prefix('-') {
         Some(rest) if !rest.is_empty() => (true, rest),
         _ => (false, word),
@@ -130,22 +155,21 @@ fn term(word: &str) -> Result<Term, String> {
         });
     };
     let Some(key) = KEYS.into_iter().find(|known| *known == key) else {
-        let near = nearest(key, KEYS).map(|near| format!("; did you mean {near}?"));
-        return Err(format!("there is no key {key}{}", near.unwrap_or_default()));
+        return Err((usize::from(negated), unknown_key(key, &KEYS)));
     };
     let values: Vec<String> = match values.starts_with('"') {
         true => vec![unquoted(values)],
         false => values.split(',').map(str::to_owned).collect(),
     };
-    if values.iter().any(String::is_empty) {
-        return Err(format!("{key}: wants a value"));
-    }
-    if key == "level"
-        && let Some(wrong) = values.iter().find(|v| LogLevel::from_name(v).is_none())
-    {
-        return Err(format!(
-            "there is no level {wrong}: error, warn, info, debug or trace"
-        ));
+    let mut at = usize::from(negated) + key.len() + 1;
+    for value in &values {
+        if value.is_empty() {
+            return Err((at, format!("{key}: wants a value")));
+        }
+        if !may_be(key, value) {
+            return Err((at, unknown_value(key, value, values_of(key))));
+        }
+        at += value.chars().count() + 1;
     }
     Ok(Term {
         negated,
@@ -155,7 +179,7 @@ fn term(word: &str) -> Result<Term, String> {
 }
 
 /// Words with the characters before them; spaces within quotes do not end one.
-fn words(text: &str) -> Result<Vec<(usize, String)>, String> {
+fn words(text: &str) -> Result<Vec<(usize, String)>, FilterError> {
     let mut words: Vec<(usize, String)> = Vec::new();
     let (mut quoted, mut escaped, mut open) = (None, false, false);
     for (at, c) in text.chars().enumerate() {
@@ -177,7 +201,10 @@ fn words(text: &str) -> Result<Vec<(usize, String)>, String> {
         open = true;
     }
     match quoted {
-        Some(at) => Err(format!("character {}: this quote does not end", at + 1)),
+        Some(position) => Err(FilterError {
+            position,
+            message: "this quote does not end".to_owned(),
+        }),
         None => Ok(words),
     }
 }
@@ -201,14 +228,46 @@ mod tests {
         for (text, said) in [
             (
                 "a recrd:1",
-                "character 3: there is no key recrd; did you mean record?",
+                "filter, character 3: unknown key recrd; did you mean record?",
             ),
-            ("level:loud", "character 1: there is no level loud"),
-            ("x job:", "character 3: job: wants a value"),
-            ("say \"x", "character 5: this quote does not end"),
+            (
+                "level:loud",
+                "filter, character 7: unknown level loud; one of error warn info debug trace",
+            ),
+            (
+                "api:ghost",
+                "filter, character 5: unknown api ghost; one of highlevel activecampaign",
+            ),
+            (
+                "method:FETCH",
+                "filter, character 8: unknown method FETCH; one of GET POST PUT DELETE",
+            ),
+            (
+                "-status:2xx,9xx",
+                "filter, character 13: unknown status 9xx; ",
+            ),
+            ("status:9xx", "filter, character 8: unknown status 9xx; "),
+            ("x job:", "filter, character 7: job: wants a value"),
+            ("say \"x", "filter, character 5: this quote does not end"),
+            (
+                "levl:",
+                "filter, character 1: unknown key levl; did you mean level?",
+            ),
+            (
+                "zz:1",
+                "filter, character 1: unknown key zz; the keys are level job ",
+            ),
         ] {
-            let fault = RowFilter::parse(text).unwrap_err();
+            let fault = RowFilter::parse(text).unwrap_err().to_string();
             assert!(fault.starts_with(said), "{fault}");
+        }
+        for text in [
+            "level:warn,ERROR",
+            "api:ghl",
+            "method:put",
+            "status:429,none,2xx,404",
+        ] {
+            assert!(RowFilter::parse(text).is_ok(), "{text}");
         }
         // A time and an address are text.
         assert!(RowFilter::parse("14:02 https://x/y").is_ok());

@@ -7,6 +7,7 @@ mod view;
 use super::{Refresh, Screen, WakeCx, about, find_row};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
+use crate::model::filter::FilterError;
 use crate::model::{ConnectionName, Level, Problem};
 use crate::operations::{Activity as LogPlace, Done, LogFilter, LogLine};
 use crate::tui::canvas::Canvas;
@@ -34,7 +35,7 @@ pub struct Activity {
     filter: String,
     rows: RowFilter,
     /// Why the filter cannot be read; the one before stays in force.
-    fault: Option<String>,
+    fault: Option<FilterError>,
     /// Newest first.
     entries: Vec<Entry>,
     /// Places in `entries` of what the filter and the kind let through.
@@ -49,10 +50,23 @@ pub struct Activity {
     refresh: Refresh,
     late: Option<Timestamp>,
     calls_read: bool,
-    /// The filter in force before the log of one thing was asked for.
-    before: Option<String>,
+    /// Kind and filter in force before the log of one thing was asked for.
+    before: Option<(Option<Kind>, String)>,
+    /// The row that the cursor is to be on again, until a person moves.
+    sought: Option<Entry>,
     /// The connection in view, where there are several: what is known to be of another one is left out.
     only: Option<ConnectionName>,
+}
+
+/// What was looked at before the log of one thing was: kind, filter and row.
+#[derive(Clone, Debug)]
+pub struct Look {
+    kind: Option<Kind>,
+    filter: String,
+    under: Option<Entry>,
+    still: bool,
+    /// True if it was no log of one thing itself.
+    first: bool,
 }
 
 impl Activity {
@@ -75,6 +89,7 @@ impl Activity {
             late: None,
             calls_read: false,
             before: None,
+            sought: None,
             only: None,
         }
     }
@@ -85,24 +100,52 @@ impl Activity {
         self.sift();
     }
 
-    /// Shows what goes on under a filter, of all kinds, until the filter before it is put back. True unless the log of
-    /// one thing was in view already: from one row on to what it is about, the filter before is that before the first.
-    pub fn choose(&mut self, filter: String, cx: &mut Cx) -> bool {
-        let first = self.before.is_none();
-        self.before.get_or_insert_with(|| self.filter.clone());
+    /// Shows what goes on under a filter, of all kinds; gives what was looked at before.
+    pub fn choose(&mut self, filter: String, cx: &mut Cx) -> Look {
+        let look = Look {
+            kind: self.kind,
+            filter: self.filter.clone(),
+            under: self.current().cloned(),
+            still: self.still,
+            first: self.before.is_none(),
+        };
+        let before = || (look.kind, look.filter.clone());
+        self.before.get_or_insert_with(before);
         self.kind = None;
+        self.sought = None;
         self.take_filter(&filter);
         self.follow_filter(cx);
         cx.did(self.command());
-        first
+        look
     }
 
-    /// The filter before the log of one thing was asked for comes into force again.
-    pub fn put_back(&mut self, cx: &mut Cx) {
-        if let Some(filter) = self.before.take() {
-            self.kind = None;
-            self.take_filter(&filter);
-            self.follow_filter(cx);
+    /// True if the log of that thing is in view, with all kinds of rows.
+    pub fn is_log_of(&self, filter: &str) -> bool {
+        self.kind.is_none() && self.filter == filter
+    }
+
+    /// Goes back to what was looked at before.
+    pub fn put_back(&mut self, look: Look, cx: &mut Cx) {
+        if look.first {
+            self.before = None;
+        }
+        self.kind = look.kind;
+        self.still = look.still;
+        self.take_filter(&look.filter);
+        self.sought = look.under;
+        self.seek();
+        self.follow_filter(cx);
+    }
+
+    /// Puts the cursor on the row that it is to be on again, once that is there.
+    fn seek(&mut self) {
+        let Some(sought) = &self.sought else { return };
+        let row = self
+            .shown
+            .iter()
+            .position(|at| self.entries[*at] == *sought);
+        if let Some(row) = row {
+            self.table.cursor = row;
         }
     }
 
@@ -122,8 +165,8 @@ impl Activity {
     }
 
     /// Why the filter cannot be read.
-    pub fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+    pub fn fault(&self) -> Option<&FilterError> {
+        self.fault.as_ref()
     }
 
     /// Kind, unless it is all, and filter in force.
@@ -135,7 +178,7 @@ impl Activity {
     /// Kind and filter in force, for the remembered view: those of before, while the log of one thing is shown.
     pub fn remembered(&self) -> (&'static str, &str) {
         match &self.before {
-            Some(filter) => (Kind::title(None), filter),
+            Some((kind, filter)) => (Kind::title(*kind), filter),
             None => (Kind::title(self.kind), &self.filter),
         }
     }
@@ -206,6 +249,7 @@ impl Activity {
             let row = self.shown.iter().position(|at| same(&self.entries[*at]));
             self.table.cursor = row.unwrap_or(self.table.cursor);
         }
+        self.seek();
         self.table.clamp(self.shown.len());
     }
 
@@ -373,6 +417,7 @@ impl Screen for Activity {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) {
+        self.sought = None;
         match action {
             Action::Reload => self.read_all(cx),
             Action::Switch => self.next_kind(true, cx),
@@ -471,7 +516,16 @@ impl Screen for Activity {
         &self.filter
     }
 
+    fn filter_fault(&self, text: &str) -> Option<FilterError> {
+        RowFilter::parse(text).err()
+    }
+
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
+        // What cannot be read yet leaves the list as it is.
+        if !done && RowFilter::parse(text).is_err() {
+            return;
+        }
+        self.sought = None;
         self.take_filter(text);
         if done {
             self.follow_filter(cx);

@@ -157,10 +157,7 @@ impl Activity {
             let problem = load.problem()?;
             Some(format!("{cross} {what}: {problem}"))
         });
-        let fault = self
-            .fault
-            .iter()
-            .map(|fault| format!("{cross} filter, {fault}"));
+        let fault = self.fault.iter().map(|fault| format!("{cross} {fault}"));
         let mut rest = area;
         for text in fault.chain(failed) {
             canvas.put(rest.x, rest.y, rest.width, &text, canvas.theme.error);

@@ -65,6 +65,20 @@ pub fn left_ms(run: &Run) -> Option<u64> {
     Some((left as f64 * 1000.0 / rate(run)?) as u64)
 }
 
+/// Whether a run is to be cancelled; `None` for one that is over.
+pub fn cancel_question(run: &Run) -> Option<Confirm> {
+    if matches!(run.state, RunState::Completed | RunState::Cancelled) {
+        return None;
+    }
+    let goal = goal(run).unwrap_or(run.counts.read);
+    let left = goal.saturating_sub(run.counts.settled());
+    let question = Confirm::new(format!("Cancel the export of {}?", run.mapping));
+    Some(question.line(format!(
+        "Left: {}. What was sent stays sent. It cannot be resumed.",
+        counted(left, "record")
+    )))
+}
+
 /// Per cent of the records settled.
 pub fn percent(run: &Run) -> Option<u64> {
     match goal(run)? {
@@ -263,17 +277,10 @@ impl Screen for Exports {
                 state => cx.toast(Level::Warning, format!("this run is {}", state.name())),
             },
             (Action::Cancel, Some(run)) => {
-                if matches!(run.state, RunState::Completed | RunState::Cancelled) {
+                let Some(question) = cancel_question(&run) else {
                     cx.toast(Level::Warning, format!("this run is {}", run.state.name()));
                     return;
-                }
-                let goal = goal(&run).unwrap_or(run.counts.read);
-                let left = goal.saturating_sub(run.counts.settled());
-                let question =
-                    Confirm::new(format!("Cancel the export of {}?", run.mapping)).line(format!(
-                        "Left: {}. What was sent stays sent. It cannot be resumed.",
-                        counted(left, "record")
-                    ));
+                };
                 cx.write(
                     Request::CancelExport(run.id.clone()),
                     Some(question),

@@ -192,10 +192,9 @@ impl Exports {
         }
         y += 1;
         let c = &run.counts;
-        let confirmed = if run.options.dry_run {
-            "would send"
-        } else {
-            "confirmed"
+        let (confirmed, failed) = match run.options.dry_run {
+            true => ("would send", "would fail"),
+            false => ("confirmed", "failed"),
         };
         let numbers = [
             ("read", c.read, theme.text),
@@ -205,7 +204,7 @@ impl Exports {
             ("superseded", c.superseded, theme.muted),
             ("skipped", c.skipped, theme.muted),
             (
-                "failed",
+                failed,
                 c.failed,
                 if c.failed > 0 {
                     theme.error

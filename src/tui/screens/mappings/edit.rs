@@ -261,12 +261,9 @@ impl Mappings {
             ));
         }
         let both = Box::new((draft.before.clone(), draft.spec.clone()));
-        let did = format!("tramline mappings show {}", quoted(name.as_str()));
-        cx.write(
-            Request::SaveMapping(name.clone(), both),
-            Some(question),
-            did,
-        );
+        // No command writes a mapping: what to do next is noted once it is written.
+        let (request, did) = (Request::SaveMapping(name.clone(), both), String::new());
+        cx.write(request, Some(question), did);
     }
 
     /// The changes are in config.toml, or are not: then they stay here.
@@ -274,6 +271,10 @@ impl Mappings {
         match result {
             Ok(saved) => {
                 self.drafts.remove(name);
+                cx.did_nearly(
+                    format!("tramline mappings check {}", quoted(name.as_str())),
+                    "no command saves a mapping, it is text of config.toml; this one checks what was saved",
+                );
                 let text = format!("{name} is saved in config.toml");
                 match saved.unknown_states {
                     None => cx.toast(Level::Ok, text),

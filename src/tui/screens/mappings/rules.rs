@@ -230,8 +230,14 @@ impl Mappings {
         changed
     }
 
-    /// Chooses what an action of a rule is about.
-    pub fn choose_names(&self, editor: &RuleEditor, action: Effect, cx: &mut Cx) {
+    /// Chooses what an action of a rule is about; a name may be begun already.
+    pub fn choose_names(
+        &self,
+        editor: &RuleEditor,
+        action: Effect,
+        begun: Option<char>,
+        cx: &mut Cx,
+    ) {
         let (title, noun) = asks_for(action);
         let known = self.known_names(action);
         let named = editor.names(action).iter().map(|name| Item {
@@ -243,6 +249,9 @@ impl Mappings {
         let mut picker =
             Picker::new(title, named.collect()).naming(noun, editor.names(action).len());
         picker.add(known);
+        if let Some(begun) = begun {
+            picker.paste(begun.encode_utf8(&mut [0; 4]));
+        }
         cx.show(Overlay::Pick(picker, Choice::Names(action)));
         let refused = self
             .names

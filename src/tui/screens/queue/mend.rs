@@ -1,7 +1,7 @@
 //! Mending: the record of a failed job in a form, with the cursor on the field at fault.
 
 use super::Queue;
-use crate::model::{Level, Record};
+use crate::model::{JobState, Level, Record, RecordId};
 use crate::operations::Done;
 use crate::tui::context::Cx;
 use crate::tui::request::{Request, SchemaDetail};
@@ -16,8 +16,28 @@ impl Queue {
         }
         let Some(job) = self.in_view() else { return };
         let request = Request::Mend(job.object.clone(), job.record.clone());
+        let (record, state) = (job.record.clone(), job.state);
         self.mending = Some((job.mapping.clone(), job.error.clone()));
+        self.mended = Some((record, state));
         cx.ask(Slot::Mend, request);
+    }
+
+    /// What becomes of the job whose record was mended; `retry` is the key for it.
+    pub fn after_mending(&self, record: &RecordId, retry: &str) -> Option<String> {
+        let (_, state) = self
+            .mended
+            .as_ref()
+            .filter(|(mended, _)| mended == record)?;
+        Some(match state {
+            JobState::Failed | JobState::Unknown | JobState::Waiting => {
+                format!("{retry} retries its job")
+            }
+            JobState::Ready => "its job is ready and goes by it".to_owned(),
+            JobState::Running => "a worker was on its job: look how that ends".to_owned(),
+            JobState::Done | JobState::Discarded => {
+                format!("its job is {}: sync the record to send it", state.name())
+            }
+        })
     }
 
     pub(super) fn mendable(&mut self, result: Done<(SchemaDetail, Record)>, cx: &mut Cx) {

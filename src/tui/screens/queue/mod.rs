@@ -15,7 +15,7 @@ use crate::model::bulk::BulkAction;
 use crate::model::filter::{Condition, Filter};
 use crate::model::job::JobCounts;
 use crate::model::{
-    ConnectionName, ErrorClass, Job, JobId, JobState, Level, MappingName, Pause, Problem,
+    ConnectionName, ErrorClass, Job, JobId, JobState, Level, MappingName, Pause, Problem, RecordId,
 };
 use crate::operations::queue::{Chosen, JobCursor, JobDetail, JobQuery};
 use crate::operations::status::Status;
@@ -29,6 +29,7 @@ use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::paged::Paged;
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::Scroll;
+use crate::tui::widgets::toast::About;
 use groups::Groups;
 use jiff::Timestamp;
 use meter::Meter;
@@ -79,6 +80,8 @@ pub struct Queue {
     meter: Meter,
     /// The job whose record is read to be mended, and why it failed.
     mending: Option<(MappingName, Option<Problem>)>,
+    /// The record that was read to be mended, and how its job stood then.
+    mended: Option<(RecordId, JobState)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.
     watched: Option<JobId>,
     counts: JobCounts,
@@ -124,6 +127,7 @@ impl Queue {
             doings: Doings::new(low_bandwidth),
             meter: Meter::new(low_bandwidth),
             mending: None,
+            mended: None,
             watched: None,
             counts: JobCounts::default(),
             pauses: Vec::new(),
@@ -168,11 +172,43 @@ impl Queue {
         self.restart(cx);
     }
 
-    /// Takes state and filter back that were in force before; the list is read when it comes into view.
-    pub fn put_back(&mut self, state: Option<JobState>, filter: String, cx: &mut Cx) {
-        self.restore(state, filter);
-        cx.give_up(Slot::Jobs);
-        self.load = Load::Idle;
+    /// Leaves the view as it is, for one that is opened from elsewhere, and gives what leads back to it. What goes on in the
+    /// queue stays in sight.
+    pub fn step_aside(&mut self, cx: &mut Cx) -> Box<Self> {
+        for slot in [Slot::Jobs, Slot::Job, Slot::Groups] {
+            cx.give_up(slot);
+        }
+        let fresh = Self::new(self.low_bandwidth);
+        let mut left = Box::new(std::mem::replace(self, fresh));
+        self.take_common(&mut left);
+        left
+    }
+
+    /// The view is again as it was left, and is read again.
+    pub fn put_back(&mut self, left: Box<Self>, cx: &mut Cx) {
+        for slot in [Slot::Jobs, Slot::Job, Slot::Groups] {
+            cx.give_up(slot);
+        }
+        let mut now = std::mem::replace(self, *left);
+        self.take_common(&mut now);
+        // Nobody waits for what was asked then.
+        self.load.cancel();
+        self.detail.cancel();
+        self.groups.cancelled();
+        self.refresh.mark();
+        self.groups.mark();
+    }
+
+    /// Takes what is of the queue itself, whatever part of it is in view.
+    fn take_common(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.doings, &mut other.doings);
+        std::mem::swap(&mut self.meter, &mut other.meter);
+        self.counts = other.counts;
+        self.pauses.clone_from(&other.pauses);
+        self.mended = other.mended.take();
+        self.watched = other.watched.take();
+        self.only.clone_from(&other.only);
+        self.pace(other.low_bandwidth);
     }
 
     /// As [`Queue::choose`], by a saved filter.
@@ -383,6 +419,7 @@ impl Queue {
 
     fn retry(&mut self, cx: &mut Cx) {
         let Some(chosen) = self.chosen() else { return };
+        cx.retract(About::Mended);
         let did = command("retry", &chosen);
         cx.write(Request::Retry(chosen), None, did);
     }
@@ -468,9 +505,14 @@ impl Queue {
         if self.watched.as_ref() != Some(&job.id) {
             return;
         }
+        let nothing = job.ended.as_ref().and_then(|end| {
+            let why = end.why.as_ref()?;
+            Some(format!(", {}: {why}", end.outcome.name()))
+        });
         let (level, over) = match job.state {
             JobState::Ready | JobState::Running => return,
             JobState::Waiting => (Level::Warning, false),
+            JobState::Done if nothing.is_some() => (Level::Warning, true),
             JobState::Done => (Level::Ok, true),
             JobState::Failed | JobState::Unknown | JobState::Discarded => (Level::Error, true),
         };
@@ -478,8 +520,9 @@ impl Queue {
             self.watched = None;
         }
         let error = job.error.as_ref().filter(|_| level != Level::Ok);
-        let error = error.map(|e| format!(": {e}")).unwrap_or_default();
-        cx.toast(level, format!("{} {}{error}", job.record, job.state.name()));
+        let error = error.map(|e| format!(": {e}"));
+        let why = nothing.or(error).unwrap_or_default();
+        cx.toast(level, format!("{} {}{why}", job.record, job.state.name()));
     }
 
     fn arrived(

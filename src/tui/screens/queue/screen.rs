@@ -2,6 +2,7 @@
 
 use super::{Queue, groups};
 use crate::model::bulk::BulkAction;
+use crate::model::filter::{Filter, FilterError};
 use crate::model::{JobId, Level};
 use crate::operations::queue::Chosen;
 use crate::tui::canvas::{Canvas, counted};
@@ -159,6 +160,7 @@ impl Screen for Queue {
             }
             Reply::Groups(result) => self.groups_arrived(result, cx),
             Reply::Pace(since, result) => self.meter.arrived(since, result, cx.now),
+            Reply::AfterRetry(since, result) => self.retried_since(since, result, cx),
             Reply::Paused(scope, Ok(pauses)) => self.pause_begun(&scope, pauses, cx),
             Reply::Resumed(scope, result) => self.pause_ended(&scope, result, cx),
             Reply::Mend(result) => self.mendable(result, cx),
@@ -238,6 +240,10 @@ impl Screen for Queue {
         &self.filter
     }
 
+    fn filter_fault(&self, text: &str) -> Option<FilterError> {
+        Filter::parse(text).err()
+    }
+
     fn set_filter(&mut self, text: &str, done: bool, cx: &mut Cx) {
         if done {
             self.filter_taken(text.trim(), cx);
@@ -297,7 +303,7 @@ impl Screen for Queue {
     }
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
-        let doings = self.doings.wake(cx.now, cx.slots.waits(Slot::Bulks));
+        let doings = self.doings.wake(cx.now, cx.slots);
         let pace = self.meter.wake(cx.now, cx.slots.waits(Slot::Pace));
         let shown = if self.groups.is_open() {
             self.groups.wake(cx.slots.waits(Slot::Groups))

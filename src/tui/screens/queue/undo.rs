@@ -5,12 +5,13 @@ use super::Queue;
 use crate::model::bulk::{Bulk, BulkAction, BulkState};
 use crate::model::{BulkId, Level, Problem};
 use crate::operations::Done;
+use crate::operations::retried::AfterRetry;
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped, shown_width};
 use crate::tui::context::{Cx, Then};
 use crate::tui::keymap::Action;
 use crate::tui::request::Request;
 use crate::tui::screens::Refresh;
-use crate::tui::slots::Slot;
+use crate::tui::slots::{Slot, Slots};
 use crate::tui::widgets::confirm::Confirm;
 use crate::tui::widgets::overlay::Overlay;
 use jiff::{SignedDuration, Timestamp};
@@ -74,9 +75,43 @@ impl Doing {
     }
 }
 
+/// A retry of many that is over, while its jobs are not.
+#[derive(Clone, Debug)]
+struct After {
+    since: Timestamp,
+    /// Jobs that it made ready.
+    jobs: u64,
+    became: AfterRetry,
+    /// When that last changed.
+    moved: Timestamp,
+}
+
+impl After {
+    /// `41 jobs retried: 30 done, 8 failed, 3 to go`.
+    fn text(&self) -> String {
+        let AfterRetry {
+            done,
+            failed,
+            to_go,
+        } = self.became;
+        let parts = [(done, "done"), (failed, "failed"), (to_go, "to go")];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts
+            .map(|(number, what)| format!("{} {what}", grouped(number)))
+            .collect();
+        let jobs = counted(self.jobs, "job");
+        format!("{jobs} retried: {}", parts.join(", "))
+    }
+}
+
+/// Retried jobs that did not move for so long are not looked at any more: a pause or a long backoff holds them.
+const STILL: SignedDuration = SignedDuration::from_secs(60);
+
 /// What was begun and is not over, the newest last.
 pub(super) struct Doings {
     all: Vec<Doing>,
+    /// The latest retry whose jobs are still looked at.
+    after: Option<After>,
     /// Actions that are known to be over.
     ended: VecDeque<BulkId>,
     refresh: Refresh,
@@ -86,6 +121,7 @@ impl Doings {
     pub(super) fn new(low_bandwidth: bool) -> Self {
         Self {
             all: Vec::new(),
+            after: None,
             ended: VecDeque::new(),
             refresh: Refresh::new(low_bandwidth),
         }
@@ -135,21 +171,37 @@ impl Doings {
 
     /// Reads how far they are, once that may have changed.
     pub(super) fn tick(&mut self, cx: &mut Cx) {
-        if !self.all.is_empty() && !cx.slots.waits(Slot::Bulks) && self.refresh.take(cx.now) {
+        let still = |after: &mut After| cx.now.duration_since(after.moved) >= STILL;
+        if let Some(after) = self.after.take_if(still) {
+            cx.toast(Level::Warning, after.text());
+        }
+        if !self.reads(cx.slots) || !self.refresh.take(cx.now) {
+            return;
+        }
+        if !self.all.is_empty() {
             cx.ask(Slot::Bulks, Request::Bulks);
+        }
+        if let Some(after) = &self.after {
+            cx.ask(Slot::AfterRetry, Request::AfterRetry(after.since));
         }
     }
 
+    /// True if there is something to read, and no answer is awaited.
+    fn reads(&self, slots: &Slots) -> bool {
+        let waits = slots.waits(Slot::Bulks) || slots.waits(Slot::AfterRetry);
+        !waits && (!self.all.is_empty() || self.after.is_some())
+    }
+
     /// When [`Doings::tick`] is next needed, or the seconds left are to be shown anew.
-    pub(super) fn wake(&self, now: Timestamp, waits: bool) -> Option<Timestamp> {
-        let read = self.refresh.due_at();
-        let read = read.filter(|_| !self.all.is_empty() && !waits);
+    pub(super) fn wake(&self, now: Timestamp, slots: &Slots) -> Option<Timestamp> {
+        let read = self.refresh.due_at().filter(|_| self.reads(slots));
+        let still = self.after.as_ref().map(|after| after.moved + STILL);
         let seconds = self.all.iter().filter_map(|doing| {
             let left = seconds_left(doing, now);
             let shown = i64::try_from(left).ok()?;
             (shown > 0).then(|| doing.start - SignedDuration::from_secs(shown - 1))
         });
-        seconds.chain(read).min()
+        seconds.chain(read).chain(still).min()
     }
 }
 
@@ -278,6 +330,18 @@ impl Queue {
                     format!("{name}: none of the jobs was left for it; all had changed meanwhile"),
                 ),
                 (BulkState::Done, changed) => {
+                    if action == BulkAction::Retry && doing.other.is_none() {
+                        self.doings.after = Some(After {
+                            since: bulk.start_at,
+                            jobs: changed,
+                            became: AfterRetry {
+                                to_go: changed,
+                                ..AfterRetry::default()
+                            },
+                            moved: cx.now,
+                        });
+                        self.doings.refresh.mark();
+                    }
                     (Level::Ok, format!("{whose}{}", ended(action, changed)))
                 }
                 (BulkState::Cancelled, 0) => {
@@ -297,11 +361,48 @@ impl Queue {
         }
     }
 
-    /// Lines on actions that are not over; returns what is left of the area.
+    /// What became of the jobs of a retry, as far as they have come.
+    pub(super) fn retried_since(
+        &mut self,
+        since: Timestamp,
+        result: Done<AfterRetry>,
+        cx: &mut Cx,
+    ) {
+        let Some(after) = self.doings.after.as_mut().filter(|a| a.since == since) else {
+            return;
+        };
+        match result {
+            Ok(became) if became != after.became => {
+                after.became = became;
+                after.moved = cx.now;
+            }
+            Ok(_) => {}
+            Err(problem) => {
+                self.doings.after = None;
+                cx.toast(Level::Error, problem.to_string());
+                return;
+            }
+        }
+        if after.became.to_go == 0 {
+            let level = match after.became.failed {
+                0 => Level::Ok,
+                _ => Level::Warning,
+            };
+            cx.toast(level, after.text());
+            self.doings.after = None;
+        }
+    }
+
+    /// Lines on actions that are not over, and on a retry whose jobs are not; returns what is left of the area.
     pub(super) fn draw_doings(&self, canvas: &mut Canvas, area: Rect) -> Rect {
         let theme = canvas.theme;
         let key = canvas.key(Action::Undo);
         let mut rest = area;
+        if let Some(after) = &self.doings.after {
+            let text = format!("{} {}", theme.glyphs.running, after.text());
+            canvas.put(rest.x, rest.y, rest.width, &text, theme.accent);
+            rest = below(rest, 1);
+        }
         for doing in self.doings.all.iter().rev().take(NAMED) {
             let left = seconds_left(doing, canvas.now);
             let text = doing.progress(left);

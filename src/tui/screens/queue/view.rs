@@ -45,7 +45,15 @@ fn says(canvas: &Canvas, job: &Job) -> (String, Style) {
             }
             (text, theme.muted)
         }
-        (None, Some(error)) if job.state == JobState::Done => (error.to_string(), theme.muted),
+        (None, error) if job.state == JobState::Done => {
+            // `skipped: the record has no address`; of what was sent nothing needs to be said.
+            let end = job.ended.as_ref().and_then(|end| {
+                let why = end.why.as_ref()?;
+                Some(format!("{}: {why}", end.outcome.name()))
+            });
+            let error = error.as_ref().map(ToString::to_string);
+            (end.or(error).unwrap_or_default(), theme.muted)
+        }
         (None, Some(error)) => (error.to_string(), theme.error),
         (None, None) => (String::new(), theme.muted),
     }

@@ -4,6 +4,7 @@ use super::layout::Sort;
 use crate::operations::records::csv::Column;
 use crate::tui::canvas::{Canvas, shown_width};
 use crate::tui::hits::Hit;
+use crate::tui::widgets::leaves;
 use crate::tui::widgets::overlay::frame;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -80,10 +81,8 @@ impl Chooser {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         self.problem = None;
         match key.code {
-            KeyCode::Esc | KeyCode::Char('q') => return ChooserOutcome::Dropped,
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                return ChooserOutcome::Dropped;
-            }
+            KeyCode::Char('q') => return ChooserOutcome::Dropped,
+            _ if leaves(key) => return ChooserOutcome::Dropped,
             KeyCode::Enter if self.choices.iter().any(|choice| choice.shown) => {
                 return ChooserOutcome::Taken;
             }

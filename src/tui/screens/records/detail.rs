@@ -3,11 +3,12 @@
 use super::table::{ordered, title};
 use super::{Records, View, value};
 use crate::model::Record;
-use crate::tui::canvas::{Canvas, below, shown_width};
+use crate::tui::canvas::{Canvas, below, counted, shown_width};
 use crate::tui::hits::Hit;
+use crate::tui::keymap::Action;
 use crate::tui::load::Load;
 use crate::tui::slots::Slot;
-use crate::tui::widgets::text::{Tone, wrap};
+use crate::tui::widgets::text::{Paragraphs, Tone, out_of_sight, wrap};
 use crate::tui::widgets::{diff, state};
 use ratatui::layout::Rect;
 
@@ -88,10 +89,12 @@ impl Records {
             .map_or(1, |(_, _, v)| wrap(v, room).len().clamp(1, 200));
         let visible = usize::from(area.height.saturating_sub(3));
         let from = (cursor + whole.min(visible)).saturating_sub(visible);
+        let mut shown = from;
         for (at, (name, data_type, text)) in lines.iter().enumerate().skip(from) {
             if y + 1 >= area.bottom() {
                 break;
             }
+            shown = at + 1;
             let under = focused && at == cursor;
             let steps = at as isize - cursor as isize;
             canvas.hit(Rect::new(area.x, y, area.width, 1), Hit::Row(steps));
@@ -102,13 +105,20 @@ impl Records {
             }
             let x = area.x + label + kind + 1;
             if under {
-                for line in wrap(text, room) {
-                    if y + 1 >= area.bottom() {
-                        break;
-                    }
-                    canvas.put(x, y, room, &line, theme.text);
-                    y += 1;
+                let lines = wrap(text, room);
+                let fits = usize::from(area.bottom() - 1 - y);
+                for (line, place) in lines.iter().zip(y..area.bottom() - 1) {
+                    canvas.put(x, place, room, line, theme.text);
                 }
+                if let Some(more) = lines.len().checked_sub(fits).filter(|more| *more > 0) {
+                    // The note has the last line for itself, so that it hides nothing.
+                    let key = canvas.key(Action::Open);
+                    let more = counted(more as u64 + 1, "more line");
+                    let (note, last) = (format!("{more}: {key} shows all"), area.bottom() - 2);
+                    canvas.clear(Rect::new(x, last, room, 1));
+                    canvas.put(x, last, room, &note, theme.muted);
+                }
+                y += lines.len().min(fits) as u16;
                 continue;
             }
             if text.is_empty() {
@@ -126,9 +136,46 @@ impl Records {
             .into_iter()
             .filter_map(|(what, at)| Some(format!("{what} {}", canvas.date_time(at?))))
             .collect();
+        // What is out of sight has its place, whatever else the last row says.
+        let note = out_of_sight(from, lines.len() - shown);
+        let row = area.bottom().saturating_sub(1);
+        canvas.put_right(area.x, row, area.width, &note, theme.accent);
         if y < area.bottom() {
-            canvas.put(area.x, y, area.width, &times.join("   "), theme.muted);
+            let taken = match note.is_empty() {
+                true => 0,
+                false => shown_width(&note) as u16 + 2,
+            };
+            let room = area.width.saturating_sub(taken);
+            canvas.put(area.x, y, room, &times.join("   "), theme.muted);
         }
+    }
+
+    /// The field under the cursor whole, in a window of its own: title and text.
+    pub(super) fn whole(&self) -> Option<(String, Paragraphs)> {
+        let record = self.current()?;
+        let mut text = Paragraphs::default();
+        let (title, value) = match self.view {
+            View::Properties => {
+                let lines = properties(self, record);
+                let (name, kind, value) = lines.into_iter().nth(self.field)?;
+                (format!("{name}  {kind}"), value)
+            }
+            View::Json => self.tree.under(&json(record))?,
+            View::Sync => {
+                let (id, load) = self.preview.as_ref()?;
+                let preview = load.value().filter(|_| *id == record.id)?;
+                return Some(diff::whole_text(preview, &self.segments, self.field));
+            }
+        };
+        let title = match title.trim() {
+            "" => self::title(self.schema.value(), record),
+            title => title.to_owned(),
+        };
+        match value.is_empty() {
+            true => text.add("no value", Tone::Muted),
+            false => text.add(value, Tone::Plain),
+        }
+        Some((title, text))
     }
 
     fn view_sync(&self, canvas: &mut Canvas, area: Rect, record: &Record, focused: bool) {

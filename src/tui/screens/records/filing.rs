@@ -291,20 +291,30 @@ fn is_about_path(problem: &Problem) -> bool {
     problem.field.as_deref() == Some(PATH)
 }
 
-/// A key was pressed in the form: the file's name ends as its format does, unless the person gave it another end.
+/// A key was pressed in the form. Where a format is chosen, the file's name ends as that does, unless the person gave it another
+/// end; a name that is typed with the end of a format chooses that.
 pub(in crate::tui) fn follow_format(form: &mut Form) {
-    let format = form.fields.iter().find(|field| field.key == "format");
-    let Some(chosen) = format.and_then(Field::chosen_key).map(str::to_owned) else {
+    let typing = form.under().is_some_and(|field| field.key == PATH);
+    let mut fields = form.fields.iter_mut();
+    let Some(format) = fields.find(|field| field.key == "format") else {
         return;
     };
-    let Some(path) = form.fields.iter_mut().find(|field| field.key == PATH) else {
+    let Some(path) = fields.find(|field| field.key == PATH) else {
         return;
     };
-    for (_, end, _) in FORMATS.iter().filter(|(_, end, _)| *end != chosen) {
-        if let Some(stem) = path.typed().strip_suffix(&format!(".{end}")) {
-            let name = format!("{stem}.{chosen}");
-            path.retype(&name);
-            return;
-        }
+    let ends = FORMATS.map(|(_, end, _)| end);
+    let stem = |end: &str| {
+        path.typed()
+            .strip_suffix(&format!(".{end}"))
+            .map(str::to_owned)
+    };
+    let Some((end, stem)) = ends.into_iter().find_map(|end| Some((end, stem(end)?))) else {
+        return;
+    };
+    match format.chosen_key() {
+        Some(chosen) if chosen == end => {}
+        _ if typing => format.choose(end),
+        Some(chosen) => path.retype(&format!("{stem}.{chosen}")),
+        None => {}
     }
 }

@@ -57,6 +57,22 @@ pub enum View {
     Sync,
 }
 
+/// What was in view before a record was opened from elsewhere.
+pub enum Left {
+    Screen(Box<Records>),
+    Detail(Box<Detail>),
+}
+
+/// What was open over the list.
+pub struct Detail {
+    open: bool,
+    in_detail: bool,
+    view: View,
+    field: usize,
+    tree: Tree,
+    pinned: Option<Record>,
+}
+
 /// The screen.
 pub struct Records {
     object: Option<ObjectKey>,
@@ -141,12 +157,9 @@ impl Records {
     /// Shows an object's records, with its schema where it is at hand.
     pub fn choose(&mut self, object: ObjectKey, schema: Option<ObjectSchema>, cx: &mut Cx) {
         if self.object.as_ref() != Some(&object) {
-            *self = Self {
-                object: Some(object),
-                layouts: std::mem::take(&mut self.layouts),
-                filing: self.filing.take(),
-                ..Self::default()
-            };
+            let mut before = std::mem::take(self);
+            self.take_common(&mut before);
+            self.object = Some(object);
         }
         if let Some(schema) = schema {
             self.schema.finish(Ok(schema), cx.now);
@@ -167,11 +180,58 @@ impl Records {
         self.object.as_ref()
     }
 
-    /// The record whose detail is open, or is about to be.
-    pub fn opened(&self) -> Option<(ObjectKey, RecordId)> {
-        let open = self.current().filter(|_| self.open);
-        let open = open.map(|record| record.id.clone());
-        Some((self.object.clone()?, self.wanted.clone().or(open)?))
+    /// Leaves the view as it is, for a record that is opened from elsewhere, and gives what leads back to it: the whole
+    /// screen where another object comes into view, else what is open over the list, which stays.
+    pub fn step_aside(&mut self, to: &ObjectKey, cx: &mut Cx) -> Left {
+        if self.object.as_ref() == Some(to) {
+            return Left::Detail(Box::new(Detail {
+                open: self.open,
+                in_detail: self.in_detail,
+                view: self.view,
+                field: self.field,
+                tree: std::mem::take(&mut self.tree),
+                pinned: self.pinned.take(),
+            }));
+        }
+        for slot in [Slot::Records, Slot::RecordSchema] {
+            cx.give_up(slot);
+            self.cancelled(slot);
+        }
+        self.stop_reading(cx);
+        let mut left = Box::new(std::mem::take(self));
+        self.take_common(&mut left);
+        Left::Screen(left)
+    }
+
+    /// The view is again as it was left.
+    pub fn put_back(&mut self, left: Left, cx: &mut Cx) {
+        self.close(cx);
+        match left {
+            Left::Screen(left) => {
+                for slot in [Slot::Records, Slot::RecordSchema, Slot::Related] {
+                    cx.give_up(slot);
+                }
+                let mut now = std::mem::replace(self, *left);
+                self.take_common(&mut now);
+            }
+            Left::Detail(detail) => {
+                self.open = detail.open;
+                self.in_detail = detail.in_detail;
+                self.view = detail.view;
+                self.field = detail.field;
+                self.tree = detail.tree;
+                self.pinned = detail.pinned;
+            }
+        }
+        if self.open && self.view == View::Sync {
+            self.settle = Some(cx.now);
+        }
+    }
+
+    /// Takes what is of all objects: how their lists look, and the file that is being written.
+    fn take_common(&mut self, other: &mut Self) {
+        self.layouts = std::mem::take(&mut other.layouts);
+        self.filing = other.filing.take();
     }
 
     /// Closes the detail, or gives up the record that is to be shown.
@@ -180,6 +240,11 @@ impl Records {
         self.in_detail = false;
         self.pinned = None;
         self.wanted = None;
+        self.stop_reading(cx);
+    }
+
+    /// Gives up what is read of one record.
+    fn stop_reading(&mut self, cx: &mut Cx) {
         for slot in [Slot::Record, Slot::Preview, Slot::Segments] {
             cx.give_up(slot);
             self.cancelled(slot);

@@ -11,7 +11,7 @@ use crate::tui::keymap::{Action, Tab};
 use crate::tui::request::{Reply, Request};
 use crate::tui::screens::{Screen, WakeCx, about};
 use crate::tui::slots::Slot;
-use crate::tui::widgets::overlay::{Choice, Overlay};
+use crate::tui::widgets::overlay::{Choice, Overlay, TextBox};
 use crate::tui::widgets::picker::{Item, Picker};
 use crate::tui::widgets::state;
 use crate::tui::widgets::text::Tone;
@@ -52,7 +52,9 @@ impl Screen for Records {
                 (false, _) => self.show_view(self.view, cx),
                 (true, false) => self.in_detail = true,
                 (true, true) => {
-                    self.back(cx);
+                    if let Some((title, text)) = self.whole() {
+                        cx.show(Overlay::Text(TextBox::new(title, text)));
+                    }
                 }
             },
             Action::Switch => {
