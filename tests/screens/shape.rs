@@ -16,6 +16,12 @@ fn with_status(change: impl FnOnce(&mut Status)) -> Driver {
     let mut driver = Driver::new(Mood::Normal);
     driver.silent = true;
     let mut driver = driver.start();
+    hear(&mut driver, change);
+    driver
+}
+
+/// Answers what was asked last of the status.
+fn hear(driver: &mut Driver, change: impl FnOnce(&mut Status)) {
     let (slot, generation) = driver.waiting(|request| *request == Request::Status);
     let Reply::Status(Ok(mut status)) = world::answer(Mood::Normal, Request::Status) else {
         panic!("the world has no status");
@@ -27,7 +33,6 @@ fn with_status(change: impl FnOnce(&mut Status)) -> Driver {
         generation,
         reply,
     })));
-    driver
 }
 
 /// The line of the budgets, without its figures.
@@ -58,6 +63,38 @@ fn what_is_said_of_the_budgets_does_not_change_with_every_call() {
             }
         }
     }
+}
+
+#[test]
+fn an_error_can_be_read_though_others_follow_it() {
+    let error = |message: &'static str| {
+        move |status: &mut Status| {
+            status.last_error.as_mut().unwrap().problem =
+                Problem::new(ErrorClass::Invalid, message);
+        }
+    };
+    let says = |driver: &Driver, text: &str| driver.text(120, 40).contains(text);
+    let mut driver = with_status(error("the first"));
+    driver.wait(500);
+    for message in ["the second", "the third"] {
+        driver.event(Event::Changed);
+        driver.wait(500);
+        hear(&mut driver, error(message));
+        assert!(says(&driver, "the first"), "{}", driver.text(120, 40));
+    }
+    // The newest comes by itself.
+    driver.wait(1_000);
+    hear(&mut driver, error("the third"));
+    assert!(says(&driver, "the third"), "{}", driver.text(120, 40));
+    // After a while of one error the next one is shown at once; that there is none any more always is.
+    driver.event(Event::Changed);
+    driver.wait(3_000);
+    hear(&mut driver, error("the fourth"));
+    assert!(says(&driver, "the fourth"));
+    driver.event(Event::Changed);
+    driver.wait(500);
+    hear(&mut driver, |status| status.last_error = None);
+    assert!(!says(&driver, "the fourth"));
 }
 
 #[test]

@@ -33,7 +33,12 @@ impl App {
         if !self.slots.finish(slot, generation) {
             return;
         }
-        self.dirty = self.dirty.max(Dirty::Data);
+        // The numbers above every screen go along with its next frame.
+        let urgent = match slot {
+            Slot::Status if self.status.read_at().is_some() => Dirty::Stream,
+            _ => Dirty::Data,
+        };
+        self.dirty = self.dirty.max(urgent);
         if let Some(connection) = self.elsewhere.remove(&slot) {
             self.ended_elsewhere(&connection, &reply);
             return;
@@ -41,9 +46,10 @@ impl App {
         match reply {
             Reply::Remembered(Ok(Some(text))) => self.restore(&text),
             Reply::Remembered(_) => self.with_screen(|screen, cx| screen.open(cx)),
-            Reply::Status(result) => {
-                if let Ok(status) = &result {
+            Reply::Status(mut result) => {
+                if let Ok(status) = &mut result {
                     self.queue.see(status, self.now);
+                    self.let_read(&mut status.last_error);
                 }
                 self.status.finish(result, self.now);
             }

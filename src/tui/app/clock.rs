@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::PauseKind;
 use crate::model::export::{Run, RunState};
+use crate::operations::status::LastError;
 use crate::tui::context::Cx;
 use crate::tui::frame::Dirty;
 use crate::tui::keymap::Tab;
@@ -10,6 +11,9 @@ use crate::tui::request::Request;
 use crate::tui::screens::WakeCx;
 use crate::tui::slots::Slot;
 use jiff::{SignedDuration, Timestamp};
+
+/// How long an error is shown at least while others follow it.
+const TO_READ: SignedDuration = SignedDuration::from_secs(2);
 
 impl App {
     /// What is due: toasts that leave, lists and numbers that are read again.
@@ -42,8 +46,26 @@ impl App {
         hands!(self).ask(Slot::Status, Request::Status);
     }
 
-    /// True while the status bar changes by time alone: a budget fills up, a run goes on.
+    /// An error stays long enough to be read, though others follow it.
+    pub(super) fn let_read(&mut self, newest: &mut Option<LastError>) {
+        let shown = self
+            .status
+            .value()
+            .and_then(|status| status.last_error.as_ref());
+        let follows = shown.is_some() && newest.is_some() && shown != newest.as_ref();
+        self.error_waits = follows && self.now.duration_since(self.error_at) < TO_READ;
+        if self.error_waits {
+            *newest = shown.cloned();
+        } else if shown != newest.as_ref() {
+            self.error_at = self.now;
+        }
+    }
+
+    /// True while the status bar changes by time alone: a budget fills up, a run goes on, the next error is to be shown.
     pub(super) fn status_moves(&self) -> bool {
+        if self.error_waits {
+            return true;
+        }
         let Some(status) = self.status.value() else {
             return false;
         };

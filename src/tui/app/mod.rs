@@ -103,6 +103,9 @@ pub struct App {
     small: bool,
     /// When something last happened that budgets and counts follow.
     busy_at: Timestamp,
+    /// Since when the last error is shown, and whether a newer one waits.
+    error_at: Timestamp,
+    error_waits: bool,
     dirty: Dirty,
     effects: Vec<Effect>,
     wishes: Vec<Wish>,
@@ -149,6 +152,8 @@ impl App {
             clicked: None,
             small: false,
             busy_at: now,
+            error_at: now,
+            error_waits: false,
             dirty: Dirty::Now,
             effects: Vec::new(),
             wishes: Vec::new(),

@@ -75,29 +75,46 @@ pub struct WakeCx<'a> {
 pub struct Refresh {
     stale: bool,
     last: Option<Timestamp>,
+    usual: SignedDuration,
     every: SignedDuration,
 }
 
 impl Refresh {
-    /// Reads at most every so often; `low_bandwidth` once a second.
+    /// For lists: read at most four times a second; `low_bandwidth` once a second.
     pub fn new(low_bandwidth: bool) -> Self {
+        Self::every(SignedDuration::from_millis(250), low_bandwidth)
+    }
+
+    /// For many numbers that all change at once, which nobody reads so fast: half as often.
+    pub fn of_numbers(low_bandwidth: bool) -> Self {
+        Self::every(SignedDuration::from_millis(500), low_bandwidth)
+    }
+
+    fn every(usual: SignedDuration, low_bandwidth: bool) -> Self {
         let mut refresh = Self {
             stale: true,
             last: None,
-            every: SignedDuration::ZERO,
+            usual,
+            every: usual,
         };
         refresh.pace(low_bandwidth);
         refresh
     }
 
-    /// Reads at most four times a second; `low_bandwidth` once a second.
+    /// `low_bandwidth` reads a quarter as often.
     pub fn pace(&mut self, low_bandwidth: bool) {
-        self.every = SignedDuration::from_millis(if low_bandwidth { 1000 } else { 250 });
+        self.every = self.usual * if low_bandwidth { 4 } else { 1 };
     }
 
     /// What was read is old.
     pub fn mark(&mut self) {
         self.stale = true;
+    }
+
+    /// What was read is old, and a person waits for it.
+    pub fn at_once(&mut self) {
+        self.stale = true;
+        self.last = None;
     }
 
     /// True if it is to be read now; then it counts as read.

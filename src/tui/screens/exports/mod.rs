@@ -92,7 +92,7 @@ impl Exports {
     pub fn new(low_bandwidth: bool) -> Self {
         Self {
             runs: Load::Idle,
-            refresh: Refresh::new(low_bandwidth),
+            refresh: Refresh::of_numbers(low_bandwidth),
             table: TableState::default(),
             filter: String::new(),
             started: None,
@@ -340,7 +340,7 @@ impl Screen for Exports {
                     self.filter.clear();
                     self.started = Some(run.id);
                 }
-                self.mark();
+                self.refresh.at_once();
             }
             Reply::Run(_, Err(problem)) => cx.toast(Level::Error, problem.to_string()),
             Reply::Jobs { result, .. } => self.failures_found(result, cx),
