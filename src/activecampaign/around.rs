@@ -3,7 +3,7 @@
 
 use super::ActiveCampaign;
 use super::wire::loose;
-use crate::http::{ApiError, Kept};
+use crate::http::{ApiError, Kept, Lane};
 use crate::model::contact::{Enrolment, Membership, Named, Part, ScoreValue, Surroundings};
 use crate::model::{ContactId, ErrorClass, Segment};
 use serde_json::Value;
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// A name that is not among those remembered is looked for anew, if they are older than this.
 const DOUBTED: Duration = Duration::from_secs(10);
+/// A person who tries again has usually made what was missing.
+const DOUBTED_BY_PERSON: Duration = Duration::from_secs(1);
 /// For so long definitions are taken from memory.
 pub(super) const FRESH: Duration = Duration::from_secs(300);
 
@@ -114,8 +116,12 @@ impl ActiveCampaign {
     /// # Errors
     /// As every call; `Invalid` where several are called so.
     pub(super) async fn named(&self, kind: Kind, name: &str) -> Result<Option<Named>, ApiError> {
+        let doubted = match self.transport.lane {
+            Lane::Person => DOUBTED_BY_PERSON,
+            Lane::Bulk => DOUBTED,
+        };
         let believed = |age, names: &Arc<Vec<Named>>| {
-            age < DOUBTED || age < FRESH && matches!(self.pick(kind, name, names), Ok(Some(_)))
+            age < doubted || age < FRESH && matches!(self.pick(kind, name, names), Ok(Some(_)))
         };
         let kept = self.names.of(kind);
         let names = kept

@@ -1,5 +1,6 @@
 mod segments;
 
+use super::around::Kind;
 use super::*;
 use crate::http::testing::{Server, TOKEN, Told, http, lifted, token, told};
 use crate::model::{
@@ -703,6 +704,29 @@ async fn the_import_limit_is_waited_for() {
     ac.bulk_import(&writes, false).await.unwrap();
     assert_eq!(meter.throttled(), 1);
     assert_eq!(meter.counts().activecampaign, 2);
+}
+
+#[tokio::test]
+async fn a_person_who_made_what_was_missing_need_not_wait_until_it_is_found() {
+    let server = Server::start(|_, before| {
+        let tags: &[Value] = match before {
+            0 => &[],
+            _ => &[json!({ "id": "7", "tag": "Adopted" })],
+        };
+        told(
+            200,
+            json!({ "tags": tags, "meta": { "total": tags.len() } }),
+        )
+    })
+    .await;
+    let bulk = client(&server.url);
+    let named = async |client: &ActiveCampaign| client.named(Kind::Tags, "adopted").await.unwrap();
+    assert_eq!(named(&bulk).await, None);
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
+    assert_eq!(named(&bulk).await, None);
+    assert_eq!(server.asked().len(), 1);
+    let found = named(&bulk.lane(Lane::Person)).await;
+    assert_eq!(found.unwrap().id, "7");
 }
 
 #[tokio::test]
