@@ -143,7 +143,9 @@ fn names_that_would_act_on_a_terminal_are_seen_and_do_nothing() {
     press(terminal, "4", &["refused"]);
     terminal.press("5", "no export yet");
     press(terminal, "6", &["refused"]);
-    terminal.keys("q");
+    // The rule that was left is typed in.
+    terminal.press("q", "Quit and lose what was typed?");
+    terminal.keys("y");
     assert_eq!(terminal.ended().exit_code(), 0);
     terminal.assert_restored();
     assert_only_drawing(&terminal.bytes());
