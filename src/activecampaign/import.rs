@@ -4,6 +4,7 @@ use super::ActiveCampaign;
 use super::wire::loose;
 use crate::http::{ApiError, Request, encode};
 use crate::model::{ContactId, ContactWrite, ErrorClass, TargetField};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +35,14 @@ impl BatchId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// An import that ActiveCampaign has taken.
+#[derive(Clone, Debug)]
+pub struct QueuedImport {
+    pub id: BatchId,
+    /// When its request left, by this machine's clock: contacts that it makes are not older.
+    pub sent_at: Timestamp,
 }
 
 impl fmt::Display for BatchId {
@@ -215,7 +224,7 @@ impl ActiveCampaign {
         &self,
         writes: &[ContactWrite],
         exclude_automations: bool,
-    ) -> Result<BatchId, ImportError> {
+    ) -> Result<QueuedImport, ImportError> {
         if let Some(write) = writes.iter().find(|write| write.clears()) {
             return Err(self
                 .error(
@@ -239,7 +248,7 @@ impl ActiveCampaign {
         &self,
         rows: &[R],
         exclude_automations: bool,
-    ) -> Result<BatchId, ImportError> {
+    ) -> Result<QueuedImport, ImportError> {
         let body = import_body(rows, exclude_automations);
         if rows.is_empty() || rows.len() > IMPORT_ROWS || body.len() >= IMPORT_BYTES {
             return Err(self
@@ -273,7 +282,10 @@ impl ActiveCampaign {
                 let queued = matches!(loose(success).as_str(), "1" | "true")
                     || success == Some(&Value::Bool(true));
                 if (200..300).contains(&answer.status) && queued && !batch.is_empty() {
-                    return Ok(Ok(BatchId(batch)));
+                    return Ok(Ok(QueuedImport {
+                        id: BatchId(batch),
+                        sent_at: answer.asked_at,
+                    }));
                 }
                 Err("the answer does not say that the import was queued".to_owned())
             })

@@ -19,7 +19,7 @@ pub use effects::{Enrolled, ListStanding, Sent, TagLink};
 pub use events::{EventTracking, LogEntry};
 pub use import::{
     BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportError, ImportInfo, ImportState,
-    Refusal, Rides, import_row_json, import_row_with,
+    QueuedImport, Refusal, Rides, import_row_json, import_row_with,
 };
 pub use segments::segment_body;
 

@@ -622,7 +622,7 @@ async fn an_import_is_queued() {
         write("john@example.com", vec![custom("x", "Poodle")]),
     ];
     let batch = ac.bulk_import(&writes, false).await.unwrap();
-    assert_eq!(batch.as_str(), "0641fbdd-f62f-4c2c-ba02-3a83d5d11ac9");
+    assert_eq!(batch.id.as_str(), "0641fbdd-f62f-4c2c-ba02-3a83d5d11ac9");
     ac.bulk_import(&writes, true).await.unwrap();
     let mut expected = json!({ "contacts": [
         { "email": "jane.doe@example.com", "first_name": "Jane \"J\" \u{1}\\\n", "phone": "+15555550100",
@@ -748,7 +748,7 @@ async fn an_import_that_is_not_said_to_be_queued_is_in_doubt() {
     let server = Server::start(|_, _| told(201, json!({ "success": true, "batchId": 17 }))).await;
     let one = [write("a@example.com", vec![])];
     let batch = client(&server.url).bulk_import(&one, false).await.unwrap();
-    assert_eq!(batch.as_str(), "17");
+    assert_eq!(batch.id.as_str(), "17");
 }
 
 #[tokio::test]

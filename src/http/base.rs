@@ -109,12 +109,18 @@ impl Http {
         }
     }
 
-    /// Takes what an answer tells of the server's clock.
-    pub(super) fn note_date(&self, base: &BaseUrl, headers: &HeaderMap, now: Timestamp) {
-        self.skews.note(base, headers, now);
+    /// Takes what the answer to a request that left at `asked` and was answered by `now` tells of the server's clock.
+    pub(super) fn note_date(
+        &self,
+        base: &BaseUrl,
+        headers: &HeaderMap,
+        asked: Timestamp,
+        now: Timestamp,
+    ) {
+        self.skews.note(base, headers, asked, now);
     }
 
-    /// How far a server's clock was ahead of this machine's in its last answer.
+    /// How far a server's clock is ahead of this machine's at least, by its answers.
     pub(crate) fn skew(&self, base: &BaseUrl) -> Option<SignedDuration> {
         self.skews.of(base)
     }

@@ -2,6 +2,7 @@
 
 use super::base::BaseUrl;
 use super::request::Answer;
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Largest answer that is read.
@@ -14,8 +15,11 @@ pub(super) struct Broken {
     pub message: String,
 }
 
-/// Reads an answer whole, up to a bound.
-pub(super) async fn read(mut response: reqwest::Response) -> Result<Answer, Broken> {
+/// Reads the answer to a request that left then, whole, up to a bound.
+pub(super) async fn read(
+    mut response: reqwest::Response,
+    asked_at: Timestamp,
+) -> Result<Answer, Broken> {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let expected = response.content_length().unwrap_or(0).min(1 << 20);
@@ -34,6 +38,7 @@ pub(super) async fn read(mut response: reqwest::Response) -> Result<Answer, Brok
                     status,
                     body,
                     headers,
+                    asked_at,
                 });
             }
             Err(error) => {

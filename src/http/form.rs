@@ -62,7 +62,7 @@ impl FormPost {
             .header(ACCEPT, "application/json")
             .form(fields);
         let result = match sending.send().await {
-            Ok(response) => read(response)
+            Ok(response) => read(response, at)
                 .await
                 .map_err(|broken| (broken.sent, broken.message)),
             Err(error) => Err((

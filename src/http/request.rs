@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::error::ApiError;
 use crate::model::ErrorClass;
 use crate::model::call::Api;
+use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -59,6 +60,8 @@ pub(crate) struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
     pub headers: HeaderMap,
+    /// When its request left.
+    pub asked_at: Timestamp,
 }
 
 impl Answer {

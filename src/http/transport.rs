@@ -156,7 +156,7 @@ impl Transport {
             meter.count(self.api);
         }
         let exchange = match sending.send().await {
-            Ok(response) => read(response).await,
+            Ok(response) => read(response, at).await,
             Err(error) => Err(Broken {
                 sent: !error.is_connect(),
                 message: describe(&error, &self.base, self.http.timeout()),
@@ -164,7 +164,7 @@ impl Transport {
         };
         if let Ok(answer) = &exchange {
             self.http
-                .note_date(&self.base, &answer.headers, Timestamp::now());
+                .note_date(&self.base, &answer.headers, at, Timestamp::now());
         }
         let says = exchange.as_ref().map_or_else(
             |_| ServerSays::default(),

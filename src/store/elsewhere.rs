@@ -4,18 +4,20 @@
 use super::sqlite::wal_path;
 use super::{Inner, Store, StoreError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sqlx::Row;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 /// Of writes that follow each other it is told this often. Milliseconds.
 const PACE: u16 = 200;
-/// How often the log is looked at where nothing tells of its changes, and where something does. Milliseconds.
+/// How often the log is looked at where nothing tells of its changes. Milliseconds.
 const OFTEN: u16 = 250;
+/// How often the store is looked into whatever is told of the log. Milliseconds.
 const SELDOM: u16 = 5_000;
 
 /// The watch of a store. The first who wants to know begins it.
@@ -33,14 +35,17 @@ impl Store {
         watch.told.subscribe()
     }
 
-    /// How often other processes told of what they wrote, counted from somewhere.
-    async fn told_elsewhere(&self) -> Result<i64, StoreError> {
+    /// How often other processes told of what they wrote, counted from somewhere, and how many workers are alive: one that is
+    /// killed tells nothing.
+    async fn told_elsewhere(&self) -> Result<(i64, i64), StoreError> {
         let here = *self.inner.changes.borrow();
-        let number: i64 = sqlx::query_scalar("SELECT number FROM changes")
-            .fetch_one(self.readers())
-            .await?;
+        let sql =
+            "SELECT number, (SELECT count(*) FROM workers WHERE alive_until > $1) FROM changes";
+        let row = sqlx::query(sql).bind(self.now_micros());
+        let row = row.fetch_one(self.readers()).await?;
         // One that is committed here and not counted yet is told of twice, which costs a look.
-        Ok(number.wrapping_sub_unsigned(here))
+        let number = row.try_get::<i64, _>(0)?.wrapping_sub_unsigned(here);
+        Ok((number, row.try_get(1)?))
     }
 }
 
@@ -68,13 +73,17 @@ fn begin(store: &Arc<Inner>) -> Watch {
 /// Not every write is one to tell of: rate limits and signs of life change all the time, and what this process wrote is known.
 async fn tell(store: Weak<Inner>, mut touches: watch::Receiver<()>, told: watch::Sender<u64>) {
     let mut known = None;
-    while touches.changed().await.is_ok() {
+    loop {
+        if touches.changed().await.is_err() {
+            // There is no watch, or none any more.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         let Some(inner) = store.upgrade() else {
             return;
         };
         match (Store { inner }).told_elsewhere().await {
-            Ok(number) if known == Some(number) => continue,
-            Ok(number) => known = Some(number),
+            Ok(now) if known == Some(now) => continue,
+            Ok(now) => known = Some(now),
             Err(StoreError::Closed) => return,
             // Who looks meets it, and says so.
             Err(_) => {}
@@ -86,7 +95,9 @@ async fn tell(store: Weak<Inner>, mut touches: watch::Receiver<()>, told: watch:
 /// Looks after the log until the other end of `stopped` is gone.
 fn look_after(log: &Path, stopped: &UnixStream, touched: &watch::Sender<()>) {
     let notices = Notices::of(log);
-    let mut before = stamp(log);
+    // What was written until here nobody noticed.
+    touched.send_replace(());
+    let mut seen = (stamp(log), Instant::now());
     loop {
         let most = if notices.is_some() { SELDOM } else { OFTEN };
         if ends_within(most, stopped, notices.as_ref()) {
@@ -94,13 +105,17 @@ fn look_after(log: &Path, stopped: &UnixStream, touched: &watch::Sender<()>) {
         }
         let noticed = notices.as_ref().is_some_and(Notices::any);
         let now = stamp(log);
-        if noticed || now != before {
-            before = now;
+        if noticed || now != seen.0 {
             touched.send_replace(());
+            // A commit is seen once it is on disk, which is after the log was written.
             if ends_within(PACE, stopped, None) {
                 return;
             }
+        } else if seen.1.elapsed() < Duration::from_millis(SELDOM.into()) {
+            continue;
         }
+        touched.send_replace(());
+        seen = (now, Instant::now());
     }
 }
 
@@ -173,10 +188,10 @@ mod linux {
 }
 
 #[cfg(not(target_os = "linux"))]
-use elsewhere::Notices;
+use none::Notices;
 
 #[cfg(not(target_os = "linux"))]
-mod elsewhere {
+mod none {
     use std::convert::Infallible;
     use std::os::fd::{AsFd, BorrowedFd};
     use std::path::Path;

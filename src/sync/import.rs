@@ -3,7 +3,7 @@
 
 use super::account::Account;
 use super::effects::last_list_effect;
-use crate::activecampaign::{ActiveCampaign, BatchId, ImportError, Rides};
+use crate::activecampaign::{ActiveCampaign, ImportError, QueuedImport, Rides};
 use crate::http::ApiError;
 use crate::mapping::Mapping;
 use crate::model::{Action, Builtin, Contact, ContactWrite, Email, ErrorClass, TargetField};
@@ -38,9 +38,9 @@ pub async fn send(
     client: &ActiveCampaign,
     rows: &[String],
     exclude: bool,
-) -> Result<Result<BatchId, Hints>, ApiError> {
+) -> Result<Result<QueuedImport, Hints>, ApiError> {
     match client.bulk_import_rows(rows, exclude).await {
-        Ok(id) => Ok(Ok(id)),
+        Ok(queued) => Ok(Ok(queued)),
         Err(ImportError::Refused { hints, .. }) => {
             let numbers = hints.into_iter().filter_map(|hint| hint.index);
             Ok(Err(numbers.collect()))

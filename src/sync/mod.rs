@@ -311,7 +311,7 @@ impl Engine {
             {
                 return Ok(());
             }
-            // A change by another process makes no signal here, so a look now and then is needed.
+            // What another process changed, and what time did, is met at the next look.
             let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
         }
     }
@@ -442,7 +442,7 @@ impl Engine {
                 return Ok(ids.iter().filter_map(|id| ended.remove(id)).collect());
             }
             self.not_in_trouble(ids.iter().filter(|id| !ended.contains_key(id)))?;
-            // A change by another process makes no signal here, so a look now and then is needed.
+            // What another process changed, and what time did, is met at the next look.
             let _ = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
         }
     }

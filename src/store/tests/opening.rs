@@ -149,12 +149,16 @@ async fn what_another_store_wrote_is_told_and_signs_of_life_are_not() {
     let other = Store::open(&path, clock()).await.unwrap();
     let store = Store::open(&path, clock()).await.unwrap();
     let mut elsewhere = store.changes_elsewhere();
-    for n in 0..3 {
+    for n in 0..10 {
         let job = new_job(&format!("r{n}"), Trigger::Manual);
         other.enqueue(&job).await.unwrap();
-        elsewhere.changed().await.unwrap();
+        // Each alone: what is told does not hang on a write that follows.
+        let told = tokio::time::timeout(Duration::from_secs(3), elsewhere.changed());
+        told.await.expect("it is told").unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    for n in 3..6 {
+    elsewhere.mark_unchanged();
+    for n in 10..13 {
         other.worker_beats("other").await.unwrap();
         let budget = other.ledger_update("key", |text| text.push('1'));
         budget.await.unwrap();

@@ -326,6 +326,18 @@ async fn a_worker_leaves_mappings_alone_of_which_another_version_is_in_force() {
 }
 
 #[tokio::test]
+async fn that_a_worker_was_killed_is_told_though_nobody_writes_it() {
+    let (store, clock) = store().await;
+    let none = Versions::new();
+    store.worker_began("w1", &[], &none).await.unwrap();
+    let mut elsewhere = store.changes_elsewhere();
+    elsewhere.changed().await.unwrap();
+    clock.advance(31);
+    let told = tokio::time::timeout(Duration::from_secs(30), elsewhere.changed());
+    told.await.expect("it is told").unwrap();
+}
+
+#[tokio::test]
 async fn a_worker_that_misses_three_beats_is_none_until_it_beats_again() {
     let (store, clock) = store().await;
     let none = Versions::new();

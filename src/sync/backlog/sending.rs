@@ -6,7 +6,7 @@ use super::super::import::{
 use super::super::job::Desk;
 use crate::activecampaign::{
     ActiveCampaign, BatchId, IMPORT_BYTES, IMPORT_EXCLUDE_BYTES, IMPORT_ROWS, ImportInfo,
-    ImportState, Rides,
+    ImportState, QueuedImport, Rides,
 };
 use crate::http::{ApiError, PATIENCE, REQUEST_TIMEOUT};
 use crate::model::{Contact, ContactId, ContactWrite, Email, ErrorClass, JobId};
@@ -97,7 +97,7 @@ pub async fn deliver(desk: &Desk, pace: &Pace, rows: Vec<Row>) -> Result<Vec<Fat
             continue;
         }
         match delivery.send(&places).await? {
-            Ok(Ok((id, flight))) => queued.push(Queued::new(places, (id, flight), 1)),
+            Ok(Ok(sent)) => queued.push(Queued::new(places, sent, 1)),
             Ok(Err(hints)) => {
                 let rows = places.len();
                 tracing::warn!(rows, named = hints.len(), "an import was refused");
@@ -128,7 +128,7 @@ fn without_index(places: Vec<(usize, usize)>) -> Vec<usize> {
 }
 
 /// What came of sending an import; the inner error is a refusal with the row numbers it names.
-type Sent = Result<Result<(BatchId, i64), import::Hints>, ApiError>;
+type Sent = Result<Result<(QueuedImport, i64), import::Hints>, ApiError>;
 
 struct Delivery<'a> {
     desk: &'a Desk,
@@ -151,13 +151,13 @@ struct Queued {
 }
 
 impl Queued {
-    fn new(places: Vec<usize>, (id, flight): (BatchId, i64), sendings: u32) -> Self {
+    fn new(places: Vec<usize>, (import, flight): (QueuedImport, i64), sendings: u32) -> Self {
         Self {
             places,
-            id,
+            id: import.id,
             flight,
             sent: Instant::now(),
-            sent_at: Timestamp::now(),
+            sent_at: import.sent_at,
             sendings,
         }
     }
@@ -218,8 +218,8 @@ impl Delivery<'_> {
             .await?;
         let sent = self.request(places).await;
         match &sent {
-            Ok(Ok(id)) => {
-                store.flight_queued(flight, id.as_str()).await?;
+            Ok(Ok(import)) => {
+                store.flight_queued(flight, import.id.as_str()).await?;
                 self.flights.push(flight);
             }
             // It may have been taken all the same: whatever is sent next must arrive behind it.
@@ -230,7 +230,7 @@ impl Delivery<'_> {
             }
             Ok(Err(_)) | Err(_) => store.flight_ended(flight).await?,
         }
-        Ok(sent.map(|sent| sent.map(|id| (id, flight))))
+        Ok(sent.map(|sent| sent.map(|import| (import, flight))))
     }
 
     /// The import is final, or not to be waited for any more.
@@ -239,7 +239,10 @@ impl Delivery<'_> {
         self.desk.store.flight_ended(flight).await
     }
 
-    async fn request(&self, places: &[usize]) -> Result<Result<BatchId, import::Hints>, ApiError> {
+    async fn request(
+        &self,
+        places: &[usize],
+    ) -> Result<Result<QueuedImport, import::Hints>, ApiError> {
         let jobs = places.iter().map(|place| &self.rows[*place].job);
         self.desk.sent.note(jobs);
         let rows: Vec<String> = places

@@ -2,7 +2,7 @@
 
 use super::deliver::{read_writes, rows_json, send, write_of};
 use super::run::{Halt, Work};
-use crate::activecampaign::{BatchId, ImportInfo, ImportState};
+use crate::activecampaign::{BatchId, ImportInfo, ImportState, QueuedImport};
 use crate::model::{Contact, ContactId, Email, ErrorClass};
 use crate::store::{Batch, BatchResult, Confirmed, KnownContact, OutboxRow};
 use crate::sync::import::{
@@ -155,14 +155,13 @@ impl<'a> Confirmer<'a> {
             sent => sent?,
         };
         match sent {
-            Ok(id) => {
-                let now = Timestamp::now();
+            Ok(QueuedImport { id, sent_at }) => {
                 self.work
                     .store()
-                    .batch_queued(batch.id, id.as_str(), now)
+                    .batch_queued(batch.id, id.as_str(), sent_at)
                     .await?;
                 batch.import_id = Some(id.as_str().to_owned());
-                batch.sent_at = now;
+                batch.sent_at = sent_at;
                 self.take(batch).await
             }
             // Refused this time: one by one, which tells the reason.

@@ -6,7 +6,7 @@ use super::losers::without_losers;
 use super::ride;
 use super::run::{Halt, Work, tell_failed};
 use crate::activecampaign::{
-    BatchId, IMPORT_BYTES, IMPORT_ROWS, Rides, import_row_with, sync_body_json,
+    IMPORT_BYTES, IMPORT_ROWS, QueuedImport, Rides, import_row_with, sync_body_json,
 };
 use crate::model::{ContactWrite, Email, ErrorClass, Problem};
 use crate::store::{
@@ -14,7 +14,6 @@ use crate::store::{
 };
 use crate::sync::import::{self, Hints, SENDINGS, WORTH_AN_IMPORT};
 use crate::sync::write;
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -202,14 +201,13 @@ async fn send_import(work: &Work, batch: Batch, queued: &mpsc::Sender<Batch>) ->
             sent => sent?,
         };
         match sent {
-            Ok(id) => {
-                let now = Timestamp::now();
+            Ok(QueuedImport { id, sent_at }) => {
                 work.store()
-                    .batch_queued(batch.id, id.as_str(), now)
+                    .batch_queued(batch.id, id.as_str(), sent_at)
                     .await?;
                 batch.import_id = Some(id.as_str().to_owned());
                 batch.state = BatchState::Queued;
-                batch.sent_at = now;
+                batch.sent_at = sent_at;
                 hand_over(queued, batch).await?;
             }
             Err(hints) => {
@@ -242,7 +240,7 @@ pub async fn send(
     work: &Work,
     rows: &[String],
     exclude: bool,
-) -> Result<Result<BatchId, Hints>, Halt> {
+) -> Result<Result<QueuedImport, Hints>, Halt> {
     let client = &work.account.activecampaign;
     work.persist(|| import::send(client, rows, exclude)).await
 }
