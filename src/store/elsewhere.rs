@@ -55,7 +55,7 @@ fn begin(store: &Arc<Inner>) -> Watch {
     let stop = UnixStream::pair().and_then(|(stop, stopped)| {
         let log = wal_path(&store.path);
         std::thread::Builder::new()
-            .name("store watch".to_owned())
+            .name("store-watch".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || look_after(&log, &stopped, &touched))?;
         Ok(stop)

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 /// How often another process's breakers are looked for.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What an account says to the harmless question whether it knows its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::model::BulkId;
 use std::time::Duration;
 
 /// How often actions are looked for that another process left.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Goes on with what is due, for as long as the engine runs.
 pub async fn watch(engine: Engine) {

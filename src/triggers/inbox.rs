@@ -20,7 +20,7 @@ const BATCH: u32 = 50;
 /// Webhooks whose object is asked for in one go, so that the others do not wait for long.
 const ASKED: usize = 16;
 /// Other processes may leave webhooks behind: a look now and then.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 /// Waits of a webhook whose object cannot be asked for now.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Configuration may change and other processes may die: a look now and then.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 /// A claim lasts 60 s; a third of it leaves room for two missed beats.
 const BEAT: Duration = Duration::from_secs(20);
 /// When a scheduled export that could not be started is tried again.
