@@ -156,7 +156,7 @@ impl App {
         );
         hands!(self).did(twin);
         self.status = Load::Idle;
-        self.status_refresh = Refresh::new(slow);
+        self.status_refresh = Refresh::of_status(slow);
         self.schemas = Schemas::default();
         self.records = Records::default();
         self.mappings = Mappings::default();

@@ -134,7 +134,7 @@ impl App {
             overlays: Vec::new(),
             unfinished: Unfinished::default(),
             status: Load::Idle,
-            status_refresh: Refresh::new(slow),
+            status_refresh: Refresh::of_status(slow),
             schemas: Schemas::default(),
             records: Records::default(),
             mappings: Mappings::default(),

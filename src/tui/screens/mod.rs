@@ -76,34 +76,43 @@ pub struct Refresh {
     stale: bool,
     last: Option<Timestamp>,
     usual: SignedDuration,
+    slow: SignedDuration,
     every: SignedDuration,
 }
 
 impl Refresh {
     /// For lists: read at most four times a second; `low_bandwidth` once a second.
     pub fn new(low_bandwidth: bool) -> Self {
-        Self::every(SignedDuration::from_millis(250), low_bandwidth)
+        Self::each([250, 1000], low_bandwidth)
     }
 
-    /// For many numbers that all change at once, which nobody reads so fast: half as often.
+    /// For many numbers that all change at once, which nobody reads so fast.
     pub fn of_numbers(low_bandwidth: bool) -> Self {
-        Self::every(SignedDuration::from_millis(500), low_bandwidth)
+        Self::each([500, 2500], low_bandwidth)
     }
 
-    fn every(usual: SignedDuration, low_bandwidth: bool) -> Self {
+    /// For the numbers above every screen: as soon as a list, but over a slow line no oftener than others.
+    pub fn of_status(low_bandwidth: bool) -> Self {
+        Self::each([250, 2500], low_bandwidth)
+    }
+
+    /// The milliseconds between two readings, usually and with `low_bandwidth`.
+    fn each(between: [i64; 2], low_bandwidth: bool) -> Self {
+        let [usual, slow] = between.map(SignedDuration::from_millis);
         let mut refresh = Self {
             stale: true,
             last: None,
             usual,
+            slow,
             every: usual,
         };
         refresh.pace(low_bandwidth);
         refresh
     }
 
-    /// `low_bandwidth` reads a quarter as often.
+    /// Reads at the usual pace, or as seldom as `low_bandwidth` asks for.
     pub fn pace(&mut self, low_bandwidth: bool) {
-        self.every = self.usual * if low_bandwidth { 4 } else { 1 };
+        self.every = if low_bandwidth { self.slow } else { self.usual };
     }
 
     /// What was read is old.
