@@ -24,7 +24,7 @@ pub struct Look {
     /// Draw at most so many frames a second when data changes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=120))]
     fps: Option<u16>,
-    /// Draw numbers that change often once a second, and no bars
+    /// Draw numbers that change often once a second at most, and no bars
     #[arg(long)]
     low_bandwidth: bool,
     /// Draw with ASCII only
