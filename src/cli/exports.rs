@@ -81,7 +81,7 @@ struct Shown<'a> {
 }
 
 async fn show(context: &Context, operations: &Operations, run: &Run) -> Result<Exit, Problem> {
-    let still_failed = operations.still_failed(run).await?;
+    let still_failed = operations.still_failed(&run.id).await?;
     if context.output.is_json() {
         context.output.document(&Shown { run, still_failed });
     } else {

@@ -50,7 +50,7 @@ use tramline::operations::records::{
     RecordCursor, RecordList, RecordOrder, RecordSearch, RelatedRecord,
 };
 use tramline::operations::reload::Reloaded;
-use tramline::operations::retried::AfterRetry;
+use tramline::operations::retried::{AfterRetry, Count};
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
 use tramline::operations::{LogLevel, LogLine};
@@ -219,9 +219,9 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         ),
         Request::AfterRetry(since) => {
             let became = AfterRetry {
-                done: 30,
-                failed: 11,
-                to_go: 0,
+                done: Count::exactly(30),
+                failed: Count::exactly(11),
+                to_go: Count::exactly(0),
             };
             Reply::AfterRetry(since, done(mood, became))
         }
