@@ -354,6 +354,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         Request::Pace(since) => Reply::Pace(since, done(mood, pace(mood, since))),
         Request::Bulks => Reply::Bulks(done(mood, vec![bulk(BulkAction::Retry)])),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
+        Request::StillFailed(id) => {
+            let failed = runs(mood).into_iter().find(|run| run.id == id);
+            let failed = failed.map_or(0, |run| run.counts.failed);
+            Reply::StillFailed(id, done(mood, failed))
+        }
         Request::StartExport(..) => {
             Reply::Run("started", done(mood, run(mood, 2, RunState::Running)))
         }

@@ -243,10 +243,19 @@ impl Exports {
             (format!("{} {problem}", theme.glyphs.cross), theme.error)
         } else if c.failed > 0 && !run.options.dry_run {
             let key = canvas.key(Action::Open);
-            (
-                format!("{key} shows the failed ones in the queue"),
-                theme.muted,
-            )
+            let still = self.still.as_ref().filter(|(id, _)| *id == run.id);
+            let text = match still {
+                Some((_, 0)) => {
+                    "none of them is failed any more: they were retried, synced again or given up"
+                        .to_owned()
+                }
+                Some((_, still)) if *still < c.failed => format!(
+                    "still failed: {}; the others were retried, synced again or given up. {key} shows the failed ones",
+                    grouped(*still)
+                ),
+                _ => format!("{key} shows the failed ones in the queue"),
+            };
+            (text, theme.muted)
         } else {
             return;
         };
