@@ -338,11 +338,17 @@ fn a_mapping_with_more_lines_than_fit_says_how_many_are_out_of_sight() {
         let text = driver.text(width, height);
         let seen = text.matches("LINE_").count();
         assert!(seen > 2, "{text}");
-        assert!(text.contains(&format!(" {} below", 30 - seen)), "{text}");
+        assert!(
+            text.contains(&format!(" {} more below", 30 - seen)),
+            "{text}"
+        );
         driver.keys("G");
         let text = driver.text(width, height);
         assert!(text.contains("LINE_39"), "{text}");
-        assert!(text.contains(&format!(" {} above", 30 - seen)), "{text}");
+        assert!(
+            text.contains(&format!(" {} more above", 30 - seen)),
+            "{text}"
+        );
         assert!(!text.contains("below"), "{text}");
     }
     // Where all are seen nothing is said.
@@ -362,8 +368,8 @@ fn what_is_left_of_the_failures_of_a_run_stands_below_it_and_is_counted_again_no
     };
     for (left, said) in [
         (50, "shows the failed ones in the queue"),
-        (8, "still failed: 8; the others were retried"),
-        (0, "none of them is failed any more"),
+        (8, "8 were not taken up again; the others were retried"),
+        (0, "all that failed were retried, synced again"),
     ] {
         let mut driver = Driver::after("5G");
         driver.silent = true;

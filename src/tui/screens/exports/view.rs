@@ -246,12 +246,11 @@ impl Exports {
             let still = self.still.as_ref().filter(|(id, _)| *id == run.id);
             let text = match still {
                 Some((_, 0)) => {
-                    "none of them is failed any more: they were retried, synced again or given up"
-                        .to_owned()
+                    "all that failed were retried, synced again or given up since".to_owned()
                 }
-                Some((_, still)) if *still < c.failed => format!(
-                    "still failed: {}; the others were retried, synced again or given up. {key} shows the failed ones",
-                    grouped(*still)
+                Some((_, left)) if *left < c.failed => format!(
+                    "{} were not taken up again; the others were retried, synced again or given up since. {key} shows them",
+                    grouped(*left)
                 ),
                 _ => format!("{key} shows the failed ones in the queue"),
             };

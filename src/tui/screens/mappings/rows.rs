@@ -60,7 +60,9 @@ impl Mappings {
                 (rows.saturating_sub(above + height), "below"),
             ];
             let parts = parts.iter().filter(|(number, _)| *number > 0);
-            let parts: Vec<String> = parts.map(|(n, place)| format!("{n} {place}")).collect();
+            let parts: Vec<String> = parts
+                .map(|(n, place)| format!("{n} more {place}"))
+                .collect();
             let (text, muted) = (parts.join(", "), canvas.theme.muted);
             canvas.put_right(note.x, note.y, note.width, &text, muted);
         }
