@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::{House, PETS};
 use tramline::config::Config;
 use tramline::model::{Properties, Record};
-use tramline::operations::records::meanwhile::{Changed, RecordChange};
+use tramline::operations::records::change::{Changed, RecordChange};
 use tramline::operations::{OpenOptions, Operations};
 
 fn properties(value: Value) -> Properties {
@@ -57,7 +57,7 @@ fn what_somebody_else_changed_meanwhile_is_not_overwritten_unasked() {
         let wanted = change(&seen, json!({ "weight": 20, "name": "Rex II" }));
         let before = house.requests("PUT /objects").len();
         let result = operations.change_record(&connection, wanted).await.unwrap();
-        let Changed::Meanwhile(refused, live) = result else {
+        let Changed::Overtaken(refused, live) = result else {
             panic!("{result:?}");
         };
         assert_eq!(house.requests("PUT /objects").len(), before);
@@ -75,7 +75,7 @@ fn what_somebody_else_changed_meanwhile_is_not_overwritten_unasked() {
             .change_record(&connection, again.clone())
             .await
             .unwrap();
-        let Changed::Meanwhile(refused, live) = result else {
+        let Changed::Overtaken(refused, live) = result else {
             panic!("{result:?}");
         };
         assert_eq!(refused.overtaken(&live).collect::<Vec<_>>(), ["weight"]);

@@ -41,6 +41,8 @@ mod looks;
 mod manners;
 #[path = "screens/many.rs"]
 mod many;
+#[path = "screens/mended.rs"]
+mod mended;
 #[path = "screens/mending.rs"]
 mod mending;
 #[path = "screens/mouse.rs"]

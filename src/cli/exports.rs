@@ -81,7 +81,7 @@ struct Shown<'a> {
 }
 
 async fn show(context: &Context, operations: &Operations, run: &Run) -> Result<Exit, Problem> {
-    let still_failed = operations.still_failed(run).await?;
+    let still_failed = operations.still_failed(&run.id).await?;
     if context.output.is_json() {
         context.output.document(&Shown { run, still_failed });
     } else {
@@ -95,7 +95,7 @@ async fn show(context: &Context, operations: &Operations, run: &Run) -> Result<E
         let mended = run.counts.failed.saturating_sub(still_failed);
         if mended > 0 && !run.options.dry_run {
             context.output.line(&format!(
-                "of {} failed record(s), {mended} were retried, synced again or given up since; still failed: {still_failed}",
+                "of {} failed record(s), {mended} were retried, synced again or given up since; not taken up again: {still_failed}",
                 run.counts.failed
             ));
         }

@@ -74,7 +74,6 @@ impl Operations {
         let seq = store.audit_begins(&act.0).await?;
         self.acts().insert(seq);
         let result = doing.await;
-        self.acts().remove(&seq);
         let told = match &result {
             Ok(value) => told(value),
             Err(problem) => Told {
@@ -84,6 +83,8 @@ impl Operations {
             },
         };
         self.audit_ends(seq, &told).await;
+        // Only now: a process that ends before this has the row told by `leave_acts`.
+        self.acts().remove(&seq);
         result
     }
 
@@ -103,12 +104,9 @@ impl Operations {
     pub(super) async fn leave_acts(&self) {
         let left = std::mem::take(&mut *self.acts());
         for seq in left {
-            let told = Told {
-                outcome: LEFT.to_owned(),
-                number: None,
-                target: None,
-            };
-            self.audit_ends(seq, &told).await;
+            if let Err(error) = self.inner.store.audit_left(seq, LEFT).await {
+                tracing::warn!(%error, "what became of an action could not be written into the audit");
+            }
         }
     }
 
@@ -142,5 +140,43 @@ impl Operations {
     /// The latest actions of people, the newest first; those of a connection where one is given, and those of all.
     pub async fn audit(&self, limit: u32, only: Option<&ConnectionName>) -> Done<Vec<AuditEntry>> {
         Ok(self.inner.store.audit_of(limit, only).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::demo::Demo;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    #[tokio::test]
+    async fn an_action_whose_process_ends_before_its_end_is_written_is_told_to_be_left() {
+        let demo = Demo::start(1).await.unwrap();
+        let operations = &demo.operations;
+        let done = Cell::new(false);
+        let doing = async {
+            done.set(true);
+            Ok(())
+        };
+        let mut acting = Box::pin(operations.audited(Act::new("sync", "a"), doing, |()| None));
+        while !done.get() {
+            let acted = poll_fn(|cx| Poll::Ready(acting.as_mut().poll(cx))).await;
+            assert!(acted.is_pending());
+            tokio::task::yield_now().await;
+        }
+        // It was done, and its end is on its way into the store.
+        drop(acting);
+        operations.leave_acts().await;
+        let outcome = async || operations.audit(1, None).await.unwrap()[0].outcome.clone();
+        assert_eq!(outcome().await.as_deref(), Some(LEFT));
+        // An end that was written just before stays.
+        let acting = operations.audited(Act::new("sync", "b"), async { Ok(()) }, |()| None);
+        acting.await.unwrap();
+        operations.acts().extend(0..10);
+        operations.leave_acts().await;
+        assert_eq!(outcome().await.as_deref(), Some("done"));
+        demo.end().await;
     }
 }

@@ -66,11 +66,11 @@ impl Operations {
 
     /// How many of the records that a run could not bring to their contacts still stand so in the queue; the others were retried,
     /// synced again or given up since. A dry run leaves none there.
-    pub async fn still_failed(&self, run: &Run) -> Done<u64> {
-        let text = format!("state:failed,unknown run:{}", run.id);
+    pub async fn still_failed(&self, run: &RunId) -> Done<u64> {
+        let text = format!("state:failed,unknown run:{run}");
         let filter = Filter::parse(&text)
             .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()))?;
-        Ok(self.inner.store.count(&filter).await?.number)
+        Ok(self.inner.store.count_all(&filter).await?)
     }
 
     /// Stops a run after what is in flight; it can be resumed.

@@ -1,8 +1,8 @@
 //! Records of HighLevel objects.
 
+pub mod change;
 pub mod csv;
 pub mod file;
-pub mod meanwhile;
 mod walk;
 
 use super::audit::{Act, Told};

@@ -62,6 +62,18 @@ impl Store {
         self.commit(tx).await
     }
 
+    /// Writes down how an action stands whose end nobody has written down; an end that is there stays.
+    pub async fn audit_left(&self, seq: i64, outcome: &str) -> Result<()> {
+        let mut writer = self.writer().await;
+        let mut tx = writer.begin().await?;
+        sqlx::query("UPDATE audit SET outcome = $1 WHERE seq = $2 AND outcome IS NULL")
+            .bind(outcome)
+            .bind(seq)
+            .execute(&mut *tx)
+            .await?;
+        self.commit(tx).await
+    }
+
     /// The latest actions, the newest first.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
         self.audit_of(limit, None).await

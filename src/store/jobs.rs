@@ -102,6 +102,16 @@ pub struct Count {
     pub exact: bool,
 }
 
+impl Count {
+    /// Just so many.
+    pub fn exactly(number: u64) -> Self {
+        Self {
+            number,
+            exact: true,
+        }
+    }
+}
+
 impl Store {
     /// A job by its id. What is due under a pause is shown as waiting for its end, here and in every list.
     pub async fn job(&self, id: &JobId) -> Result<Option<Job>> {
@@ -191,6 +201,16 @@ impl Store {
 
     /// Number of jobs that a filter matches: from the kept counts where they suffice, else counted up to 10,000.
     pub async fn count(&self, filter: &Filter) -> Result<Count> {
+        self.count_to(COUNTED, filter).await
+    }
+
+    /// As [`Store::count`], however many there are: it costs what the index that the filter leads to holds, so it is for filters
+    /// that name a run or a group.
+    pub async fn count_all(&self, filter: &Filter) -> Result<u64> {
+        Ok(self.count_to(i64::MAX - 1, filter).await?.number)
+    }
+
+    async fn count_to(&self, most: i64, filter: &Filter) -> Result<Count> {
         // As for a list.
         let mut reader = self.readers().begin().await?;
         if is_scope_only(filter) {
@@ -201,17 +221,14 @@ impl Store {
                 .filter(|scope| scope.allowed(filter))
                 .map(|scope| scope.number.unsigned_abs())
                 .sum();
-            return Ok(Count {
-                number,
-                exact: true,
-            });
+            return Ok(Count::exactly(number));
         }
         let search = Search::prepare(&mut reader, filter, self.now()).await?;
-        let mut query = search.count(COUNTED + 1);
+        let mut query = search.count(most + 1);
         let number: i64 = query.build_query_scalar().fetch_one(&mut *reader).await?;
         Ok(Count {
-            number: number.min(COUNTED).unsigned_abs(),
-            exact: number <= COUNTED,
+            number: number.min(most).unsigned_abs(),
+            exact: number <= most,
         })
     }
 

@@ -378,7 +378,7 @@ impl Engine {
         Ok(job.is_some_and(|job| !job.is_under_way()))
     }
 
-    /// The result of a job that came to an end without this process hearing of it, as its last attempt has it.
+    /// The result of a job that came to an end without this process hearing of it, as the job has it.
     async fn settled(&self, id: &JobId) -> Result<Option<SyncResult>, Problem> {
         let store = self.store();
         let Some(job) = store.job(id).await? else {
@@ -388,11 +388,11 @@ impl Engine {
             return Ok(None);
         }
         let outcome = match job.state {
-            JobState::Done => {
-                let attempts = store.attempts(id).await?;
-                let last = attempts.last().map(|attempt| attempt.outcome.as_str());
-                last.and_then(Outcome::from_name).unwrap_or(Outcome::Synced)
-            }
+            // An export that resolved it tells no end: it confirmed what the record has.
+            JobState::Done => job
+                .ended
+                .as_ref()
+                .map_or(Outcome::Synced, |end| end.outcome),
             JobState::Unknown => Outcome::Unknown,
             JobState::Failed | JobState::Discarded => Outcome::Failed,
             JobState::Ready | JobState::Running | JobState::Waiting => Outcome::Waiting,

@@ -1,7 +1,7 @@
 //! Commands that do what a key does, as a person would type them.
 
 use crate::model::{ConnectionName, Properties};
-use crate::operations::records::meanwhile::RecordChange;
+use crate::operations::records::change::RecordChange;
 use serde_json::Value;
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use crate::config::Stamp;
 use crate::model::ConnectionName;
 use crate::model::call::Call;
 use crate::operations::mappings::MappingSummary;
-use crate::operations::records::meanwhile::Changed;
+use crate::operations::records::change::Changed;
 use crate::operations::{Done, Operations};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
@@ -184,7 +184,7 @@ async fn perform(
         }
         Request::Update(change) => match ops.change_record(connection, *change).await {
             Ok(Changed::Saved(record)) => Reply::Saved(Ok(record)),
-            Ok(Changed::Meanwhile(change, live)) => Reply::Meanwhile(change, Box::new(live)),
+            Ok(Changed::Overtaken(change, live)) => Reply::Overtaken(change, Box::new(live)),
             Err(problem) => Reply::Saved(Err(problem)),
         },
         Request::Delete(object, records) => {
@@ -296,6 +296,10 @@ async fn perform(
         }
         Request::Bulks => Reply::Bulks(ops.bulks(BULKS).await),
         Request::Exports => Reply::Exports(ops.exports(RUNS, ops.only(connection)).await),
+        Request::StillFailed(run) => {
+            let result = ops.still_failed(&run).await;
+            Reply::StillFailed(run, result)
+        }
         Request::StartExport(mapping, options) => {
             Reply::Run("started", ops.start_export(&mapping, options).await)
         }

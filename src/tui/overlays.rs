@@ -12,11 +12,11 @@ use super::screens::records::follow_format;
 use super::widgets::form::{Form, FormOutcome, Purpose};
 use super::widgets::leaves;
 use super::widgets::line::LineOutcome;
-use super::widgets::overlay::Overlay;
+use super::widgets::overlay::{Choice, Overlay};
 use super::widgets::picker::PickOutcome;
 use super::widgets::rule::RuleOutcome;
 use super::widgets::source::SourceOutcome;
-use crate::operations::records::meanwhile::RecordChange;
+use crate::operations::records::change::RecordChange;
 use crossterm::event::{KeyCode, KeyEvent};
 
 impl App {
@@ -39,9 +39,17 @@ impl App {
                     self.confirmed(confirm);
                     return;
                 }
-                // A form that would have been written is open to be changed again.
-                KeyCode::Enter | KeyCode::Char('y' | 'Y' | 'n' | 'N' | 'q') => false,
-                _ => !leaves(key),
+                KeyCode::Enter | KeyCode::Char('y' | 'Y' | 'n' | 'N' | 'q') => {
+                    let confirm = confirm.clone();
+                    self.declined(&confirm);
+                    return;
+                }
+                _ if leaves(key) => {
+                    let confirm = confirm.clone();
+                    self.declined(&confirm);
+                    return;
+                }
+                _ => true,
             },
             Overlay::Help(help) => match action {
                 _ if help.key(key) => true,
@@ -106,7 +114,14 @@ impl App {
             },
             Overlay::Pick(picker, choice) => match picker.key(key) {
                 PickOutcome::Stay => true,
-                PickOutcome::Dropped => false,
+                PickOutcome::Dropped => {
+                    if let (Choice::Names(action), Some(Overlay::Rule(rule))) =
+                        (choice, self.overlays.last_mut())
+                    {
+                        rule.leave_names(*action, picker);
+                    }
+                    false
+                }
                 PickOutcome::Chosen(at) => {
                     let choice = choice.clone();
                     self.chosen(choice, at);
@@ -212,8 +227,8 @@ impl App {
                 match pause_from_form(&mut form, &scope, self.now, &self.session) {
                     Some((request, did)) => {
                         self.overlays.push(Overlay::Form(form));
-                        self.write_unasked(request, did);
-                        self.form_waits();
+                        self.write_unasked(request.clone(), did);
+                        self.form_waits(&request);
                     }
                     None => self.overlays.push(Overlay::Form(form)),
                 }
@@ -252,18 +267,38 @@ impl App {
     /// The form stays until the answer comes, so that what was typed is never lost.
     fn wait_for(&mut self, form: Box<Form>, request: Request, did: String) {
         self.overlays.push(Overlay::Form(form));
-        self.write(request, did);
-        // A question may lie above it now; then yes is waited for.
-        if !self.session.read_only {
-            self.form_waits();
+        let before = self.slots.latest_write();
+        self.write(request.clone(), did);
+        // Where nothing is written yet, a question lies above it: then yes is waited for.
+        if self.slots.latest_write() != before {
+            self.form_waits(&request);
         }
     }
 
-    /// The form on top waits for the answer of its write, the latest of all.
-    pub(super) fn form_waits(&mut self) {
-        if let Some(Overlay::Form(form)) = self.overlays.last_mut() {
-            form.awaits = Some(self.slots.latest_write());
+    /// The form that asked for a write waits for its answer, whatever lies above it; the write is the latest of all.
+    pub(super) fn form_waits(&mut self, request: &Request) {
+        let write = self.slots.latest_write();
+        let form = self.overlays.iter_mut().rev().find_map(|o| match o {
+            Overlay::Form(form) if asks(&form.purpose, request) => Some(form),
+            _ => None,
+        });
+        if let Some(form) = form {
+            form.awaits = Some(write);
             form.error = None;
         }
+    }
+}
+
+/// True for what a form for this purpose asks for.
+fn asks(purpose: &Purpose, request: &Request) -> bool {
+    match (purpose, request) {
+        (Purpose::New(object), Request::Create(of, _)) => object == of,
+        (Purpose::Edit(object, record, _), Request::Update(change)) => {
+            (object, record) == (&change.object, &change.record)
+        }
+        (Purpose::Pause(scope), Request::Pause { scope: of, .. }) => scope == of,
+        (Purpose::Field(_), Request::CreateField(_)) => true,
+        (Purpose::SaveFilter(_), Request::SaveFilter(_)) => true,
+        _ => false,
     }
 }

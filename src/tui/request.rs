@@ -21,8 +21,8 @@ use crate::operations::mappings::{MappingDetail, MappingSummary, SuggestedPair};
 use crate::operations::pace::Pace;
 use crate::operations::pauses::Scope;
 use crate::operations::queue::{Chosen, JobDetail, JobList, JobQuery};
+use crate::operations::records::change::RecordChange;
 use crate::operations::records::file::{Filed, RecordFile};
-use crate::operations::records::meanwhile::RecordChange;
 use crate::operations::records::{RecordCursor, RecordList, RecordSearch, RelatedRecord};
 use crate::operations::reload::Reloaded;
 use crate::operations::retried::AfterRetry;
@@ -124,6 +124,8 @@ pub enum Request {
     /// How far the latest actions on many are.
     Bulks,
     Exports,
+    /// How many of the records that a run could not bring to their contacts still stand so.
+    StillFailed(RunId),
     StartExport(MappingName, ExportOptions),
     PauseExport(RunId),
     ResumeExport(RunId),
@@ -198,7 +200,7 @@ pub enum Reply {
     Synced(Done<Vec<SyncResult>>),
     Saved(Done<Record>),
     /// A change that was not written: somebody else changed the same of the record, which is as it is now.
-    Meanwhile(Box<RecordChange>, Box<Record>),
+    Overtaken(Box<RecordChange>, Box<Record>),
     /// Deleted records, and the problem that stopped the rest.
     Deleted(Vec<RecordId>, Option<Problem>),
     MappingDetail(MappingName, Done<MappingDetail>),
@@ -232,6 +234,7 @@ pub enum Reply {
     Cancelled(BulkId, Done<bool>),
     Bulks(Done<Vec<Bulk>>),
     Exports(Done<Vec<Run>>),
+    StillFailed(RunId, Done<u64>),
     /// A run that was started, paused, resumed or cancelled, with the word for it.
     Run(&'static str, Done<Run>),
     Calls(Vec<Call>),

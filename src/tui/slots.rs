@@ -48,6 +48,8 @@ pub enum Slot {
     Count,
     Exports,
     RunFailures,
+    /// How many of a run's failures are left.
+    StillFailed,
     Calls,
     Log,
     Audit,
@@ -67,6 +69,7 @@ impl Slot {
             | Self::Connections
             | Self::Bulks
             | Self::AfterRetry
+            | Self::StillFailed
             | Self::Pace
             | Self::Write(_) => None,
             Self::Filters(tab) => Some(tab),

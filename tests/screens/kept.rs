@@ -5,8 +5,8 @@ use super::world::{self, Mood};
 use crossterm::event::KeyCode;
 use serde_json::json;
 use tramline::model::{Record, RecordId};
+use tramline::operations::records::change::RecordChange;
 use tramline::operations::records::file::Format;
-use tramline::operations::records::meanwhile::RecordChange;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
 use tramline::tui::event::{Answer, Event};
@@ -44,7 +44,7 @@ fn answer_too_late(driver: &mut Driver, name: &str) {
     driver.event(Event::Answer(Box::new(Answer {
         slot,
         generation,
-        reply: Reply::Meanwhile(Box::new(change), Box::new(live)),
+        reply: Reply::Overtaken(Box::new(change), Box::new(live)),
     })));
 }
 

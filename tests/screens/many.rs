@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 use tramline::model::JobState;
 use tramline::model::bulk::{Bulk, BulkAction, BulkState};
 use tramline::operations::queue::Chosen;
-use tramline::operations::retried::AfterRetry;
+use tramline::operations::retried::{AfterRetry, Count};
 use tramline::tui::effect::Effect;
 use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
@@ -169,7 +169,7 @@ fn what_became_of_retried_jobs_is_said() {
     driver.event(Event::Changed);
     driver.wait(300);
     assert_eq!(asked(&driver, |r| *r == Request::AfterRetry(since)), 1);
-    let said = "41 jobs retried: 30 done, 11 failed";
+    let said = "41 jobs retried; of all retried since: 30 done, 11 failed";
     assert!(driver.said().contains(said), "{}", driver.said());
     assert!(!driver.text(80, 24).contains("to go: "));
     driver.event(Event::Changed);
@@ -209,20 +209,36 @@ fn retried_jobs_that_are_still_to_go_are_counted_above_the_list_until_nothing_mo
         Reply::Bulks(Ok(bulks)),
     );
     driver.wait(300);
-    let became = AfterRetry {
-        done: 20,
-        failed: 8,
-        to_go: 13,
+    let became = |done, failed, to_go| AfterRetry {
+        done: Count::exactly(done),
+        failed: Count::exactly(failed),
+        to_go,
     };
-    reply(
-        &mut driver,
-        |r| matches!(r, Request::AfterRetry(_)),
-        Reply::AfterRetry(since, Ok(became)),
-    );
+    let stand = |driver: &mut Driver, became: AfterRetry| {
+        reply(
+            driver,
+            |r| matches!(r, Request::AfterRetry(_)),
+            Reply::AfterRetry(since, Ok(became)),
+        );
+    };
+    // More than are counted move though their number stands still.
+    let many = Count {
+        number: 10_000,
+        exact: false,
+    };
+    for _ in 0..4 {
+        stand(&mut driver, became(20, 8, many));
+        let text = driver.text(80, 24);
+        assert!(text.contains("20 done, 8 failed, 10,000+ to go"), "{text}");
+        driver.wait(30_000);
+        driver.event(Event::Changed);
+        driver.wait(300);
+    }
+    stand(&mut driver, became(20, 8, Count::exactly(13)));
     for (width, height) in super::SIZES {
         let text = driver.text(width, height);
         assert!(
-            text.contains("41 jobs retried: 20 done, 8 failed, 13 to go"),
+            text.contains("41 jobs retried; of all retried since: 20 done, 8 failed, 13 to go"),
             "{text}"
         );
     }
@@ -234,6 +250,45 @@ fn retried_jobs_that_are_still_to_go_are_counted_above_the_list_until_nothing_mo
     );
     driver.wait(20_000);
     assert!(!driver.text(120, 40).contains("jobs retried"));
+}
+
+#[test]
+fn retried_jobs_that_others_took_over_or_discarded_are_said_to_be_so() {
+    for (done, said) in [
+        (0, "newer changes took all over, or they were discarded"),
+        (30, "30 done; 11 taken over by newer changes or discarded"),
+        // Somebody else retried some as well.
+        (50, "of all retried since: 50 done"),
+    ] {
+        let mut driver = retrying_all(Mood::Normal);
+        driver.wait(6_000);
+        driver.bulks = Some(vec![Bulk {
+            state: BulkState::Done,
+            changed: 41,
+            ..world::bulk(BulkAction::Retry)
+        }]);
+        driver.event(Event::Changed);
+        driver.silent = true;
+        driver.wait(300);
+        let (slot, generation) = driver.waiting(|r| matches!(r, Request::AfterRetry(_)));
+        let became = AfterRetry {
+            done: Count::exactly(done),
+            failed: Count::exactly(0),
+            to_go: Count::exactly(0),
+        };
+        let since = world::bulk(BulkAction::Retry).start_at;
+        driver.event(Event::Answer(Box::new(Answer {
+            slot,
+            generation,
+            reply: Reply::AfterRetry(since, Ok(became)),
+        })));
+        let end = driver.said();
+        assert!(
+            end.contains("41 jobs retried; ") && end.contains(said),
+            "{end}"
+        );
+        assert!(done != 50 || end.ends_with("50 done"), "{end}");
+    }
 }
 
 /// The jobs that the world's second failure group counts.

@@ -50,7 +50,7 @@ use tramline::operations::records::{
     RecordCursor, RecordList, RecordOrder, RecordSearch, RelatedRecord,
 };
 use tramline::operations::reload::Reloaded;
-use tramline::operations::retried::AfterRetry;
+use tramline::operations::retried::{AfterRetry, Count};
 use tramline::operations::schemas::SchemaSummary;
 use tramline::operations::status::{LastError, Status};
 use tramline::operations::{LogLevel, LogLine};
@@ -219,9 +219,9 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         ),
         Request::AfterRetry(since) => {
             let became = AfterRetry {
-                done: 30,
-                failed: 11,
-                to_go: 0,
+                done: Count::exactly(30),
+                failed: Count::exactly(11),
+                to_go: Count::exactly(0),
             };
             Reply::AfterRetry(since, done(mood, became))
         }
@@ -354,6 +354,11 @@ pub fn answer(mood: Mood, request: Request) -> Reply {
         Request::Pace(since) => Reply::Pace(since, done(mood, pace(mood, since))),
         Request::Bulks => Reply::Bulks(done(mood, vec![bulk(BulkAction::Retry)])),
         Request::Exports => Reply::Exports(done(mood, runs(mood))),
+        Request::StillFailed(id) => {
+            let failed = runs(mood).into_iter().find(|run| run.id == id);
+            let failed = failed.map_or(0, |run| run.counts.failed);
+            Reply::StillFailed(id, done(mood, failed))
+        }
         Request::StartExport(..) => {
             Reply::Run("started", done(mood, run(mood, 2, RunState::Running)))
         }

@@ -6,7 +6,7 @@ use crate::model::{
 };
 use crate::operations::Done;
 use crate::operations::pauses::Scope;
-use crate::operations::records::meanwhile::RecordChange;
+use crate::operations::records::change::RecordChange;
 use crate::tui::command::{set, update};
 use crate::tui::context::{Cx, Then};
 use crate::tui::event::Answer;
@@ -83,11 +83,12 @@ impl App {
             }
             Reply::FieldCreated(result) => self.field_created(slot, result),
             Reply::Saved(result) => self.saved(slot, result),
-            Reply::Meanwhile(change, live) => self.meanwhile(slot, *change, *live),
+            Reply::Overtaken(change, live) => self.overtaken(slot, *change, *live),
             Reply::Paused(scope, result) => self.paused(slot, scope, result),
             reply => {
                 if let Reply::Deleted(records, _) = &reply {
                     self.mappings.samples_gone(records, &mut hands!(self));
+                    self.left_lists().for_each(|left| left.lose(records));
                 }
                 let tab = slot.tab().unwrap_or(match &reply {
                     Reply::Synced(_) | Reply::Deleted(..) | Reply::Filed(..) => Tab::Records,
@@ -98,7 +99,7 @@ impl App {
                     | Reply::Pace(..)
                     | Reply::AfterRetry(..)
                     | Reply::Cancelled(..) => Tab::Queue,
-                    Reply::Run(..) => Tab::Exports,
+                    Reply::Run(..) | Reply::StillFailed(..) => Tab::Exports,
                     Reply::MappingSaved(..) => Tab::Mappings,
                     _ => self.tab,
                 });
@@ -210,6 +211,7 @@ impl App {
 
     /// Puts a record that was just read or written in the place of what the screens have of it.
     pub(super) fn show_as_it_is(&mut self, record: &Record) {
+        self.left_lists().for_each(|left| left.learn(record));
         for tab in [Tab::Records, Tab::Mappings] {
             let reply = Reply::Saved(Ok(record.clone()));
             self.with(tab, |screen, cx| screen.answer(reply, cx));

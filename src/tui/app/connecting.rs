@@ -189,7 +189,7 @@ impl App {
     /// What was written to a connection that is not in view any more ended.
     pub(super) fn ended_elsewhere(&mut self, connection: &ConnectionName, reply: &Reply) {
         let (level, text) = match (reply, problem_of(reply)) {
-            (Reply::Meanwhile(change, _), _) => {
+            (Reply::Overtaken(change, _), _) => {
                 let record = &change.record;
                 let text = format!(
                     "record {record} was changed by somebody else meanwhile: nothing was written to it"

@@ -208,8 +208,9 @@ impl App {
             name: name.unwrap_or_default(),
             ..filter
         };
-        self.keep_filters(Request::SaveFilter(filter));
-        self.form_waits();
+        let request = Request::SaveFilter(filter);
+        self.keep_filters(request.clone());
+        self.form_waits(&request);
     }
 
     /// Changes what is saved, to the end, whatever is asked meanwhile. It is nobody's data: `--read-only` and production have

@@ -224,13 +224,21 @@ impl App {
         }
     }
 
-    /// A question that is open goes by what it asks about: its numbers are those of now, and what is over is asked no more.
+    /// A question that is open goes by what it asks about: its numbers are those of now, and what is over is asked no more. Who
+    /// was asked only whether to quit before something is over has quit once it is.
     pub(super) fn follow_question(&mut self) {
         let Some(Overlay::Confirm(shown)) = self.overlays.last() else {
             return;
         };
         let now = match &shown.then {
-            Some(Then::Quit) => self.quit_question(),
+            Some(Then::Quit) => match self.quit_question() {
+                // The key that answers may be under way: it is not to be one of the screen's.
+                None => {
+                    self.overlays.pop();
+                    return self.quit_now();
+                }
+                question => question,
+            },
             Some(Then::Ask(Request::CancelExport(run))) => match self.exports.listed(run) {
                 Some(run) => cancel_question(run).map(|question| shown.clone().as_in(question)),
                 None => return,

@@ -19,7 +19,7 @@ mod configured;
 mod connecting;
 mod filters;
 mod going;
-mod meanwhile;
+mod overtaken;
 mod ways;
 
 use crate::model::filter::Filter;
@@ -505,7 +505,7 @@ impl App {
                 }
                 let did = confirm.did.unwrap_or_default();
                 hands!(self).write_now(request.clone(), did);
-                self.form_waits();
+                self.form_waits(&request);
                 if let Some(edit) = &mut self.edit
                     && edit.slot.is_none()
                     && edit.request == request
@@ -526,6 +526,20 @@ impl App {
             }
             Some(Then::Quit) => self.quit_now(),
             None => {}
+        }
+    }
+
+    /// No was said to a question: a text of the editor that is not written can be edited again.
+    pub(in crate::tui) fn declined(&mut self, confirm: &Confirm) {
+        let Some(Then::Ask(request)) = &confirm.then else {
+            return;
+        };
+        let asked = |edit: &mut Edit| edit.slot.is_none() && edit.request == *request;
+        if let Some(edit) = self.edit.take_if(asked) {
+            let question = Confirm::new("Nothing was written. Edit it again?")
+                .line("No drops the edit.")
+                .then(Then::Edit(edit.editing, edit.text));
+            self.overlays.push(Overlay::Confirm(question));
         }
     }
 

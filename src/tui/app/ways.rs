@@ -112,6 +112,16 @@ impl App {
         }
     }
 
+    /// The lists of records that esc leads back to.
+    pub(super) fn left_lists(&mut self) -> impl Iterator<Item = &mut Left> {
+        self.ways
+            .iter_mut()
+            .filter_map(|way| match &mut way.before {
+                Before::Records(left) => Some(left),
+                _ => None,
+            })
+    }
+
     fn go_back(&mut self, way: Way) {
         let mut cx = hands!(self);
         match way.before {

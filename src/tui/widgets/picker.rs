@@ -169,6 +169,12 @@ impl Picker {
         marks.marked.iter().copied().collect()
     }
 
+    /// True if something is typed, or was marked.
+    pub fn is_touched(&self) -> bool {
+        let marked = self.marks.as_ref().is_some_and(|marks| marks.touched);
+        marked || !self.input.value().trim().is_empty()
+    }
+
     /// The labels of the items that were taken.
     pub fn taken_labels(&self) -> Vec<String> {
         let taken = self.taken();

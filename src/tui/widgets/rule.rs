@@ -3,6 +3,7 @@
 use super::expression::Expression;
 use super::leaves;
 use super::overlay::frame;
+use super::picker::Picker;
 use super::round;
 use super::text::{Tone, wrap};
 use crate::model::{Action, MappingName};
@@ -71,6 +72,8 @@ pub struct RuleEditor {
     cursor: usize,
     /// The names of the other rules: effects are kept by name.
     others: Vec<String>,
+    /// Names that were being chosen for an action when their list was left.
+    begun: Option<(Action, Picker)>,
     /// Why the rule cannot be taken.
     problem: Option<&'static str>,
     /// What the rule makes of the sample, or why it does not; empty until that is known.
@@ -96,6 +99,7 @@ impl RuleEditor {
             before: rule.clone(),
             rule,
             others,
+            begun: None,
             problem: None,
             result: Vec::new(),
         }
@@ -103,7 +107,7 @@ impl RuleEditor {
 
     /// True if the rule is another one than at the beginning.
     pub fn is_typed_in(&self) -> bool {
-        self.rule() != self.before
+        self.rule() != self.before || self.begun.is_some()
     }
 
     /// True if both began with the same rule at the same place.
@@ -129,6 +133,7 @@ impl RuleEditor {
         self.rule = self.before.clone();
         self.name = Input::new(self.before.name.clone());
         self.when.retype(&self.before.when);
+        self.begun = None;
         self.problem = None;
     }
 
@@ -144,6 +149,19 @@ impl RuleEditor {
     /// The names that an action is about.
     pub fn names(&self, action: Action) -> &[String] {
         &self.rule.names(action).0
+    }
+
+    /// The list of an action's names was left: what was typed and marked in it is there when it is opened again.
+    pub fn leave_names(&mut self, action: Action, left: &Picker) {
+        if left.is_touched() {
+            self.begun = Some((action, left.clone()));
+        }
+    }
+
+    /// The list of an action's names as it was left, if it was.
+    pub fn take_begun(&mut self, action: Action) -> Option<Picker> {
+        let begun = self.begun.take_if(|(of, _)| *of == action);
+        begun.map(|(_, picker)| picker)
     }
 
     /// Takes the names that were chosen for an action.

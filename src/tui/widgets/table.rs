@@ -167,7 +167,7 @@ impl TableState {
     }
 
     /// The first row to show at this height, so that the cursor is in sight.
-    fn scroll(&self, height: usize, rows: usize) -> usize {
+    pub fn scroll(&self, height: usize, rows: usize) -> usize {
         self.height.set(height);
         let highest = self.cursor.saturating_sub(height.saturating_sub(1));
         let offset = self

@@ -33,12 +33,19 @@ pub struct Exports {
     /// The run that is shown whole below the list.
     beside: Option<RunId>,
     settle: Option<Timestamp>,
+    /// How many failures of a run are left, as far as that is known.
+    still: Option<(RunId, u64)>,
+    /// The run that was last asked about, and when; to be asked again where `changed`.
+    looked: Option<(RunId, Timestamp)>,
+    changed: bool,
     /// The run whose failed jobs are looked for.
     wanted: Option<Run>,
 }
 
 /// The cursor must rest this long before a run is shown whole: a slow line is not to carry every run passed.
 const SETTLE: SignedDuration = SignedDuration::from_millis(150);
+/// What is left of a run's failures is counted again at most so often: they may be many.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Records settled a second, over the time of work.
 pub fn rate(run: &Run) -> Option<f64> {
@@ -98,6 +105,9 @@ impl Exports {
             started: None,
             beside: None,
             settle: None,
+            still: None,
+            looked: None,
+            changed: false,
             wanted: None,
         }
     }
@@ -156,6 +166,20 @@ impl Exports {
     fn follow(&mut self) {
         self.settle = None;
         self.beside = self.current().map(|run| run.id);
+        self.changed = true;
+    }
+
+    /// When what is left of the failures of the run that is shown whole is to be counted; `None` if that is known, or there is
+    /// nothing to count.
+    fn look_at(&self, now: Timestamp) -> Option<(RunId, Timestamp)> {
+        let run = self.listed(self.beside.as_ref()?)?;
+        let counts = run.counts.failed > 0 && !run.options.dry_run;
+        if !self.changed || !counts || run.state == RunState::Running {
+            return None;
+        }
+        let looked = self.looked.as_ref().filter(|(id, _)| *id == run.id);
+        let at = looked.map_or(now, |(_, at)| *at + LOOK_AGAIN);
+        Some((run.id.clone(), at))
     }
 
     fn read(&mut self, cx: &mut Cx) {
@@ -342,6 +366,9 @@ impl Screen for Exports {
                 }
                 self.refresh.at_once();
             }
+            Reply::StillFailed(run, Ok(number)) => self.still = Some((run, number)),
+            // The number of those that failed stands there all the same.
+            Reply::StillFailed(_, Err(_)) => {}
             Reply::Run(_, Err(problem)) => cx.toast(Level::Error, problem.to_string()),
             Reply::Jobs { result, .. } => self.failures_found(result, cx),
             _ => {}
@@ -391,6 +418,14 @@ impl Screen for Exports {
             self.runs.start();
             cx.ask(Slot::Exports, Request::Exports);
         }
+        if let Some((run, at)) = self.look_at(cx.now)
+            && at <= cx.now
+            && !cx.slots.waits(Slot::StillFailed)
+        {
+            self.changed = false;
+            self.looked = Some((run.clone(), cx.now));
+            cx.ask(Slot::StillFailed, Request::StillFailed(run));
+        }
         let running = |run: &Run| run.state == RunState::Running;
         let old = self
             .runs
@@ -407,8 +442,10 @@ impl Screen for Exports {
     }
 
     fn wake(&self, cx: &WakeCx) -> Option<Timestamp> {
+        let look = self.look_at(cx.now).map(|(_, at)| at);
+        let look = look.filter(|_| !cx.slots.waits(Slot::StillFailed));
         if self.runs.is_idle() || cx.slots.waits(Slot::Exports) {
-            return self.settle;
+            return self.settle.into_iter().chain(look).min();
         }
         let running = |run: &Run| run.state == RunState::Running;
         let runs = self
@@ -417,7 +454,7 @@ impl Screen for Exports {
             .is_some_and(|runs| runs.iter().any(running));
         let second =
             runs.then(|| self.runs.read_at().unwrap_or(cx.now) + SignedDuration::from_secs(1));
-        [self.refresh.due_at(), second, self.settle]
+        [self.refresh.due_at(), second, self.settle, look]
             .into_iter()
             .flatten()
             .min()

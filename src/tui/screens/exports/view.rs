@@ -243,10 +243,18 @@ impl Exports {
             (format!("{} {problem}", theme.glyphs.cross), theme.error)
         } else if c.failed > 0 && !run.options.dry_run {
             let key = canvas.key(Action::Open);
-            (
-                format!("{key} shows the failed ones in the queue"),
-                theme.muted,
-            )
+            let still = self.still.as_ref().filter(|(id, _)| *id == run.id);
+            let text = match still {
+                Some((_, 0)) => {
+                    "all that failed were retried, synced again or given up since".to_owned()
+                }
+                Some((_, left)) if *left < c.failed => format!(
+                    "{} were not taken up again; the others were retried, synced again or given up since. {key} shows them",
+                    grouped(*left)
+                ),
+                _ => format!("{key} shows the failed ones in the queue"),
+            };
+            (text, theme.muted)
         } else {
             return;
         };

@@ -30,6 +30,17 @@ impl Mappings {
             columns.insert(0, Column::new("", 0, 1, 1));
         }
         let warn = canvas.theme.warn;
+        // Where rows are out of sight, the last line says how many.
+        let whole = usize::from(area.height) > rows || area.height < 4;
+        let note = Rect {
+            y: area.bottom().saturating_sub(1),
+            height: 1,
+            ..area
+        };
+        let area = Rect {
+            height: area.height - u16::from(!whole),
+            ..area
+        };
         table::draw(canvas, area, &columns, table, rows, true, |at| {
             let (target, mut cells) = row(at)?;
             if marks {
@@ -41,6 +52,20 @@ impl Mappings {
                 selected: false,
             })
         });
+        if !whole {
+            let height = usize::from(area.height - 1);
+            let above = table.scroll(height, rows);
+            let parts = [
+                (above, "above"),
+                (rows.saturating_sub(above + height), "below"),
+            ];
+            let parts = parts.iter().filter(|(number, _)| *number > 0);
+            let parts: Vec<String> = parts
+                .map(|(n, place)| format!("{n} more {place}"))
+                .collect();
+            let (text, muted) = (parts.join(", "), canvas.theme.muted);
+            canvas.put_right(note.x, note.y, note.width, &text, muted);
+        }
     }
 
     /// Says that there are no rows: `none` without a filter, else that no `noun` matches it.

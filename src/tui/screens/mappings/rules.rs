@@ -233,21 +233,27 @@ impl Mappings {
     /// Chooses what an action of a rule is about; a name may be begun already.
     pub fn choose_names(
         &self,
-        editor: &RuleEditor,
+        editor: &mut RuleEditor,
         action: Effect,
         begun: Option<char>,
         cx: &mut Cx,
     ) {
         let (title, noun) = asks_for(action);
         let known = self.known_names(action);
+        let left = editor.take_begun(action);
+        if left.is_some() {
+            let text = "here is what was typed and marked before";
+            cx.toast_about(About::Next, Level::Ok, text);
+        }
         let named = editor.names(action).iter().map(|name| Item {
             label: name.clone(),
             note: String::new(),
             key: String::new(),
             off: false,
         });
-        let mut picker =
-            Picker::new(title, named.collect()).naming(noun, editor.names(action).len());
+        let marked = editor.names(action).len();
+        let anew = || Picker::new(title, named.collect()).naming(noun, marked);
+        let mut picker = left.unwrap_or_else(anew);
         picker.add(known);
         if let Some(begun) = begun {
             picker.paste(begun.encode_utf8(&mut [0; 4]));

@@ -5,7 +5,7 @@ use super::Queue;
 use crate::model::bulk::{Bulk, BulkAction, BulkState};
 use crate::model::{BulkId, Level, Problem};
 use crate::operations::Done;
-use crate::operations::retried::AfterRetry;
+use crate::operations::retried::{AfterRetry, Count};
 use crate::tui::canvas::{Canvas, below, counted, cut, grouped, shown_width};
 use crate::tui::context::{Cx, Then};
 use crate::tui::keymap::Action;
@@ -87,20 +87,41 @@ struct After {
 }
 
 impl After {
-    /// `41 jobs retried: 30 done, 8 failed, 3 to go`.
+    /// `41 jobs retried; of all retried since: 30 done, 8 failed, 3 to go`. Which of them a job belongs to is not kept.
     fn text(&self) -> String {
         let AfterRetry {
             done,
             failed,
             to_go,
         } = self.became;
-        let parts = [(done, "done"), (failed, "failed"), (to_go, "to go")];
-        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
-        let parts: Vec<String> = parts
-            .map(|(number, what)| format!("{} {what}", grouped(number)))
-            .collect();
         let jobs = counted(self.jobs, "job");
-        format!("{jobs} retried: {}", parts.join(", "))
+        if self.became.all() == 0 {
+            return format!("{jobs} retried; newer changes took all over, or they were discarded");
+        }
+        let parts = [(done, "done"), (failed, "failed"), (to_go, "to go")];
+        let parts = parts.into_iter().filter(|(count, _)| count.number > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, what)| {
+                let more = if count.exact { "" } else { "+" };
+                format!("{}{more} {what}", grouped(count.number))
+            })
+            .collect();
+        let mut text = format!("{jobs} retried; of all retried since: {}", parts.join(", "));
+        if self.missing() > 0 {
+            let missing = grouped(self.missing());
+            text.push_str(&format!(
+                "; {missing} taken over by newer changes or discarded"
+            ));
+        }
+        text
+    }
+
+    /// So many of them at least are no retried jobs any more: a newer change took them over, or they were discarded.
+    fn missing(&self) -> u64 {
+        match self.became.is_exact() {
+            true => self.jobs.saturating_sub(self.became.all()),
+            false => 0,
+        }
     }
 }
 
@@ -335,8 +356,9 @@ impl Queue {
                             since: bulk.start_at,
                             jobs: changed,
                             became: AfterRetry {
-                                to_go: changed,
-                                ..AfterRetry::default()
+                                done: Count::exactly(0),
+                                failed: Count::exactly(0),
+                                to_go: Count::exactly(changed),
                             },
                             moved: cx.now,
                         });
@@ -372,7 +394,8 @@ impl Queue {
             return;
         };
         match result {
-            Ok(became) if became != after.became => {
+            // A number that is not counted to its end stands still while its jobs move.
+            Ok(became) if became != after.became || !became.is_exact() => {
                 after.became = became;
                 after.moved = cx.now;
             }
@@ -383,9 +406,9 @@ impl Queue {
                 return;
             }
         }
-        if after.became.to_go == 0 {
-            let level = match after.became.failed {
-                0 => Level::Ok,
+        if after.became.to_go.number == 0 {
+            let level = match (after.became.failed.number, after.missing()) {
+                (0, 0) => Level::Ok,
                 _ => Level::Warning,
             };
             cx.toast(level, after.text());

@@ -71,6 +71,39 @@ pub struct Detail {
     field: usize,
     tree: Tree,
     pinned: Option<Record>,
+    /// The record that was in view.
+    of: Option<RecordId>,
+}
+
+impl Left {
+    /// A record was read or written since: what comes back has it as it is.
+    pub fn learn(&mut self, record: &Record) {
+        match self {
+            Self::Screen(screen) => {
+                screen.hold(record);
+            }
+            Self::Detail(detail) => {
+                let pinned = detail.pinned.as_mut().filter(|held| held.id == record.id);
+                if let Some(held) = pinned {
+                    *held = record.clone();
+                }
+            }
+        }
+    }
+
+    /// Records were deleted since: what comes back is without them.
+    pub fn lose(&mut self, gone: &[RecordId]) {
+        match self {
+            Self::Screen(screen) => screen.lose(gone),
+            Self::Detail(detail) => {
+                if detail.of.as_ref().is_some_and(|id| gone.contains(id)) {
+                    detail.open = false;
+                    detail.in_detail = false;
+                    detail.pinned = None;
+                }
+            }
+        }
+    }
 }
 
 /// The screen.
@@ -190,6 +223,7 @@ impl Records {
                 view: self.view,
                 field: self.field,
                 tree: std::mem::take(&mut self.tree),
+                of: self.current().map(|record| record.id.clone()),
                 pinned: self.pinned.take(),
             }));
         }
@@ -213,6 +247,10 @@ impl Records {
                 }
                 let mut now = std::mem::replace(self, *left);
                 self.take_common(&mut now);
+                // It lost records meanwhile.
+                if self.load.is_idle() && self.object.is_some() {
+                    self.restart_at(self.table.cursor, cx);
+                }
             }
             Left::Detail(detail) => {
                 self.open = detail.open;
@@ -307,6 +345,12 @@ impl Records {
         self.load = Load::Idle;
         self.load.start();
         self.ask_page(0, None, cx);
+    }
+
+    /// Reads the list anew, with the cursor in the place it is to have then.
+    fn restart_at(&mut self, row: usize, cx: &mut Cx) {
+        self.restart(cx);
+        self.table.cursor = row;
     }
 
     fn ask_page(&mut self, page: usize, cursor: Option<RecordCursor>, cx: &mut Cx) {

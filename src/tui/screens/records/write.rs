@@ -9,6 +9,7 @@ use crate::tui::canvas::{counted, grouped};
 use crate::tui::command::quoted;
 use crate::tui::context::Cx;
 use crate::tui::effect::Effect;
+use crate::tui::load::Load;
 use crate::tui::request::{Editing, Request};
 use crate::tui::widgets::confirm::Confirm;
 
@@ -159,7 +160,8 @@ impl Records {
         known.then(|| title(self.schema.value(), record))
     }
 
-    pub(super) fn saved(&mut self, record: Record, cx: &mut Cx) {
+    /// Puts a record in the place of what is held of it; false if nothing is.
+    pub(super) fn hold(&mut self, record: &Record) -> bool {
         let mut held = false;
         for row in self.list.held_mut() {
             if row.id == record.id {
@@ -173,11 +175,40 @@ impl Records {
         }
         self.arrange();
         self.preview = None;
+        held
+    }
+
+    pub(super) fn saved(&mut self, record: Record, cx: &mut Cx) {
+        let held = self.hold(&record);
         if !held && self.object.as_ref() == Some(&record.object) {
             self.restart(cx);
         } else if self.open && self.view == View::Sync {
             self.settle = Some(cx.now + SETTLE);
         }
+    }
+
+    /// Records were deleted while the screen is left: its list is to be read anew, with the cursor on the neighbour.
+    pub(super) fn lose(&mut self, gone: &[RecordId]) {
+        let shown = self.current().map(|record| record.id.clone());
+        if shown.is_some_and(|id| gone.contains(&id)) {
+            self.open = false;
+            self.in_detail = false;
+            self.pinned = None;
+        }
+        let rows: Vec<usize> = gone.iter().filter_map(|id| self.row_of(id)).collect();
+        for id in gone {
+            self.selected.remove(id);
+        }
+        if !rows.is_empty() {
+            self.table.cursor = self.beside(&rows);
+            self.load = Load::Idle;
+        }
+    }
+
+    /// The place of the row under the cursor once other rows are gone.
+    fn beside(&self, gone: &[usize]) -> usize {
+        let at = self.table.cursor;
+        at - gone.iter().filter(|row| **row < at).count()
     }
 
     pub(super) fn deleted(&mut self, deleted: &[RecordId], problem: Option<Problem>, cx: &mut Cx) {
@@ -191,11 +222,8 @@ impl Records {
             self.in_detail = false;
             self.pinned = None;
             // The cursor stays where it is, which is the neighbour's place now.
-            let at = self.table.cursor;
-            let above = deleted.iter().filter_map(|id| self.row_of(id));
-            let at = at - above.filter(|row| *row < at).count();
-            self.restart(cx);
-            self.table.cursor = at;
+            let rows: Vec<usize> = deleted.iter().filter_map(|id| self.row_of(id)).collect();
+            self.restart_at(self.beside(&rows), cx);
         }
         if let Some(problem) = problem {
             cx.toast(Level::Error, problem.to_string());

@@ -24,7 +24,7 @@ pub struct RecordChange {
 pub enum Changed {
     Saved(Record),
     /// Nothing was written: HighLevel has other values than the person saw, those of the record.
-    Meanwhile(Box<RecordChange>, Record),
+    Overtaken(Box<RecordChange>, Record),
 }
 
 impl RecordChange {
@@ -61,7 +61,7 @@ impl Operations {
             .record(connection, &change.object, &change.record)
             .await?;
         if change.overtaken(&live).next().is_some() {
-            return Ok(Changed::Meanwhile(Box::new(change), live));
+            return Ok(Changed::Overtaken(Box::new(change), live));
         }
         let (object, record) = (&change.object, &change.record);
         let saved = self.update_record(connection, object, record, &change.properties);
@@ -69,17 +69,14 @@ impl Operations {
     }
 }
 
-/// True for two spellings of one value: a list and a record may be answered in neighbouring shapes (a number as text, one
-/// option without its list), and nothing is absent, null or empty.
+/// True for two spellings of one value: a list and a record may be answered in neighbouring shapes (a number or a yes as text, one
+/// option without its list, options in another order), and nothing is absent, null or empty.
 fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
     let (one, other) = (one.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null));
     match (one, other) {
         _ if one == other => true,
         _ if is_nothing(one) || is_nothing(other) => is_nothing(one) && is_nothing(other),
-        (Value::Array(one), Value::Array(other)) => {
-            let mut pairs = one.iter().zip(other);
-            one.len() == other.len() && pairs.all(|(one, other)| is_same(Some(one), Some(other)))
-        }
+        (Value::Array(one), Value::Array(other)) => holds(one, other) && holds(other, one),
         (Value::Array(items), single) | (single, Value::Array(items)) => {
             matches!(items.as_slice(), [item] if is_same(Some(item), Some(single)))
         }
@@ -95,8 +92,17 @@ fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
         (Value::Number(_), _) | (_, Value::Number(_)) => {
             matches!((number(one), number(other)), (Some(one), Some(other)) if one == other)
         }
+        (Value::Bool(yes), Value::String(text)) | (Value::String(text), Value::Bool(yes)) => {
+            *text == yes.to_string()
+        }
         _ => false,
     }
+}
+
+/// True if a list has all that another one has, in whatever order.
+fn holds(one: &[Value], other: &[Value]) -> bool {
+    let has = |wanted: &Value| one.iter().any(|item| is_same(Some(item), Some(wanted)));
+    other.iter().all(has)
 }
 
 fn is_nothing(value: &Value) -> bool {
@@ -127,6 +133,8 @@ mod tests {
         assert!(same(json!("12.40"), json!(12.4)));
         assert!(same(json!(null), json!("")) && same(json!([]), json!(null)));
         assert!(same(json!("calm"), json!(["calm"])));
+        assert!(same(json!(["calm", "shy"]), json!(["shy", "calm"])));
+        assert!(same(json!(true), json!("true")) && same(json!("false"), json!(false)));
         assert!(same(
             json!({"currency": "EUR", "value": "5"}),
             json!({"currency": "EUR", "value": 5})
@@ -135,6 +143,9 @@ mod tests {
         for (one, other) in [
             (json!("007"), json!("7")),
             (json!("calm"), json!(["calm", "shy"])),
+            (json!(["calm", "shy"]), json!(["calm", "bold"])),
+            (json!(true), json!("false")),
+            (json!(false), json!("")),
             (
                 json!({"currency": "EUR", "value": 5}),
                 json!({"currency": "USD", "value": 5}),

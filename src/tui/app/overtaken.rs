@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::model::{Level, Record};
-use crate::operations::records::meanwhile::RecordChange;
+use crate::operations::records::change::RecordChange;
 use crate::tui::canvas::cut;
 use crate::tui::command::update;
 use crate::tui::context::Then;
@@ -21,7 +21,7 @@ const WIDEST: u16 = 60;
 
 impl App {
     /// A change was not written, because the record is not as the person saw it any more.
-    pub(super) fn meanwhile(&mut self, write: Slot, change: RecordChange, live: Record) {
+    pub(super) fn overtaken(&mut self, write: Slot, change: RecordChange, live: Record) {
         let at = self.busy_form(write);
         let form = at.and_then(|at| match &self.overlays[at] {
             Overlay::Form(form) => Some(form),
@@ -46,10 +46,16 @@ impl App {
             self.toasts.push(Level::Error, text, self.now);
             return;
         }
+        let overtaken: Vec<String> = change.overtaken(&live).map(str::to_owned).collect();
+        let title = match overtaken.iter().any(|key| change.seen.contains_key(key)) {
+            true => "Overwrite what somebody else changed meanwhile?",
+            // A list leaves out what is empty; it may have left out more.
+            false => "Overwrite what was not shown?",
+        };
         let again = change.over(&live);
         let did = update(&again);
         let request = Request::Update(Box::new(again));
-        let mut question = Confirm::new("Overwrite what somebody else changed meanwhile?");
+        let mut question = Confirm::new(title);
         for line in lines {
             question = question.warn(line);
         }
@@ -57,7 +63,14 @@ impl App {
             Some(edit) => {
                 edit.slot = None;
                 edit.request = request.clone();
-                "No drops the edit; nothing was written."
+                // Whoever edits it again has been told of these values.
+                for key in overtaken {
+                    match live.properties.get(&key) {
+                        Some(value) => edit.editing.before.insert(key, value.clone()),
+                        None => edit.editing.before.remove(&key),
+                    };
+                }
+                "Nothing was written. No leads back to the text."
             }
             None => "Nothing was written. No leaves it so, and the form open.",
         };
