@@ -1,13 +1,28 @@
 //! Mending: the record of a failed job in a form, with the cursor on the field at fault.
 
 use super::Queue;
-use crate::model::{JobState, Level, Record, RecordId};
+use crate::model::{JobState, Level, Problem, Record, RecordId};
 use crate::operations::Done;
 use crate::tui::context::Cx;
 use crate::tui::request::{Request, SchemaDetail};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::form::Form;
 use crate::tui::widgets::overlay::Overlay;
+use serde_json::Value;
+
+/// True if an error is about the value that a field has now: an error names the value it is about as `"value" is …`; of
+/// others it is not known before the record was changed.
+fn is_about(error: &Problem, value: Option<&Value>, changed: impl FnOnce() -> bool) -> bool {
+    let named = error.message.strip_prefix('"');
+    let Some((named, _)) = named.and_then(|rest| rest.split_once('"')) else {
+        return !changed();
+    };
+    let text = value.and_then(Value::as_str).unwrap_or_default().trim();
+    match named.strip_suffix('…') {
+        Some(begun) => text.starts_with(begun),
+        None => text == named.trim(),
+    }
+}
 
 impl Queue {
     pub(super) fn mend(&mut self, cx: &mut Cx) {
@@ -17,7 +32,7 @@ impl Queue {
         let Some(job) = self.in_view() else { return };
         let request = Request::Mend(job.object.clone(), job.record.clone());
         let (record, state) = (job.record.clone(), job.state);
-        self.mending = Some((job.mapping.clone(), job.error.clone()));
+        self.mending = Some((job.mapping.clone(), job.error.clone(), job.updated_at));
         self.mended = Some((record, state));
         cx.ask(Slot::Mend, request);
     }
@@ -41,7 +56,7 @@ impl Queue {
     }
 
     pub(super) fn mendable(&mut self, result: Done<(SchemaDetail, Record)>, cx: &mut Cx) {
-        let Some((mapping, error)) = self.mending.take() else {
+        let Some((mapping, error, failed_at)) = self.mending.take() else {
             return;
         };
         let (detail, record) = match result {
@@ -70,7 +85,15 @@ impl Queue {
                     })
                 }
             });
-            form.failed(error);
+            let is_of_now = match &error.field {
+                Some(field) => is_about(&error, record.properties.get(field), || {
+                    record.updated_at.is_some_and(|at| at > failed_at)
+                }),
+                None => true,
+            };
+            if is_of_now {
+                form.failed(error);
+            }
         }
         cx.show(Overlay::Form(Box::new(form)));
     }
