@@ -129,8 +129,8 @@ mod tests {
     fn long_values_are_told_from_where_they_differ() {
         let head = "She likes long walks, old shoes and everybody who has a biscuit; ";
         let (a, b) = (format!("{head}children too."), format!("{head}cats, less."));
-        assert_eq!(told(&a, &b, "…"), "… a biscuit; children too.");
-        assert_eq!(told(&b, &a, "…"), "… a biscuit; cats, less.");
+        assert_eq!(told(&a, &b, "…"), "…a biscuit; children too.");
+        assert_eq!(told(&b, &a, "…"), "…a biscuit; cats, less.");
         assert_eq!(told("12.4", "13.1", "…"), "12.4");
         let short = told(&a, "Other", "…");
         assert!(

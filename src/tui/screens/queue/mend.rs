@@ -17,10 +17,19 @@ fn is_about(error: &Problem, value: Option<&Value>, changed: impl FnOnce() -> bo
     let Some((named, _)) = named.and_then(|rest| rest.split_once('"')) else {
         return !changed();
     };
-    let text = value.and_then(Value::as_str).unwrap_or_default().trim();
-    match named.strip_suffix('…') {
+    let is_named = |text: &str| match named.strip_suffix('…') {
         Some(begun) => text.starts_with(begun),
-        None => text == named.trim(),
+        None => text.trim() == named.trim(),
+    };
+    match value {
+        None => is_named(""),
+        Some(Value::String(text)) => is_named(text),
+        // One of several may be at fault, or all of them as they were sent.
+        Some(Value::Array(several)) => {
+            let mut texts = several.iter().filter_map(Value::as_str);
+            texts.any(is_named) || !changed()
+        }
+        Some(other) => is_named(&other.to_string()) || !changed(),
     }
 }
 
@@ -96,5 +105,36 @@ impl Queue {
             }
         }
         cx.show(Overlay::Form(Box::new(form)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ErrorClass;
+    use serde_json::json;
+
+    #[test]
+    fn an_error_that_names_a_value_is_about_that_one() {
+        let about = |message: &str, value: Value, changed| {
+            let error = Problem::new(ErrorClass::Invalid, message);
+            is_about(&error, Some(&value), || changed)
+        };
+        let named = "\"not-an-email\" is no e-mail address";
+        assert!(about(named, json!("not-an-email"), true));
+        assert!(!about(named, json!("jo@example.org"), false));
+        assert!(about(
+            "\"very lo…\" is too long",
+            json!("very long text"),
+            true
+        ));
+        assert!(about(
+            "\"huge\" is no option",
+            json!(["calm", "huge"]),
+            true
+        ));
+        assert!(!about("\"huge\" is no option", json!(["calm"]), true));
+        assert!(about("\"12.40\" is no date", json!(12), false));
+        assert!(about("invalid", json!("x"), false) && !about("invalid", json!("x"), true));
     }
 }
