@@ -185,8 +185,8 @@ fn idle(folder: &Path) {
     const SECONDS: u64 = 20;
     let room = Room::open(folder, (120, 40), &[]);
     room.shows("25,000");
-    // Calls that nobody answers are over, messages have left, budgets are full again.
-    room.rest(Duration::from_secs(11));
+    // Calls that nobody answers are over, messages have left, budgets are full again: two seconds after the longest window.
+    room.rest(Duration::from_secs(16));
     let (cpu, woken, bytes) = (
         cpu_of_id(room.id()),
         wake_ups_of_id(room.id()),

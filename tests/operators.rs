@@ -129,6 +129,20 @@ fn a_pause_stops_what_is_due_and_says_so_until_a_person_resumes() {
 }
 
 #[test]
+fn the_end_of_a_pause_is_said_with_its_zone() {
+    let house = House::new(1);
+    let pause = ["queue", "pause", "--reason", "night", "--until"];
+    let until = "2099-11-27T19:20:00Z";
+    let paused = house.expect(0, &[&pause[..], &[until]].concat());
+    let end = "2099-11-27 19:20:00 UTC";
+    assert!(paused.stdout.contains(end), "{paused:#?}");
+    let listed = house.expect(0, &["queue", "list"]);
+    let said = format!(" until {end}: night");
+    assert!(listed.stderr.contains(&said), "{listed:#?}");
+    assert!(listed.stderr.contains(" UTC until "), "{listed:#?}");
+}
+
+#[test]
 fn a_dead_credential_stops_its_account_at_once_and_a_good_one_lets_it_go_on() {
     let house = House::new(30);
     let records = syncable(&house, 2);

@@ -63,6 +63,8 @@ mod rules;
 mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
+#[path = "screens/stranger.rs"]
+mod stranger;
 #[path = "screens/stumbles.rs"]
 mod stumbles;
 #[path = "screens/told.rs"]

@@ -168,10 +168,11 @@ async fn list(
         for pause in operations.pauses().await? {
             let what = pauses::what(&pause);
             context.output.note(&format!(
-                "{what} is paused ({}) by {} since {}: {}",
+                "{what} is paused ({}) by {} since {}{}: {}",
                 pause.kind.name(),
                 pause.by,
-                time(Some(pause.since)),
+                pauses::utc(Some(pause.since)),
+                pauses::until(&pause),
                 pause.reason
             ));
         }

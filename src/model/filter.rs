@@ -169,6 +169,11 @@ impl Filter {
         parse::complete(text)
     }
 
+    /// True for a word that is a key without what it asks for: `state`, `-age`.
+    pub fn is_key(word: &str) -> bool {
+        parse::KEYS.contains(&word.strip_prefix('-').unwrap_or(word))
+    }
+
     /// This filter and one more term.
     pub fn and(mut self, condition: Condition) -> Self {
         self.terms.push(Term {

@@ -14,6 +14,63 @@ pub struct Draft {
     pub spec: MappingSpec,
     /// What it was before each change, the latest last.
     history: Vec<MappingSpec>,
+    /// What config.toml has by now, where that and the changes are about the same lines.
+    other: Option<MappingSpec>,
+}
+
+/// Who wins where two changes are about the same line.
+#[derive(Clone, Copy, PartialEq)]
+enum Clash {
+    /// Nobody: they cannot be put together.
+    Refused,
+    /// The person who edits.
+    Mine,
+}
+
+/// What `mine` makes of `before`, made of `theirs`: lines one by one, rules as a whole, everything else as `theirs` has it.
+fn together(
+    before: &MappingSpec,
+    mine: &MappingSpec,
+    theirs: &MappingSpec,
+    clash: Clash,
+) -> Option<MappingSpec> {
+    let mut spec = theirs.clone();
+    if theirs.fields == before.fields {
+        spec.fields = mine.fields.clone();
+    } else {
+        let gone = before
+            .fields
+            .iter()
+            .filter(|(target, _)| mine.fields.get(target).is_none());
+        let gone = gone.map(|(target, _)| (target, None));
+        let kept = mine
+            .fields
+            .iter()
+            .map(|(target, field)| (target, Some(field)));
+        for (target, field) in gone.chain(kept) {
+            let (old, now) = (before.fields.get(target), theirs.fields.get(target));
+            if field == old || field == now {
+                continue;
+            }
+            if now != old && clash == Clash::Refused {
+                return None;
+            }
+            let fields = &mut spec.fields.0;
+            match (field, fields.iter().position(|(name, _)| name == target)) {
+                (Some(field), Some(at)) => fields[at].1 = field.clone(),
+                (Some(field), None) => fields.push((target.to_owned(), field.clone())),
+                (None, Some(at)) => drop(fields.remove(at)),
+                (None, None) => {}
+            }
+        }
+    }
+    if mine.rules != before.rules && mine.rules != theirs.rules {
+        if theirs.rules != before.rules && clash == Clash::Refused {
+            return None;
+        }
+        spec.rules = mine.rules.clone();
+    }
+    Some(spec)
 }
 
 /// How a line or a rule differs from what config.toml has.
@@ -70,6 +127,62 @@ impl Draft {
             spec: before.clone(),
             before,
             history: Vec::new(),
+            other: None,
+        }
+    }
+
+    /// True if there is something to save.
+    pub fn is_changed(&self) -> bool {
+        self.spec != self.before
+    }
+
+    /// True if config.toml has by now something else for a line that is changed here: only [`Draft::over`] can be saved.
+    pub fn is_outdated(&self) -> bool {
+        self.other.is_some()
+    }
+
+    /// config.toml has the mapping like this: the changes are put on top of it where they are about other lines, and begin
+    /// anew where there are none. True if that makes another mapping.
+    pub fn meet(&mut self, now: MappingSpec) -> bool {
+        if now == self.before {
+            return self.other.take().is_some();
+        }
+        match together(&self.before, &self.spec, &now, Clash::Refused) {
+            Some(spec) => self.rebase(spec, now, Clash::Refused),
+            None => self.other = Some(now),
+        }
+        true
+    }
+
+    /// Puts the changes over those that somebody else made to the same lines; false if there are none.
+    pub fn over(&mut self) -> bool {
+        let Some(now) = self.other.take() else {
+            return false;
+        };
+        if let Some(spec) = together(&self.before, &self.spec, &now, Clash::Mine) {
+            self.rebase(spec, now, Clash::Mine);
+        }
+        true
+    }
+
+    fn rebase(&mut self, spec: MappingSpec, now: MappingSpec, clash: Clash) {
+        let steps = std::mem::take(&mut self.history).into_iter();
+        let steps = steps.filter_map(|step| together(&self.before, &step, &now, clash));
+        self.history = steps.collect();
+        // What a change made may be in the file already: a step that changes nothing is none.
+        self.history.dedup();
+        if self.history.last() == Some(&spec) {
+            self.history.pop();
+        }
+        (self.before, self.spec, self.other) = (now, spec, None);
+    }
+
+    /// Without a change there is nothing that could be in the way of what config.toml has by now.
+    fn begin_anew_if_unchanged(&mut self) {
+        if !self.is_changed()
+            && let Some(now) = self.other.take()
+        {
+            *self = Self::of(now);
         }
     }
 
@@ -155,6 +268,7 @@ impl Draft {
             return false;
         }
         self.history.push(std::mem::replace(&mut self.spec, spec));
+        self.begin_anew_if_unchanged();
         true
     }
 
@@ -164,6 +278,7 @@ impl Draft {
             return false;
         };
         self.spec = before;
+        self.begin_anew_if_unchanged();
         true
     }
 
@@ -327,5 +442,42 @@ mod tests {
         }
         assert!(!draft.undo());
         assert_eq!(draft.spec, draft.before);
+    }
+
+    #[test]
+    fn changes_go_on_top_of_those_that_are_about_other_lines() {
+        let mut draft = draft();
+        draft.put(draft.with_source("phone", "mobile"));
+        draft.put(draft.with_source("first_name", "name"));
+        let mut now = draft.before.clone();
+        now.fields.0[1].1 = FieldSpec::Short("mood".into());
+        now.schedule = Some("0 6 * * *".into());
+        assert!(draft.meet(now.clone()));
+        assert!(!draft.is_outdated());
+        assert_eq!(draft.before, now);
+        assert_eq!(draft.spec.schedule, now.schedule);
+        assert_eq!(draft.source("%T%"), Some("mood"));
+        assert_eq!(draft.changes().len(), 2, "{:?}", draft.changes());
+        assert!(draft.undo() && draft.undo() && !draft.undo());
+        assert_eq!(draft.spec, now);
+        assert!(!draft.meet(now));
+    }
+
+    #[test]
+    fn a_line_that_both_changed_is_theirs_without_a_change_and_mine_where_it_is_put_over() {
+        let mut mine = draft();
+        mine.put(mine.with_source("first_name", "name"));
+        mine.put(mine.with_source("phone", "mobile"));
+        let now = mine.with_source("phone", "land");
+        assert!(mine.meet(now.clone()));
+        assert!(mine.is_outdated());
+        let mut over = mine.clone();
+        assert!(over.over() && !over.is_outdated());
+        assert_eq!(over.changes()[0].text("->"), "~ phone: land -> mobile");
+        assert!(over.undo());
+        assert_eq!(over.spec, now, "the other line was the same");
+        assert!(mine.undo() && mine.is_outdated());
+        assert!(mine.undo() && !mine.is_outdated());
+        assert_eq!((mine.spec, mine.before), (now.clone(), now));
     }
 }

@@ -36,6 +36,8 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 
 /// From this width on the status and the keys share the last line.
 const WIDE: u16 = 150;
+/// Columns behind a key of the footer; the last one does not need them.
+const KEY_GAP: u16 = 2;
 /// The part of a wide last line that the last error keeps beside the keys, if it has so much to say.
 const ERROR_PART: u16 = 3;
 
@@ -432,10 +434,25 @@ impl App {
             if let Some(percent) = percent(run) {
                 text.push_str(&format!(" {percent} %"));
             }
-            if let Some(left) = left_ms(run) {
-                text.push_str(&format!(" {} left", span(left)));
-            }
-            pieces.push((text, theme.accent));
+            // While it waits nothing is measured that could tell when it ends.
+            let style = match &run.waiting {
+                Some(waiting) => {
+                    let why = waiting.reason.name().replace('_', " ");
+                    text.push_str(&format!(" {why}"));
+                    if let Some(until) = waiting.until {
+                        let until = self.session.time(until, self.now);
+                        text.push_str(&format!(" until {until}"));
+                    }
+                    theme.warn
+                }
+                None => {
+                    if let Some(left) = left_ms(run) {
+                        text.push_str(&format!(" {} left", span(left)));
+                    }
+                    theme.accent
+                }
+            };
+            pieces.push((text, style));
         }
         pieces
     }
@@ -505,8 +522,21 @@ impl App {
             ]
         };
         if let Some(overlay) = self.overlays.last() {
-            let keys = overlay.keys().iter();
-            return keys.flat_map(|(key, label)| piece(key, label)).collect();
+            let mut keys: Vec<Pieces> = Vec::new();
+            let mut fixed = Vec::new();
+            for (key, label) in overlay.keys() {
+                // How it is taken and how it is left is always said; the help has all the others.
+                fixed.push(matches!(*key, "enter" | "esc"));
+                keys.push(piece(key, label));
+            }
+            let wide = |keys: &[Pieces]| keys.iter().map(width_of).sum::<u16>();
+            while wide(&keys) > room + KEY_GAP
+                && let Some(at) = fixed.iter().rposition(|fixed| !fixed)
+            {
+                keys.remove(at);
+                fixed.remove(at);
+            }
+            return keys.concat();
         }
         let help = piece(&self.keymap.key_of(Action::Help), "help");
         let mut room = room.saturating_sub(width_of(&help));

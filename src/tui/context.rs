@@ -79,6 +79,19 @@ impl Session {
         at.strftime(format).to_string()
     }
 
+    /// A time of day with the day it is of, where that is not today: `tomorrow 19:20`.
+    pub fn day_time(&self, at: Timestamp, now: Timestamp) -> String {
+        let zone = &self.time_zone;
+        let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+        let tomorrow = now.date().tomorrow().ok();
+        let format = match Some(at.date()) {
+            day if day == Some(now.date()) => "%H:%M",
+            day if day == tomorrow => "tomorrow %H:%M",
+            _ => "%Y-%m-%d %H:%M",
+        };
+        at.strftime(format).to_string()
+    }
+
     /// The connection that lists are narrowed to: none where there is only one.
     pub fn only(&self) -> Option<&ConnectionName> {
         (self.connections.len() > 1).then_some(&self.connection)

@@ -76,13 +76,25 @@ pub async fn resume(
     }
     for pause in &ended {
         let what = what(pause);
-        let (kind, since) = (pause.kind.name(), time(Some(pause.since)));
+        let (kind, since) = (pause.kind.name(), utc(Some(pause.since)));
         context.output.line(&format!(
             "{what} resumed: it was paused ({kind}) by {} since {since}: {}",
             pause.by, pause.reason
         ));
     }
     Ok(Exit::Done)
+}
+
+/// A time with its zone: whoever typed a time of day meant that of this machine's clock.
+pub fn utc(at: Option<Timestamp>) -> String {
+    let zone = if at.is_some() { " UTC" } else { "" };
+    format!("{}{zone}", time(at))
+}
+
+/// ` until 2026-11-27 19:20:00 UTC`; nothing where it has no end.
+pub fn until(pause: &model::Pause) -> String {
+    let until = pause.until.map(|at| format!(" until {}", utc(Some(at))));
+    until.unwrap_or_default()
 }
 
 /// What a pause is about.
@@ -112,8 +124,8 @@ fn print_pauses(context: &Context, pauses: &[model::Pause]) {
                 .map_or("all".into(), ToString::to_string),
             pause.kind.name().into(),
             pause.by.clone(),
-            time(Some(pause.since)),
-            time(pause.until),
+            utc(Some(pause.since)),
+            utc(pause.until),
             pause.reason.clone(),
         ]
     });

@@ -4,7 +4,7 @@ use super::{Bound, Comparison, Condition, Filter, Term, TriggerKind};
 use crate::model::{ErrorClass, JobState, WaitReason, nearest};
 
 /// The keys, in the order in which they are offered.
-const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 15] = [
     "state",
     "reason",
     "mapping",

@@ -209,7 +209,7 @@ impl App {
         let typed: Vec<String> = self.unfinished.titles().collect();
         if !typed.is_empty() {
             let line = format!(
-                "Typed and not entered: {}. Whoever opens it again finds what was typed.",
+                "Typed and not entered: {}. Answer no and open it again: it holds what was typed.",
                 typed.join("; ")
             );
             lost.push((line, Lost::Typed));

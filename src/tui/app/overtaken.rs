@@ -3,7 +3,7 @@
 use super::App;
 use crate::model::{Level, Record};
 use crate::operations::records::change::RecordChange;
-use crate::tui::canvas::cut;
+use crate::tui::canvas::{cut, shown_width};
 use crate::tui::command::update;
 use crate::tui::context::Then;
 use crate::tui::request::Request;
@@ -18,6 +18,8 @@ use serde_json::Value;
 const NAMED: usize = 4;
 /// Columns that a value takes at most.
 const WIDEST: u16 = 60;
+/// Characters of a long value that stand before the first one that differs.
+const LEAD: usize = 12;
 
 impl App {
     /// A change was not written, because the record is not as the person saw it any more.
@@ -82,6 +84,17 @@ impl App {
     }
 }
 
+/// A value in few columns: a long one from a little before where it differs from another one, or both would look alike.
+fn told(text: &str, other: &str, mark: &str) -> String {
+    let same = text.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    let same = same.count();
+    if shown_width(text) <= usize::from(WIDEST) || same <= LEAD {
+        return cut(text, WIDEST, mark);
+    }
+    let rest: String = text.chars().skip(same - LEAD).collect();
+    cut(&format!("{mark}{rest}"), WIDEST, mark)
+}
+
 /// What differs: `Weight: 12.4 was shown, 13.1 is there now, yours is 12.9`.
 fn differences(
     form: Option<&Form>,
@@ -100,15 +113,18 @@ fn differences(
             };
             match text.trim() {
                 "" => "nothing".to_owned(),
-                text => cut(text, WIDEST, mark),
+                text => text.to_owned(),
             }
         };
+        let seen = words(change.seen.get(*key));
+        let there = words(live.properties.get(*key));
+        let mine = words(change.properties.get(*key));
         format!(
             "{}: {} was shown, {} is there now, yours is {}",
             field.map_or(*key, |field| field.label.as_str()),
-            words(change.seen.get(*key)),
-            words(live.properties.get(*key)),
-            words(change.properties.get(*key))
+            told(&seen, &there, mark),
+            told(&there, &mine, mark),
+            told(&mine, &there, mark)
         )
     };
     let mut lines: Vec<String> = keys.iter().take(NAMED).map(line).collect();
@@ -116,4 +132,23 @@ fn differences(
         lines.push(format!("and {more} more"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_are_told_from_where_they_differ() {
+        let head = "She likes long walks, old shoes and everybody who has a biscuit; ";
+        let (a, b) = (format!("{head}children too."), format!("{head}cats, less."));
+        assert_eq!(told(&a, &b, "…"), "…a biscuit; children too.");
+        assert_eq!(told(&b, &a, "…"), "…a biscuit; cats, less.");
+        assert_eq!(told("12.4", "13.1", "…"), "12.4");
+        let short = told(&a, "Other", "…");
+        assert!(
+            short.starts_with("She likes") && short.ends_with('…'),
+            "{short}"
+        );
+    }
 }

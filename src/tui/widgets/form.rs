@@ -196,6 +196,20 @@ impl Form {
         self.error = Some(problem);
     }
 
+    /// What stands below the fields: an error that none of them says, or what to do about the one that a field says. With
+    /// another value in its field it is nobody's any more.
+    fn error_below(&self, cross: &str) -> Option<String> {
+        let problem = self.error.as_ref()?;
+        let at_fault = |field: &&Field| problem.field.as_ref() == Some(&field.key);
+        match self.fields.iter().find(at_fault) {
+            None => Some(format!("{cross} {problem}")),
+            Some(field) if field.problem.as_ref() == Some(&problem.message) => {
+                problem.remedy.clone()
+            }
+            Some(_) => None,
+        }
+    }
+
     /// True while the answer of its write is awaited: until then it takes no key but those that leave it.
     pub fn is_busy(&self) -> bool {
         self.awaits.is_some()
@@ -322,10 +336,8 @@ impl Form {
     pub fn draw(&self, canvas: &mut Canvas, area: Rect) {
         let width = area.width.saturating_sub(4).min(100);
         let cross = canvas.theme.glyphs.cross;
-        let error = self.error.as_ref().map(|problem| {
-            let text = format!("{cross} {problem}");
-            wrap(&text, width.saturating_sub(4))
-        });
+        let error = self.error_below(cross);
+        let error = error.map(|text| wrap(&text, width.saturating_sub(4)));
         let error = error.unwrap_or_default();
         let error_height = error.len().clamp(1, 4) as u16;
         let label = (width.saturating_sub(4) / 3).min(28);

@@ -15,6 +15,8 @@ pub enum About {
     Configuration,
     /// The last change of a mapping.
     Change,
+    /// What config.toml has by now where a mapping is being changed.
+    Base,
     /// What a person is to do next: true until the next key.
     Next,
     /// A job whose record was mended: true until it is retried.

@@ -264,6 +264,10 @@ impl Entry {
             }
             What::Action(action) => {
                 let mut text = format!("{} {} {}", action.who, action.action, action.target);
+                // What follows may have no room: that it failed is never cut.
+                if self.level() == LogLevel::Error {
+                    text.insert_str(0, "! ");
+                }
                 if let Some(count) = action.count {
                     text.push_str(&format!(" ({count})"));
                 }

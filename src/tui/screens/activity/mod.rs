@@ -105,7 +105,11 @@ impl Activity {
         let look = Look {
             kind: self.kind,
             filter: self.filter.clone(),
-            under: self.current().cloned(),
+            // Whoever follows the newest row has it under the cursor again, whichever that is then.
+            under: self
+                .current()
+                .filter(|_| self.still || self.table.cursor > 0)
+                .cloned(),
             still: self.still,
             first: self.before.is_none(),
         };
@@ -133,7 +137,10 @@ impl Activity {
         self.still = look.still;
         self.take_filter(&look.filter);
         self.sought = look.under;
-        self.seek();
+        match self.sought {
+            Some(_) => self.seek(),
+            None => self.table.reset(),
+        }
         self.follow_filter(cx);
     }
 

@@ -4,6 +4,7 @@ use super::Activity;
 use super::entry::{Entry, Kind, What, outcome, short_name, tone};
 use crate::model::audit::AuditEntry;
 use crate::model::call::Call;
+use crate::operations::LogLevel;
 use crate::tui::canvas::{Canvas, below, grouped, shown_width};
 use crate::tui::keymap::Tab;
 use crate::tui::load::Load;
@@ -82,9 +83,17 @@ fn call_cells<'a>(theme: &Theme, call: &'a Call) -> Vec<TableCell<'a>> {
 
 fn action_cells<'a>(theme: &Theme, entry: &Entry, action: &'a AuditEntry) -> Vec<TableCell<'a>> {
     let count = action.count.map(grouped).unwrap_or_default();
+    // The outcome has no room on a narrow terminal: what failed must not look done there.
+    let (done, style) = match entry.level() {
+        LogLevel::Error => (
+            format!("{} {}", theme.glyphs.cross, action.action),
+            theme.error,
+        ),
+        _ => (action.action.clone(), theme.accent),
+    };
     vec![
         TableCell::new(action.who.as_str(), theme.text),
-        TableCell::new(action.action.as_str(), theme.accent),
+        TableCell::new(done, style),
         TableCell::new(action.target.as_str(), theme.text),
         TableCell::new(count, theme.text),
         TableCell::new(outcome(action), tone(entry.level()).style(theme)),

@@ -1,10 +1,12 @@
 //! Runs of bulk exports: progress, what became of the records, pause, resume, cancel.
 
 mod failures;
+mod filter;
 mod view;
 
 use super::{Refresh, Screen, WakeCx, about, find_row};
 use crate::model::export::{ExportOptions, Run, RunState};
+use crate::model::filter::FilterError;
 use crate::model::{Level, MappingName, RunId};
 use crate::tui::canvas::{Canvas, counted, short_id};
 use crate::tui::command::quoted;
@@ -18,6 +20,7 @@ use crate::tui::widgets::field::{Field, Kind};
 use crate::tui::widgets::form::{Form, Purpose};
 use crate::tui::widgets::overlay::Overlay;
 use crate::tui::widgets::table::TableState;
+use filter::Wanted;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Rect;
 use serde_json::json;
@@ -124,12 +127,13 @@ impl Exports {
 
     fn shown(&self) -> Vec<&Run> {
         let all = self.runs.value().map(Vec::as_slice).unwrap_or_default();
+        let wanted = Wanted::of(&self.filter);
         all.iter()
             .filter(|run| {
                 let (name, state) = (&run.mapping, run.state.name());
                 let options = view::options(run).join(", ");
                 let text = format!("{name} {state} {options} {}", run.id);
-                super::contains(&text, &self.filter)
+                wanted.lets(run, all) && super::contains(&text, &wanted.text)
             })
             .collect()
     }
@@ -355,7 +359,12 @@ impl Screen for Exports {
                 cx.toast(
                     Level::Ok,
                     format!(
-                        "{word}: export of {} {}",
+                        "{word}: {} of {} {}",
+                        if run.options.dry_run {
+                            "dry run"
+                        } else {
+                            "export"
+                        },
                         run.mapping,
                         short_id(run.id.as_str())
                     ),
@@ -391,6 +400,10 @@ impl Screen for Exports {
 
     fn filter(&self) -> &str {
         &self.filter
+    }
+
+    fn filter_fault(&self, text: &str) -> Option<FilterError> {
+        filter::fault(text)
     }
 
     fn set_filter(&mut self, text: &str, _done: bool, _cx: &mut Cx) {

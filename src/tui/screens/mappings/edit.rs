@@ -35,20 +35,20 @@ impl Mappings {
     /// The draft of the mapping in view, if it differs from what config.toml has.
     pub(super) fn edited(&self) -> Option<&Draft> {
         let draft = self.drafts.get(self.chosen.as_ref()?)?;
-        (draft.spec != draft.before).then_some(draft)
+        draft.is_changed().then_some(draft)
     }
 
     /// True if a mapping has changes that are in no file.
     pub fn is_edited(&self, name: &MappingName) -> bool {
         let draft = self.drafts.get(name);
-        draft.is_some_and(|draft| draft.spec != draft.before)
+        draft.is_some_and(Draft::is_changed)
     }
 
     /// The mappings with changes that are in no file.
     pub fn unsaved(&self) -> Vec<String> {
         let edited = self.drafts.iter();
         edited
-            .filter(|(_, draft)| draft.spec != draft.before)
+            .filter(|(_, draft)| draft.is_changed())
             .map(|(name, _)| name.to_string())
             .collect()
     }
@@ -82,18 +82,37 @@ impl Mappings {
             contact: read.contact_fields,
             proposals: read.proposals,
         };
-        match self.drafts.get(&name) {
-            Some(draft) if draft.spec != draft.before => {
-                if draft.before != read.spec {
-                    let text = format!(
-                        "config.toml has another {name} than your changes began with: they cannot be saved over it"
-                    );
-                    cx.toast(Level::Warning, text);
-                }
+        let Some(draft) = self
+            .drafts
+            .get_mut(&name)
+            .filter(|draft| draft.is_changed())
+        else {
+            self.drafts.insert(name, Draft::of(read.spec));
+            return;
+        };
+        if !draft.meet(read.spec) {
+            return;
+        }
+        let text = match draft.is_outdated() {
+            true => format!(
+                "config.toml has something else by now for a line of {name} that you changed; the title says how to go on"
+            ),
+            false => {
+                format!("config.toml has another {name} by now: your changes are on top of it")
             }
-            _ => {
-                self.drafts.insert(name, Draft::of(read.spec));
-            }
+        };
+        cx.toast_about(About::Base, Level::Warning, text);
+        self.changed(cx);
+    }
+
+    /// Changes that are in the way of what config.toml has by now are put over it: what is saved then is what is shown.
+    pub(super) fn put_over(&mut self, cx: &mut Cx) {
+        let draft = self
+            .chosen
+            .as_ref()
+            .and_then(|name| self.drafts.get_mut(name));
+        if draft.is_some_and(Draft::over) {
+            cx.retract(About::Base);
         }
     }
 
@@ -220,6 +239,10 @@ impl Mappings {
         if draft.is_some_and(Draft::undo) {
             cx.retract(About::Change);
             self.changed(cx);
+            // Where nothing is left of them, what was in the way is over.
+            if self.edited().is_none() {
+                cx.retract(About::Base);
+            }
         } else {
             cx.toast(Level::Warning, "no change to take back");
         }
@@ -239,6 +262,11 @@ impl Mappings {
             cx.toast(Level::Warning, "no change to save");
             return;
         };
+        if draft.is_outdated() {
+            let text = "config.toml has something else by now for a line that you changed; the title says how to go on";
+            cx.toast_about(About::Base, Level::Warning, text);
+            return;
+        }
         let changes = draft.changes();
         let number = counted(changes.len() as u64, "change");
         let mut question = Confirm::new(format!("Write {number} of {name} into config.toml?"));
@@ -289,7 +317,11 @@ impl Mappings {
                 cx.ask(Slot::Configuration, Request::Reload { credentials: false });
                 self.read(cx);
             }
-            Err(problem) => cx.toast(Level::Error, problem.to_string()),
+            Err(problem) => {
+                cx.toast(Level::Error, problem.to_string());
+                // If it is because of somebody else's change, that is to be seen.
+                cx.ask(Slot::Configuration, Request::Reload { credentials: false });
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::tui::widgets::overlay::{Overlay, TextBox};
 use crate::tui::widgets::table::TableState;
 use crate::tui::widgets::text::{Paragraphs, Tone};
 use edit::{Fields, choose_pair};
+use jiff::Timestamp;
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use survey::show_survey;
@@ -40,6 +41,8 @@ pub struct Mappings {
     detail: Load<MappingDetail>,
     samples: Load<Vec<Record>>,
     sample: usize,
+    /// The sample that was written since they were read, and when.
+    written: Option<(RecordId, Timestamp)>,
     preview: Load<Preview>,
     lines: TableState,
     filter: String,
@@ -143,6 +146,7 @@ impl Mappings {
         let Some((at, sample)) = samples.enumerate().find(|(_, held)| held.id == record.id) else {
             return;
         };
+        self.written = Some((record.id.clone(), cx.now));
         *sample = record;
         if at == self.sample {
             self.preview = Load::Idle;
@@ -280,6 +284,7 @@ impl Screen for Mappings {
         }
         match action {
             Action::Reload => {
+                self.put_over(cx);
                 self.preview = Load::Idle;
                 self.names = Load::Idle;
                 self.read(cx);

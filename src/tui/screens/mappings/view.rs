@@ -144,6 +144,15 @@ impl Mappings {
         let mut pieces = vec![(sound, style)];
         let mut size = None;
         match self.edited() {
+            Some(draft) if draft.is_outdated() => {
+                let text = format!(
+                    "config.toml changed: {} puts yours over it, {} undoes",
+                    canvas.key(Action::Reload),
+                    canvas.key(Action::Undo)
+                );
+                // There is no going on without knowing it: it has the place of all that can be missed.
+                pieces = vec![(text, theme.error)];
+            }
             Some(draft) => {
                 let number = counted(draft.changes().len() as u64, "change");
                 let text = format!("{number}, {} saves", canvas.key(Action::Save));
@@ -213,7 +222,11 @@ impl Mappings {
                     self.sample + 1,
                     samples.len()
                 );
-                if let Some(at) = self.samples.read_at() {
+                let written = self.written.as_ref();
+                let written = written
+                    .filter(|(id, _)| *id == record.id)
+                    .map(|(_, at)| *at);
+                if let Some(at) = self.samples.read_at().max(written) {
                     text.push_str(&format!("  read {}", canvas.time(at)));
                 }
                 text

@@ -1,13 +1,37 @@
 //! Mending: the record of a failed job in a form, with the cursor on the field at fault.
 
 use super::Queue;
-use crate::model::{JobState, Level, Record, RecordId};
+use crate::model::{JobState, Level, Problem, Record, RecordId};
 use crate::operations::Done;
 use crate::tui::context::Cx;
 use crate::tui::request::{Request, SchemaDetail};
 use crate::tui::slots::Slot;
 use crate::tui::widgets::form::Form;
 use crate::tui::widgets::overlay::Overlay;
+use serde_json::Value;
+
+/// True if an error is about the value that a field has now: an error names the value it is about as `"value" is …`; of
+/// others it is not known before the record was changed.
+fn is_about(error: &Problem, value: Option<&Value>, changed: impl FnOnce() -> bool) -> bool {
+    let named = error.message.strip_prefix('"');
+    let Some((named, _)) = named.and_then(|rest| rest.split_once('"')) else {
+        return !changed();
+    };
+    let is_named = |text: &str| match named.strip_suffix('…') {
+        Some(begun) => text.starts_with(begun),
+        None => text.trim() == named.trim(),
+    };
+    match value {
+        None => is_named(""),
+        Some(Value::String(text)) => is_named(text),
+        // One of several may be at fault, or all of them as they were sent.
+        Some(Value::Array(several)) => {
+            let mut texts = several.iter().filter_map(Value::as_str);
+            texts.any(is_named) || !changed()
+        }
+        Some(other) => is_named(&other.to_string()) || !changed(),
+    }
+}
 
 impl Queue {
     pub(super) fn mend(&mut self, cx: &mut Cx) {
@@ -17,7 +41,7 @@ impl Queue {
         let Some(job) = self.in_view() else { return };
         let request = Request::Mend(job.object.clone(), job.record.clone());
         let (record, state) = (job.record.clone(), job.state);
-        self.mending = Some((job.mapping.clone(), job.error.clone()));
+        self.mending = Some((job.mapping.clone(), job.error.clone(), job.updated_at));
         self.mended = Some((record, state));
         cx.ask(Slot::Mend, request);
     }
@@ -41,7 +65,7 @@ impl Queue {
     }
 
     pub(super) fn mendable(&mut self, result: Done<(SchemaDetail, Record)>, cx: &mut Cx) {
-        let Some((mapping, error)) = self.mending.take() else {
+        let Some((mapping, error, failed_at)) = self.mending.take() else {
             return;
         };
         let (detail, record) = match result {
@@ -70,8 +94,47 @@ impl Queue {
                     })
                 }
             });
-            form.failed(error);
+            let is_of_now = match &error.field {
+                Some(field) => is_about(&error, record.properties.get(field), || {
+                    record.updated_at.is_some_and(|at| at > failed_at)
+                }),
+                None => true,
+            };
+            if is_of_now {
+                form.failed(error);
+            }
         }
         cx.show(Overlay::Form(Box::new(form)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ErrorClass;
+    use serde_json::json;
+
+    #[test]
+    fn an_error_that_names_a_value_is_about_that_one() {
+        let about = |message: &str, value: Value, changed| {
+            let error = Problem::new(ErrorClass::Invalid, message);
+            is_about(&error, Some(&value), || changed)
+        };
+        let named = "\"not-an-email\" is no e-mail address";
+        assert!(about(named, json!("not-an-email"), true));
+        assert!(!about(named, json!("jo@example.org"), false));
+        assert!(about(
+            "\"very lo…\" is too long",
+            json!("very long text"),
+            true
+        ));
+        assert!(about(
+            "\"huge\" is no option",
+            json!(["calm", "huge"]),
+            true
+        ));
+        assert!(!about("\"huge\" is no option", json!(["calm"]), true));
+        assert!(about("\"12.40\" is no date", json!(12), false));
+        assert!(about("invalid", json!("x"), false) && !about("invalid", json!("x"), true));
     }
 }

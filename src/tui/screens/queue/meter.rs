@@ -5,12 +5,14 @@
 //! only while jobs are being settled; half a minute after the last one it stands still and says when that was.
 
 use crate::model::call::BudgetView;
+use crate::model::export::Run;
 use crate::operations::Done;
 use crate::operations::pace::Pace;
 use crate::operations::status::Status;
 use crate::tui::context::Cx;
 use crate::tui::request::Request;
 use crate::tui::screens::Refresh;
+use crate::tui::screens::exports::goal;
 use crate::tui::slots::Slot;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub(super) struct Meter {
     pub(super) read: Option<Timestamp>,
     /// Jobs that a worker is at or could be.
     pub(super) to_go: u64,
+    /// Records that exports at work have not sent yet, as far as that is known; `None` where no export is at work.
+    pub(super) to_come: Option<Option<u64>>,
     workers: u32,
     /// Permits used and whole, by the name of the budget.
     pub(super) uses: Vec<(&'static str, u32, u32)>,
@@ -61,6 +65,7 @@ impl Meter {
             settled: BTreeMap::new(),
             read: None,
             to_go: 0,
+            to_come: None,
             workers: 0,
             uses: Vec::new(),
         }
@@ -88,6 +93,10 @@ impl Meter {
         ];
         self.uses = budgets.into_iter().flatten().collect();
         self.workers = status.workers;
+        let left = |run: &Run| Some(goal(run)?.saturating_sub(run.counts.settled() + run.sent));
+        let sending = status.exports.iter().filter(|run| !run.options.dry_run);
+        let left: Vec<Option<u64>> = sending.map(left).collect();
+        self.to_come = (!left.is_empty()).then(|| left.into_iter().sum());
     }
 
     /// Reads what was settled since the last look.

@@ -78,8 +78,8 @@ pub struct Queue {
     groups: Groups,
     doings: Doings,
     meter: Meter,
-    /// The job whose record is read to be mended, and why it failed.
-    mending: Option<(MappingName, Option<Problem>)>,
+    /// The job whose record is read to be mended, and why and when it failed.
+    mending: Option<(MappingName, Option<Problem>, Timestamp)>,
     /// The record that was read to be mended, and how its job stood then.
     mended: Option<(RecordId, JobState)>,
     /// A job that was just retried by itself: how it ends is said, even if it left the list.

@@ -3,7 +3,7 @@
 
 use super::Queue;
 use super::meter::{COLUMNS, Meter, Rate};
-use crate::tui::canvas::{Canvas, below, grouped, shown_width, span};
+use crate::tui::canvas::{Canvas, below, counted, grouped, shown_width, span};
 use crate::tui::theme::Theme;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
@@ -60,7 +60,15 @@ impl Meter {
     fn backlog(&self, canvas: &Canvas) -> Pieces {
         let theme = canvas.theme;
         if self.to_go == 0 {
-            return vec![("nothing to go".to_owned(), theme.muted)];
+            // What an export has not sent yet is in no queue, and is to go all the same.
+            let text = match self.to_come {
+                None | Some(Some(0)) => "nothing to go".to_owned(),
+                Some(Some(more)) => {
+                    format!("nothing to go yet, {} to come", counted(more, "record"))
+                }
+                Some(None) => "nothing to go yet, an export is not over".to_owned(),
+            };
+            return vec![(text, theme.muted)];
         }
         let left = self.left(canvas.now);
         let left = left.map_or(theme.glyphs.none.to_owned(), roughly);

@@ -213,7 +213,16 @@ impl Queue {
     pub(super) fn pause_begun(&mut self, scope: &Scope, pauses: Vec<Pause>, cx: &mut Cx) {
         self.pauses = pauses;
         self.mark();
-        let text = format!("{scope} is paused; what was sent is still confirmed");
+        let begun = self
+            .pauses
+            .iter()
+            .rev()
+            .find(|pause| pause.kind == PauseKind::Person && scope_of(pause) == *scope);
+        let end = begun.and_then(|pause| pause.until);
+        let end = end.map_or(String::new(), |at| {
+            format!(" until {}", cx.session.day_time(at, cx.now))
+        });
+        let text = format!("{scope} is paused{end}; what was sent is still confirmed");
         cx.toast(Level::Ok, text);
     }
 
@@ -243,14 +252,17 @@ impl Queue {
                 PauseKind::Person => (theme.glyphs.waiting, theme.warn),
                 PauseKind::Breaker => (theme.glyphs.cross, theme.error),
             };
-            // What gives way on a narrow terminal is who and since when; the question to resume says it all.
-            let text = format!(
-                "{glyph} {scope} is {}: {} ({})",
+            let mut text = format!(
+                "{glyph} {scope} is {}: {}",
                 until(pause, |at| canvas.time(at)),
-                pause.reason,
-                whose(pause, |at| canvas.time(at))
+                pause.reason
             );
             let room = rest.width.saturating_sub(hint_width + 2);
+            // What gives way on a narrow terminal is who and since when; the question to resume says it all.
+            let who = format!(" ({})", whose(pause, |at| canvas.time(at)));
+            if shown_width(&text) + shown_width(&who) <= usize::from(room) {
+                text.push_str(&who);
+            }
             let text = cut(&text, room, theme.glyphs.cut);
             canvas.put(rest.x, rest.y, room, &text, style);
             canvas.put_right(

@@ -17,7 +17,8 @@ pub struct Before {
 /// short for the index is looked for in every job: only one that is taken is worth that.
 fn askable(text: &str) -> bool {
     let word = text.rsplit(char::is_whitespace).next().unwrap_or_default();
-    if !word.is_empty() && !word.contains(':') && !Filter::complete(text).is_empty() {
+    let may_be_key = Filter::is_key(word) || !Filter::complete(text).is_empty();
+    if !word.is_empty() && !word.contains(':') && may_be_key {
         return false;
     }
     let long = |text: &String| text.chars().count() >= SEARCHABLE;

@@ -117,6 +117,8 @@ pub struct Records {
     local: String,
     /// The same, as it stays once it is entered.
     kept: String,
+    /// The record that the cursor was on before a search was typed: there it is again once the search is left.
+    before: Option<RecordId>,
     /// True while a text is typed that is to stay, rather than one to search for.
     keeping: bool,
     /// The rows read that are shown, in order; `None` for all as they came.
@@ -164,6 +166,7 @@ impl Records {
             query: None,
             local: String::new(),
             kept: String::new(),
+            before: None,
             keeping: false,
             shown: None,
             layouts: BTreeMap::new(),
@@ -491,6 +494,11 @@ impl Records {
             return;
         }
         let under = self.current().map(|record| record.id.clone());
+        let known = |id: &RecordId| self.row_of(id).is_some();
+        let whole = self.local.is_empty() && self.query.is_none() && !self.keeping;
+        if whole && !self.before.as_ref().is_some_and(known) {
+            self.before.clone_from(&under);
+        }
         self.local = text.to_owned();
         self.range = None;
         self.shown = self.arranged();
@@ -508,6 +516,11 @@ impl Records {
         self.keeping = false;
         let kept = self.kept.clone();
         self.filter_local(&kept);
+        if self.query.is_none()
+            && let Some(row) = self.before.take().and_then(|id| self.row_of(&id))
+        {
+            self.table.stay(Some(row));
+        }
     }
 
     fn detail_act(&mut self, action: Action) -> bool {

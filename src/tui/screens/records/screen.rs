@@ -228,8 +228,10 @@ impl Screen for Records {
             self.selected.clear();
         } else if self.query.take().is_some() {
             let under = self.current().map(|record| record.id.clone());
+            // Whoever did not move among what was found goes on where the search began.
+            let before = self.before.take().filter(|_| self.table.cursor == 0);
             self.restart(cx);
-            self.sought = under;
+            self.sought = before.or(under);
         } else {
             return false;
         }
@@ -275,6 +277,9 @@ impl Screen for Records {
         self.kept.clear();
         let query = (!text.is_empty()).then(|| text.to_owned());
         self.filter_local("");
+        if query.is_none() && self.query.is_none() {
+            self.before = None;
+        }
         if query != self.query {
             self.query = query;
             if let (Some(object), Some(text)) = (&self.object, &self.query) {

@@ -58,6 +58,16 @@ impl Schemas {
         self.shown().get(self.objects.cursor).map(|s| &s.schema)
     }
 
+    /// True for a standard object that was counted, and of which this location lists no records: companies, at most of them.
+    fn has_no_records(&self, key: &ObjectKey) -> bool {
+        let mut all = self.list.value().into_iter().flatten();
+        let summary = all.find(|summary| summary.schema.key == *key);
+        summary.is_some_and(|summary| {
+            let uncounted = summary.records.is_none() && summary.problem.is_none();
+            self.counted && summary.schema.standard && uncounted
+        })
+    }
+
     fn detail(&self) -> Option<&Load<SchemaDetail>> {
         self.details.get(self.beside.as_ref()?)
     }

@@ -41,7 +41,9 @@ impl Screen for Schemas {
             }
             Action::Open => {
                 if let Some(schema) = self.current() {
-                    if self.list.value().is_some() && !searchable(&schema.key) {
+                    if self.list.value().is_some()
+                        && (!searchable(&schema.key) || self.has_no_records(&schema.key))
+                    {
                         cx.toast(
                             crate::model::Level::Warning,
                             format!(
