@@ -101,6 +101,7 @@ impl Mappings {
                 format!("config.toml has another {name} by now: your changes are on top of it")
             }
         };
+        cx.retract(About::Base);
         cx.toast_about(About::Base, Level::Warning, text);
         self.changed(cx);
     }
@@ -264,6 +265,7 @@ impl Mappings {
         };
         if draft.is_outdated() {
             let text = "config.toml has something else by now for a line that you changed; the title says how to go on";
+            cx.retract(About::Base);
             cx.toast_about(About::Base, Level::Warning, text);
             return;
         }
