@@ -29,10 +29,14 @@ mod editor;
 mod fields;
 #[path = "screens/filters.rs"]
 mod filters;
+#[path = "screens/honest.rs"]
+mod honest;
 #[path = "screens/kept.rs"]
 mod kept;
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/late.rs"]
+mod late;
 #[path = "screens/limits.rs"]
 mod limits;
 #[path = "screens/looks.rs"]
@@ -41,8 +45,6 @@ mod looks;
 mod manners;
 #[path = "screens/many.rs"]
 mod many;
-#[path = "screens/mended.rs"]
-mod mended;
 #[path = "screens/mending.rs"]
 mod mending;
 #[path = "screens/mouse.rs"]
@@ -63,8 +65,6 @@ mod rules;
 mod runs;
 #[path = "screens/shape.rs"]
 mod shape;
-#[path = "screens/stranger.rs"]
-mod stranger;
 #[path = "screens/stumbles.rs"]
 mod stumbles;
 #[path = "screens/told.rs"]

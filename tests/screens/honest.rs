@@ -1,4 +1,4 @@
-//! What somebody who had never seen the control room took it to say, and what it says.
+//! What the room says is so: drafts, pauses, runs, filters, faults and footers, read by somebody who sees it for the first time.
 
 use super::driver::Driver;
 use super::world::drafts::draft;
