@@ -23,7 +23,7 @@ const SELDOM: u16 = 5_000;
 /// The watch of a store. The first who wants to know begins it.
 pub(super) struct Watch {
     told: watch::Sender<u64>,
-    /// Its end ends the thread that watches. Without it nothing is told.
+    /// Its end ends the thread that watches. Without that thread the store is looked into once a second.
     _stop: Option<UnixStream>,
 }
 

@@ -5,7 +5,7 @@ use super::keys::{asked, at};
 use super::world::{self, Mood};
 use crossterm::event::KeyCode;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::{Reply, Request};
 
@@ -130,11 +130,7 @@ fn a_call_is_shown_once_when_the_log_tells_of_it_too() {
         since: true,
         result: Ok((vec![call.0], Default::default())),
     };
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     assert_eq!(count(&driver), "71", "the line took the place of the call");
 }
 

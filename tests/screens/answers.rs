@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tramline::tui::app::App;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::keymap::{Action, Keymap};
 use tramline::tui::request::{Reply, Request};
 use tramline::tui::slots::Slot;
@@ -150,11 +150,7 @@ fn numbers_that_cannot_be_read_again_say_how_old_they_are() {
     driver.wait(2000);
     let (slot, generation) = driver.waiting(|request| *request == Request::Status);
     assert_eq!(slot, Slot::Status);
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::Status(Err(world::problem())),
-    })));
+    driver.answer((slot, generation), Reply::Status(Err(world::problem())));
     for (width, height) in super::SIZES {
         let text = driver.text(width, height);
         assert!(text.contains("as of 14:02:30"), "{text}");

@@ -142,11 +142,7 @@ fn what_is_written_goes_on_and_its_end_is_said_without_a_screen() {
     driver.mood = Mood::Broken;
     let id = world::record(Mood::Normal, 1).id;
     let reply = world::answer(Mood::Broken, Request::Sync("pets".into(), vec![id]));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     let toasts = driver.app.toasts().join("; ");
     assert!(toasts.contains("default: "), "{toasts}");
     assert!(toasts.contains("the token is refused"), "{toasts}");

@@ -209,6 +209,21 @@ impl Driver {
         found.unwrap()
     }
 
+    /// Gives an answer to what was asked there.
+    pub fn answer(&mut self, (slot, generation): (Slot, u64), reply: Reply) {
+        self.event(Event::Answer(Box::new(Answer {
+            slot,
+            generation,
+            reply,
+        })));
+    }
+
+    /// Gives the answer to the question that is held back last.
+    pub fn reply(&mut self, what: impl Fn(&Request) -> bool, reply: Reply) {
+        let asked = self.waiting(what);
+        self.answer(asked, reply);
+    }
+
     /// Gives the answers that were held back.
     pub fn speak(&mut self) {
         self.silent = false;

@@ -8,7 +8,6 @@ use tramline::mapping::{FieldSpec, MappingSpec};
 use tramline::model::{ContactField, ErrorClass, FieldKind, NewField, Problem};
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
 use tramline::tui::theme::ThemeName;
 
@@ -29,11 +28,7 @@ fn answer(driver: &mut Driver, result: Result<ContactField, Problem>) {
     let (slot, generation) = driver.waiting(|r| matches!(r, Request::CreateField(_)));
     driver.silent = false;
     let reply = Reply::FieldCreated(result);
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
 }
 
 #[test]

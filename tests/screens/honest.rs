@@ -8,7 +8,7 @@ use tramline::model::export::RunState;
 use tramline::model::{PauseKind, WaitReason, Waiting};
 use tramline::operations::pace::Pace;
 use tramline::operations::pauses::Scope;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::{Reply, Request};
 
@@ -18,16 +18,6 @@ fn room(keys: &str) -> Driver {
     driver
 }
 
-/// Gives one answer to a question that is held back.
-fn reply(driver: &mut Driver, what: impl Fn(&Request) -> bool, reply: Reply) {
-    let (slot, generation) = driver.waiting(what);
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
-}
-
 /// The file has another mapping by now, and the editor reads it.
 fn file_changed(driver: &mut Driver, change: impl FnOnce(&mut MappingSpec)) {
     driver.silent = true;
@@ -35,7 +25,7 @@ fn file_changed(driver: &mut Driver, change: impl FnOnce(&mut MappingSpec)) {
     let mut read = draft(Mood::Normal, &"pets".into());
     change(&mut read.spec);
     let answer = Reply::Draft("pets".into(), Ok(Box::new(read)));
-    reply(driver, |r| matches!(r, Request::Draft(_)), answer);
+    driver.reply(|r| matches!(r, Request::Draft(_)), answer);
     driver.silent = false;
     driver.wait(200);
 }
@@ -104,7 +94,7 @@ fn waits(keys: &str) -> Driver {
         by: "jo".into(),
     });
     let answer = Reply::Status(Ok(status));
-    reply(&mut driver, |r| *r == Request::Status, answer);
+    driver.reply(|r| *r == Request::Status, answer);
     driver
 }
 
@@ -130,7 +120,7 @@ fn what_an_export_has_not_sent_yet_is_to_come() {
         settled: Vec::new(),
         to_go: 0,
     };
-    reply(&mut driver, since, Reply::Pace(at, Ok(pace)));
+    driver.reply(since, Reply::Pace(at, Ok(pace)));
     let text = driver.text(120, 40);
     assert!(text.contains("nothing to go yet, "), "{text}");
     assert!(text.contains(" records to come"), "{text}");
@@ -151,7 +141,7 @@ fn a_pause_says_on_which_day_it_ends() {
         pause.mapping = Some("pets".into());
         pause.until = Some(until.parse().unwrap());
         let answer = Reply::Paused(Scope::Mapping("pets".into()), Ok(vec![pause]));
-        reply(&mut driver, |r| matches!(r, Request::Pause { .. }), answer);
+        driver.reply(|r| matches!(r, Request::Pause { .. }), answer);
         assert!(driver.said().contains(said), "{}", driver.said());
     }
 }
@@ -181,7 +171,7 @@ fn a_dry_run_is_announced_as_one() {
         let mut run = world::run(Mood::Normal, 1, RunState::Running);
         run.options.dry_run = dry;
         let export = |r: &Request| matches!(r, Request::StartExport(..));
-        reply(&mut driver, export, Reply::Run("started", Ok(run)));
+        driver.reply(export, Reply::Run("started", Ok(run)));
         assert!(driver.said().contains(said), "{}", driver.said());
     }
 }
@@ -274,7 +264,7 @@ fn mended(error: &str, now: &str) -> String {
         _ => None,
     };
     let answer = Reply::Mend(Ok((detail, record)));
-    reply(&mut driver, |r| matches!(r, Request::Mend(..)), answer);
+    driver.reply(|r| matches!(r, Request::Mend(..)), answer);
     driver.text(120, 40)
 }
 

@@ -9,7 +9,7 @@ use tramline::operations::records::change::RecordChange;
 use tramline::operations::records::file::Format;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::request::{Editing, Reply, Request};
 use tramline::tui::theme::ThemeName;
 
@@ -41,11 +41,10 @@ fn answer_too_late(driver: &mut Driver, name: &str) {
     live.id = change.record.clone();
     live.properties["name"] = json!(name);
     driver.silent = false;
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::Overtaken(Box::new(change), Box::new(live)),
-    })));
+    driver.answer(
+        (slot, generation),
+        Reply::Overtaken(Box::new(change), Box::new(live)),
+    );
 }
 
 const QUESTION: &str = "Overwrite what somebody else changed meanwhile?";

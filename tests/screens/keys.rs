@@ -445,11 +445,7 @@ fn the_last_view_comes_back() {
         } = effect
         {
             let reply = Reply::Remembered(Ok(view.clone()));
-            next.event(Event::Answer(Box::new(Answer {
-                slot: Slot::Remembered,
-                generation,
-                reply,
-            })));
+            next.answer((Slot::Remembered, generation), reply);
         }
     }
     assert_eq!(next.app.tab(), Tab::Queue);

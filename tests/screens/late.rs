@@ -7,21 +7,11 @@ use serde_json::json;
 use tramline::model::export::RunState;
 use tramline::model::{ObjectKey, Record};
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::keymap::Tab;
 use tramline::tui::request::{Editing, Reply, Request};
-use tramline::tui::slots::Slot;
 
 const OVERWRITE: &str = "Overwrite what somebody else changed meanwhile?";
-
-fn answer(driver: &mut Driver, (slot, generation): (Slot, u64), reply: Reply) {
-    let answer = Answer {
-        slot,
-        generation,
-        reply,
-    };
-    driver.event(Event::Answer(Box::new(answer)));
-}
 
 /// The answer to a change that came too late: HighLevel has another name by now.
 fn too_late(driver: &mut Driver) {
@@ -35,7 +25,7 @@ fn too_late(driver: &mut Driver) {
     live.properties["name"] = json!("Max");
     let place = driver.waiting(|request| matches!(request, Request::Update(..)));
     driver.silent = false;
-    answer(driver, place, Reply::Overtaken(change, Box::new(live)));
+    driver.answer(place, Reply::Overtaken(change, Box::new(live)));
 }
 
 /// A text of the editor over a record, with another name.
@@ -140,7 +130,7 @@ fn a_form_closes_when_it_is_saved_though_something_was_opened_above_it() {
     };
     let object = ObjectKey::from("custom_objects.pets");
     let reply = world::answer(Mood::Normal, Request::Related(object, id));
-    answer(&mut driver, related, reply);
+    driver.answer(related, reply);
     assert!(driver.text(120, 40).contains("Related records"));
     too_late(&mut driver);
     assert!(driver.text(120, 40).contains(OVERWRITE));
@@ -190,7 +180,7 @@ fn a_cancel_that_is_asked_about_is_dropped_when_the_run_is_over() {
         panic!()
     };
     runs[0].state = RunState::Completed;
-    answer(&mut driver, place, Reply::Exports(Ok(runs)));
+    driver.answer(place, Reply::Exports(Ok(runs)));
     assert!(!driver.app.has_overlay());
     assert!(driver.said().contains("what was asked about is over"));
     assert!(!driver.effects.contains(&Effect::Quit));
@@ -219,7 +209,7 @@ fn a_list_that_comes_back_has_what_was_saved_since() {
     let event = edited(&pet, "Bello");
     let mut driver = left_for_a_visit(|driver| driver.event(event));
     let place = driver.waiting(|request| matches!(request, Request::Update(..)));
-    answer(&mut driver, place, Reply::Saved(Ok(saved)));
+    driver.answer(place, Reply::Saved(Ok(saved)));
     driver.keys("\u{1b}");
     let text = driver.text(120, 40);
     assert!(text.contains("Bello"), "{text}");
@@ -250,7 +240,7 @@ fn a_record_that_was_left_open_comes_back_as_it_was_saved_since() {
     let place = driver.waiting(|request| matches!(request, Request::Update(..)));
     let mut saved = visit;
     saved.properties["name"] = json!("Bello");
-    answer(&mut driver, place, Reply::Saved(Ok(saved)));
+    driver.answer(place, Reply::Saved(Ok(saved)));
     driver.keys("\u{1b}");
     let text = driver.text(120, 40);
     assert!(
@@ -273,7 +263,7 @@ fn a_list_that_comes_back_is_read_anew_where_a_record_of_it_was_deleted_since() 
             true => vec![world::record(Mood::Normal, 0).id],
             false => vec![],
         };
-        answer(&mut driver, place, Reply::Deleted(gone, None));
+        driver.answer(place, Reply::Deleted(gone, None));
         driver.keys("\u{1b}");
         assert_eq!(driver.app.tab(), Tab::Records);
         assert_eq!(lists(&driver) - before, anew, "{deleted}");
@@ -332,7 +322,7 @@ fn a_mapping_with_more_lines_than_fit_says_how_many_are_out_of_sight() {
             ..line.clone()
         })
         .collect();
-    answer(&mut driver, place, Reply::MappingDetail(name, Ok(detail)));
+    driver.answer(place, Reply::MappingDetail(name, Ok(detail)));
     for (width, height) in [(60, 16), (80, 24), (120, 20)] {
         driver.keys("g");
         let text = driver.text(width, height);
@@ -376,7 +366,7 @@ fn what_is_left_of_the_failures_of_a_run_stands_below_it_and_is_counted_again_no
         driver.wait(200);
         assert_eq!(counted(&driver), 1);
         let place = driver.waiting(|request| matches!(request, Request::StillFailed(_)));
-        answer(&mut driver, place, Reply::StillFailed(id.clone(), Ok(left)));
+        driver.answer(place, Reply::StillFailed(id.clone(), Ok(left)));
         let text = driver.text(120, 40);
         assert!(text.contains(said), "{text}");
         let text = driver.text(80, 24);

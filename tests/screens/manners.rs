@@ -9,7 +9,7 @@ use tramline::operations::queue::{Chosen, JobCursor, JobList};
 use tramline::operations::status::Status;
 use tramline::tui::context::Session;
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::keymap::{Keymap, Tab};
 use tramline::tui::request::{Reply, Request};
 use tramline::tui::slots::Slot;
@@ -17,16 +17,6 @@ use tramline::tui::theme::ThemeName;
 
 fn asked(driver: &Driver, what: impl Fn(&Request) -> bool) -> usize {
     driver.asked.iter().filter(|request| what(request)).count()
-}
-
-/// Gives the answer to the question that is held back last.
-fn reply(driver: &mut Driver, what: impl Fn(&Request) -> bool, reply: Reply) {
-    let (slot, generation) = driver.waiting(what);
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
 }
 
 fn jobs(request: &Request) -> bool {
@@ -66,10 +56,10 @@ fn the_cursor_stays_on_its_job_when_esc_clears_the_filter() {
         0,
         "it is looked for"
     );
-    reply(&mut driver, jobs, page(0, 100..200, true));
+    driver.reply(jobs, page(0, 100..200, true));
     driver.keys("r");
     assert_eq!(asked(&driver, |r| matches!(r, Request::Retry(_))), 0);
-    reply(&mut driver, jobs, page(1, 0..50, false));
+    driver.reply(jobs, page(1, 0..50, false));
     driver.keys("r");
     let retried = Request::Retry(Chosen::Ids(vec![third.clone()]));
     assert_eq!(asked(&driver, |r| *r == retried), 1, "{:?}", driver.asked);
@@ -88,14 +78,14 @@ fn a_job_that_is_not_listed_any_more_is_said_to_be_gone() {
     let mut driver = view(Mood::Normal, "4/age>1h\njj");
     driver.silent = true;
     driver.keys("\u{1b}");
-    reply(&mut driver, jobs, page(0, 100..150, false));
+    driver.reply(jobs, page(0, 100..150, false));
     let toasts = driver.app.toasts().join("; ");
     assert!(toasts.contains("not in this list"), "{toasts}");
     // Whoever moves wants the rows that are there.
     let mut driver = view(Mood::Normal, "4/age>1h\njj");
     driver.silent = true;
     driver.keys("\u{1b}");
-    reply(&mut driver, jobs, page(0, 100..200, true));
+    driver.reply(jobs, page(0, 100..200, true));
     driver.keys("jr");
     let retried = Request::Retry(Chosen::Ids(vec![world::job(Mood::Normal, 101).id]));
     assert_eq!(asked(&driver, |r| *r == retried), 1, "{:?}", driver.asked);
@@ -247,8 +237,7 @@ fn a_message_is_shown_whole_on_a_narrow_screen() {
     driver.silent = false;
     let text = "config.toml:12: unknown key `retri` in [tui.keys]; did you mean `retry`? The configuration in force stays";
     let problem = Problem::new(ErrorClass::Config, text);
-    reply(
-        &mut driver,
+    driver.reply(
         |r| matches!(r, Request::Reload { .. }),
         Reply::Reloaded(Err(problem)),
     );
@@ -263,7 +252,7 @@ fn a_message_is_shown_whole_on_a_narrow_screen() {
     driver.event(Event::Configured);
     driver.silent = false;
     let good = Reply::Reloaded(Ok(Box::new(world::configured(Mood::Normal))));
-    reply(&mut driver, |r| matches!(r, Request::Reload { .. }), good);
+    driver.reply(|r| matches!(r, Request::Reload { .. }), good);
     assert!(driver.app.toasts().is_empty(), "{:?}", driver.app.toasts());
 }
 
@@ -294,11 +283,7 @@ fn quitting_asks_while_an_export_runs_here() {
             at_work: status.exports.clone(),
             ..status
         };
-        reply(
-            &mut driver,
-            |r| *r == Request::Status,
-            Reply::Status(Ok(status)),
-        );
+        driver.reply(|r| *r == Request::Status, Reply::Status(Ok(status)));
         driver
     };
     let mut driver = with_export(session());
@@ -328,7 +313,7 @@ fn quitting_asks_while_an_export_runs_here() {
         runs.iter_mut().for_each(|run| run.counts.synced = synced);
         let at_work = if running { runs } else { Vec::new() };
         let status = Status { at_work, ..status };
-        reply(driver, |r| *r == Request::Status, Reply::Status(Ok(status)));
+        driver.reply(|r| *r == Request::Status, Reply::Status(Ok(status)));
     };
     status_with(&mut driver, 7_777, true);
     let settled = driver.text(80, 24);
@@ -412,7 +397,7 @@ fn what_is_wrong_with_a_field_hides_none_of_its_choices() {
         "\"vanished\" is in no option list of its field, and no map of the mapping covers it";
     let problem = Problem::new(ErrorClass::Invalid, text).field("status");
     let reply_to = |r: &Request| matches!(r, Request::Update(..));
-    reply(&mut driver, reply_to, Reply::Saved(Err(problem)));
+    driver.reply(reply_to, Reply::Saved(Err(problem)));
     let text = driver.text(80, 24);
     let lines: Vec<&str> = text.lines().collect();
     let at = lines

@@ -277,11 +277,7 @@ fn retried_jobs_that_others_took_over_or_discarded_are_said_to_be_so() {
             to_go: Count::exactly(0),
         };
         let since = world::bulk(BulkAction::Retry).start_at;
-        driver.event(Event::Answer(Box::new(Answer {
-            slot,
-            generation,
-            reply: Reply::AfterRetry(since, Ok(became)),
-        })));
+        driver.answer((slot, generation), Reply::AfterRetry(since, Ok(became)));
         let end = driver.said();
         assert!(
             end.contains("41 jobs retried; ") && end.contains(said),

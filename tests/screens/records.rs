@@ -7,7 +7,7 @@ use tramline::model::Record;
 use tramline::operations::records::file::{Filed, Format, RecordFile, Rows};
 use tramline::operations::records::{RecordList, RecordOrder};
 use tramline::tui::effect::Effect;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::request::{Reply, Request};
 use tramline::tui::slots::Slot;
 use tramline::tui::theme::ThemeName;
@@ -75,11 +75,7 @@ fn answer_records(driver: &mut Driver, records: Vec<Record>, sorted: bool) {
         page: 0,
         result: Ok(list),
     };
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
 }
 
 fn files(driver: &Driver) -> Vec<RecordFile> {
@@ -126,11 +122,7 @@ fn restored(view: &str) -> Driver {
                 Slot::Remembered => Reply::Remembered(Ok(Some(view.to_owned()))),
                 _ => world::answer(Mood::Normal, request),
             };
-            next.event(Event::Answer(Box::new(Answer {
-                slot,
-                generation,
-                reply,
-            })));
+            next.answer((slot, generation), reply);
         }
     }
     next.frame(120, 40);
@@ -265,11 +257,7 @@ fn esc_stops_a_file_that_is_being_written() {
     assert!(file.progress.is_stopped());
     let (slot, generation) = driver.waiting(|r| matches!(r, Request::FileRecords(_)));
     let reply = Reply::Filed(Box::new(file), Ok(Filed::Stopped(1200)));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     assert!(driver.app.toasts()[0].contains("stopped after 1,200 records; no file was written"));
     assert!(!title(&driver).contains("writing"));
 }

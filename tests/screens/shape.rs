@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 use tramline::model::{ErrorClass, Problem};
 use tramline::operations::status::Status;
 use tramline::tui::context::Session;
-use tramline::tui::event::{Answer, Event};
+use tramline::tui::event::Event;
 use tramline::tui::request::{Reply, Request};
 use tramline::tui::theme::ThemeName;
 
@@ -28,11 +28,7 @@ fn hear(driver: &mut Driver, change: impl FnOnce(&mut Status)) {
     };
     change(&mut status);
     let reply = Reply::Status(Ok(status));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
 }
 
 /// The line of the budgets, without its figures.
@@ -171,11 +167,7 @@ fn mending() -> Driver {
     let (slot, generation) = driver.waiting(|request| matches!(request, Request::Mend(..)));
     let id = world::job(Mood::Normal, 4).record;
     let reply = world::answer(Mood::Normal, Request::Mend(world::pets(), id));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     driver
 }
 
@@ -325,11 +317,7 @@ fn a_sample_follows_its_record_and_says_when_it_was_read() {
     let mut record = before.clone();
     let name = record.properties.get_mut("name").unwrap();
     *name = "RexQ".into();
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::Saved(Ok(record)),
-    })));
+    driver.answer((slot, generation), Reply::Saved(Ok(record)));
     driver.speak();
     let after = sample(&driver).expect("the sample goes through again");
     assert_eq!(after.id, before.id);
@@ -399,19 +387,11 @@ fn a_line_from_an_unknown_field_is_called_so_and_shows_no_old_sample() {
     edited.source = "temperamnt".into();
     edited.source_type = None;
     let reply = Reply::MappingDetail(name, Ok(detail));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     // A mapping that does not fit the schema sends no sample through.
     let (slot, generation) = driver.waiting(|request| matches!(request, Request::DraftPreview(..)));
     let problem = Problem::new(ErrorClass::Config, "pets has no field temperamnt");
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::SamplePreview(Err(problem)),
-    })));
+    driver.answer((slot, generation), Reply::SamplePreview(Err(problem)));
     let after = line(&driver.text(200, 60));
     assert!(after.contains("temperamnt"), "{after}");
     assert!(

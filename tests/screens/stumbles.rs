@@ -5,7 +5,6 @@ use super::driver::Driver;
 use super::world::{self, Mood};
 use tramline::model::view::Outcome;
 use tramline::model::{ErrorClass, Problem};
-use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
 
 fn room(keys: &str) -> Driver {
@@ -54,11 +53,7 @@ fn objects_whose_fields_are_elsewhere_say_where() {
         mapped_to: vec![],
     };
     let reply = Reply::Schema(key, Ok(detail));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     let text = driver.text(120, 40);
     assert!(
         text.contains("HighLevel gives the fields of contacts"),
@@ -140,11 +135,7 @@ fn what_was_skipped_is_no_success() {
         results[0].contact_id = None;
         results[0].fields.clear();
         let reply = Reply::Synced(Ok(results));
-        driver.event(Event::Answer(Box::new(Answer {
-            slot,
-            generation,
-            reply,
-        })));
+        driver.answer((slot, generation), reply);
         assert!(driver.said().contains(words), "{}", driver.said());
         assert!(driver.text(120, 40).contains(&format!("! {words}")));
     }
@@ -165,11 +156,7 @@ fn what_became_of_many_interrupts_nobody_and_names_what_failed() {
     results[2].outcome = Outcome::Failed;
     results[2].why = Some("gigantic is no option".to_owned());
     driver.keys("a");
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::Synced(Ok(results)),
-    })));
+    driver.answer((slot, generation), Reply::Synced(Ok(results)));
     driver.keys("Rex");
     let text = driver.text(120, 40);
     assert!(
@@ -202,11 +189,7 @@ fn values_of_another_record_never_stand_under_a_sample() {
     driver.keys(" ");
     let (slot, generation) = driver.waiting(|r| matches!(r, Request::SamplePreview(..)));
     let problem = Problem::new(ErrorClass::Config, "the mapping cannot be used");
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply: Reply::SamplePreview(Err(problem)),
-    })));
+    driver.answer((slot, generation), Reply::SamplePreview(Err(problem)));
     let second = title(&driver);
     assert!(second.contains("sample 2 of"), "{second}");
     assert!(!second.contains(&name), "{name} stands in {second}");
@@ -237,11 +220,7 @@ fn a_question_about_one_speaks_of_one() {
         _ => None,
     });
     let reply = Reply::Count(chosen.unwrap(), Ok(1));
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
     let text = driver.text(80, 24);
     assert!(
         text.contains("Discard 1 job?") && text.contains("It is given up"),

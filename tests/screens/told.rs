@@ -5,7 +5,6 @@ use crate::view;
 use crate::world::{self, Mood};
 use tramline::model::view::{FiringRule, Outcome, Preview, SyncResult};
 use tramline::operations::drafts::Saved;
-use tramline::tui::event::{Answer, Event};
 use tramline::tui::request::{Reply, Request};
 
 /// Answers the question that a key asks in words of the test's own.
@@ -14,11 +13,7 @@ fn answered(driver: &mut Driver, keys: &str, is: impl Fn(&Request) -> bool, repl
     driver.keys(keys);
     driver.silent = false;
     let (slot, generation) = driver.waiting(is);
-    driver.event(Event::Answer(Box::new(Answer {
-        slot,
-        generation,
-        reply,
-    })));
+    driver.answer((slot, generation), reply);
 }
 
 fn result(outcome: Outcome) -> SyncResult {
