@@ -3,9 +3,9 @@
 use super::audit::Act;
 use super::{Done, Operations};
 use crate::model::export::{ExportOptions, Run, RunState};
-use crate::model::filter::Filter;
+use crate::model::filter::{Condition, Filter};
 use crate::model::view::SyncResult;
-use crate::model::{ConnectionName, ErrorClass, MappingName, Problem, RunId};
+use crate::model::{ConnectionName, ErrorClass, JobState, MappingName, Problem, RunId};
 
 impl Operations {
     /// Starts a run in the background of this process, or goes on with the mapping's run whose process died; one
@@ -67,9 +67,10 @@ impl Operations {
     /// How many of the records that a run could not bring to their contacts still stand so in the queue; the others were retried,
     /// synced again or given up since. A dry run leaves none there.
     pub async fn still_failed(&self, run: &RunId) -> Done<u64> {
-        let text = format!("state:failed,unknown run:{run}");
-        let filter = Filter::parse(&text)
-            .map_err(|error| Problem::new(ErrorClass::Config, error.to_string()))?;
+        let open = vec![JobState::Failed, JobState::Unknown];
+        let filter = Filter::default()
+            .and(Condition::State(open))
+            .and(Condition::Run(vec![run.to_string()]));
         Ok(self.inner.store.count_all(&filter).await?)
     }
 

@@ -31,6 +31,20 @@ pub struct Fields {
     pub(super) proposals: Vec<FieldProposal>,
 }
 
+/// What config.toml has by now is in the way of a change.
+fn say_outdated(name: &MappingName, cx: &mut Cx) {
+    let text = format!(
+        "config.toml has something else by now for a line of {name} that you changed; the title says how to go on"
+    );
+    say_of_base(text, cx);
+}
+
+/// In place of what was said of it before.
+fn say_of_base(text: String, cx: &mut Cx) {
+    cx.retract(About::Base);
+    cx.toast_about(About::Base, Level::Warning, text);
+}
+
 impl Mappings {
     /// The draft of the mapping in view, if it differs from what config.toml has.
     pub(super) fn edited(&self) -> Option<&Draft> {
@@ -93,16 +107,13 @@ impl Mappings {
         if !draft.meet(read.spec) {
             return;
         }
-        let text = match draft.is_outdated() {
-            true => format!(
-                "config.toml has something else by now for a line of {name} that you changed; the title says how to go on"
-            ),
-            false => {
-                format!("config.toml has another {name} by now: your changes are on top of it")
-            }
-        };
-        cx.retract(About::Base);
-        cx.toast_about(About::Base, Level::Warning, text);
+        if draft.is_outdated() {
+            say_outdated(&name, cx);
+        } else {
+            let text =
+                format!("config.toml has another {name} by now: your changes are on top of it");
+            say_of_base(text, cx);
+        }
         self.changed(cx);
     }
 
@@ -264,9 +275,7 @@ impl Mappings {
             return;
         };
         if draft.is_outdated() {
-            let text = "config.toml has something else by now for a line that you changed; the title says how to go on";
-            cx.retract(About::Base);
-            cx.toast_about(About::Base, Level::Warning, text);
+            say_outdated(name, cx);
             return;
         }
         let changes = draft.changes();
